@@ -1,0 +1,103 @@
+"""Cases: prompts with a gold label and where they come from."""
+
+import unicodedata
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Item, Record
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.tomlfile import canonical_sha256, line_of, load_toml, read_text
+
+
+class Case(Record):
+    """A prompt, its gold label and provenance. `also` lists labels that would fit too (the rule decided)."""
+
+    id: str = Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")
+    prompt: str = Field(min_length=1)
+    label: str
+    difficulty: Literal["easy", "medium", "hard"] | None = None
+    language: str = "en"
+    also: tuple[str, ...] = ()
+    notes: str | None = None
+    author: str | None = None
+    created: date | None = None
+    source: str | None = None
+
+    @property
+    def item(self) -> Item:
+        """The case as something to ask."""
+        return Item(prompt=self.prompt, case=self.id, gold=self.label)
+
+
+class Corpus(Record):
+    """A file of cases. `author`, `created` and `source` hold for every case that does not say otherwise."""
+
+    schema_version: Literal[1]
+    name: str = Field(min_length=1)
+    taxonomy: str
+    description: str = ""
+    author: str | None = None
+    created: date | None = None
+    source: str | None = None
+    case: tuple[Case, ...] = Field(min_length=1)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the canonical content; formatting and comments do not count."""
+        return canonical_sha256(self)
+
+    @cached_property
+    def by_id(self) -> dict[str, Case]:
+        """Case id -> case."""
+        return {case.id: case for case in self.case}
+
+
+def fold(prompt: str) -> str:
+    """The prompt with Unicode, case and white space folded: two prompts that fold alike are duplicates."""
+    return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+
+
+def corpus_faults(corpus: Corpus, taxonomy: Taxonomy) -> list[tuple[int, str, str]]:
+    """What is wrong with the cases against the taxonomy, as (case index, key, message), in file order."""
+    faults: list[tuple[int, str, str]] = []
+    ids: dict[str, int] = {}
+    prompts: dict[str, str] = {}
+    known = ", ".join(taxonomy.labels)
+    for i, case in enumerate(corpus.case):
+        if case.id in ids:
+            faults.append((i, "id", f"duplicate id {case.id!r} (first used by case {ids[case.id] + 1})"))
+        ids.setdefault(case.id, i)
+        folded = fold(case.prompt)
+        if not folded:
+            faults.append((i, "prompt", f"case {case.id}: the prompt is empty"))
+        elif folded in prompts:
+            faults.append((i, "prompt", f"case {case.id}: same prompt as case {prompts[folded]}"))
+        prompts.setdefault(folded, case.id)
+        faults += [
+            (i, key, f"case {case.id}: unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
+            for key, label in [("label", case.label), *(("also", a) for a in case.also)]
+            if label not in taxonomy.labels
+        ]
+    return faults
+
+
+def check_corpus(path: Path, taxonomy: Taxonomy) -> tuple[Corpus, list[str]]:
+    """The corpus in `path` and every fault of its cases as "file:line: message" (empty when sound)."""
+    corpus = load_toml(path, Corpus)
+    faults = corpus_faults(corpus, taxonomy)
+    text = read_text(path) if faults else ""
+    return corpus, [f"{path}:{line_of(text, ('case', i, key))}: {message}" for i, key, message in faults]
+
+
+def load_corpus(path: Path, taxonomy: Taxonomy) -> Corpus:
+    """The corpus in `path`, sound against `taxonomy`; LabError with file and line otherwise."""
+    corpus, faults = check_corpus(path, taxonomy)
+    if faults:
+        more = f" (and {len(faults) - 1} more; see `routerlab corpus check`)" if len(faults) > 1 else ""
+        raise LabError(faults[0] + more)
+    return corpus

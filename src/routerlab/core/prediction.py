@@ -1,0 +1,100 @@
+"""What is recorded when an arm is asked: a prediction, and the trial it belongs to."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Status = Literal["ok", "unparsed", "refused", "crashed", "timeout", "cancelled"]
+
+
+class Record(BaseModel):
+    """Base of everything written to a file: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Latency(Record):
+    """Where the time went, in milliseconds.
+
+    `queue` is the wait between the request and the arm's turn. `total` runs from the arm's turn to
+    the whole answer, measured on the lab's side of the pipe; it does not contain `queue`. `tokenize`,
+    `prefill` and `generate` are measured inside the worker.
+    """
+
+    queue: float = 0.0
+    tokenize: float = 0.0
+    prefill: float = 0.0
+    generate: float = 0.0
+    total: float = 0.0
+
+
+class Tokens(Record):
+    """Tokens taken from the cached prefix, decoded in the prefill, and generated."""
+
+    cached: int = 0
+    evaluated: int = 0
+    generated: int = 0
+
+
+class Prediction(Record):
+    """An arm's answer to one prompt.
+
+    `label` is None unless `status` is "ok". `probabilities` are a softmax over the taxonomy's labels
+    (they sum to 1) and `mass` is the probability, before that softmax, that the model writes any of
+    the labels at all; both are None for contracts that do not score. `confidence` is what the model
+    itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
+    says why there is no label.
+    """
+
+    status: Status
+    label: str | None = None
+    probabilities: dict[str, float] | None = None
+    mass: float | None = None
+    confidence: float | None = None
+    answer: str | None = None
+    error: str | None = None
+    latency_ms: Latency = Latency()
+    tokens: Tokens = Tokens()
+
+
+class Item(Record):
+    """One prompt to ask: a case of the corpus (`case` is its id), or a typed prompt (`case` is None)."""
+
+    prompt: str
+    case: str | None = None
+    gold: str | None = None
+
+
+class Trial(Prediction):
+    """One item, one arm, one repeat: the record of a session.
+
+    `prompt` is written for typed prompts only; a case's prompt is in the corpus that the session pins.
+    `contended` comes last on purpose: it is the commit mark of a record (see session.py).
+    """
+
+    id: str
+    at: datetime
+    arm: str
+    repeat: int = 1
+    case: str | None = None
+    prompt: str | None = None
+    gold: str | None = None
+    contended: bool
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """(case id or typed prompt, arm, repeat): what a replay resumes by."""
+        return (self.case or self.prompt or "", self.arm, self.repeat)
+
+    @property
+    def group(self) -> tuple[str, int]:
+        """(case id or typed prompt, repeat): the trials that answer the same question side by side."""
+        return (self.case or self.prompt or "", self.repeat)
+
+    @property
+    def correct(self) -> bool | None:
+        """Exact match with gold; None where there is no gold or the trial was cut short by a person."""
+        if self.gold is None or self.status == "cancelled":
+            return None
+        return self.label == self.gold

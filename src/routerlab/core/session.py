@@ -1,0 +1,283 @@
+"""What one sitting writes down, and what its events add up to. Reading and writing: sessionfile.py.
+
+A session file is a header and then records, each a TOML fragment that stands alone. The last key written of
+every kind of record is required, so a fragment that was cut short can never pass for a whole one.
+"""
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import model_validator
+
+from routerlab.core.corpus import Corpus
+from routerlab.core.prediction import Record, Trial
+from routerlab.core.taxonomy import Taxonomy
+
+TargetKind = Literal["trial", "case"]
+Target = tuple[TargetKind, str]
+"""What an annotation is about: ("trial", trial id) or ("case", case id)."""
+
+
+class Pin(Record):
+    """A file the session refers to: `path` as it was given, `sha256` of its canonical content."""
+
+    name: str
+    path: str
+    sha256: str
+
+
+class TaxonomyPin(Pin):
+    """The taxonomy, with label -> family in its order, so that a session can be read without the file."""
+
+    families: dict[str, str]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label names in the taxonomy's order."""
+        return tuple(self.families)
+
+
+class Header(Record):
+    """Facts that hold for the whole session; written once, at the top. `machine` is platform and CPU."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    created: datetime
+    lab_version: str
+    title: str | None = None
+    machine: str
+    schedule: Literal["exclusive", "parallel"]
+    repeats: int
+    seed: int | None = None
+    corpus: Pin | None = None
+    taxonomy: TaxonomyPin
+
+
+class ArmRecord(Record):
+    """An arm became ready. A later record of the same name (the arm was reloaded) replaces it.
+
+    `model_size` is in bytes; `encoding` is how labels are written for the contract. `name` comes last: it is
+    the commit mark.
+    """
+
+    at: datetime
+    kind: Literal["gguf"]
+    model_file: str
+    model_sha256: str
+    model_size: int
+    architecture: str
+    parameters: int
+    quantization: str
+    contract: str
+    encoding: str
+    prompt_sha256: str
+    exemplars_sha256: str | None = None
+    llama_cpp: str
+    device: str
+    threads: int
+    n_ctx: int
+    layers_on_gpu: int
+    layers: int
+    load_ms: float
+    name: str
+
+
+class Annotation(Record):
+    """What a person said about a trial or a case: a label, an action, a note, or a note with either.
+
+    "undo" takes back the latest event about the same target that still counts. `annotator` is the commit mark.
+    """
+
+    id: str
+    at: datetime
+    trial: str | None = None
+    case: str | None = None
+    label: str | None = None
+    action: Literal["skip", "flag", "undo"] | None = None
+    note: str | None = None
+    annotator: str
+
+    @model_validator(mode="after")
+    def _says_one_thing_of_one_target(self) -> "Annotation":
+        if (self.trial is None) == (self.case is None):
+            raise ValueError("an annotation is about a trial or a case: exactly one of them")
+        if self.label is not None and self.action is not None:
+            raise ValueError("an annotation has a label or an action, not both")
+        if self.label is None and self.action is None and self.note is None:
+            raise ValueError("an annotation needs a label, an action or a note")
+        return self
+
+    @property
+    def target(self) -> Target:
+        """What the annotation is about."""
+        return ("trial", self.trial) if self.trial is not None else ("case", self.case or "")
+
+
+Event = ArmRecord | Trial | Annotation
+KINDS: dict[str, type[Event]] = {"arm": ArmRecord, "trial": Trial, "annotation": Annotation}
+
+
+@dataclass(frozen=True)
+class State:
+    """What the annotations of one target add up to. Labels that the taxonomy does not know are kept."""
+
+    label: str | None = None
+    skipped: bool = False
+    flagged: bool = False
+    note: str | None = None
+
+
+@dataclass
+class Session:
+    """A header and its events. `arms` holds the latest record of each arm by name."""
+
+    header: Header
+    arms: dict[str, ArmRecord] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+    annotations: list[Annotation] = field(default_factory=list)
+    _standing: list[Annotation] = field(default_factory=list, repr=False)
+    _by_target: dict[Target, list[Annotation]] = field(default_factory=lambda: defaultdict(list), repr=False)
+    _last_id: dict[str, int] = field(default_factory=lambda: defaultdict(int), repr=False)
+
+    def add(self, event: Event) -> None:
+        """Fold one event in; constant time."""
+        match event:
+            case ArmRecord():
+                self.arms[event.name] = event
+            case Trial():
+                self.trials.append(event)
+                self._count("t", event.id)
+            case Annotation():
+                self.annotations.append(event)
+                self._count("a", event.id)
+                self._annotate(event)
+
+    def current(self, target: str, kind: TargetKind = "trial") -> State:
+        """What stands for a trial id (or, with kind="case", a case id)."""
+        label: str | None = None
+        note: str | None = None
+        skipped = flagged = False
+        for event in self._by_target.get((kind, target), ()):
+            if event.label is not None:
+                label, skipped = event.label, False
+            elif event.action == "skip":
+                label, skipped = None, True
+            elif event.action == "flag":
+                flagged = True
+            if event.note is not None:
+                note = event.note or None
+        return State(label, skipped, flagged, note)
+
+    def last_annotated(self) -> Target | None:
+        """The target of the latest annotation that still counts: what the next undo should name."""
+        return self._standing[-1].target if self._standing else None
+
+    def keys(self) -> set[tuple[str, str, int]]:
+        """Keys of finished trials, for resuming. A crash or a timeout is a result; a cancelled trial is not."""
+        return {trial.key for trial in self.trials if trial.status != "cancelled"}
+
+    def next_trial_id(self) -> str:
+        """A trial id not used in this session; each call gives another."""
+        return self._next("t")
+
+    def next_annotation_id(self) -> str:
+        """An annotation id not used in this session; each call gives another."""
+        return self._next("a")
+
+    def _annotate(self, event: Annotation) -> None:
+        stack = self._by_target[event.target]
+        if event.action != "undo":
+            stack.append(event)
+            self._standing.append(event)
+        elif stack:
+            gone = stack.pop()
+            at = next(i for i in range(len(self._standing) - 1, -1, -1) if self._standing[i] is gone)
+            del self._standing[at]
+
+    def _count(self, prefix: str, used: str) -> None:
+        if used.startswith(prefix) and used[1:].isascii() and used[1:].isdigit() and len(used) < 16:
+            self._last_id[prefix] = max(self._last_id[prefix], int(used[1:]))
+
+    def _next(self, prefix: str) -> str:
+        self._last_id[prefix] += 1
+        return f"{prefix}{self._last_id[prefix]:06d}"
+
+
+def pin_corpus(corpus: Corpus, path: Path) -> Pin:
+    """The header's reference to a corpus."""
+    return Pin(name=corpus.name, path=str(path), sha256=corpus.sha256)
+
+
+def pin_taxonomy(taxonomy: Taxonomy, path: Path) -> TaxonomyPin:
+    """The header's reference to a taxonomy."""
+    return TaxonomyPin(
+        name=taxonomy.name, path=str(path), sha256=taxonomy.sha256, families=dict(taxonomy.families)
+    )
+
+
+# --- rendering -------------------------------------------------------------------------------------------
+
+# Legal in TOML as they are, but they act on a terminal or hide text when somebody prints the file: DEL and C1
+# controls, line and paragraph separators, bidi marks, and the byte order mark.
+_ACTIVE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_FIRST = ("id", "at", "case", "prompt", "arm", "repeat", "gold")
+
+
+def fragment(event: Event) -> bytes:
+    """The event as one block of TOML that begins on a new line whatever stands before it.
+
+    Every value is on one line (tables inline, control characters escaped), so nothing in the data can look like
+    the head of a record. None is left out; milliseconds have 3 decimals, other floats 6.
+    """
+    kind = next(name for name, model in KINDS.items() if isinstance(event, model))
+    data = event.model_dump(exclude_none=True)
+    ordered = {key: data[key] for key in (*_FIRST, *data) if key in data}
+    return f"\n[[{kind}]]\n{_lines(ordered)}".encode()
+
+
+def header_text(header: Header) -> bytes:
+    """The header as the top of a session file."""
+    return _lines(header.model_dump(exclude_none=True)).encode()
+
+
+def _lines(data: dict[str, object]) -> str:
+    return "".join(f"{_key(k)} = {_value(v, 3 if k.endswith('_ms') else 6)}\n" for k, v in data.items())
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _string(key)
+
+
+def _value(value: object, digits: int) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _string(value)
+        case int():
+            return str(value)
+        case float():
+            return repr(round(value, digits))
+        case datetime():
+            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case dict():
+            return "{ " + ", ".join(f"{_key(k)} = {_value(v, digits)}" for k, v in value.items()) + " }"
+        case list() | tuple():
+            return "[" + ", ".join(_value(v, digits) for v in value) + "]"
+    raise TypeError(f"no TOML for {type(value).__name__}")
+
+
+def _string(text: str) -> str:
+    """A basic string on one line. A lone surrogate (a byte of the command line that was not UTF-8) is not text
+    and becomes U+FFFD, because refusing it would lose the record."""
+    quoted = json.dumps(_SURROGATE.sub("\ufffd", text), ensure_ascii=False)
+    return _ACTIVE.sub(lambda m: f"\\u{ord(m[0]):04x}", quoted)

@@ -1,0 +1,333 @@
+"""Session files: opened with a torn tail set aside, written record by record, one writer a file."""
+
+import os
+import re
+import secrets
+import tempfile
+import threading
+import tomllib
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from routerlab.core.errors import LabError
+from routerlab.core.session import KINDS, Event, Header, Session, fragment, header_text
+from routerlab.core.tomlfile import line_of, validate
+
+Progress = Callable[[int, int], None]
+"""Called with bytes read so far and bytes in all."""
+
+# The start of a record: a line with "[[", or the last byte of the file where only half of that was written.
+_RECORD = re.compile(rb"^\[(?=\[|\Z)", re.MULTILINE)
+_KIND = re.compile(rb"^\[\[(\w+)\]\]", re.MULTILINE)
+_PROGRESS_EVERY = 500
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session as read: `good` is the length in bytes of what is sound, `torn` of an unfinished tail (or 0)."""
+
+    session: Session
+    good: int
+    torn: int
+
+
+class _Fault(Exception):
+    """A record that cannot be read; `line` counts from its first, `torn` if being cut short explains it."""
+
+    def __init__(self, line: int, message: str, torn: bool) -> None:
+        super().__init__(message)
+        self.line = line
+        self.torn = torn
+
+
+def new_session_path(folder: Path, now: datetime) -> Path:
+    """A path in `folder` that does not exist yet, such as 20261124-0815-3fa9.toml."""
+    while (path := folder / f"{now:%Y%m%d-%H%M}-{secrets.token_hex(2)}.toml").exists():
+        pass
+    return path
+
+
+def read_session(path: Path, progress: Progress | None = None) -> Opened:
+    """The session in `path`, which is not touched: an unfinished last record is skipped and counted in `torn`.
+
+    LabError with file and line for anything else that is wrong.
+    """
+    return _parse(path, _read(path), progress)
+
+
+def peek_session(path: Path) -> tuple[Header, Counter[str]]:
+    """The header, and how many records of each kind the file has, without reading the records themselves."""
+    data = _read(path)
+    first = _RECORD.search(data)
+    header = _header(path, data[: first.start()] if first else data.rstrip(b"\0"))
+    return header, Counter(m[1].decode() for m in _KIND.finditer(data))
+
+
+class SessionFile:
+    """A session open for appending; made by `create` or `open`, ended by `close` (or a `with` block).
+
+    `torn` is the number of bytes that were set aside in `torn_path` when the file was opened. `pending` holds the
+    fragments that could not be written yet. Appending may be done from any thread.
+    """
+
+    def __init__(self, path: Path, opened: Opened, lock: FileLock, fd: int) -> None:
+        self.path = path
+        self.session = opened.session
+        self.torn = opened.torn
+        self.torn_path = _torn_path(path)
+        self.pending: deque[bytes] = deque()
+        self._good = opened.good
+        self._unsure = False
+        self._lock = lock
+        self._fd = fd
+        self._guard = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path, header: Header) -> "SessionFile":
+        """A new file with its header safely on the disk; LabError when the name is taken or not writable."""
+        data = header_text(header)
+        lock = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = _lock(path)
+            if path.exists():
+                raise LabError(f"{path}: exists already; choose another name, or continue it with --session")
+            _write_new(path, data)
+            fd = os.open(path, os.O_RDWR | os.O_APPEND)
+        except BaseException as e:
+            if lock is not None:
+                lock.release()
+            if isinstance(e, OSError):
+                raise LabError(f"{path}: cannot be made: {e.strerror}") from None
+            raise
+        return cls(path, Opened(Session(header), len(data), 0), lock, fd)
+
+    @classmethod
+    def open(cls, path: Path, progress: Progress | None = None) -> "SessionFile":
+        """An existing session, to go on with. An unfinished last record is moved to NAME.toml.torn.
+
+        LabError when another lab has the file open, or when it is not a sound session (then it is not touched).
+        """
+        if not path.is_file():
+            raise LabError(f"{path}: no such file")
+        lock = _lock(path)
+        fd = -1
+        try:
+            data = _read(path)
+            opened = _parse(path, data, progress)
+            fd = os.open(path, os.O_RDWR | os.O_APPEND)
+            if opened.torn:
+                _set_aside(_torn_path(path), data[opened.good :])
+                os.ftruncate(fd, opened.good)
+                os.fsync(fd)
+        except BaseException as e:
+            if fd >= 0:
+                os.close(fd)
+            lock.release()
+            if isinstance(e, OSError):
+                raise LabError(f"{path}: cannot be opened for writing: {e.strerror}") from None
+            raise
+        return cls(path, opened, lock, fd)
+
+    def append(self, event: Event) -> None:
+        """Fold `event` into the session and write it, after whatever still waits; constant time.
+
+        It is on the disk when this returns. LabError when it cannot be written: it then waits in `pending`.
+        """
+        data = fragment(event)
+        with self._guard:
+            self.session.add(event)
+            self.pending.append(data)
+            self._drain()
+
+    def flush(self) -> None:
+        """Write what waits in `pending`; LabError when that still fails."""
+        with self._guard:
+            self._drain()
+
+    def close(self) -> None:
+        """Write what waits, close and unlock. What cannot be written is saved in the temporary folder instead.
+
+        Then LabError says where. Closing again does nothing.
+        """
+        with self._guard:
+            if self._fd < 0:
+                return
+            try:
+                self._drain()
+            except LabError as e:
+                raise LabError(self._rescue(str(e)), e.code) from None
+            finally:
+                os.close(self._fd)
+                self._fd = -1
+                self._lock.release()
+
+    def __enter__(self) -> "SessionFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _drain(self) -> None:
+        while self.pending:
+            try:
+                if self._unsure:
+                    os.ftruncate(self._fd, self._good)
+                # From here until the record is counted, an error or an interrupt leaves the tail in doubt.
+                self._unsure = True
+                _write_all(self._fd, self.pending[0])
+                os.fsync(self._fd)
+            except OSError as e:
+                with suppress(OSError):
+                    os.ftruncate(self._fd, self._good)
+                n = len(self.pending)
+                raise LabError(
+                    f"{self.path}: cannot be written: {e.strerror}; {n} record{'s' * (n > 1)} wait in memory and "
+                    "will be written with the next; make room, nothing is lost while the lab runs"
+                ) from None
+            self._good += len(self.pending.popleft())
+            self._unsure = False
+
+    def _rescue(self, reason: str) -> str:
+        """Save what is pending in the temporary folder; the line that tells where."""
+        n = len(self.pending)
+        try:
+            fd, name = tempfile.mkstemp(prefix=f"{self.path.stem}-", suffix=".rescued.toml")
+            try:
+                _write_all(fd, b"".join(self.pending))
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except OSError:
+            return f"{reason}; the lab is closing and {n} could not be saved anywhere"
+        return f"{self.path}: {n} could not be written and are in {name}: make room, then add it to the end"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise LabError(f"{path}: no such file") from None
+    except OSError as e:
+        raise LabError(f"{path}: cannot be read: {e.strerror}") from None
+
+
+def _parse(path: Path, data: bytes, progress: Progress | None) -> Opened:
+    starts = [m.start() for m in _RECORD.finditer(data)]
+    # We escape NUL, so a NUL in the file is space that was allocated and never written: the end of what is good.
+    nul = data.find(b"\0", starts[-1] if starts else 0)
+    end = nul if nul >= 0 else len(data)
+    bounds = [*starts, end]
+    session = Session(_header(path, data[: bounds[0]]))
+    line = 1 + data.count(b"\n", 0, bounds[0])
+    for n, (start, stop) in enumerate(pairwise(bounds)):
+        try:
+            session.add(_event(data[start:stop]))
+        except _Fault as e:
+            if e.torn and stop == end:
+                return Opened(session, start, len(data) - start)
+            raise LabError(f"{path}:{line + e.line}: {e}") from None
+        line += data.count(b"\n", start, stop)
+        if progress and n % _PROGRESS_EVERY == 0:
+            progress(stop, len(data))
+    if progress:
+        progress(len(data), len(data))
+    return Opened(session, end, len(data) - end)
+
+
+def _header(path: Path, data: bytes) -> Header:
+    try:
+        text = data.decode()
+        return validate(path, Header, tomllib.loads(text), text)
+    except (ValueError, RecursionError) as e:
+        raise LabError(f"{path}: not a session: {e}") from None
+
+
+def _event(data: bytes) -> Event:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as e:
+        raise _Fault(data.count(b"\n", 0, e.start), "not UTF-8 text", True) from None
+    try:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as e:
+        at = re.search(r" \(at line (\d+), column \d+\)$", str(e))
+        line = int(at[1]) - 1 if at else text.rstrip().count("\n")
+        raise _Fault(line, f"not valid TOML: {str(e)[: at.start()] if at else e}", True) from None
+    kind, records = next(iter(tables.items()))
+    if kind not in KINDS or len(tables) > 1 or not isinstance(records, list):
+        raise _Fault(0, f"not a record this version knows: {text.splitlines()[0]}", False)
+    try:
+        return KINDS[kind].model_validate(records[0])
+    except ValidationError as e:
+        faults = e.errors()
+        loc = faults[0]["loc"]
+        where = f"{kind}.{'.'.join(map(str, loc))}" if loc else kind
+        message = faults[0]["msg"].removeprefix("Value error, ")
+        line = line_of(text, (kind, 0, *loc)) or 1
+        raise _Fault(line - 1, f"{where}: {message}", any(f["type"] == "missing" for f in faults)) from None
+
+
+def _lock(path: Path) -> FileLock:
+    real = path.resolve()
+    mark = real.with_name(f".{real.name}.lock")
+    owner = ""
+    with suppress(OSError):
+        owner = mark.read_text()[:20].strip()
+    lock = FileLock(mark, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = f" (pid {owner})" if owner.isdigit() else ""
+        raise LabError(f"{path} is open in another lab{who}; close it there, or use another session") from None
+    except OSError as e:
+        raise LabError(f"{path}: cannot be locked: {e.strerror}") from None
+    with suppress(OSError):
+        mark.write_text(str(os.getpid()))
+    return lock
+
+
+def _torn_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.torn")
+
+
+def _set_aside(path: Path, data: bytes) -> None:
+    with path.open("ab") as f:
+        if f.tell():
+            f.write(b"\n# ---- set aside at another opening ----\n")
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """The file with `data`, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as f:
+        f.write(data)
+        f.flush()
+        os.fsync(f.fileno())
+    temporary.replace(path)
+    with suppress(OSError):  # Windows cannot open a folder; it needs no flush for a name either
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,29 @@
+"""Text from strangers, made safe to show."""
+
+import unicodedata
+
+# Cc controls, Cf format (bidi, zero-width, tags), Cs lone surrogates, Zl/Zp line and paragraph separators,
+# Co and Cn: private and unassigned, which terminals may treat as they please.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
+
+
+def printable(s: str, *, keep_newlines: bool = False) -> str:
+    """`s` with everything a terminal might obey or hide written as an escape (`\\x1b`, `\\u202e`).
+
+    Newline and tab stay only with `keep_newlines`. Rich markup is not touched: show the result as
+    `rich.text.Text`, or with markup off.
+    """
+    if s.isascii() and s.isprintable():
+        return s
+    return "".join(_shown(c, keep_newlines) for c in s)
+
+
+def _shown(c: str, keep_newlines: bool) -> str:
+    if keep_newlines and c in "\n\t":
+        return c
+    if unicodedata.category(c) not in _UNSAFE:
+        return c
+    n = ord(c)
+    if n < 0x100:
+        return f"\\x{n:02x}"
+    return f"\\u{n:04x}" if n < 0x10000 else f"\\U{n:08x}"

@@ -1,0 +1,110 @@
+"""What an arm is to everybody who drives one: a specification, a state to show, and a way to ask."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from routerlab.core.prediction import Prediction, Record
+
+ContractName = Literal["json", "score"]
+CONTRACTS: tuple[ContractName, ...] = ("json", "score")
+Phase = Literal["starting", "loading", "ready", "busy", "crashed", "failed", "stopped"]
+
+
+class ArmSpec(Record):
+    """What a person asked for: `name` is unique in a lab, `model` a GGUF file, `contract` how it is asked."""
+
+    name: str
+    model: Path
+    contract: ContractName = "score"
+
+
+class DeviceUse(Record):
+    """Bytes of weights that really lie on a device, as the library reports them after loading."""
+
+    device: str
+    weights: int
+
+
+class ArmInfo(Record):
+    """What really happened when the model was loaded; written to the session's arm record."""
+
+    model_sha256: str
+    model_size: int
+    architecture: str
+    parameters: int
+    quantization: str
+    contract: ContractName
+    encoding: str
+    template: Literal["chat", "folded", "plain"]
+    prompt_sha256: str
+    exemplars_sha256: str | None = None
+    prefix_tokens: int
+    n_ctx: int
+    threads: int
+    layers: int
+    layers_on_gpu: int
+    devices: tuple[DeviceUse, ...]
+    gpu_build: bool
+    llama_cpp: str
+    load_ms: float
+
+    @property
+    def device(self) -> str:
+        """One line for people: "CPU 92 MiB", "CUDA0 1.0 GiB + CPU 70 MiB"."""
+        used = [d for d in self.devices if d.weights] or list(self.devices[:1])
+        return " + ".join(f"{d.device} {_size(d.weights)}" for d in used) or "CPU"
+
+
+def _size(n: int) -> str:
+    return f"{n / 2**30:.1f} GiB" if n >= 2**30 else f"{n / 2**20:.0f} MiB"
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """A snapshot of an arm. `since` is time.monotonic() when the phase began; `stage` and `fraction` (0..1)
+    tell how far loading is; `message` is the last thing a person should know (a fallback, a crash)."""
+
+    phase: Phase = "starting"
+    since: float = 0.0
+    stage: str = ""
+    fraction: float | None = None
+    message: str = ""
+    info: ArmInfo | None = None
+    restarts: int = 0
+    pid: int | None = None
+
+    def to(self, phase: Phase, now: float, **changes: object) -> "ArmState":
+        """The state after a change of phase at `now` (time.monotonic())."""
+        return replace(self, phase=phase, since=now, **changes)  # type: ignore[arg-type]
+
+
+class Arm(Protocol):
+    """Anything that routes. Implementations never raise from `ask`: a fault is a prediction with a status."""
+
+    spec: ArmSpec
+    state: ArmState
+    on_change: Callable[["Arm"], None]
+    """Called on the event loop whenever `state` was replaced."""
+
+    @property
+    def log(self) -> Path | None:
+        """The file with the worker's output, if there is one."""
+        ...
+
+    async def start(self) -> None:
+        """Begin loading; returns when the arm is ready or has failed (see `state`)."""
+        ...
+
+    async def ask(self, prompt: str, timeout_s: float) -> Prediction:
+        """The arm's answer, with `latency_ms.total` on this side's clock. One question at a time."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop the question in progress; its `ask` then returns status "cancelled"."""
+        ...
+
+    async def stop(self) -> None:
+        """End the arm and whatever process it has; idempotent."""
+        ...

@@ -1,0 +1,241 @@
+"""The ways to ask a model for a label, as data: what it reads, and what counts as an answer.
+
+`json` is the study's contract: zero-shot, the model writes JSON, greedy, at most 128 tokens.
+`score` reads the log-likelihood of each label after a prefilled answer, with exemplars in the prefix.
+
+Everything here is text and tokens; nothing touches a model. A contract's text is a list of pieces:
+template text, whose special tokens count, and content (system prompt, exemplars, the user's text),
+which stays text whatever it says.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Record
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.tomlfile import canonical_sha256
+from routerlab.engine.arm import ContractName
+
+MAX_NEW_TOKENS = 128
+"""The study's limit on a generated answer."""
+
+PREFILL = '{"label": "'
+"""The beginning of every scored answer."""
+
+Message = dict[str, str]
+Render = Callable[[list[Message]], str]
+"""Chat messages -> text with the generation prompt; raises anything when the template refuses them."""
+Template = Literal["chat", "folded", "plain"]
+
+
+class Exemplar(Record):
+    """A worked example in a contract's prefix."""
+
+    prompt: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of prompt text; `special` says whether special tokens in it are meant."""
+
+    text: str
+    special: bool
+
+
+@dataclass(frozen=True)
+class Framing:
+    """The text around the user's prompt: `prefix` + prompt + `suffix`, then an answer.
+
+    `tails` are the scored continuations in the taxonomy's label order (empty for `json`).
+    """
+
+    prefix: tuple[Piece, ...]
+    suffix: tuple[Piece, ...]
+    tails: tuple[str, ...]
+    template: Template
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything a model reads besides the prompt, and of the scored tails."""
+        pieces = [[[p.text, p.special] for p in part] for part in (self.prefix, self.suffix)]
+        return canonical_sha256({"pieces": pieces, "tails": list(self.tails)})
+
+
+def system_prompt(taxonomy: Taxonomy, contract: ContractName) -> str:
+    """The instruction a model reads: the labels with their cues, the tie rule, the form of the answer."""
+    cues = "\n".join(f"- {label.name}: {label.cue}" for label in taxonomy.label)
+    tie = f"\nTie rule: {taxonomy.tie_rule}\n" if taxonomy.tie_rule else ""
+    form = (
+        '{"label": "<one of the labels>", "confidence": <0.0 to 1.0>}'
+        if contract == "json"
+        else '{"label": "<one of the labels>"}'
+    )
+    return (
+        "You are the front door of an AI service. Read the user's request and choose the one label that "
+        "fits it. Do not carry out the request.\n\n"
+        f"Labels:\n{cues}\n{tie}\nAnswer with JSON only, nothing before or after it: {form}"
+    )
+
+
+def label_tails(labels: Sequence[str]) -> tuple[str, ...]:
+    """The text scored for each label; the closing quote is added only where one label begins another."""
+    clash = any(a != b and b.startswith(a) for a in labels for b in labels)
+    return tuple(f'{label}"' if clash else label for label in labels)
+
+
+def frame(
+    taxonomy: Taxonomy, contract: ContractName, exemplars: Sequence[Exemplar], render: Render | None
+) -> Framing:
+    """The framing for a model with the chat template `render`, or without one (None).
+
+    A template that refuses a system message or drops content gets the instruction inside the first
+    user turn; one that still does not carry every message through is replaced by a plain few-shot text.
+    """
+    system = system_prompt(taxonomy, contract)
+    shots = exemplars if contract == "score" else ()
+    tails = label_tails(taxonomy.labels) if contract == "score" else ()
+    prefill = (Piece(PREFILL, special=False),) if contract == "score" else ()
+    template: Template = "plain"
+    found = None
+    if render is not None:
+        for candidate in ("chat", "folded"):
+            found = _through_template(render, system, shots, folded=candidate == "folded")
+            if found is not None:
+                template = "chat" if candidate == "chat" else "folded"
+                break
+    before, after = found or _plain(system, shots)
+    return Framing(before, (*after, *prefill), tails, template)
+
+
+def _answer(label: str) -> str:
+    return f'{PREFILL}{label}"}}'
+
+
+def _turns(system: str, shots: Sequence[Exemplar], folded: bool) -> list[tuple[str, str | None]]:
+    """(role, content) of every message; None stands for the user's text, which comes last."""
+    turns: list[tuple[str, str | None]] = []
+    for shot in shots:
+        turns += [("user", shot.prompt), ("assistant", _answer(shot.label))]
+    turns.append(("user", None))
+    return turns if folded else [("system", system), *turns]
+
+
+def _through_template(
+    render: Render, system: str, shots: Sequence[Exemplar], folded: bool
+) -> tuple[tuple[Piece, ...], tuple[Piece, ...]] | None:
+    """Render with a marker for each content, then split there: contents never pass through the template."""
+    turns = _turns(system, shots, folded)
+    contents = [content for _, content in turns]
+    messages = [{"role": role, "content": f"@@piece-{i}@@"} for i, (role, _) in enumerate(turns)]
+    try:
+        text = render(messages)
+    except TimeoutError:
+        raise
+    except Exception:  # a template is a stranger's program: whatever it raises means "not like this"
+        return None
+    parts = re.split(r"@@piece-(\d+)@@", text)
+    if parts[1::2] != [str(i) for i in range(len(turns))]:
+        return None
+    pieces: list[Piece] = []
+    for i, markup in enumerate(parts[0:-1:2]):
+        pieces.append(Piece(markup, special=True))
+        if folded and i == 0:
+            pieces.append(Piece(system + "\n\n", special=False))
+        content = contents[i]
+        if content is not None:
+            pieces.append(Piece(content, special=False))
+    return tuple(pieces), (Piece(parts[-1], special=True),)
+
+
+def _plain(system: str, shots: Sequence[Exemplar]) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Few-shot text for base models and for templates that cannot carry the messages."""
+    pieces = [Piece(system + "\n\n", special=False)]
+    for shot in shots:
+        pieces.append(Piece(f"Request: {shot.prompt}\nAnswer: {_answer(shot.label)}\n\n", special=False))
+    return (*pieces, Piece("Request: ", special=False)), (Piece("\nAnswer: ", special=False),)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A token that must be decoded because some label goes on after it. `parent` is the index of the
+    node before it, -1 for the answer position; `labels` are the label indices that run through it."""
+
+    token: int
+    parent: int
+    depth: int
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Trie:
+    """Label tails with shared tokens decoded once.
+
+    `nodes` are in order of depth. `reads[k]` lists (node, token) for label k: the label's score is the
+    sum of log softmax(logits after `node`)[token].
+    """
+
+    nodes: tuple[Node, ...]
+    reads: tuple[tuple[tuple[int, int], ...], ...]
+
+
+def build_trie(tails: Sequence[Sequence[int]]) -> Trie:
+    """The trie of token sequences, none of which may be empty or begin another one (ValueError)."""
+    seqs = [tuple(t) for t in tails]
+    for a in range(len(seqs)):
+        if any(b != a and seqs[b][: len(seqs[a])] == seqs[a] for b in range(len(seqs))):
+            raise ValueError(f"label tail {a} is empty or begins another one")
+    nodes: list[Node] = []
+    index: dict[tuple[int, ...], int] = {(): -1}
+    for depth in range(1, max(len(s) for s in seqs)):
+        for seq in seqs:
+            path = seq[:depth]
+            if len(seq) > depth and path not in index:
+                through = tuple(k for k, s in enumerate(seqs) if len(s) > depth and s[:depth] == path)
+                index[path] = len(nodes)
+                nodes.append(Node(path[-1], index[path[:-1]], depth, through))
+    reads = tuple(tuple((index[s[:i]], s[i]) for i in range(len(s))) for s in seqs)
+    return Trie(tuple(nodes), reads)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A generated answer read under the `json` contract: a label, or the reason there is none."""
+
+    label: str | None
+    confidence: float | None
+    error: str | None
+
+
+def parse_answer(text: str, labels: Sequence[str]) -> Parsed:
+    """The first JSON object in the text, its label matched exactly; anything else is an error.
+
+    Text around the object (a code fence, a run-on explanation) is tolerated; a label outside the
+    taxonomy is not.
+    """
+    start = text.find("{")
+    if start < 0:
+        return Parsed(None, None, "no JSON object in the answer")
+    try:
+        value: Any = json.JSONDecoder().raw_decode(text[start:])[0]
+    except (json.JSONDecodeError, RecursionError):
+        return Parsed(None, None, "the answer's JSON is broken or cut off")
+    label = value.get("label") if isinstance(value, dict) else None
+    confidence = value.get("confidence") if isinstance(value, dict) else None
+    number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
+    claimed = float(confidence) if number and 0 <= confidence <= 1 else None
+    if label not in labels:
+        return Parsed(None, claimed, f"not a label: {json.dumps(label, ensure_ascii=False)[:80]}")
+    return Parsed(label, claimed, None)
+
+
+def exemplars_for(taxonomy: Taxonomy, exemplars: Sequence[Exemplar]) -> tuple[Exemplar, ...]:
+    """The exemplars, all of whose labels must be in the taxonomy (LabError)."""
+    for shot in exemplars:
+        if shot.label not in taxonomy.labels:
+            raise LabError(f"exemplar label {shot.label!r} is not in taxonomy {taxonomy.name!r}")
+    return tuple(exemplars)

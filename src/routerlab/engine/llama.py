@@ -1,0 +1,281 @@
+"""A typed layer over the C bindings: model, context, batches, sequences, devices.
+
+Only this module and the worker import llama_cpp. Everything here may abort the process on misuse, so
+it runs in a worker (or a test), never in the process that draws the screen.
+"""
+
+import ctypes
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from llama_cpp import llama_cpp as c
+from llama_cpp._ggml import libggml
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+from numpy.typing import NDArray
+
+from routerlab.engine.contract import Message, Piece, Render
+
+BATCH = 512
+"""Tokens decoded at once (n_batch and n_ubatch): larger prompts go in several decodes."""
+
+
+LOG_LEVEL_DEBUG = 1
+"""enum ggml_log_level; the binding does not name it."""
+
+
+class LoadError(Exception):
+    """The library could not load a model or make a context."""
+
+
+class Aborted(Exception):
+    """A decode was stopped by the abort callback."""
+
+
+class Log:
+    """Receives the library's log lines: passes them on, and remembers what it says about devices.
+
+    `buffers` maps a device to the bytes of weights it holds; `layers` maps a layer to its device.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.buffers: dict[str, int] = {}
+        self.layers: dict[int, str] = {}
+        self._write = write
+        self._line = ""
+        # The library keeps only the pointer, so this object must outlive every call into it.
+        self._callback = c.llama_log_callback(self._receive)
+        c.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _receive(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
+        self._line += text.decode("utf-8", "replace")
+        while "\n" in self._line:
+            line, self._line = self._line.split("\n", 1)
+            if found := re.search(r"(\S+)\s+model buffer size\s*=\s*([\d.]+) MiB", line):
+                device = found[1].removesuffix("_Mapped").removesuffix("_REPACK")
+                self.buffers[device] = self.buffers.get(device, 0) + int(float(found[2]) * 2**20)
+            if found := re.search(r"layer\s+(\d+) assigned to device (\w+)", line):
+                self.layers[int(found[1])] = found[2]
+            if level != LOG_LEVEL_DEBUG:
+                self._write(line)
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """A device the library can use; memory in bytes (0 where it does not say)."""
+
+    name: str
+    description: str
+    kind: str
+    memory_total: int
+    memory_free: int
+
+
+def devices() -> list[DeviceFacts]:
+    """Every device of the loaded build, the CPU included."""
+    lib: Any = libggml
+    for name, result in [("get", ctypes.c_void_p), ("name", ctypes.c_char_p), ("description", ctypes.c_char_p)]:
+        getattr(lib, f"ggml_backend_dev_{name}").restype = result
+    lib.ggml_backend_dev_count.restype = ctypes.c_size_t
+    kinds = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel"}
+    found = []
+    for i in range(lib.ggml_backend_dev_count()):
+        device = ctypes.c_void_p(lib.ggml_backend_dev_get(ctypes.c_size_t(i)))
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        lib.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+        found.append(
+            DeviceFacts(
+                name=lib.ggml_backend_dev_name(device).decode(),
+                description=lib.ggml_backend_dev_description(device).decode(),
+                kind=kinds.get(lib.ggml_backend_dev_type(device), "other"),
+                memory_total=total.value,
+                memory_free=free.value,
+            )
+        )
+    return found
+
+
+def gpu_build() -> bool:
+    """Whether this build of the library can put layers on a GPU."""
+    return bool(c.llama_supports_gpu_offload())
+
+
+def build_version() -> str:
+    """The binding's version and the library's own."""
+    return f"llama-cpp-python {llama_cpp.__version__}, llama.cpp {c.llama_version().decode()}"
+
+
+def system_info() -> str:
+    """The instruction sets and back ends of this build, as the library words them."""
+    return str(c.llama_print_system_info().decode())
+
+
+class Model:
+    """Weights and vocabulary."""
+
+    def __init__(self, path: Path, gpu_layers: int, progress: Callable[[float], None]) -> None:
+        """Load `path`; `gpu_layers` -1 puts all on the GPU, 0 none. LoadError when the library refuses."""
+
+        def report(fraction: float, _: ctypes.c_void_p) -> bool:
+            progress(fraction)
+            return True
+
+        c.llama_backend_init()
+        params = c.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else 2**31 - 1
+        params.split_mode = c.LLAMA_SPLIT_MODE_LAYER
+        self._nothing = (ctypes.c_void_p * 1)(None)
+        if gpu_layers == 0:  # an empty device list: else large products still go to the GPU
+            params.devices = ctypes.cast(self._nothing, ctypes.c_void_p)
+        callback = c.llama_progress_callback(report)
+        params.progress_callback = callback
+        self.handle = c.llama_model_load_from_file(str(path).encode(), params)
+        if not self.handle:
+            raise LoadError(f"{path}: llama.cpp cannot load this file (its log says why)")
+        self.vocab = c.llama_model_get_vocab(self.handle)
+        self.n_vocab: int = c.llama_vocab_n_tokens(self.vocab)
+        self.n_layers: int = c.llama_model_n_layer(self.handle)
+        self.n_ctx_train: int = c.llama_model_n_ctx_train(self.handle)
+        self.recurrent = bool(c.llama_model_is_recurrent(self.handle) or c.llama_model_is_hybrid(self.handle))
+        if not c.llama_model_has_decoder(self.handle) or c.llama_model_has_encoder(self.handle):
+            raise LoadError(f"{path}: not a decoder-only language model, so it cannot route by next tokens")
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        """Token ids of `text`, without BOS; `special` lets the text name special tokens."""
+        data = text.encode("utf-8", "replace")
+        size = len(data) + 8
+        buffer = (c.llama_token * size)()
+        n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, False, special)
+        if n < 0:
+            size = -n
+            buffer = (c.llama_token * size)()
+            n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, False, special)
+        return list(buffer[:n])
+
+    def tokenize_pieces(self, pieces: Sequence[Piece], start: bool) -> list[int]:
+        """Token ids of the pieces in turn; at the `start` of a context BOS is added if the model wants it."""
+        tokens = [t for piece in pieces for t in self.tokenize(piece.text, piece.special)]
+        bos = c.llama_vocab_bos(self.vocab)
+        if start and c.llama_vocab_get_add_bos(self.vocab) and tokens[:1] != [bos]:
+            tokens.insert(0, bos)
+        return tokens
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; nothing for a special token."""
+        buffer = ctypes.create_string_buffer(256)
+        n = c.llama_token_to_piece(self.vocab, token, buffer, 256, 0, False)
+        return buffer.raw[: max(n, 0)]
+
+    def ends(self, token: int) -> bool:
+        """Whether the token ends a generation."""
+        return bool(c.llama_vocab_is_eog(self.vocab, token))
+
+    def chat_renderer(self) -> Render | None:
+        """The file's chat template, rendering in the library's sandbox; None when there is none or it is broken."""
+        raw = c.llama_model_chat_template(self.handle, None)
+        if not raw:
+            return None
+        try:
+            formatter = Jinja2ChatFormatter(
+                template=raw.decode("utf-8", "replace"),
+                eos_token=self._token_text(c.llama_vocab_eos(self.vocab)),
+                bos_token=self._token_text(c.llama_vocab_bos(self.vocab)),
+            )
+        except Exception:  # a stranger's template: any fault means that it cannot be used
+            return None
+
+        def render(messages: list[Message]) -> str:
+            result: Any = formatter(messages=messages, enable_thinking=False)  # type: ignore[arg-type]
+            return str(result.prompt)
+
+        return render
+
+    def _token_text(self, token: int) -> str:
+        return c.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace") if token >= 0 else ""
+
+    def close(self) -> None:
+        """Free the weights; the object is of no use afterwards."""
+        c.llama_model_free(self.handle)
+
+
+class Context:
+    """A key-value cache of `n_ctx` tokens shared by `n_seq` sequences, and a batch to fill it."""
+
+    def __init__(self, model: Model, n_ctx: int, n_seq: int, n_outputs: int, threads: int) -> None:
+        """LoadError when the memory cannot be had. `n_outputs`: most logits rows wanted from one decode."""
+        self.model = model
+        self._abort: Callable[[], bool] = lambda: False
+        self._callback = c.ggml_abort_callback(lambda _: self._abort())
+        params = c.llama_context_default_params()
+        params.n_ctx = n_ctx
+        params.n_batch = params.n_ubatch = min(BATCH, n_ctx)
+        params.n_seq_max = n_seq
+        params.n_outputs_max = max(n_outputs, n_seq)  # the library asserts one a sequence
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = True
+        params.swa_full = True  # else a sliding-window model silently loses the cached prefix
+        params.no_perf = True
+        params.flash_attn_type = (
+            c.LLAMA_FLASH_ATTN_TYPE_AUTO if gpu_build() else c.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
+        params.abort_callback = self._callback
+        self.handle = c.llama_init_from_model(model.handle, params)
+        if not self.handle:
+            raise LoadError(f"no memory for a context of {n_ctx} tokens and {n_seq} sequences")
+        self.memory = c.llama_get_memory(self.handle)
+        self.batch = c.llama_batch_init(BATCH, 0, n_seq)
+
+    def decode(
+        self,
+        tokens: Sequence[int],
+        positions: Sequence[int],
+        sequences: Sequence[Sequence[int]],
+        outputs: frozenset[int],
+    ) -> NDArray[np.float32]:
+        """Decode the tokens; token i has position i of `positions` and belongs to all of `sequences[i]`.
+
+        Returns the logits of the tokens whose index is in `outputs`, in order: (len(outputs), n_vocab).
+        Raises Aborted when the abort check said so, RuntimeError when the library refuses the batch.
+        """
+        rows = []
+        for start in range(0, len(tokens), BATCH):
+            chunk = range(start, min(start + BATCH, len(tokens)))
+            batch = self.batch
+            batch.n_tokens = len(chunk)
+            for j, i in enumerate(chunk):
+                batch.token[j] = tokens[i]
+                batch.pos[j] = positions[i]
+                batch.n_seq_id[j] = len(sequences[i])
+                for s, seq in enumerate(sequences[i]):
+                    batch.seq_id[j][s] = seq
+                batch.logits[j] = i in outputs
+            code = c.llama_decode(self.handle, batch)
+            if code == 2:
+                raise Aborted
+            if code != 0:
+                raise RuntimeError(f"llama_decode returned {code} for {len(chunk)} tokens")
+            rows += [self._row(j) for j, i in enumerate(chunk) if i in outputs]
+        return np.stack(rows) if rows else np.empty((0, self.model.n_vocab), np.float32)
+
+    def _row(self, index: int) -> NDArray[np.float32]:
+        pointer = c.llama_get_logits_ith(self.handle, index)
+        return np.ctypeslib.as_array(pointer, shape=(self.model.n_vocab,)).copy()
+
+    def fork(self, source: int, targets: Sequence[int]) -> None:
+        """Make each target sequence a copy of `source` (metadata only in a unified cache)."""
+        for target in targets:
+            c.llama_memory_seq_rm(self.memory, target, -1, -1)
+            c.llama_memory_seq_cp(self.memory, source, target, -1, -1)
+
+    def abort_when(self, check: Callable[[], bool]) -> None:
+        """Have decodes stop as soon as `check()` is true (CPU and Metal only)."""
+        self._abort = check
+
+    def close(self) -> None:
+        """Free the context and its batch."""
+        c.llama_batch_free(self.batch)
+        c.llama_free(self.handle)

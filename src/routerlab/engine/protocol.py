@@ -1,0 +1,85 @@
+"""Messages between the lab and a worker: one JSON object a line, `kind` first."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from routerlab.core.prediction import Prediction, Record
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.engine.arm import ArmInfo, ContractName
+from routerlab.engine.contract import Exemplar
+
+
+class Load(Record):
+    """First message to a worker: which model, and how it will be asked. `gpu_layers` -1 means all."""
+
+    kind: Literal["load"] = "load"
+    model: Path
+    contract: ContractName
+    taxonomy: Taxonomy
+    exemplars: tuple[Exemplar, ...]
+    exemplars_sha256: str | None
+    n_ctx: int
+    threads: int | None
+    gpu_layers: int
+
+
+class Ask(Record):
+    """Route a prompt; the worker answers with the same `id`."""
+
+    kind: Literal["ask"] = "ask"
+    id: int
+    prompt: str
+
+
+class Cancel(Record):
+    """Stop the question `id` as soon as the library allows; it ends as "cancelled"."""
+
+    kind: Literal["cancel"] = "cancel"
+    id: int
+
+
+class Loading(Record):
+    """How far loading is: `fraction` (0..1) of the stage, None where it cannot be told."""
+
+    kind: Literal["loading"] = "loading"
+    stage: Literal["checking file", "loading weights", "reading exemplars"]
+    fraction: float | None
+
+
+class Ready(Record):
+    """The model is loaded and the prefix decoded."""
+
+    kind: Literal["ready"] = "ready"
+    info: ArmInfo
+
+
+class Answer(Record):
+    """The prediction for question `id`; `latency_ms` holds the worker's share only."""
+
+    kind: Literal["answer"] = "answer"
+    id: int
+    prediction: Prediction
+
+
+class Failed(Record):
+    """Loading failed and the worker ends. `retry` says that fewer layers on the GPU might work."""
+
+    kind: Literal["failed"] = "failed"
+    message: str
+    retry: bool = False
+
+
+ToWorker = Annotated[Load | Ask | Cancel, Field(discriminator="kind")]
+FromWorker = Annotated[Loading | Ready | Answer | Failed, Field(discriminator="kind")]
+to_worker: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
+from_worker: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
+
+LINE_LIMIT = 64 * 2**20
+"""Longest line either side accepts, in bytes."""
+
+
+def encode(message: Record) -> bytes:
+    """The message as one line."""
+    return message.model_dump_json(exclude_none=True).encode() + b"\n"

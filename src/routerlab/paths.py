@@ -1,0 +1,48 @@
+"""Where files live. A folder of the workspace wins; otherwise the platform's own place."""
+
+from pathlib import Path
+
+import platformdirs
+
+APP = "routerlab"
+
+
+def _data() -> Path:
+    return Path(platformdirs.user_data_dir(APP, appauthor=False))
+
+
+def models_dir() -> Path:
+    """Where pulled models go: ./models if there is such a folder, else the user's data folder."""
+    here = Path("models")
+    return here if here.is_dir() else _data() / "models"
+
+
+def model_folders() -> list[Path]:
+    """The folders searched for models, nearest first."""
+    return [p for p in (Path("models"), _data() / "models") if p.is_dir()]
+
+
+def sessions_dir() -> Path:
+    """Where sessions are saved: ./sessions if there is such a folder, else the user's data folder."""
+    here = Path("sessions")
+    return here if here.is_dir() else _data() / "sessions"
+
+
+def config_file() -> Path:
+    """The settings file."""
+    return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "settings.toml"
+
+
+def cache_dir() -> Path:
+    """Things that can be made again: file hashes, cached prefixes, partial downloads' working space."""
+    return Path(platformdirs.user_cache_dir(APP, appauthor=False))
+
+
+def log_dir() -> Path:
+    """The workers' logs."""
+    return Path(platformdirs.user_log_dir(APP, appauthor=False))
+
+
+def screenshots_dir() -> Path:
+    """Where screenshots and saved results go: the folder the lab was started in."""
+    return Path.cwd()

@@ -1,0 +1,11 @@
+"""Files that ship with the lab: in a wheel under `data/`, in a checkout at the top."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_ROOT = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent.parent
+
+TAXONOMY = _ROOT / "corpus" / "taxonomy.toml"
+ROUTING60 = _ROOT / "corpus" / "routing60.toml"
+EXEMPLARS = _ROOT / "corpus" / "exemplars.toml"
+CATALOG = _ROOT / "models" / "catalog.toml"

@@ -1,0 +1,59 @@
+"""The user's settings: one TOML file in the platform's config folder, every key optional."""
+
+import getpass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from routerlab.core.tomlfile import load_toml
+from routerlab.paths import config_file
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "annotator"
+
+
+class Settings(BaseModel):
+    """What `settings.toml` may hold; command-line options win over it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    theme: str = "textual-dark"
+    """Theme of the app; any of Textual's, `ansi-dark` and `ansi-light` use the terminal's own colours."""
+
+    arms: tuple[str, ...] = ("smollm2-135m", "qwen2.5-coder-0.5b")
+    """Arms the lab opens with when the command names none: catalogue ids or paths."""
+
+    contract: Literal["json", "score"] = "score"
+    """How arms are asked when neither the arm nor the command says."""
+
+    schedule: Literal["exclusive", "parallel"] = "exclusive"
+    """exclusive: arms take turns, so that latencies mean something; parallel: all at once, marked contended."""
+
+    annotator: str = Field(default_factory=_user)
+    """The name written with every annotation."""
+
+    context: int = Field(default=4096, ge=256)
+    """Context length in tokens (bounded by what the model was trained with)."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads a model may use; by default, as many CPUs as this process may run on."""
+
+    gpu_layers: int = Field(default=-1, ge=-1)
+    """Layers to put on a GPU: -1 all that fit, 0 none (the devices are hidden)."""
+
+    timeout_s: float = Field(default=120.0, gt=0)
+    """Seconds an arm may take for one answer before it is stopped."""
+
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Key bindings by action id, for example `annotate_skip = "x"`."""
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings file, or the defaults when there is none; LabError when it is not valid."""
+    file = path or config_file()
+    return load_toml(file, Settings) if file.exists() else Settings()
