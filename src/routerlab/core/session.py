@@ -90,7 +90,8 @@ class ArmRecord(Record):
 class Annotation(Record):
     """What a person said about a trial or a case: a label, an action, a note, or a note with either.
 
-    "undo" takes back the latest event about the same target that still counts. `annotator` is the commit mark.
+    "undo" takes back the latest event about the same target that still counts. `annotator` comes last: it is
+    the commit mark.
     """
 
     id: str
@@ -178,7 +179,7 @@ class Session:
         return self._standing[-1].target if self._standing else None
 
     def keys(self) -> set[tuple[str, str, int]]:
-        """Keys of finished trials, for resuming. A crash or a timeout is a result; a cancelled trial is not."""
+        """Keys of finished trials, to resume by: a crash or timeout is a result, a cancelled trial is not."""
         return {trial.key for trial in self.trials if trial.status != "cancelled"}
 
     def next_trial_id(self) -> str:
@@ -233,8 +234,8 @@ _FIRST = ("id", "at", "case", "prompt", "arm", "repeat", "gold")
 def fragment(event: Event) -> bytes:
     """The event as one block of TOML that begins on a new line whatever stands before it.
 
-    Every value is on one line (tables inline, control characters escaped), so nothing in the data can look like
-    the head of a record. None is left out; milliseconds have 3 decimals, other floats 6.
+    Every value is on one line (tables inline, control characters escaped), so nothing in the data can look
+    like the head of a record. None is left out; milliseconds have 3 decimals, other floats 6.
     """
     kind = next(name for name, model in KINDS.items() if isinstance(event, model))
     data = event.model_dump(exclude_none=True)
@@ -277,7 +278,7 @@ def _value(value: object, digits: int) -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string on one line. A lone surrogate (a byte of the command line that was not UTF-8) is not text
-    and becomes U+FFFD, because refusing it would lose the record."""
+    """A basic string on one line. A lone surrogate (a byte of the command line that was not UTF-8) is not
+    text and becomes U+FFFD, because refusing it would lose the record."""
     quoted = json.dumps(_SURROGATE.sub("\ufffd", text), ensure_ascii=False)
     return _ACTIVE.sub(lambda m: f"\\u{ord(m[0]):04x}", quoted)

@@ -33,14 +33,14 @@ _PROGRESS_EVERY = 500
 
 @dataclass(frozen=True)
 class Opened:
-    """A session as read: `good` is the length in bytes of what is sound, `torn` of an unfinished tail (or 0)."""
+    """A session as read: `good` is the length in bytes of what is sound, `torn` of an unfinished tail."""
 
     session: Session
     good: int
     torn: int
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     """A record that cannot be read; `line` counts from its first, `torn` if being cut short explains it."""
 
     def __init__(self, line: int, message: str, torn: bool) -> None:
@@ -57,7 +57,7 @@ def new_session_path(folder: Path, now: datetime) -> Path:
 
 
 def read_session(path: Path, progress: Progress | None = None) -> Opened:
-    """The session in `path`, which is not touched: an unfinished last record is skipped and counted in `torn`.
+    """The session in `path`, which is not touched: an unfinished last record is skipped and told in `torn`.
 
     LabError with file and line for anything else that is wrong.
     """
@@ -66,17 +66,17 @@ def read_session(path: Path, progress: Progress | None = None) -> Opened:
 
 def peek_session(path: Path) -> tuple[Header, Counter[str]]:
     """The header, and how many records of each kind the file has, without reading the records themselves."""
-    data = _read(path)
+    data = _read(path).rstrip(b"\0")
     first = _RECORD.search(data)
-    header = _header(path, data[: first.start()] if first else data.rstrip(b"\0"))
+    header = _header(path, data[: first.start()] if first else data)
     return header, Counter(m[1].decode() for m in _KIND.finditer(data))
 
 
 class SessionFile:
     """A session open for appending; made by `create` or `open`, ended by `close` (or a `with` block).
 
-    `torn` is the number of bytes that were set aside in `torn_path` when the file was opened. `pending` holds the
-    fragments that could not be written yet. Appending may be done from any thread.
+    `torn` is the number of bytes that were set aside in `torn_path` when the file was opened. `pending` holds
+    the fragments that could not be written yet. Appending may be done from any thread.
     """
 
     def __init__(self, path: Path, opened: Opened, lock: FileLock, fd: int) -> None:
@@ -115,7 +115,7 @@ class SessionFile:
     def open(cls, path: Path, progress: Progress | None = None) -> "SessionFile":
         """An existing session, to go on with. An unfinished last record is moved to NAME.toml.torn.
 
-        LabError when another lab has the file open, or when it is not a sound session (then it is not touched).
+        LabError when another lab has the file open, or when it is not sound (then it is not touched).
         """
         if not path.is_file():
             raise LabError(f"{path}: no such file")
@@ -155,9 +155,9 @@ class SessionFile:
             self._drain()
 
     def close(self) -> None:
-        """Write what waits, close and unlock. What cannot be written is saved in the temporary folder instead.
+        """Write what waits, close and unlock; closing again does nothing.
 
-        Then LabError says where. Closing again does nothing.
+        What cannot be written is saved in the temporary folder instead, and LabError says where.
         """
         with self._guard:
             if self._fd < 0:
@@ -193,8 +193,8 @@ class SessionFile:
                     os.ftruncate(self._fd, self._good)
                 n = len(self.pending)
                 raise LabError(
-                    f"{self.path}: cannot be written: {e.strerror}; {n} record{'s' * (n > 1)} wait in memory and "
-                    "will be written with the next; make room, nothing is lost while the lab runs"
+                    f"{self.path}: cannot be written: {e.strerror}; records waiting in memory: {n}. Make "
+                    "room: they are written with the next one, and nothing is lost while the lab runs"
                 ) from None
             self._good += len(self.pending.popleft())
             self._unsure = False
@@ -210,8 +210,8 @@ class SessionFile:
             finally:
                 os.close(fd)
         except OSError:
-            return f"{reason}; the lab is closing and {n} could not be saved anywhere"
-        return f"{self.path}: {n} could not be written and are in {name}: make room, then add it to the end"
+            return f"{reason}; the lab is closing and they could not be saved anywhere"
+        return f"{self.path}: full; the last records ({n}) are in {name}: make room and add them to its end"
 
 
 def _read(path: Path) -> bytes:
@@ -224,17 +224,16 @@ def _read(path: Path) -> bytes:
 
 
 def _parse(path: Path, data: bytes, progress: Progress | None) -> Opened:
-    starts = [m.start() for m in _RECORD.finditer(data)]
-    # We escape NUL, so a NUL in the file is space that was allocated and never written: the end of what is good.
-    nul = data.find(b"\0", starts[-1] if starts else 0)
+    # We escape NUL, so a NUL after the last head is space that was allocated and never written.
+    nul = data.find(b"\0", max(data.rfind(b"\n[["), 0))
     end = nul if nul >= 0 else len(data)
-    bounds = [*starts, end]
+    bounds = [*(m.start() for m in _RECORD.finditer(data, 0, end)), end]
     session = Session(_header(path, data[: bounds[0]]))
     line = 1 + data.count(b"\n", 0, bounds[0])
     for n, (start, stop) in enumerate(pairwise(bounds)):
         try:
             session.add(_event(data[start:stop]))
-        except _Fault as e:
+        except _FaultError as e:
             if e.torn and stop == end:
                 return Opened(session, start, len(data) - start)
             raise LabError(f"{path}:{line + e.line}: {e}") from None
@@ -258,16 +257,16 @@ def _event(data: bytes) -> Event:
     try:
         text = data.decode()
     except UnicodeDecodeError as e:
-        raise _Fault(data.count(b"\n", 0, e.start), "not UTF-8 text", True) from None
+        raise _FaultError(data.count(b"\n", 0, e.start), "not UTF-8 text", True) from None
     try:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as e:
         at = re.search(r" \(at line (\d+), column \d+\)$", str(e))
         line = int(at[1]) - 1 if at else text.rstrip().count("\n")
-        raise _Fault(line, f"not valid TOML: {str(e)[: at.start()] if at else e}", True) from None
+        raise _FaultError(line, f"not valid TOML: {str(e)[: at.start()] if at else e}", True) from None
     kind, records = next(iter(tables.items()))
     if kind not in KINDS or len(tables) > 1 or not isinstance(records, list):
-        raise _Fault(0, f"not a record this version knows: {text.splitlines()[0]}", False)
+        raise _FaultError(0, f"no record this version knows: {kind!r}", False)
     try:
         return KINDS[kind].model_validate(records[0])
     except ValidationError as e:
@@ -276,7 +275,9 @@ def _event(data: bytes) -> Event:
         where = f"{kind}.{'.'.join(map(str, loc))}" if loc else kind
         message = faults[0]["msg"].removeprefix("Value error, ")
         line = line_of(text, (kind, 0, *loc)) or 1
-        raise _Fault(line - 1, f"{where}: {message}", any(f["type"] == "missing" for f in faults)) from None
+        raise _FaultError(
+            line - 1, f"{where}: {message}", any(f["type"] == "missing" for f in faults)
+        ) from None
 
 
 def _lock(path: Path) -> FileLock:
@@ -290,7 +291,9 @@ def _lock(path: Path) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout:
         who = f" (pid {owner})" if owner.isdigit() else ""
-        raise LabError(f"{path} is open in another lab{who}; close it there, or use another session") from None
+        raise LabError(
+            f"{path} is open in another lab{who}; close it there, or use another session"
+        ) from None
     except OSError as e:
         raise LabError(f"{path}: cannot be locked: {e.strerror}") from None
     with suppress(OSError):
@@ -314,11 +317,14 @@ def _set_aside(path: Path, data: bytes) -> None:
 def _write_new(path: Path, data: bytes) -> None:
     """The file with `data`, whole or not at all."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as f:
-        f.write(data)
-        f.flush()
-        os.fsync(f.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     with suppress(OSError):  # Windows cannot open a folder; it needs no flush for a name either
         folder = os.open(path.parent, os.O_RDONLY)
         try:

@@ -155,8 +155,9 @@ def _through_template(
 def _plain(system: str, shots: Sequence[Exemplar]) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     """Few-shot text for base models and for templates that cannot carry the messages."""
     pieces = [Piece(system + "\n\n", special=False)]
-    for shot in shots:
-        pieces.append(Piece(f"Request: {shot.prompt}\nAnswer: {_answer(shot.label)}\n\n", special=False))
+    pieces += [
+        Piece(f"Request: {shot.prompt}\nAnswer: {_answer(shot.label)}\n\n", special=False) for shot in shots
+    ]
     return (*pieces, Piece("Request: ", special=False)), (Piece("\nAnswer: ", special=False),)
 
 
@@ -226,8 +227,9 @@ def parse_answer(text: str, labels: Sequence[str]) -> Parsed:
         return Parsed(None, None, "the answer's JSON is broken or cut off")
     label = value.get("label") if isinstance(value, dict) else None
     confidence = value.get("confidence") if isinstance(value, dict) else None
-    number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
-    claimed = float(confidence) if number and 0 <= confidence <= 1 else None
+    claimed = None
+    if isinstance(confidence, int | float) and not isinstance(confidence, bool) and 0 <= confidence <= 1:
+        claimed = float(confidence)
     if label not in labels:
         return Parsed(None, claimed, f"not a label: {json.dumps(label, ensure_ascii=False)[:80]}")
     return Parsed(label, claimed, None)

@@ -1,103 +1,405 @@
-"""One sitting: arms, a runner and a session file, and everybody who watches."""
+"""One sitting: arms, a runner and a session file, and everybody who watches.
 
+The terminal app and the headless commands drive this same object and see the same events.
+"""
+
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
+from routerlab import __version__
 from routerlab.core.corpus import Corpus
-from routerlab.core.prediction import Item, Trial
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Item, Prediction, Trial
+from routerlab.core.session import (
+    Annotation,
+    ArmRecord,
+    Header,
+    Session,
+    pin_corpus,
+    pin_taxonomy,
+)
+from routerlab.core.session import (
+    Event as SessionEvent,
+)
+from routerlab.core.sessionfile import SessionFile
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import Arm, ArmSpec
+from routerlab.engine.build import machine
+from routerlab.engine.pool import ArmFactory
+from routerlab.engine.runner import UNSETTLED, Job, Progress, Runner
 from routerlab.settings import Settings
 
-RunPhase = Literal["idle", "running", "paused"]
 Filter = Literal["all", "errors", "disagreements"]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a run stands: trials done of total, seconds elapsed (pauses not counted), seconds left or None."""
-
-    phase: RunPhase = "idle"
-    done: int = 0
-    total: int = 0
-    elapsed_s: float = 0.0
-    eta_s: float | None = None
-
-
-@dataclass(frozen=True)
 class ArmChanged:
+    """An arm was added, removed, or has a new state."""
+
     name: str
 
 
 @dataclass(frozen=True)
 class TrialDone:
+    """A trial was recorded."""
+
     trial: Trial
 
 
 @dataclass(frozen=True)
 class RunChanged:
+    """The run began, moved on, paused or ended."""
+
     progress: Progress
 
 
 @dataclass(frozen=True)
+class Annotated:
+    """An annotation of this trial was recorded, or undone."""
+
+    trial_id: str
+
+
+@dataclass(frozen=True)
 class Notice:
+    """Something a person should read."""
+
     message: str
     severity: Literal["information", "warning", "error"] = "information"
 
 
-Event = ArmChanged | TrialDone | RunChanged | Notice
+Event = ArmChanged | TrialDone | RunChanged | Annotated | Notice
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What a lab works with, and where each came from."""
+
+    taxonomy: Taxonomy
+    taxonomy_path: Path
+    corpus: Corpus | None
+    corpus_path: Path | None
 
 
 class Lab:
-    """See the interface below; bodies follow."""
+    """Arms that answer prompts, and the session that remembers. To be made inside a running event loop."""
 
-    taxonomy: Taxonomy
-    corpus: Corpus | None
-    settings: Settings
-    arms: dict[str, Arm]          # by name, in the order added
-    progress: Progress
-    # self.session: core.session.Session-like: header (None before the first record), trials, annotations,
-    #   current(trial_id) -> State(label, skipped, flagged, note), last_annotated()
+    def __init__(
+        self,
+        materials: Materials,
+        settings: Settings,
+        make_arm: ArmFactory,
+        path: Path | None,
+        session: SessionFile | None = None,
+        repeats: int = 1,
+    ) -> None:
+        """`path` is where a new session goes at its first record, None to save nothing; `session` is an
+        open one to go on with.
+        """
+        self.taxonomy = materials.taxonomy
+        self.corpus = materials.corpus
+        self.settings = settings
+        self.arms: dict[str, Arm] = {}
+        self.path = session.path if session else path
+        self._make_arm = make_arm
+        self._file = session
+        self._draft = Session(_header(materials, settings, repeats))
+        self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed)
+        self._watchers: list[Callable[[Event], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._saving = asyncio.Lock()
+        self._closed = False
+        self._typed: Counter[str] = Counter()
+        for trial in self.session.trials:
+            if trial.prompt is not None:
+                self._typed[trial.prompt] = max(self._typed[trial.prompt], trial.repeat)
+
+    @property
+    def session(self) -> Session:
+        """Header, arms, trials and annotations of this sitting."""
+        return self._file.session if self._file else self._draft
+
+    @property
+    def saved(self) -> bool:
+        """Whether there is a session file (there is none before the first record)."""
+        return self._file is not None
+
+    @property
+    def unsaved(self) -> int:
+        """Records that wait in memory because the disk refused them."""
+        return len(self._file.pending) if self._file else 0
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return self._runner.progress
 
     def subscribe(self, watcher: Callable[[Event], None]) -> Callable[[], None]:
         """Call `watcher` on the event loop for every event; returns a function that ends the subscription."""
-        raise NotImplementedError
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def _emit(self, event: Event) -> None:
+        for watcher in list(self._watchers):
+            watcher(event)
+
+    def _run_changed(self) -> None:
+        self._emit(RunChanged(self.progress))
+
+    def _spawn(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- arms ---
 
     def add_arm(self, spec: ArmSpec) -> None:
         """Start loading an arm in the background; LabError if the name is taken. ArmChanged follows."""
+        if spec.name in self.arms:
+            raise LabError(f"there is an arm {spec.name!r} already")
+        arm = self._make_arm(spec)
+        arm.on_change = self._arm_changed
+        self.arms[spec.name] = arm
+        self._runner.add(arm)
+        self._spawn(asyncio.create_task(arm.start()))
+        self._emit(ArmChanged(spec.name))
 
     async def remove_arm(self, name: str) -> None:
         """Stop an arm; its pending questions are dropped. ArmChanged follows."""
+        arm = self.arms.pop(name)
+        await arm.stop()
+        await self._runner.remove(name)
+        self._emit(ArmChanged(name))
 
     async def restart_arm(self, name: str) -> None:
-        """Stop and load again (after "failed" or on request)."""
+        """Stop an arm and load it again."""
+        arm = self.arms[name]
+        await arm.stop()
+        self._spawn(asyncio.create_task(arm.start()))
+
+    def _arm_changed(self, arm: Arm) -> None:
+        self._emit(ArmChanged(arm.spec.name))
+        self._runner.poke()
+
+    async def settled(self) -> None:
+        """Wait until no arm is loading any more."""
+        changed = asyncio.Event()
+        stop = self.subscribe(lambda event: changed.set() if isinstance(event, ArmChanged) else None)
+        while any(arm.state.phase in UNSETTLED for arm in self.arms.values()):
+            changed.clear()
+            await changed.wait()
+        stop()
+
+    # --- asking ---
 
     def ask(self, prompt: str) -> None:
-        """Put a typed prompt to every arm, ahead of any replay; TrialDone follows for each. LabError if empty."""
+        """Put a typed prompt to every arm, ahead of any run; TrialDone follows for each.
+
+        LabError if the prompt is empty or there is no arm.
+        """
+        if not prompt.strip():
+            raise LabError("the prompt is empty: type what a user would ask")
+        if not self.arms:
+            raise LabError("there is no arm to ask: add one first")
+        text = prompt.encode("utf-8", "replace").decode()
+        self._typed[text] += 1
+        self._runner.ask(Item(prompt=text), self._typed[text])
 
     def cases(self, which: Filter = "all", family: str | None = None) -> list[Item]:
-        """The corpus's cases that a replay with this filter would ask."""
-        raise NotImplementedError
+        """The corpus's cases that a replay with this filter would ask.
+
+        "errors": an arm's latest answer was wrong; "disagreements": the latest answers differ.
+        """
+        if self.corpus is None:
+            return []
+        latest: dict[str, dict[str, Trial]] = {}
+        for trial in self.session.trials:
+            if trial.case is not None and trial.status != "cancelled":
+                latest.setdefault(trial.case, {})[trial.arm] = trial
+        chosen = []
+        for case in self.corpus.case:
+            answers = list(latest.get(case.id, {}).values())
+            wrong = any(t.correct is False for t in answers)
+            differ = len({t.label for t in answers}) > 1
+            if family is not None and self.taxonomy.families[case.label] != family:
+                continue
+            if which == "all" or (which == "errors" and wrong) or (which == "disagreements" and differ):
+                chosen.append(case.item)
+        return chosen
 
     def replay(self, items: Sequence[Item], again: bool = False) -> None:
-        """Ask every arm every item; goes on where this session stopped, a complete one begins the next
-        repeat; `again` asks all of `items` once more. RunChanged and TrialDone follow."""
+        """Ask every arm every item once. Goes on where this session stopped; when nothing is left of the
+        current repeat, begins the next. `again` asks all of `items` once more.
 
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
+        LabError when a run is going on or there is no arm.
+        """
+        last = 1 + max((t.repeat for t in self.session.trials if t.case is not None), default=0)
+        for repeat in range(last if again else 1, last + 1):
+            wanted = self._missing(items, repeat)
+            if wanted:
+                return self._start(wanted)
+        return self._start([])
+
+    def replay_repeats(self, items: Sequence[Item], repeats: int) -> None:
+        """Ask every arm every item `repeats` times, those already in the session excepted."""
+        self._start([job for repeat in range(1, repeats + 1) for job in self._missing(items, repeat)])
+
+    def _missing(self, items: Sequence[Item], repeat: int) -> list[tuple[Item, int, list[str]]]:
+        done = self.session.keys()
+        jobs = [
+            (i, repeat, [a for a in self.arms if (i.case or i.prompt, a, repeat) not in done]) for i in items
+        ]
+        return [job for job in jobs if job[2]]
+
+    def _start(self, wanted: list[tuple[Item, int, list[str]]]) -> None:
+        if self.progress.phase != "idle":
+            raise LabError("a run is going on: cancel it first")
+        if not self.arms:
+            raise LabError("there is no arm to ask: add one first")
+        self._runner.start(wanted)
+
+    def pause(self) -> None:
+        """Let the questions in progress finish and begin no other of the run."""
+        self._runner.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._runner.resume()
+
     def step(self) -> None:
-        """While paused: let every arm answer one more item, then pause again."""
-    def cancel(self) -> None:
-        """Stop the run; questions in progress end as "cancelled"."""
+        """While paused: one more item, then pause again."""
+        self._runner.step()
 
-    async def annotate(self, trial_id: str, *, label: str | None = None,
-                       action: Literal["skip", "flag"] | None = None, note: str | None = None) -> None:
-        """Append an annotation of this trial."""
+    def cancel(self) -> None:
+        """End the run; its questions in progress end as "cancelled"."""
+        self._runner.cancel()
+
+    async def finished(self) -> None:
+        """Wait for the end of the run."""
+        await self._runner.idle.wait()
+
+    # --- what is written down ---
+
+    async def _deliver(self, arm: Arm, job: Job, prediction: Prediction, contended: bool) -> None:
+        item = job.item
+        async with self._saving:
+            trial = Trial(
+                **prediction.model_dump(),
+                id=self.session.next_trial_id(),
+                at=datetime.now(UTC),
+                arm=arm.spec.name,
+                repeat=job.repeat,
+                case=item.case,
+                prompt=None if item.case is not None else item.prompt,
+                gold=item.gold,
+                contended=contended,
+            )
+            record = _arm_record(arm)
+            known = self.session.arms.get(arm.spec.name)
+            if record is not None and (known is None or _same(known) != _same(record)):
+                await self._append(record)
+            await self._append(trial)
+        self._emit(TrialDone(trial))
+
+    async def _append(self, event: SessionEvent) -> None:
+        """Write one record, off the event loop; a disk that refuses becomes a notice, the record waits."""
+        if self.path is None:
+            self._draft.add(event)
+            return
+        try:
+            if self._file is None:
+                self._file = await asyncio.to_thread(SessionFile.create, self.path, self._draft.header)
+            await asyncio.to_thread(self._file.append, event)
+        except LabError as e:
+            if self._file is None:  # keep the sitting in memory; the next record tries again
+                self._draft.add(event)
+            self._emit(Notice(str(e), "error"))
+
+    async def annotate(
+        self,
+        trial_id: str,
+        *,
+        label: str | None = None,
+        action: Literal["skip", "flag", "undo"] | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Append an annotation of this trial; Annotated follows."""
+        async with self._saving:
+            await self._append(
+                Annotation(
+                    id=self.session.next_annotation_id(),
+                    at=datetime.now(UTC),
+                    trial=trial_id,
+                    label=label,
+                    action=action,
+                    note=note,
+                    annotator=self.settings.annotator,
+                )
+            )
+        self._emit(Annotated(trial_id))
 
     async def undo(self) -> str | None:
-        """Undo the latest annotation of this sitting; the trial id it was on, or None if there is none."""
-        raise NotImplementedError
+        """Undo the latest annotation that still counts; the trial it was on, or None if there is none."""
+        target = self.session.last_annotated()
+        if target is None or target[0] != "trial":
+            return None
+        await self.annotate(target[1], action="undo")
+        return target[1]
 
     async def close(self) -> None:
-        """Cancel, stop every arm, write what waits, close the session. Idempotent."""
+        """Cancel, stop every arm, write what waits, close the session. Idempotent.
+
+        LabError when records could not be written; it says where they were put instead.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._runner.cancel_all()
+        await asyncio.gather(*(arm.stop() for arm in self.arms.values()))
+        for name in self.arms:
+            await self._runner.remove(name)
+        for task in list(self._tasks):
+            with suppress(asyncio.CancelledError):
+                await task
+        if self._file:
+            await asyncio.to_thread(self._file.close)
+
+
+def _same(record: ArmRecord) -> ArmRecord:
+    """The record without what differs each time the same arm is loaded."""
+    return record.model_copy(update={"at": datetime.min, "load_ms": 0.0})
+
+
+def _arm_record(arm: Arm) -> ArmRecord | None:
+    info = arm.state.info
+    if info is None:
+        return None
+    shared = {k: v for k, v in info.model_dump().items() if k in ArmRecord.model_fields}
+    return ArmRecord(
+        **shared,
+        at=datetime.now(UTC),
+        kind="gguf",
+        model_file=str(arm.spec.model),
+        device=info.device,
+        name=arm.spec.name,
+    )
+
+
+def _header(materials: Materials, settings: Settings, repeats: int) -> Header:
+    now = datetime.now(UTC)
+    pinned = materials.corpus is not None and materials.corpus_path is not None
+    return Header(
+        id=f"{now:%Y%m%dT%H%M%S.%fZ}",
+        created=now,
+        lab_version=__version__,
+        machine=machine(),
+        schedule=settings.schedule,
+        repeats=repeats,
+        corpus=pin_corpus(materials.corpus, materials.corpus_path) if pinned else None,  # type: ignore[arg-type]
+        taxonomy=pin_taxonomy(materials.taxonomy, materials.taxonomy_path),
+    )

@@ -7,9 +7,8 @@ it runs in a worker (or a test), never in the process that draws the screen.
 import ctypes
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import llama_cpp
 import numpy as np
@@ -18,6 +17,7 @@ from llama_cpp._ggml import libggml
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from numpy.typing import NDArray
 
+from routerlab.engine.build import BuildInfo, Device
 from routerlab.engine.contract import Message, Piece, Render
 
 BATCH = 512
@@ -32,7 +32,7 @@ class LoadError(Exception):
     """The library could not load a model or make a context."""
 
 
-class Aborted(Exception):
+class AbortedError(Exception):
     """A decode was stopped by the abort callback."""
 
 
@@ -64,31 +64,24 @@ class Log:
                 self._write(line)
 
 
-@dataclass(frozen=True)
-class DeviceFacts:
-    """A device the library can use; memory in bytes (0 where it does not say)."""
-
-    name: str
-    description: str
-    kind: str
-    memory_total: int
-    memory_free: int
-
-
-def devices() -> list[DeviceFacts]:
+def devices() -> list[Device]:
     """Every device of the loaded build, the CPU included."""
     lib: Any = libggml
-    for name, result in [("get", ctypes.c_void_p), ("name", ctypes.c_char_p), ("description", ctypes.c_char_p)]:
+    for name, result in [
+        ("get", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("description", ctypes.c_char_p),
+    ]:
         getattr(lib, f"ggml_backend_dev_{name}").restype = result
     lib.ggml_backend_dev_count.restype = ctypes.c_size_t
-    kinds = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel"}
+    kinds: dict[int, Literal["cpu", "gpu", "igpu", "accel"]] = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel"}
     found = []
     for i in range(lib.ggml_backend_dev_count()):
         device = ctypes.c_void_p(lib.ggml_backend_dev_get(ctypes.c_size_t(i)))
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         lib.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
         found.append(
-            DeviceFacts(
+            Device(
                 name=lib.ggml_backend_dev_name(device).decode(),
                 description=lib.ggml_backend_dev_description(device).decode(),
                 kind=kinds.get(lib.ggml_backend_dev_type(device), "other"),
@@ -175,7 +168,7 @@ class Model:
         return bool(c.llama_vocab_is_eog(self.vocab, token))
 
     def chat_renderer(self) -> Render | None:
-        """The file's chat template, rendering in the library's sandbox; None when there is none or it is broken."""
+        """The file's chat template, rendering in the library's sandbox; None when none there can be used."""
         raw = c.llama_model_chat_template(self.handle, None)
         if not raw:
             return None
@@ -239,7 +232,7 @@ class Context:
         """Decode the tokens; token i has position i of `positions` and belongs to all of `sequences[i]`.
 
         Returns the logits of the tokens whose index is in `outputs`, in order: (len(outputs), n_vocab).
-        Raises Aborted when the abort check said so, RuntimeError when the library refuses the batch.
+        Raises AbortedError when the abort check said so, RuntimeError when the library refuses the batch.
         """
         rows = []
         for start in range(0, len(tokens), BATCH):
@@ -255,7 +248,7 @@ class Context:
                 batch.logits[j] = i in outputs
             code = c.llama_decode(self.handle, batch)
             if code == 2:
-                raise Aborted
+                raise AbortedError
             if code != 0:
                 raise RuntimeError(f"llama_decode returned {code} for {len(chunk)} tokens")
             rows += [self._row(j) for j, i in enumerate(chunk) if i in outputs]
@@ -279,3 +272,10 @@ class Context:
         """Free the context and its batch."""
         c.llama_batch_free(self.batch)
         c.llama_free(self.handle)
+
+
+if __name__ == "__main__":
+    info = BuildInfo(
+        version=build_version(), gpu=gpu_build(), system_info=system_info(), devices=tuple(devices())
+    )
+    print(info.model_dump_json())

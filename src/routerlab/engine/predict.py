@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from routerlab.core.prediction import Latency, Prediction, Tokens
 from routerlab.engine.contract import MAX_NEW_TOKENS, Framing, build_trie, parse_answer
-from routerlab.engine.llama import Aborted, Context, Model
+from routerlab.engine.llama import AbortedError, Context, Model
 
 PREFIX = 0
 """The sequence that holds the shared prefix; label k is scored in sequence k + 1."""
@@ -48,7 +48,9 @@ class Predictor:
         self.labels = tuple(labels)
         self.prefix = model.tokenize_pieces(framing.prefix, start=True)
         self.suffix = model.tokenize_pieces(framing.suffix, start=False)
-        self.trie = build_trie([model.tokenize(t, special=False) for t in framing.tails]) if framing.tails else None
+        self.trie = (
+            build_trie([model.tokenize(t, special=False) for t in framing.tails]) if framing.tails else None
+        )
         # A recurrent state cannot be shared by the tokens of a batch: there each label decodes its own tail.
         tail_tokens = self._tail_tokens()
         self.n_ctx = min(n_ctx, model.n_ctx_train)
@@ -56,8 +58,8 @@ class Predictor:
         self.room = self.n_ctx - len(self.prefix) - len(self.suffix) - spare
         if self.room < 1:
             raise PromptTooLongError(
-                f"system prompt and exemplars take {len(self.prefix) + len(self.suffix)} tokens, which leaves "
-                f"no room in a context of {self.n_ctx}: raise the context or use fewer exemplars"
+                f"system prompt and exemplars take {len(self.prefix) + len(self.suffix)} tokens, which "
+                f"leaves no room in a context of {self.n_ctx}: raise the context or use fewer exemplars"
             )
         n_seq = 1 + (len(labels) if self.trie else 1)
         self.context = Context(model, self.n_ctx, n_seq, n_outputs=1 + tail_tokens, threads=threads)
@@ -84,7 +86,8 @@ class Predictor:
         user = self.model.tokenize(prompt, special=False)
         if len(user) > self.room:
             raise PromptTooLongError(
-                f"the prompt has {len(user)} tokens, but only {self.room} of the context's {self.n_ctx} are free"
+                f"the prompt has {len(user)} tokens, but only {self.room} of the context's {self.n_ctx} "
+                "are free: shorten it, or raise the context"
             )
         tokens = [*user, *self.suffix]
         t1 = time.perf_counter()
@@ -93,7 +96,7 @@ class Predictor:
             if self.trie is None:
                 return self._generate(tokens, cancelled, t0, t1)
             return self._score(tokens, t0, t1)
-        except Aborted:
+        except AbortedError:
             return Prediction(status="cancelled", latency_ms=Latency(tokenize=_ms(t0, t1)))
 
     def _score(self, tokens: list[int], t0: float, t1: float) -> Prediction:
@@ -154,7 +157,10 @@ class Predictor:
         self.context.fork(PREFIX, (1,))
         position = len(self.prefix)
         logits = self.context.decode(
-            tokens, range(position, position + len(tokens)), [(1,)] * len(tokens), frozenset({len(tokens) - 1})
+            tokens,
+            range(position, position + len(tokens)),
+            [(1,)] * len(tokens),
+            frozenset({len(tokens) - 1}),
         )
         position += len(tokens)
         t2 = time.perf_counter()
@@ -164,7 +170,7 @@ class Predictor:
             if self.model.ends(token):
                 break
             if cancelled():
-                raise Aborted
+                raise AbortedError
             written.append(token)
             if len(written) < MAX_NEW_TOKENS:
                 logits = self.context.decode([token], [position], [(1,)], frozenset({0}))

@@ -10,6 +10,8 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import ArmInfo, ContractName
 from routerlab.engine.contract import Exemplar
 
+Stage = Literal["checking file", "loading weights", "reading exemplars"]
+
 
 class Load(Record):
     """First message to a worker: which model, and how it will be asked. `gpu_layers` -1 means all."""
@@ -44,7 +46,8 @@ class Loading(Record):
     """How far loading is: `fraction` (0..1) of the stage, None where it cannot be told."""
 
     kind: Literal["loading"] = "loading"
-    stage: Literal["checking file", "loading weights", "reading exemplars"]
+    gpu_build: bool
+    stage: Stage
     fraction: float | None
 
 
@@ -64,11 +67,11 @@ class Answer(Record):
 
 
 class Failed(Record):
-    """Loading failed and the worker ends. `retry` says that fewer layers on the GPU might work."""
+    """Loading failed and the worker ends. `retry` says that fewer layers on the GPU might help."""
 
     kind: Literal["failed"] = "failed"
     message: str
-    retry: bool = False
+    retry: bool
 
 
 ToWorker = Annotated[Load | Ask | Cancel, Field(discriminator="kind")]
@@ -82,4 +85,4 @@ LINE_LIMIT = 64 * 2**20
 
 def encode(message: Record) -> bytes:
     """The message as one line."""
-    return message.model_dump_json(exclude_none=True).encode() + b"\n"
+    return message.model_dump_json().encode() + b"\n"

@@ -1,0 +1,55 @@
+# Everything happens in .venv; each step is done once and again only when its inputs change.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
+
+.PHONY: lab test check format models bench clean help
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+lab: .make/install ## Install, pull the starter models, open the lab
+	@$(BIN)/routerlab models pull smollm2-135m qwen2.5-coder-0.5b
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/routerlab; else \
+	  echo "No terminal here: replaying the sixty cases instead (this takes some minutes)."; \
+	  exec $(BIN)/routerlab replay; fi
+
+test: .make/dev models ## Install what tests need and run them
+	@$(BIN)/python -m pytest
+
+check: .make/dev ## Static checks: ruff, mypy, import contracts
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: .make/dev ## Format the code
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
+
+models: .make/install ## Pull the model that the tests use
+	@$(BIN)/routerlab models pull smollm2-135m
+
+bench: .make/dev models ## Measure start-up, overhead and event-loop lateness
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove the virtual environment (models and sessions stay)
+	rm -rf .venv .make
+
+.make/venv:
+	@mkdir -p .make
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "routerlab needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv || \
+	  { echo "no virtual environment could be made (Debian: apt install python3-venv)"; exit 1; }
+	@touch $@
+
+.make/llama: .make/venv scripts/build_llama.py
+	@$(BIN)/python scripts/build_llama.py constraints.txt .make/llama.log
+	@touch $@
+
+.make/install: .make/llama pyproject.toml constraints.txt
+	@echo "Installing routerlab and its libraries"
+	@$(PIP) -e .
+	@touch $@
+
+.make/dev: .make/install
+	@echo "Installing the development tools"
+	@$(PIP) -e '.[dev]'
+	@touch $@

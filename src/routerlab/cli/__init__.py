@@ -1,0 +1,1 @@
+"""Commands, one module a noun; heavy imports stay inside the commands."""

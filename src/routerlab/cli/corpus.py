@@ -1,0 +1,48 @@
+"""`routerlab corpus`: check files of cases."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Corpora: files of cases with their gold labels.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Corpora: files of cases with their gold labels."""
+
+
+@app.command(
+    epilog="Examples: routerlab corpus check corpus/routing60.toml | "
+    "routerlab corpus check mine.toml --taxonomy mine-taxonomy.toml"
+)
+def check(
+    file: Annotated[Path, typer.Argument(help="The corpus, a TOML file.", metavar="FILE")],
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="The taxonomy its labels come from (default: the six labels).")
+    ] = None,
+) -> None:
+    """Check a corpus: TOML, keys, unique ids, unique prompts, labels of the taxonomy.
+
+    A sound one ends with 0 and one line that sums it up; otherwise every fault is a line "file:line: what" on
+    stderr, and the exit code is 2.
+    """
+    from collections import Counter
+
+    from routerlab.core.corpus import check_corpus
+    from routerlab.core.errors import Exit
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.core.text import printable
+    from routerlab.resources import TAXONOMY
+
+    labels = load_taxonomy(taxonomy or TAXONOMY)
+    corpus, faults = check_corpus(file, labels)
+    if faults:
+        for fault in faults:
+            typer.echo(printable(fault), err=True)
+        raise typer.Exit(Exit.USAGE)
+    counts = Counter(case.label for case in corpus.case)
+    spread = ", ".join(f"{label} {counts[label]}" for label in labels.labels)
+    line = f"{corpus.name}: {len(corpus.case)} cases ({spread}), sha256 {corpus.sha256[:12]}"
+    typer.echo(printable(line))

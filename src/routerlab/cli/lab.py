@@ -1,0 +1,52 @@
+"""`routerlab lab`: the terminal app."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from routerlab.cli import options as o
+from routerlab.core.errors import LabError
+
+
+def lab(
+    arm: o.Arms = None,
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", help="Cases to replay; the sixty by default.")
+    ] = None,
+    contract: o.Contract = None,
+    schedule: o.ScheduleOption = None,
+    session: o.SessionPath = None,
+    theme: Annotated[str | None, typer.Option(help="A theme of the app, for this time only.")] = None,
+    taxonomy: o.TaxonomyFile = None,
+    exemplars: o.ExemplarsFile = None,
+    threads: o.Threads = None,
+    context: o.Context = None,
+    gpu_layers: o.GpuLayers = None,
+    timeout: o.Timeout = None,
+) -> None:
+    """Open the lab: type prompts or replay the corpus, watch the models side by side, annotate.
+
+    Example: routerlab lab --arm smollm2-135m --arm smollm2-135m:json --session sessions/first.toml
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LabError("the lab needs a terminal; without one use `routerlab replay` or `routerlab route`")
+    settings = o.settings_with(
+        contract=contract,
+        schedule=schedule,
+        theme=theme,
+        threads=threads,
+        context=context,
+        gpu_layers=gpu_layers,
+        timeout_s=timeout,
+    )
+    opened, specs = o.open_lab(arm, o.open_materials(taxonomy, corpus), exemplars, settings, session)
+    from routerlab.tui.app import RouterLabApp
+
+    app = RouterLabApp(opened, specs)
+    app.run()
+    if app.return_code:
+        raise typer.Exit(app.return_code)
+    if opened.saved:
+        print(f"saved in {opened.path}", file=sys.stderr)

@@ -1,0 +1,66 @@
+"""The command line: one module a noun, one way to end."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from routerlab import __version__
+from routerlab.cli import corpus, models, sessions
+from routerlab.cli.doctor import doctor
+from routerlab.cli.lab import lab
+from routerlab.cli.replay import replay
+from routerlab.cli.route import route
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.text import printable
+
+app = typer.Typer(
+    name="routerlab",
+    help="A terminal lab for front-door routing: small language models side by side, measured.\n\n"
+    "Without a command it opens the lab.",
+    epilog="Exit codes: 0 ok, 1 a gate or check failed, 2 usage or bad input, 3 missing model or device, "
+    "130 interrupted.",
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(lab)
+app.command()(route)
+app.command()(replay)
+app.add_typer(models.app, name="models")
+app.add_typer(corpus.app, name="corpus")
+app.add_typer(sessions.app, name="sessions")
+app.command()(doctor)
+
+
+@app.callback()
+def top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """Open the lab when no command is named."""
+    if version:
+        print(f"routerlab {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        lab()
+
+
+def run() -> int:
+    """Run the command of sys.argv; the exit code. Errors are one line on stderr."""
+    try:
+        result = app(standalone_mode=False)
+    except LabError as e:
+        print(f"error: {printable(str(e))}", file=sys.stderr)
+        return e.code
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except Exception as e:
+        # A wrong command line: typer keeps the base class of these errors to itself.
+        if not hasattr(e, "format_message"):
+            raise
+        print(f"error: {printable(e.format_message().rstrip('.'))}; see --help", file=sys.stderr)
+        return Exit.USAGE
+    return result if isinstance(result, int) else Exit.OK

@@ -1,0 +1,159 @@
+"""Options that several commands share, and what they open: settings, materials, arms, session."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from routerlab.core.errors import LabError
+from routerlab.engine.arm import ContractName
+from routerlab.engine.runner import Schedule
+
+if TYPE_CHECKING:
+    from routerlab.core.session import Pin
+    from routerlab.core.sessionfile import SessionFile
+    from routerlab.core.taxonomy import Taxonomy
+    from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.lab import Lab, Materials
+    from routerlab.engine.pool import ModelArms
+    from routerlab.settings import Settings
+
+Arms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arm",
+        "-a",
+        metavar="ID_OR_PATH[:CONTRACT]",
+        help="A model to ask: a catalogue id or a .gguf file; may be given several times.",
+    ),
+]
+Contract = Annotated[
+    ContractName | None,
+    typer.Option(help="How arms are asked unless they say so themselves: score (default) or json."),
+]
+TaxonomyFile = Annotated[
+    Path | None, typer.Option("--taxonomy", help="Another set of labels than the six that ship.")
+]
+ExemplarsFile = Annotated[
+    str | None, typer.Option("--exemplars", help="Worked examples for `score`: a corpus file, or `none`.")
+]
+ScheduleOption = Annotated[
+    Schedule | None,
+    typer.Option("--schedule", help="exclusive: arms take turns (default); parallel: all at once."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads a model may use.")]
+Context = Annotated[int | None, typer.Option(min=256, help="Context length in tokens.")]
+GpuLayers = Annotated[int | None, typer.Option(min=-1, help="Layers on the GPU: -1 all that fit, 0 none.")]
+Timeout = Annotated[float | None, typer.Option(min=0.001, help="Seconds an arm may take for one answer.")]
+SessionPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--session",
+        "--out",
+        help="Where the session is saved; if it is there already, go on where it stopped.",
+    ),
+]
+
+
+def settings_with(**options: Any) -> "Settings":
+    """The settings file with the command's options, those that were given, on top."""
+    from routerlab.settings import load_settings
+
+    return load_settings().model_copy(update={k: v for k, v in options.items() if v is not None})
+
+
+def open_materials(taxonomy_file: Path | None, corpus_file: Path | None) -> "Materials":
+    """Taxonomy and corpus; the corpus that ships unless another taxonomy is asked for."""
+    from routerlab.core.corpus import load_corpus
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.engine.lab import Materials
+    from routerlab.resources import ROUTING60, TAXONOMY
+
+    path = taxonomy_file or TAXONOMY
+    taxonomy = load_taxonomy(path)
+    if corpus_file is None and taxonomy_file is None:
+        corpus_file = ROUTING60
+    corpus = load_corpus(corpus_file, taxonomy) if corpus_file else None
+    return Materials(taxonomy, path, corpus, corpus_file)
+
+
+def model_arms(taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings") -> "ModelArms":
+    """The factory of arms; exemplars that ship are used only with the labels that ship."""
+    from routerlab.core.corpus import load_corpus
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.engine.contract import Exemplar
+    from routerlab.engine.pool import ModelArms
+    from routerlab.resources import EXEMPLARS, TAXONOMY
+
+    if exemplars == "none" or (exemplars is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256):
+        return ModelArms(taxonomy, (), None, settings)
+    corpus = load_corpus(Path(exemplars) if exemplars else EXEMPLARS, taxonomy)
+    shots = [Exemplar(prompt=case.prompt, label=case.label) for case in corpus.case]
+    return ModelArms(taxonomy, shots, corpus.sha256, settings)
+
+
+def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":
+    """The session in `path` to go on with, or None if there is none; LabError when it does not fit."""
+    from routerlab.core.sessionfile import SessionFile
+
+    if path is None or not path.exists():
+        return None
+    file = SessionFile.open(path)
+    header = file.session.header
+    pinned: list[tuple[str, Pin, str]] = [("taxonomy", header.taxonomy, materials.taxonomy.sha256)]
+    if header.corpus and materials.corpus:
+        pinned.append(("corpus", header.corpus, materials.corpus.sha256))
+    for kind, pin, sha256 in pinned:
+        if pin.sha256 != sha256:
+            file.close()
+            raise LabError(
+                f"{path}: was made with {kind} {pin.name} {pin.sha256[:12]}, this one is {sha256[:12]}; "
+                f"name the right file ({pin.path}), or begin a new session"
+            )
+    if file.torn:
+        typer.echo(
+            f"{path}: an unfinished last record ({file.torn} bytes) was moved to {file.torn_path}", err=True
+        )
+    return file
+
+
+def open_lab(
+    arms: list[str] | None,
+    materials: "Materials",
+    exemplars: str | None,
+    settings: "Settings",
+    session: Path | None,
+    repeats: int = 1,
+) -> "tuple[Lab, list[ArmSpec]]":
+    """A lab and the arms to start in it: those named, else those of the session, else those of the settings.
+
+    Of the settings' arms only those whose model is here count. LabError when a named model is missing.
+    """
+    from routerlab.core.sessionfile import new_session_path
+    from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.lab import Lab
+    from routerlab.engine.specs import arm_specs
+    from routerlab.paths import sessions_dir
+
+    factory = model_arms(materials.taxonomy, exemplars, settings)
+    specs = arm_specs(arms, settings.contract) if arms else []
+    file = open_session(session, materials)
+    if not specs and file:
+        specs = [
+            ArmSpec(name=record.name, model=Path(record.model_file), contract=record.contract)
+            for record in file.session.arms.values()
+        ]
+    if not specs:
+        specs = [spec for text in settings.arms if (spec := _if_here(text, settings.contract))]
+    path = session or new_session_path(sessions_dir(), datetime.now(UTC))
+    return Lab(materials, settings, factory, path, file, repeats), specs
+
+
+def _if_here(text: str, contract: ContractName) -> "ArmSpec | None":
+    from routerlab.engine.specs import arm_spec
+
+    try:
+        return arm_spec(text, contract)
+    except LabError:
+        return None

@@ -1,0 +1,161 @@
+"""`routerlab replay`: the corpus through all arms, without a screen."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from routerlab.cli import options as o
+from routerlab.core.errors import Exit, LabError
+
+if TYPE_CHECKING:
+    from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.lab import Event, Lab
+
+
+def replay(
+    corpus: Annotated[Path | None, typer.Argument(help="A corpus file; the sixty cases by default.")] = None,
+    arm: o.Arms = None,
+    contract: o.Contract = None,
+    repeats: Annotated[int, typer.Option(min=1, help="How often every arm is asked every case.")] = 1,
+    schedule: o.ScheduleOption = None,
+    session: o.SessionPath = None,
+    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    taxonomy: o.TaxonomyFile = None,
+    exemplars: o.ExemplarsFile = None,
+    threads: o.Threads = None,
+    context: o.Context = None,
+    gpu_layers: o.GpuLayers = None,
+    timeout: o.Timeout = None,
+) -> None:
+    """Ask every arm every case and print accuracy, parse rate, latency and agreement.
+
+    Every trial is saved as it comes; after an interruption the same command with --session goes on.
+
+    Example: routerlab replay --arm smollm2-135m --arm qwen2.5-coder-0.5b:json --session sessions/first.toml
+    """
+    settings = o.settings_with(
+        contract=contract,
+        schedule=schedule,
+        threads=threads,
+        context=context,
+        gpu_layers=gpu_layers,
+        timeout_s=timeout,
+    )
+    materials = o.open_materials(taxonomy, corpus)
+    if materials.corpus is None:
+        raise LabError("there is no corpus for this taxonomy: name one, as in `routerlab replay CORPUS`")
+    lab, specs = o.open_lab(arm, materials, exemplars, settings, session, repeats)
+    if not specs:
+        raise LabError(
+            "no arm: name one with --arm, or `routerlab models pull smollm2-135m` first", Exit.MISSING
+        )
+    asyncio.run(_run(lab, specs, repeats))
+    _print(lab, format)
+
+
+async def start_arms(lab: "Lab", specs: "list[ArmSpec]") -> None:
+    """Load the arms one after the other and say so on stderr; LabError (exit 3) when one cannot be loaded."""
+    for spec in specs:
+        lab.add_arm(spec)
+        print(f"loading {spec.name} ...", file=sys.stderr, flush=True)
+        await lab.settled()
+        state = lab.arms[spec.name].state
+        if state.phase == "failed":
+            raise LabError(f"{spec.name}: {state.message}", Exit.MISSING)
+        assert state.info is not None
+        note = "" if state.info.gpu_build else " (CPU build)"
+        print(f"  ready in {state.info.load_ms / 1000:.1f} s on {state.info.device}{note}", file=sys.stderr)
+        if state.message:
+            print(f"  {state.message}", file=sys.stderr)
+
+
+async def _run(lab: "Lab", specs: "list[ArmSpec]", repeats: int) -> None:
+    try:
+        await start_arms(lab, specs)
+        with _watch(lab) as tell:
+            lab.subscribe(tell)
+            lab.replay_repeats(lab.cases(), repeats)
+            await lab.finished()
+    except asyncio.CancelledError:
+        if lab.saved:
+            print(f"saved in {lab.path}; go on with --session {lab.path}", file=sys.stderr)
+        raise
+    finally:
+        await lab.close()
+
+
+class _watch:  # noqa: N801
+    """Progress on stderr: a bar in a terminal, else a line every ten seconds."""
+
+    def __init__(self, lab: "Lab") -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._lab = lab
+        self._last = time.monotonic()
+        self._plain = not sys.stderr.isatty()
+        self._bar = Progress(
+            TextColumn("replay"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=Console(stderr=True),
+            disable=self._plain,
+        )
+        self._task = self._bar.add_task("replay", left="")
+
+    def __enter__(self) -> "Callable[[Event], None]":
+        self._bar.start()
+        return self._tell
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _tell(self, event: "Event") -> None:
+        from routerlab.engine.lab import Notice, RunChanged
+
+        if isinstance(event, Notice):
+            print(event.message, file=sys.stderr)
+        if not isinstance(event, RunChanged):
+            return
+        p = event.progress
+        left = f"about {p.eta_s:.0f} s left" if p.eta_s is not None else ""
+        self._bar.update(self._task, completed=p.done, total=p.total or None, left=left)
+        if self._plain and time.monotonic() - self._last >= 10:
+            self._last = time.monotonic()
+            print(f"{p.done}/{p.total} trials, {left}", file=sys.stderr, flush=True)
+
+
+def _print(lab: "Lab", format_: str) -> None:
+    from dataclasses import asdict
+
+    from routerlab.cli.show import print_json, print_table
+    from routerlab.cli.tables import pairs_table, summary_table
+    from routerlab.core.agreement import pairwise
+    from routerlab.core.metrics import summarise
+
+    families = lab.taxonomy.families
+    wanted = set(lab.arms) or set(lab.session.arms)
+    trials = [trial for trial in lab.session.trials if trial.arm in wanted and trial.case is not None]
+    summaries, pairs = summarise(trials, families), pairwise(trials)
+    if format_ == "json":
+        print_json(
+            {
+                "session": str(lab.path),
+                "corpus": lab.corpus.sha256 if lab.corpus else None,
+                "arms": [asdict(s) for s in summaries],
+                "agreement": [asdict(p) for p in pairs],
+            }
+        )
+        return
+    print_table(summary_table(summaries, families))
+    if pairs:
+        print_table(pairs_table(pairs))
+    if lab.saved:
+        print(f"saved in {lab.path}", file=sys.stderr)

@@ -1,0 +1,113 @@
+"""`routerlab route`: one prompt, or one a line from stdin, through one or several arms."""
+
+import asyncio
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from routerlab.cli import options as o
+from routerlab.cli.replay import start_arms
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.text import printable
+
+if TYPE_CHECKING:
+    from routerlab.core.prediction import Trial
+    from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.lab import Event, Lab
+
+EXITS = {
+    "ok": Exit.OK,
+    "unparsed": Exit.CHECK_FAILED,
+    "refused": Exit.USAGE,
+    "crashed": Exit.MISSING,
+    "timeout": Exit.MISSING,
+    "cancelled": Exit.INTERRUPTED,
+}
+
+
+def route(
+    prompt: Annotated[str, typer.Argument(help="What a user asks; `-` reads one prompt a line from stdin.")],
+    arm: o.Arms = None,
+    contract: o.Contract = None,
+    format: Annotated[  # noqa: A002
+        Literal["text", "json"], typer.Option("--format", help="text, or one JSON object a line.")
+    ] = "text",
+    taxonomy: o.TaxonomyFile = None,
+    exemplars: o.ExemplarsFile = None,
+    threads: o.Threads = None,
+    context: o.Context = None,
+    gpu_layers: o.GpuLayers = None,
+    timeout: o.Timeout = None,
+) -> int:
+    """Put a label on a prompt. Nothing is saved.
+
+    Ends with the worst answer's exit code: 0 label given, 1 unparsed, 2 refused, 3 crashed or timed out.
+
+    Example: routerlab route "write a regex for ISO dates" --arm smollm2-135m --format json
+    """
+    settings = o.settings_with(
+        contract=contract, threads=threads, context=context, gpu_layers=gpu_layers, timeout_s=timeout
+    )
+    if prompt != "-" and not prompt.strip():
+        raise LabError("the prompt is empty: type what a user would ask")
+    materials = o.open_materials(taxonomy, None)
+    lab, specs = o.open_lab(arm, materials, exemplars, settings, None)
+    lab.path = None
+    if not specs:
+        raise LabError(
+            "no arm: name one with --arm, or `routerlab models pull smollm2-135m` first", Exit.MISSING
+        )
+    return asyncio.run(_run(lab, specs if arm else specs[:1], prompt, format))
+
+
+async def _run(lab: "Lab", specs: "list[ArmSpec]", prompt: str, format_: str) -> int:
+    worst = Exit.OK
+    try:
+        await start_arms(lab, specs)
+        lines = sys.stdin if prompt == "-" else [prompt]
+        iterator = iter(lines)
+        while (line := await asyncio.to_thread(next, iterator, None)) is not None:
+            if not line.strip():
+                continue
+            for trial in await _ask(lab, line.rstrip("\n")):
+                worst = max(worst, EXITS[trial.status])
+                print(_json(trial) if format_ == "json" else _text(trial), flush=True)
+    finally:
+        await lab.close()
+    return worst
+
+
+async def _ask(lab: "Lab", prompt: str) -> "list[Trial]":
+    """Every arm's answer to the prompt, in the order of the arms."""
+    from routerlab.engine.lab import TrialDone
+
+    answers: dict[str, Trial] = {}
+    complete = asyncio.Event()
+
+    def collect(event: "Event") -> None:
+        if isinstance(event, TrialDone):
+            answers[event.trial.arm] = event.trial
+            if len(answers) == len(lab.arms):
+                complete.set()
+
+    stop = lab.subscribe(collect)
+    lab.ask(prompt)
+    await complete.wait()
+    stop()
+    return [answers[name] for name in lab.arms]
+
+
+def _text(trial: "Trial") -> str:
+    confidence = (
+        trial.probabilities.get(trial.label) if trial.probabilities and trial.label else trial.confidence
+    )
+    answer = trial.label or f"{trial.status}: {trial.error}"
+    sure = f"{confidence:.2f}" if confidence is not None else "-"
+    return "\t".join([printable(answer), sure, f"{trial.latency_ms.total:.0f} ms", printable(trial.arm)])
+
+
+def _json(trial: "Trial") -> str:
+    kept = {"prompt", "arm", "status", "label", "probabilities", "mass", "confidence", "answer", "error"}
+    return json.dumps(trial.model_dump(mode="json", include=kept | {"latency_ms", "tokens"}))

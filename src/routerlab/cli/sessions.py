@@ -1,0 +1,283 @@
+"""`routerlab sessions`: what was saved, what it adds up to, and getting it out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from routerlab.core.corpus import Corpus
+    from routerlab.core.session import Pin, Session
+
+app = typer.Typer(help="Saved sessions: list them, sum them up, export them.", no_args_is_help=True)
+
+Shape = Annotated[Literal["table", "json"], typer.Option("--format", help="For people or for programs.")]
+File = Annotated[Path, typer.Argument(help="A session file.", metavar="FILE")]
+
+
+@app.command("list", epilog="Examples: routerlab sessions list | routerlab sessions list old --format json")
+def list_(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to look (default: ./sessions, else the user's data folder).")
+    ] = None,
+    shape: Shape = "table",
+) -> None:
+    """List the sessions in a folder, oldest first. Files that are not sessions are named on stderr."""
+    from rich.table import Table
+
+    from routerlab.cli.tables import cell
+    from routerlab.core.errors import LabError
+    from routerlab.core.sessionfile import peek_session
+    from routerlab.paths import sessions_dir
+
+    where = folder or sessions_dir()
+    if folder is not None and not folder.is_dir():
+        raise LabError(f"{folder}: no such folder")
+    rows: list[dict[str, Any]] = []
+    for path in sorted(where.glob("*.toml")):
+        try:
+            header, counts = peek_session(path)
+        except LabError as e:
+            _narrate(str(e))
+            continue
+        rows.append(
+            {
+                "file": str(path),
+                "created": _stamp(header.created),
+                "title": header.title,
+                "corpus": header.corpus.name if header.corpus else None,
+                "trials": counts["trial"],
+                "annotations": counts["annotation"],
+            }
+        )
+    rows.sort(key=lambda row: row["created"])
+    if shape == "json":
+        typer.echo(_json(rows))
+    elif not rows:
+        _narrate(f"no sessions in {where}")
+    else:
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*(cell("" if value is None else value) for value in row.values()))
+        _console().print(table)
+
+
+@app.command(epilog="Examples: routerlab sessions show sessions/20261124-0815-3fa9.toml --format json")
+def show(file: File, shape: Shape = "table") -> None:
+    """Sum a session up: where it comes from, a row an arm, agreement of the arms, annotations."""
+    from dataclasses import asdict
+
+    from routerlab.cli.tables import cell, pairs_table, summary_table
+    from routerlab.core.agreement import pairwise
+    from routerlab.core.metrics import summarise
+    from routerlab.core.sessionfile import read_session
+
+    opened = read_session(file)
+    session = opened.session
+    header, families = session.header, session.header.taxonomy.families
+    summaries, pairs = summarise(session.trials, families), pairwise(session.trials)
+    if opened.torn:
+        _narrate(
+            f"{file}: an unfinished record of {opened.torn} bytes at the end is left out; the lab sets it "
+            "aside when it next opens the file"
+        )
+    if shape == "json":
+        facts = {
+            "file": str(file),
+            "header": header.model_dump(mode="json", exclude_none=True),
+            "arms": [arm.model_dump(mode="json", exclude_none=True) for arm in session.arms.values()],
+            "summary": [asdict(s) for s in summaries],
+            "pairs": [asdict(p) for p in pairs],
+            "trials": len(session.trials),
+            "annotations": len(session.annotations),
+            "torn_bytes": opened.torn,
+        }
+        typer.echo(_json(facts))
+        return
+    console = _console()
+    corpus = f"{header.corpus.name} ({header.corpus.sha256[:12]})" if header.corpus else "none: typed prompts"
+    lines = [
+        f"{header.id}{': ' + header.title if header.title else ''}",
+        f"created {_stamp(header.created)} by routerlab {header.lab_version} on {header.machine}",
+        f"corpus {corpus}, taxonomy {header.taxonomy.name} ({header.taxonomy.sha256[:12]}), "
+        f"schedule {header.schedule}, repeats {header.repeats}",
+        *(
+            f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}, {arm.device}, "
+            f"{arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, {arm.llama_cpp}"
+            for arm in session.arms.values()
+        ),
+        f"{len(session.trials)} trials, {len(session.annotations)} annotation events",
+    ]
+    for line in lines:
+        console.print(cell(line), soft_wrap=True)
+    if summaries:
+        console.print(summary_table(summaries, families))
+    if pairs:
+        console.print(pairs_table(pairs))
+
+
+@app.command(
+    epilog="Examples: routerlab sessions export s.toml --format jsonl | "
+    "routerlab sessions export s.toml --format csv --out s.csv"
+)
+def export(
+    file: File,
+    shape: Annotated[Literal["csv", "jsonl"], typer.Option("--format", help="Kind of file to make.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write (default: stdout).", metavar="FILE")
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(help="The session's corpus, if it has moved.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Export a session, one row a trial, with its current annotation and its prompt.
+
+    jsonl is exact. In csv a text that begins with = + - @, a tab or a line break gets a ' in front, because
+    spreadsheets run such cells as formulas; on a terminal csv shows control characters escaped.
+
+    Prompts of a corpus are read from the file that the session pins, if it is in this folder, beside the
+    session or given with --corpus, and has not changed; otherwise they stay empty, and stderr says so.
+    """
+    import sys
+    from io import StringIO
+
+    from routerlab.core.errors import LabError
+    from routerlab.core.sessionfile import read_session
+
+    opened = read_session(file)
+    if opened.torn:
+        _narrate(f"{file}: an unfinished record of {opened.torn} bytes at the end is left out")
+    session = opened.session
+    pinned = None
+    if session.header.corpus and any(trial.case for trial in session.trials):
+        pinned = _pinned_corpus(session.header.corpus, file, corpus)
+    rows = _rows(session, pinned)
+    write = _write_csv if shape == "csv" else _write_jsonl
+    if out is None:
+        write(rows, sys.stdout)
+        return
+    text = StringIO()
+    write(rows, text)
+    try:
+        out.write_bytes(text.getvalue().encode())
+    except OSError as e:
+        raise LabError(f"{out}: cannot be written: {e.strerror}") from None
+    _narrate(f"{len(session.trials)} trials in {out}")
+
+
+def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | None":
+    """The corpus that the session pins, or None (told on stderr). A path in a file may not lead elsewhere."""
+    from os.path import isfile
+
+    from routerlab.core.corpus import Corpus
+    from routerlab.core.errors import LabError
+    from routerlab.core.tomlfile import load_toml
+    from routerlab.resources import ROUTING60
+
+    inside = [Path.cwd().resolve(), session.resolve().parent]
+    found = [p for p in (*(folder / pin.path for folder in inside), ROUTING60) if isfile(p)]
+    safe = [p for p in found if p == ROUTING60 or any(p.resolve().is_relative_to(d) for d in inside)]
+    for path in [given] if given else safe:
+        try:
+            corpus = load_toml(path, Corpus)
+        except LabError:
+            if given:
+                raise
+            continue
+        if corpus.sha256 == pin.sha256:
+            return corpus
+    _narrate(
+        f"{pin.path}: no corpus {pin.name!r} with the hash {pin.sha256[:12]} found; prompts of its cases are "
+        "empty (name the file with --corpus)"
+    )
+    return None
+
+
+def _rows(session: "Session", corpus: "Corpus | None") -> list[dict[str, Any]]:
+    """One flat dict a trial; all have the same keys in the same order."""
+    labels = dict.fromkeys(session.header.taxonomy.labels)
+    for trial in session.trials:
+        labels.update(dict.fromkeys(trial.probabilities or ()))
+    return [_row(session, i, list(labels), corpus) for i in range(len(session.trials))]
+
+
+def _row(session: "Session", index: int, labels: list[str], corpus: "Corpus | None") -> dict[str, Any]:
+    trial = session.trials[index]
+    case = corpus.by_id.get(trial.case) if corpus and trial.case else None
+    state = session.current(trial.id)
+    probabilities = trial.probabilities or {}
+    return {
+        "session": session.header.id,
+        "id": trial.id,
+        "at": _stamp(trial.at),
+        "case": trial.case,
+        "arm": trial.arm,
+        "repeat": trial.repeat,
+        "status": trial.status,
+        "gold": trial.gold,
+        "label": trial.label,
+        "correct": trial.correct,
+        **{f"p:{label}": probabilities.get(label) for label in labels},
+        "mass": trial.mass,
+        "confidence": trial.confidence,
+        **{f"{part}_ms": value for part, value in trial.latency_ms.model_dump().items()},
+        **{f"tokens_{part}": value for part, value in trial.tokens.model_dump().items()},
+        "contended": trial.contended,
+        "answer": trial.answer,
+        "error": trial.error,
+        "annotation_label": state.label,
+        "annotation_skipped": state.skipped,
+        "annotation_flagged": state.flagged,
+        "annotation_note": state.note,
+        "prompt": case.prompt if case else trial.prompt,
+    }
+
+
+def _write_jsonl(rows: Iterable[dict[str, Any]], out: TextIO) -> None:
+    import json
+
+    for row in rows:
+        out.write(json.dumps(row) + "\n")  # ASCII: exact, and harmless on a terminal
+
+
+def _write_csv(rows: list[dict[str, Any]], out: TextIO) -> None:
+    import csv
+
+    from routerlab.core.text import printable
+
+    def shown(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        text = f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value
+        return printable(text, keep_newlines=True) if out.isatty() else text
+
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([shown(key) for key in row] for row in rows[:1])
+    writer.writerows([shown(value) for value in row.values()] for row in rows)
+
+
+def _stamp(at: Any) -> str:
+    from datetime import UTC
+
+    return str(at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value, indent=2)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False)
+
+
+def _narrate(line: str) -> None:
+    from routerlab.core.text import printable
+
+    typer.echo(printable(line), err=True)

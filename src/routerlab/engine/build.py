@@ -1,0 +1,57 @@
+"""What the installed llama.cpp build can do, asked in a child process: loading it may write to the screen."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.prediction import Record
+
+
+class Device(Record):
+    """A device the library can use; memory in bytes (0 where it does not say)."""
+
+    name: str
+    description: str
+    kind: Literal["cpu", "gpu", "igpu", "accel", "other"]
+    memory_total: int
+    memory_free: int
+
+
+class BuildInfo(Record):
+    """The library's version, whether it can offload, its instruction sets and its devices."""
+
+    version: str
+    gpu: bool
+    system_info: str
+    devices: tuple[Device, ...]
+
+
+def describe_build() -> BuildInfo:
+    """Facts about the installed library; LabError when it is missing or cannot be loaded."""
+    command = [sys.executable, "-m", "routerlab.engine.llama"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    if result.returncode:
+        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
+        raise LabError(f"llama-cpp-python cannot be loaded: {reason}", Exit.MISSING)
+    return BuildInfo.model_validate_json(result.stdout)
+
+
+def usable_cpus() -> int:
+    """CPUs this process may run on, which in a container is less than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def machine() -> str:
+    """One line for records: system, CPU and how many CPUs may be used."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [
+            s.partition(":")[2].strip() for s in info.read_text().splitlines() if s.startswith("model name")
+        ]
+        cpu = models[0] if models else cpu
+    return f"{platform.system()} {platform.machine()}, {cpu}, {usable_cpus()} CPUs"

@@ -1,0 +1,311 @@
+"""Arms that are GGUF models: each a worker process that is started, watched, cancelled and restarted."""
+
+import asyncio
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from routerlab.core.prediction import Latency, Prediction, Record
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.engine.arm import Arm, ArmSpec, ArmState
+from routerlab.engine.contract import Exemplar
+from routerlab.engine.protocol import (
+    LINE_LIMIT,
+    Answer,
+    Ask,
+    Cancel,
+    Failed,
+    FromWorker,
+    Load,
+    Loading,
+    Ready,
+    encode,
+    from_worker,
+)
+from routerlab.models.gguf import read_header
+from routerlab.paths import log_dir
+from routerlab.settings import Settings
+
+CANCEL_DEADLINE_S = 2.0
+"""How long a worker may take to obey a cancellation before it is killed."""
+
+MAX_RESTARTS = 3
+"""Crashes in a row after which an arm is given up until a person restarts it."""
+
+
+class ArmFactory(Protocol):
+    """Makes an arm from a specification; tests put a scripted engine here."""
+
+    def __call__(self, spec: ArmSpec) -> Arm: ...
+
+
+class Worker:
+    """One child process and its pipe."""
+
+    def __init__(self, process: asyncio.subprocess.Process, heard: Callable[[FromWorker], None]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+        self._heard = heard
+        self.ended = asyncio.create_task(self._read())
+        """Done when the process has ended; its result is the exit code (negative: the signal)."""
+
+    @staticmethod
+    async def spawn(log: Path, hide_gpus: bool, heard: Callable[[FromWorker], None]) -> "Worker":
+        """Start a worker whose output goes to `log`, in a session of its own: Ctrl+C is for the lab."""
+        env = os.environ | {"GGML_NO_BACKTRACE": "1"}  # an abort must not fork a debugger
+        if hide_gpus:
+            env |= {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""}
+        with log.open("ab") as sink:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "routerlab.engine.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=sink,
+                env=env,
+                start_new_session=True,
+                limit=LINE_LIMIT,
+            )
+        return Worker(process, heard)
+
+    async def _read(self) -> int:
+        try:
+            while line := await self._stdout.readline():
+                self._heard(from_worker.validate_json(line))
+        except ValueError:  # not a message of ours: this worker cannot be trusted any more
+            self.kill()
+        return await self.process.wait()
+
+    async def send(self, message: Record) -> None:
+        """Write one message; a dead worker is noticed by `ended`, not here."""
+        try:
+            self._stdin.write(encode(message))
+            await self._stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self.process.returncode is None:
+            self.process.kill()
+
+
+class ModelArms:
+    """Makes the arms of one lab. They load one after the other: two models that read their exemplars
+    at once on the same cores take several times as long as in turn."""
+
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        exemplars: Sequence[Exemplar],
+        exemplars_sha256: str | None,
+        settings: Settings,
+    ) -> None:
+        self._taxonomy = taxonomy
+        self._exemplars = tuple(exemplars)
+        self._exemplars_sha256 = exemplars_sha256
+        self._settings = settings
+        self._turn = asyncio.Lock()
+
+    def __call__(self, spec: ArmSpec) -> "ModelArm":
+        """An arm for this specification, not yet started."""
+        load = Load(
+            model=spec.model.absolute(),
+            contract=spec.contract,
+            taxonomy=self._taxonomy,
+            exemplars=self._exemplars,
+            exemplars_sha256=self._exemplars_sha256,
+            n_ctx=self._settings.context,
+            threads=self._settings.threads,
+            gpu_layers=self._settings.gpu_layers,
+        )
+        return ModelArm(spec, load, self._turn)
+
+
+class ModelArm:
+    """An arm that is a GGUF model (see `Arm`)."""
+
+    def __init__(self, spec: ArmSpec, load: Load, turn: asyncio.Lock) -> None:
+        """`load` says how to load the model, `turn` is held while doing so (see `ModelArms`)."""
+        self.spec = spec
+        self.state = ArmState(since=time.monotonic())
+        self.on_change: Callable[[Arm], None] = lambda _: None
+        self._load = load
+        self._turn = turn
+        self._log: Path | None = None
+        self._worker: Worker | None = None
+        self._ready: asyncio.Future[Ready | Failed] | None = None
+        self._answer: asyncio.Future[Answer] | None = None
+        self._gpu_build = False
+        self._question = 0
+        self._cancelled = False
+        self._stopping = False
+
+    @property
+    def log(self) -> Path | None:
+        """The worker's output."""
+        return self._log
+
+    def _set(self, state: ArmState) -> None:
+        self.state = state
+        self.on_change(self)
+
+    async def start(self) -> None:
+        """Load the model: all layers on the GPU where the build has one, then half, then none."""
+        self._stopping = False
+        if self._log is None:
+            self._log = _new_log(self.spec.name)
+        self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
+        async with self._turn:
+            await self._start()
+
+    async def _start(self) -> None:
+        plans = [self._load.gpu_layers]
+        message = ""
+        while plans and not self._stopping:
+            layers = plans.pop(0)
+            reply = await self._try(layers, message)
+            if isinstance(reply, Ready):
+                self._set(self.state.to("ready", time.monotonic(), stage="", fraction=None, info=reply.info))
+                return
+            message = reply.message
+            if reply.retry and layers != 0:
+                half = ((await asyncio.to_thread(read_header, self._load.model)).n_layers or 0) // 2
+                plans = [half, 0] if layers < 0 else [0]
+                message = f"{_layers(layers)} on the GPU did not load; trying {_layers(plans[0])}"
+        if not self._stopping:
+            self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
+
+    async def _try(self, layers: int, message: str) -> Ready | Failed:
+        """One worker, one attempt to load with so many layers on the GPU."""
+        assert self._log is not None
+        self._ready = asyncio.get_running_loop().create_future()
+        self._worker = await Worker.spawn(self._log, hide_gpus=layers == 0, heard=self._heard)
+        self._set(
+            self.state.to(
+                "loading", time.monotonic(), stage="starting", message=message, pid=self._worker.process.pid
+            )
+        )
+        await self._worker.send(self._load.model_copy(update={"gpu_layers": layers}))
+        await _first(self._ready, self._worker.ended)
+        if self._ready.done():
+            return self._ready.result()
+        code = self._worker.ended.result()
+        return Failed(
+            message=f"the worker {_ending(code)} while loading; {self._last_line()}",
+            retry=self._gpu_build and layers != 0,
+        )
+
+    def _heard(self, message: FromWorker) -> None:
+        if isinstance(message, Loading):
+            self._gpu_build = message.gpu_build
+            self._set(
+                self.state.to("loading", self.state.since, stage=message.stage, fraction=message.fraction)
+            )
+        elif isinstance(message, Answer):
+            # A late answer to a question that was given up must not land in a newer one.
+            if self._answer and not self._answer.done() and message.id == self._question:
+                self._answer.set_result(message)
+        elif self._ready and not self._ready.done():
+            self._ready.set_result(message)
+
+    async def ask(self, prompt: str, timeout_s: float) -> Prediction:
+        """See `Arm.ask`. A worker that dies, or does not answer in time, is replaced in the background."""
+        worker = self._worker
+        if worker is None or self.state.phase != "ready":
+            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+        self._question += 1
+        self._cancelled = False
+        self._answer = asyncio.get_running_loop().create_future()
+        self._set(self.state.to("busy", time.monotonic()))
+        start = time.perf_counter()
+        await worker.send(Ask(id=self._question, prompt=prompt))
+        await _first(self._answer, worker.ended, timeout=timeout_s)
+        total = (time.perf_counter() - start) * 1000.0
+        if self._answer.done():
+            prediction = self._answer.result().prediction
+            if self._worker is worker and not self._stopping:
+                self._set(self.state.to("ready", time.monotonic(), restarts=0))
+            latency = prediction.latency_ms.model_copy(update={"total": total})
+            return prediction.model_copy(update={"latency_ms": latency})
+        latency = Latency(total=total)
+        if self._cancelled or self._stopping:
+            prediction = Prediction(status="cancelled", latency_ms=latency)
+            reason = "stopped because it did not obey a cancellation"
+        elif worker.ended.done():
+            reason = f"the worker {_ending(worker.ended.result())}; {self._last_line()}"
+            prediction = Prediction(status="crashed", error=reason, latency_ms=latency)
+        else:
+            reason = f"no answer in {timeout_s:g} s"
+            prediction = Prediction(status="timeout", error=reason, latency_ms=latency)
+        if not self._stopping:
+            self._replace(worker, reason)
+        return prediction
+
+    def _replace(self, worker: Worker, reason: str) -> None:
+        worker.kill()
+        restarts = self.state.restarts + 1
+        self._set(self.state.to("crashed", time.monotonic(), message=reason, restarts=restarts, pid=None))
+        if restarts <= MAX_RESTARTS:
+            self._restart = asyncio.create_task(self.start())
+        else:
+            message = f"given up after {restarts} crashes in a row: {reason}"
+            self._set(self.state.to("failed", time.monotonic(), message=message))
+
+    def cancel(self) -> None:
+        """Ask the worker to stop the question in progress; kill it if it does not obey in two seconds."""
+        if self.state.phase == "busy" and self._worker and not self._cancelled:
+            self._cancelled = True
+            self._enforcer = asyncio.create_task(self._enforce(self._worker, self._question))
+
+    async def _enforce(self, worker: Worker, question: int) -> None:
+        await worker.send(Cancel(id=question))
+        assert self._answer is not None
+        await _first(self._answer, worker.ended, timeout=CANCEL_DEADLINE_S)
+        if self._question == question and not self._answer.done():
+            worker.kill()
+
+    async def stop(self) -> None:
+        """Kill the worker and wait for its end. Nothing in it is worth saving."""
+        self._stopping = True
+        if self._worker:
+            self._worker.kill()
+            await asyncio.wait({self._worker.ended})
+        self._set(self.state.to("stopped", time.monotonic(), pid=None))
+
+    def _last_line(self) -> str:
+        """The last line of the log, for a message; the log viewer shows the rest."""
+        assert self._log is not None
+        with self._log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            lines = deque((s for s in file.read().decode("utf-8", "replace").splitlines() if s.strip()), 1)
+        return f"its log ends: {lines[0].strip()[:200]}" if lines else "its log is empty"
+
+
+async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109
+    """Wait until one of them is done, or the time is up; none is cancelled."""
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _layers(n: int) -> str:
+    return "all layers" if n < 0 else f"{n} layers" if n else "no layers"
+
+
+def _ending(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+
+
+def _new_log(name: str) -> Path:
+    folder = log_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    safe = "".join(ch if ch.isalnum() or ch in ".-_" else "_" for ch in name)[:60]
+    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}-{safe}.log"

@@ -1,0 +1,237 @@
+"""Prompts x arms -> trials: who is asked when. Nothing here knows files or screens.
+
+Every arm has a lane with the questions that wait for it. Under the `exclusive` schedule a lane must
+hold the turn while its arm works, so that no two models fight for the machine; waiting lanes get the
+turn first come, first served, which makes the arms answer case by case, side by side.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Literal
+
+from routerlab.core.prediction import Item, Latency, Prediction
+from routerlab.engine.arm import Arm, Phase
+
+Schedule = Literal["exclusive", "parallel"]
+RunPhase = Literal["idle", "running", "paused"]
+UNSETTLED: tuple[Phase, ...] = ("starting", "loading", "crashed")
+"""Phases in which an arm uses the machine without answering anybody."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands: trials done of total, seconds elapsed (without pauses), seconds left or None."""
+
+    phase: RunPhase = "idle"
+    done: int = 0
+    total: int = 0
+    elapsed_s: float = 0.0
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One question for one arm. `index` is its place in the run, None for a typed prompt."""
+
+    item: Item
+    repeat: int
+    index: int | None = None
+    asked: float = field(default_factory=time.perf_counter)
+
+
+Deliver = Callable[[Arm, Job, Prediction, bool], Awaitable[None]]
+"""Takes (arm, job, prediction, contended)."""
+
+
+@dataclass
+class Lane:
+    """An arm and what waits for it: typed prompts go before the run's cases."""
+
+    arm: Arm
+    typed: deque[Job] = field(default_factory=deque)
+    cases: deque[Job] = field(default_factory=deque)
+    current: Job | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: bool = False
+    task: asyncio.Future[None] = field(default_factory=asyncio.Future)
+
+
+class Runner:
+    """Drives the lanes; `deliver` gets every prediction, `changed` is called when the progress moved."""
+
+    def __init__(
+        self, schedule: Schedule, timeout_s: float, deliver: Deliver, changed: Callable[[], None]
+    ) -> None:
+        self.schedule = schedule
+        self._timeout_s = timeout_s
+        self._deliver = deliver
+        self._changed = changed
+        self._lanes: dict[str, Lane] = {}
+        self._turn = asyncio.Lock()
+        self._phase: RunPhase = "idle"
+        self._total = self._done = 0
+        self._allowed = -1
+        self._elapsed = 0.0
+        self._since: float | None = None
+        self.idle = asyncio.Event()
+        """Set while no run is going on."""
+        self.idle.set()
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands now."""
+        elapsed = self._elapsed + (time.monotonic() - self._since if self._since is not None else 0.0)
+        left = self._total - self._done
+        eta = elapsed / self._done * left if self._done and self._phase != "idle" else None
+        return Progress(self._phase, self._done, self._total, elapsed, eta)
+
+    def add(self, arm: Arm) -> None:
+        """Give an arm a lane."""
+        lane = self._lanes[arm.spec.name] = Lane(arm)
+        lane.task = asyncio.ensure_future(self._serve(lane))
+
+    async def remove(self, name: str) -> None:
+        """Drop an arm's questions and its lane; stop the arm first, so that the one in progress ends."""
+        lane = self._lanes.pop(name)
+        self._total -= len(lane.cases)
+        lane.cases.clear()
+        lane.typed.clear()
+        lane.closing = True
+        lane.wake.set()
+        await lane.task
+        self._settle()
+
+    def ask(self, item: Item, repeat: int) -> None:
+        """Put a question to every arm, ahead of the run."""
+        job = Job(item, repeat)
+        for lane in self._lanes.values():
+            lane.typed.append(job)
+        self.poke()
+
+    def start(self, wanted: Sequence[tuple[Item, int, Sequence[str]]]) -> None:
+        """Begin a run of (item, repeat, names of the arms to ask), in this order."""
+        self._total = self._done = 0
+        self._elapsed = 0.0
+        for index, (item, repeat, names) in enumerate(wanted):
+            for name in names:
+                if name in self._lanes:
+                    self._lanes[name].cases.append(Job(item, repeat, index))
+                    self._total += 1
+        self._enter("running" if self._total else "idle")
+
+    def pause(self) -> None:
+        """Let the questions in progress finish and begin no other of the run."""
+        if self._phase == "running":
+            self._allowed = -1
+            self._enter("paused")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._phase == "paused":
+            self._enter("running")
+
+    def step(self) -> None:
+        """While paused: let the arms that are furthest behind answer one more item."""
+        heads = [lane.cases[0].index for lane in self._lanes.values() if lane.cases]
+        if self._phase == "paused" and heads:
+            self._allowed = min(index for index in heads if index is not None)
+            self.poke()
+
+    def cancel(self) -> None:
+        """End the run; questions of it that are in progress end as "cancelled"."""
+        for lane in self._lanes.values():
+            lane.cases.clear()
+            if lane.current is not None and lane.current.index is not None:
+                lane.arm.cancel()
+        self._enter("idle")
+
+    def cancel_all(self) -> None:
+        """End the run and drop typed prompts as well."""
+        for lane in self._lanes.values():
+            lane.typed.clear()
+            if lane.current is not None:
+                lane.arm.cancel()
+        self.cancel()
+
+    def poke(self) -> None:
+        """Have every lane look again: a question came, an arm changed, a pause ended."""
+        for lane in self._lanes.values():
+            lane.wake.set()
+
+    def _enter(self, phase: RunPhase) -> None:
+        now = time.monotonic()
+        if self._since is not None:
+            self._elapsed += now - self._since
+        self._since = now if phase == "running" else None
+        self._phase = phase
+        if phase == "idle":
+            self.idle.set()
+        else:
+            self.idle.clear()
+        self._changed()
+        self.poke()
+
+    def _settle(self) -> None:
+        """Tell the progress, and end the run when nothing of it is left."""
+        busy = any(
+            lane.cases or (lane.current and lane.current.index is not None) for lane in self._lanes.values()
+        )
+        if self._phase != "idle" and not busy:
+            self._enter("idle")
+        else:
+            self._changed()
+
+    def _others(self, lane: Lane) -> list[Phase]:
+        return [other.arm.state.phase for other in self._lanes.values() if other is not lane]
+
+    def _next(self, lane: Lane) -> deque[Job] | None:
+        """The queue of this lane from which a question may be taken now, if there is one."""
+        if lane.arm.state.phase != "ready":
+            return None
+        if lane.typed:
+            return lane.typed
+        if not lane.cases:
+            return None
+        if self._phase == "paused":
+            index = lane.cases[0].index
+            return lane.cases if index is not None and index <= self._allowed else None
+        # A timed run waits until every arm is loaded, for loading would spoil its latencies.
+        if self.schedule == "exclusive" and any(p in UNSETTLED for p in self._others(lane)):
+            return None
+        return lane.cases
+
+    async def _serve(self, lane: Lane) -> None:
+        while not lane.closing:
+            if lane.arm.state.phase == "failed" and (lane.cases or lane.typed):
+                self._total -= len(lane.cases)
+                lane.cases.clear()
+                lane.typed.clear()
+                self._settle()
+            if self._next(lane) is None:
+                lane.wake.clear()
+                await lane.wake.wait()
+                continue
+            turn: AbstractAsyncContextManager[object] = (
+                self._turn if self.schedule == "exclusive" else nullcontext()
+            )
+            async with turn:
+                waiting = self._next(lane)  # a pause or a typed prompt may have come meanwhile
+                if waiting is not None:
+                    await self._ask(lane, waiting.popleft())
+
+    async def _ask(self, lane: Lane, job: Job) -> None:
+        lane.current = job
+        queued = (time.perf_counter() - job.asked) * 1000.0 if job.index is None else 0.0
+        before = self._others(lane)
+        prediction = await lane.arm.ask(job.item.prompt, self._timeout_s)
+        contended = any(p == "busy" or p in UNSETTLED for p in (*before, *self._others(lane)))
+        latency: Latency = prediction.latency_ms.model_copy(update={"queue": queued})
+        await self._deliver(lane.arm, job, prediction.model_copy(update={"latency_ms": latency}), contended)
+        lane.current = None
+        if job.index is not None and self._phase != "idle":
+            self._done += 1
+            self._settle()

@@ -1,0 +1,206 @@
+"""A worker: the child process that holds one model. JSON lines in on stdin, out on what was stdout.
+
+The process ends when its stdin closes, so it never outlives the lab, however the lab died.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import BinaryIO
+
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Prediction, Record
+from routerlab.engine import llama
+from routerlab.engine.arm import ArmInfo, DeviceUse
+from routerlab.engine.build import usable_cpus
+from routerlab.engine.contract import exemplars_for, frame
+from routerlab.engine.predict import Predictor, PromptTooLongError
+from routerlab.engine.protocol import (
+    Answer,
+    Ask,
+    Cancel,
+    Failed,
+    Load,
+    Loading,
+    Ready,
+    Stage,
+    encode,
+    to_worker,
+)
+from routerlab.models.fingerprint import file_sha256
+from routerlab.models.gguf import GgufHeader, read_header
+from routerlab.models.memory import check_fits
+
+TEMPLATE_LIMIT_S = 5.0
+"""Time a chat template may take: it is a stranger's program."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the main thread after `seconds` (where the system has interval timers)."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def expire(*_: object) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class Pipe:
+    """The lab's end of this process: requests in a queue, cancellations in a set, replies written whole."""
+
+    def __init__(self, source: BinaryIO, sink: int) -> None:
+        self.requests: queue.Queue[Load | Ask] = queue.Queue()
+        self.cancelled: set[int] = set()
+        self._source = source
+        self._sink = sink
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self._source:
+            try:
+                message = to_worker.validate_json(line)
+            except ValueError as e:
+                print(f"not a message of the protocol, ending: {e}", file=sys.stderr, flush=True)
+                os._exit(2)
+            if isinstance(message, Cancel):
+                self.cancelled.add(message.id)
+            else:
+                self.requests.put(message)
+        os._exit(0)  # the lab closed the pipe or died: nothing here is worth finishing
+
+    def send(self, message: Record) -> None:
+        """Write one message; ends the process when nobody reads any more."""
+        data = memoryview(encode(message))
+        try:
+            while data:
+                data = data[os.write(self._sink, data) :]
+        except BrokenPipeError:
+            os._exit(0)
+
+
+def loading(pipe: Pipe, stage: Stage, fraction: float | None) -> None:
+    """Tell the lab how far loading is."""
+    pipe.send(Loading(stage=stage, fraction=fraction, gpu_build=llama.gpu_build()))
+
+
+def throttled(send: Callable[[float], None], every_s: float = 0.1) -> Callable[[float], None]:
+    """`send`, but at most once in `every_s`, and always at 1.0."""
+    last = 0.0
+
+    def report(fraction: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if fraction >= 1.0 or now - last >= every_s:
+            last = now
+            send(fraction)
+
+    return report
+
+
+def load(request: Load, header: GgufHeader, pipe: Pipe) -> tuple[Predictor, ArmInfo]:
+    """Load the model, decode its prefix and say what really happened. LoadError, LabError, TimeoutError."""
+    start = time.perf_counter()
+    log = llama.Log(lambda line: print(line, file=sys.stderr, flush=True))
+
+    model = llama.Model(
+        request.model, request.gpu_layers, throttled(partial(loading, pipe, "loading weights"))
+    )
+    shots = exemplars_for(request.taxonomy, request.exemplars) if request.contract == "score" else ()
+    with time_limit(TEMPLATE_LIMIT_S):
+        framing = frame(request.taxonomy, request.contract, shots, model.chat_renderer())
+    threads = request.threads or usable_cpus()
+    predictor = Predictor(
+        model,
+        framing,
+        request.taxonomy.labels,
+        request.n_ctx,
+        threads,
+        throttled(partial(loading, pipe, "reading exemplars")),
+    )
+    info = ArmInfo(
+        model_sha256=file_sha256(request.model),
+        model_size=header.size,
+        architecture=header.architecture,
+        parameters=header.parameters,
+        quantization=header.quantization,
+        contract=request.contract,
+        encoding="json" if request.contract == "json" else "name in prefilled JSON",
+        template=framing.template,
+        prompt_sha256=framing.sha256,
+        exemplars_sha256=request.exemplars_sha256 if shots else None,
+        prefix_tokens=len(predictor.prefix),
+        n_ctx=predictor.n_ctx,
+        threads=threads,
+        layers=model.n_layers,
+        layers_on_gpu=sum(1 for i, d in log.layers.items() if d != "CPU" and i < model.n_layers),
+        devices=tuple(DeviceUse(device=d, weights=n) for d, n in log.buffers.items()),
+        gpu_build=llama.gpu_build(),
+        llama_cpp=llama.build_version(),
+        load_ms=(time.perf_counter() - start) * 1000.0,
+    )
+    return predictor, info
+
+
+def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> Prediction:
+    """The prediction; a prompt that does not fit is "refused" before anything is decoded."""
+    if request.id in pipe.cancelled:
+        return Prediction(status="cancelled")
+    try:
+        return predictor.predict(request.prompt, lambda: request.id in pipe.cancelled)
+    except PromptTooLongError as e:
+        return Prediction(status="refused", error=str(e))
+
+
+def start(request: Load, pipe: Pipe) -> Predictor:
+    """Check the file before the library sees it, hash it, load it; ends the process when that fails."""
+    try:
+        loading(pipe, "checking file", None)
+        header = read_header(request.model)
+        check_fits(header, request.n_ctx, request.model)
+        file_sha256(request.model)
+        predictor, info = load(request, header, pipe)
+    except LabError as e:
+        pipe.send(Failed(message=str(e), retry=False))
+    except TimeoutError:
+        message = f"{request.model}: its chat template runs longer than {TEMPLATE_LIMIT_S:g} s"
+        pipe.send(Failed(message=message, retry=False))
+    except Exception as e:
+        print(f"load failed: {e!r}", file=sys.stderr, flush=True)
+        pipe.send(Failed(message=str(e) or repr(e), retry=llama.gpu_build() and request.gpu_layers != 0))
+    else:
+        pipe.send(Ready(info=info))
+        return predictor
+    sys.exit(1)
+
+
+def main() -> None:
+    """Serve until stdin closes."""
+    sink = os.dup(1)
+    os.dup2(2, 1)  # whatever native code prints goes to the log, never into the protocol
+    pipe = Pipe(sys.stdin.buffer, sink)
+    request = pipe.requests.get()
+    assert isinstance(request, Load)
+    predictor = start(request, pipe)
+    while True:
+        ask = pipe.requests.get()
+        if isinstance(ask, Ask):
+            pipe.send(Answer(id=ask.id, prediction=answer(predictor, ask, pipe)))
+            pipe.cancelled.discard(ask.id)
+
+
+if __name__ == "__main__":
+    main()
