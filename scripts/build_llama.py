@@ -49,7 +49,9 @@ def main(constraints: str, log_path: str) -> int:
     if code:
         with open(log_path, encoding="utf-8") as log:
             print("".join(log.readlines()[-25:]))
-        print(f"llama-cpp-python could not be built (the whole log: {log_path}). It needs gcc, g++ and cmake.")
+        print(
+            f"llama-cpp-python could not be built (the whole log: {log_path}). It needs gcc, g++ and cmake."
+        )
     return code
 
 

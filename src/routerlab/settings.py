@@ -32,7 +32,7 @@ class Settings(BaseModel):
     """How arms are asked when neither the arm nor the command says."""
 
     schedule: Literal["exclusive", "parallel"] = "exclusive"
-    """exclusive: arms take turns, so that latencies mean something; parallel: all at once, marked contended."""
+    """exclusive: arms take turns, so that latencies mean something; parallel: all at once, contended."""
 
     annotator: str = Field(default_factory=_user)
     """The name written with every annotation."""

@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from routerlab import __version__
 from routerlab.cli import corpus, models, sessions
@@ -57,10 +58,9 @@ def run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
-    except Exception as e:
-        # A wrong command line: typer keeps the base class of these errors to itself.
-        if not hasattr(e, "format_message"):
-            raise
+    except TyperException as e:
         print(f"error: {printable(e.format_message().rstrip('.'))}; see --help", file=sys.stderr)
         return Exit.USAGE
+    if result == Exit.INTERRUPTED:  # typer's answer to Ctrl+C
+        print("interrupted", file=sys.stderr)
     return result if isinstance(result, int) else Exit.OK

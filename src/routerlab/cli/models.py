@@ -161,7 +161,6 @@ def verify(
     from routerlab.cli.tables import cell
     from routerlab.models.catalog import find_model, load_catalog, local_models
     from routerlab.models.fingerprint import hash_file, remember
-    from routerlab.models.progress import Progress
     from routerlab.models.pull import recorded_sha256
 
     catalog = load_catalog()
@@ -175,8 +174,7 @@ def verify(
     for path in paths:
         entry = catalog.by_file(path.name)
         with Narrator() as narrator:
-            shown = f"verifying {printable(path.name)}"
-            got = hash_file(path, lambda n, of, t=shown: narrator.report(Progress("verify", t, n, of)))  # type: ignore[misc]
+            got = hash_file(path, narrator.verifying(printable(path.name)))
         remember(path, got)
         pinned = entry.sha256 if entry else None
         wanted = pinned or recorded_sha256(path)
@@ -191,7 +189,7 @@ def verify(
     print_table(table)
     if wrong:
         names = ", ".join(map(printable, wrong))
-        raise LabError(f"does not match: {names}; remove and pull again", Exit.CHECK_FAILED)
+        raise LabError(f"does not match: {names}; pull again", Exit.CHECK_FAILED)
 
 
 @app.command(

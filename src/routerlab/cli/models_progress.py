@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -66,6 +67,10 @@ class Narrator:
             self._bar(self._bars, p)
         else:
             self._line(p)
+
+    def verifying(self, name: str) -> Callable[[int, int], None]:
+        """What to call with (bytes done, total) while a file of this name is hashed."""
+        return lambda done, total: self.report(pulling.Progress("verify", f"verifying {name}", done, total))
 
     def _bar(self, bars: Progress, p: pulling.Progress) -> None:
         words = {"download": "downloading", "assemble": "assembling", "verify": "verifying"}[p.stage]

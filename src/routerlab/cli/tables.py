@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -17,10 +18,10 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
     """
     names = list(dict.fromkeys(families.values()))
     contended = any(s.contended for s in summaries)
-    table = Table(caption="* measured while other arms were running" if contended else None)
+    table = _table("* measured while other arms were running" if contended else None)
     table.add_column("arm", overflow="fold")
-    for heading in ("n", "accuracy", "95 %", *names, "parse", "P50 ms", "P95 ms"):
-        table.add_column(cell(heading), justify="right", no_wrap=True)
+    for heading in ("n", "acc.", "95 %", *names, "parse", "P50 ms", "P95 ms"):
+        table.add_column(cell(heading), justify="right", overflow="fold")
     for s in summaries:
         star = "*" if s.contended else ""
         interval = "" if s.low is None or s.high is None else f"{s.low:.2f}-{s.high:.2f}"
@@ -39,7 +40,7 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
 
 def pairs_table(pairs: Iterable[Pair]) -> Table:
     """A row a pair of arms: questions both labelled, how often they agreed, how often that was right."""
-    table = Table()
+    table = _table()
     table.add_column("arms", overflow="fold")
     for heading in ("both answered", "agree", "right where they agree"):
         table.add_column(heading, justify="right")
@@ -56,6 +57,13 @@ def pairs_table(pairs: Iterable[Pair]) -> Table:
 def cell(value: object) -> Text:
     """Anything from a file as a cell: control characters escaped, markup not read."""
     return Text(printable(str(value)))
+
+
+def _table(caption: str | None = None) -> Table:
+    """A table narrow enough for 80 columns: rich shrinks the widest column first, and none to nothing."""
+    return Table(
+        box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left"
+    )
 
 
 def _ratio(value: float | None) -> str:

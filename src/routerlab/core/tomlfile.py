@@ -31,8 +31,10 @@ def load_toml(path: Path, model: type[M]) -> M:
     text = read_text(path)
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
-        raise LabError(f"{path}: not valid TOML: {e}") from None
+    except (ValueError, RecursionError) as e:  # the parser's own error is a ValueError
+        line = re.search(r"at line (\d+)", str(e))
+        where = f"{path}:{line[1]}" if line else str(path)
+        raise LabError(f"{where}: not valid TOML: {e}") from None
     return validate(path, model, data, text)
 
 
@@ -55,7 +57,7 @@ def line_of(text: str, loc: tuple[int | str, ...]) -> int | None:
 
     Finds the nth `[[table]]` header and then the key below it; falls back to the header's line.
     """
-    lines = text.splitlines()
+    lines = _outside_strings(text).split("\n")
     start, end = 0, len(lines)
     found: int | None = None
     parts = list(loc)
@@ -72,6 +74,13 @@ def line_of(text: str, loc: tuple[int | str, ...]) -> int | None:
         key = re.compile(rf"\s*\"?{re.escape(parts[0])}\"?\s*=")
         found = next((i + 1 for i in range(start, end) if key.match(lines[i])), found)
     return found
+
+
+def _outside_strings(text: str) -> str:
+    """The text with multi-line strings blanked, lines kept: what looks like a key in a prompt is none."""
+    return re.sub(
+        r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'', lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL
+    )
 
 
 def canonical_sha256(value: BaseModel | dict[str, Any]) -> str:

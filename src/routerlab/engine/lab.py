@@ -109,6 +109,7 @@ class Lab:
         self.path = session.path if session else path
         self._make_arm = make_arm
         self._file = session
+        self._homeless: list[SessionEvent] = []
         self._draft = Session(_header(materials, settings, repeats))
         self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed)
         self._watchers: list[Callable[[Event], None]] = []
@@ -133,7 +134,7 @@ class Lab:
     @property
     def unsaved(self) -> int:
         """Records that wait in memory because the disk refused them."""
-        return len(self._file.pending) if self._file else 0
+        return len(self._file.pending) if self._file else len(self._homeless)
 
     @property
     def progress(self) -> Progress:
@@ -313,11 +314,18 @@ class Lab:
             return
         try:
             if self._file is None:
-                self._file = await asyncio.to_thread(SessionFile.create, self.path, self._draft.header)
+                file = await asyncio.to_thread(SessionFile.create, self.path, self._draft.header)
+                self._file = file
+                for waiting in self._homeless:
+                    await asyncio.to_thread(file.append, waiting)
+                self._homeless.clear()
             await asyncio.to_thread(self._file.append, event)
         except LabError as e:
-            if self._file is None:  # keep the sitting in memory; the next record tries again
+            if (
+                self._file is None
+            ):  # no file could be made: keep the sitting here, the next record tries again
                 self._draft.add(event)
+                self._homeless.append(event)
             self._emit(Notice(str(e), "error"))
 
     async def annotate(

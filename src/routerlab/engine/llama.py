@@ -133,12 +133,23 @@ class Model:
         self.n_vocab: int = c.llama_vocab_n_tokens(self.vocab)
         self.n_layers: int = c.llama_model_n_layer(self.handle)
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self.handle)
+        newline = self._tokenize("\n", special=False)
+        self._lead = newline if self.piece(newline[0]) == b" " else []
         self.recurrent = bool(c.llama_model_is_recurrent(self.handle) or c.llama_model_is_hybrid(self.handle))
         if not c.llama_model_has_decoder(self.handle) or c.llama_model_has_encoder(self.handle):
             raise LoadError(f"{path}: not a decoder-only language model, so it cannot route by next tokens")
 
     def tokenize(self, text: str, special: bool) -> list[int]:
-        """Token ids of `text`, without BOS; `special` lets the text name special tokens."""
+        """Token ids of `text`, without BOS; `special` lets the text name special tokens.
+
+        Sentencepiece vocabularies put a space before a text. Ours are pieces that follow others (a label
+        follows an opening quote), so there the space is kept off: it goes before a newline that is cut away.
+        """
+        lead = self._lead
+        tokens = self._tokenize("\n" + text if lead else text, special)
+        return tokens[len(lead) :] if tokens[: len(lead)] == lead else self._tokenize(text, special)
+
+    def _tokenize(self, text: str, special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         size = len(data) + 8
         buffer = (c.llama_token * size)()

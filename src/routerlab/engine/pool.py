@@ -148,7 +148,8 @@ class ModelArm:
         self._gpu_build = False
         self._question = 0
         self._cancelled = False
-        self._stopping = False
+        self._life = 0
+        """Counts starts and stops: what began in an earlier life must not touch a later one."""
 
     @property
     def log(self) -> Path | None:
@@ -161,49 +162,58 @@ class ModelArm:
 
     async def start(self) -> None:
         """Load the model: all layers on the GPU where the build has one, then half, then none."""
-        self._stopping = False
+        self._life += 1
+        life = self._life
         if self._log is None:
             self._log = _new_log(self.spec.name)
         self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
         async with self._turn:
-            await self._start()
-
-    async def _start(self) -> None:
-        plans = [self._load.gpu_layers]
-        message = ""
-        while plans and not self._stopping:
-            layers = plans.pop(0)
-            reply = await self._try(layers, message)
-            if isinstance(reply, Ready):
-                self._set(self.state.to("ready", time.monotonic(), stage="", fraction=None, info=reply.info))
-                return
-            message = reply.message
-            if reply.retry and layers != 0:
-                half = ((await asyncio.to_thread(read_header, self._load.model)).n_layers or 0) // 2
-                plans = [half, 0] if layers < 0 else [0]
-                message = f"{_layers(layers)} on the GPU did not load; trying {_layers(plans[0])}"
-        if not self._stopping:
+            plans = [self._load.gpu_layers]
+            message = ""
+            while plans and life == self._life:
+                layers = plans.pop(0)
+                reply = await self._try(life, layers, message)
+                if life != self._life:
+                    return
+                if isinstance(reply, Ready):
+                    self._set(
+                        self.state.to("ready", time.monotonic(), stage="", fraction=None, info=reply.info)
+                    )
+                    return
+                message = reply.message
+                if reply.retry and layers != 0:
+                    half = ((await asyncio.to_thread(read_header, self._load.model)).n_layers or 0) // 2
+                    plans = [half, 0] if layers < 0 and half else [0]
+                    message = f"{_layers(layers)} on the GPU did not load; trying {_layers(plans[0])}"
+        if life == self._life:
             self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
 
-    async def _try(self, layers: int, message: str) -> Ready | Failed:
+    async def _try(self, life: int, layers: int, message: str) -> Ready | Failed:
         """One worker, one attempt to load with so many layers on the GPU."""
         assert self._log is not None
-        self._ready = asyncio.get_running_loop().create_future()
-        self._worker = await Worker.spawn(self._log, hide_gpus=layers == 0, heard=self._heard)
-        self._set(
-            self.state.to(
-                "loading", time.monotonic(), stage="starting", message=message, pid=self._worker.process.pid
-            )
-        )
-        await self._worker.send(self._load.model_copy(update={"gpu_layers": layers}))
-        await _first(self._ready, self._worker.ended)
-        if self._ready.done():
-            return self._ready.result()
-        code = self._worker.ended.result()
+        ready = self._ready = asyncio.get_running_loop().create_future()
+        worker = await Worker.spawn(self._log, hide_gpus=layers == 0, heard=self._heard)
+        if life != self._life:  # stopped while the process was being made
+            worker.kill()
+            return Failed(message="stopped", retry=False)
+        self._worker = worker
+        worker.ended.add_done_callback(lambda _: self._noticed_end(worker))
+        pid = worker.process.pid
+        self._set(self.state.to("loading", time.monotonic(), stage="starting", message=message, pid=pid))
+        await worker.send(self._load.model_copy(update={"gpu_layers": layers}))
+        await _first(ready, worker.ended)
+        if ready.done():
+            reply: Ready | Failed = ready.result()
+            return reply
         return Failed(
-            message=f"the worker {_ending(code)} while loading; {self._last_line()}",
+            message=f"the worker {_ending(worker.ended.result())} while loading; {self._last_line()}",
             retry=self._gpu_build and layers != 0,
         )
+
+    def _noticed_end(self, worker: Worker) -> None:
+        """A worker that dies between two questions is replaced at once, not when somebody asks."""
+        if worker is self._worker and self.state.phase == "ready":
+            self._replace(worker, f"the worker {_ending(worker.ended.result())}; {self._last_line()}")
 
     def _heard(self, message: FromWorker) -> None:
         if isinstance(message, Loading):
@@ -220,7 +230,7 @@ class ModelArm:
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`. A worker that dies, or does not answer in time, is replaced in the background."""
-        worker = self._worker
+        worker, life = self._worker, self._life
         if worker is None or self.state.phase != "ready":
             return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
         self._question += 1
@@ -233,12 +243,12 @@ class ModelArm:
         total = (time.perf_counter() - start) * 1000.0
         if self._answer.done():
             prediction = self._answer.result().prediction
-            if self._worker is worker and not self._stopping:
+            if life == self._life:
                 self._set(self.state.to("ready", time.monotonic(), restarts=0))
             latency = prediction.latency_ms.model_copy(update={"total": total})
             return prediction.model_copy(update={"latency_ms": latency})
         latency = Latency(total=total)
-        if self._cancelled or self._stopping:
+        if self._cancelled or life != self._life:
             prediction = Prediction(status="cancelled", latency_ms=latency)
             reason = "stopped because it did not obey a cancellation"
         elif worker.ended.done():
@@ -247,7 +257,7 @@ class ModelArm:
         else:
             reason = f"no answer in {timeout_s:g} s"
             prediction = Prediction(status="timeout", error=reason, latency_ms=latency)
-        if not self._stopping:
+        if life == self._life:
             self._replace(worker, reason)
         return prediction
 
@@ -276,10 +286,10 @@ class ModelArm:
 
     async def stop(self) -> None:
         """Kill the worker and wait for its end. Nothing in it is worth saving."""
-        self._stopping = True
+        self._life += 1
         if self._worker:
             self._worker.kill()
-            await asyncio.wait({self._worker.ended})
+            await _first(self._worker.ended)
         self._set(self.state.to("stopped", time.monotonic(), pid=None))
 
     def _last_line(self) -> str:

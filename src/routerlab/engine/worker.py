@@ -170,7 +170,8 @@ def start(request: Load, pipe: Pipe) -> Predictor:
     try:
         loading(pipe, "checking file", None)
         header = read_header(request.model)
-        check_fits(header, request.n_ctx, request.model)
+        if not llama.gpu_build() or request.gpu_layers == 0:  # else the library says what does not fit where
+            check_fits(header, request.n_ctx, request.model, n_seq=1 + len(request.taxonomy.labels))
         file_sha256(request.model)
         predictor, info = load(request, header, pipe)
     except LabError as e:

@@ -1,0 +1,52 @@
+"""Run the benchmarks: python -m benchmarks [startup overhead lateness] [--quick].
+
+Prints the figures and writes them, raw data included, to benchmarks/results/<name>.json.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks import lateness, overhead, startup
+from benchmarks.common import ROOT
+from routerlab import __version__
+from routerlab.engine.build import describe_build, machine
+
+BENCHMARKS: dict[str, Callable[[bool], dict[str, Any]]] = {
+    "startup": lambda quick: startup.measure(3 if quick else 15),
+    "overhead": lambda quick: overhead.measure(10 if quick else 60),
+    "lateness": lambda quick: lateness.measure(5 if quick else 60),
+}
+
+
+def main() -> None:
+    """Run those named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="few repetitions, to see that it works")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    facts = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", "machine": machine(), "routerlab": __version__}
+    facts["build"] = describe_build().version
+    print(json.dumps(facts, indent=1))
+    folder = ROOT / "benchmarks" / "results"
+    folder.mkdir(exist_ok=True)
+    for name in arguments.names or BENCHMARKS:
+        result = BENCHMARKS[name](arguments.quick)
+        shown = {k: _short(v) for k, v in result.items() if not k.startswith("raw")}
+        print(name, json.dumps(shown, indent=1), sep="\n")
+        if not arguments.quick:
+            (folder / f"{name}.json").write_text(json.dumps(facts | result, indent=1) + "\n")
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v:.4g}" for k, v in value.items())
+    return round(value, 3) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What every test gets: folders of its own instead of the user's, and the real model where one is needed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_HOMES = {
+    "HOME": "home",
+    "XDG_CONFIG_HOME": "home/.config",
+    "XDG_DATA_HOME": "home/.local/share",
+    "XDG_STATE_HOME": "home/.local/state",
+    "XDG_CACHE_HOME": "home/.cache",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Point the user's folders at an empty one, for this process and its children, and start no debugger
+    when native code aborts."""
+    root = tmp_path_factory.mktemp("user")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, folder in _HOMES.items():
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            patch.setenv(name, str(root / folder))
+        patch.setenv("GGML_NO_BACKTRACE", "1")
+        yield root / "home"
+
+
+@pytest.fixture(scope="session")
+def models_folder() -> Path:
+    """Where the real models lie: ROUTERLAB_TEST_MODELS, or `models` in the checkout."""
+    return Path(os.environ.get("ROUTERLAB_TEST_MODELS") or REPO / "models").absolute()
+
+
+@pytest.fixture(scope="session")
+def smollm2(models_folder: Path) -> Path:
+    """The real model that the tests are run with."""
+    path = models_folder / SMOLLM2
+    if not path.is_file():
+        pytest.fail(f"{path} is missing: run `make models`", pytrace=False)
+    return path
