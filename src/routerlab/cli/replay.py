@@ -81,6 +81,11 @@ async def _run(lab: "Lab", specs: "list[ArmSpec]", repeats: int) -> None:
             lab.subscribe(tell)
             lab.replay_repeats(lab.cases(), repeats)
             await lab.finished()
+        for name, arm in lab.arms.items():
+            if arm.state.phase == "failed":
+                raise LabError(
+                    f"{name}: {arm.state.message}; its answers so far are in {lab.path}", Exit.MISSING
+                )
     except asyncio.CancelledError:
         if lab.saved:
             print(f"saved in {lab.path}; go on with --session {lab.path}", file=sys.stderr)

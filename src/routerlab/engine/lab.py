@@ -36,6 +36,7 @@ from routerlab.engine.runner import UNSETTLED, Job, Progress, Runner
 from routerlab.settings import Settings
 
 Filter = Literal["all", "errors", "disagreements"]
+Severity = Literal["information", "warning", "error"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Notice:
     """Something a person should read."""
 
     message: str
-    severity: Literal["information", "warning", "error"] = "information"
+    severity: Severity = "information"
 
 
 Event = ArmChanged | TrialDone | RunChanged | Annotated | Notice
@@ -147,8 +148,9 @@ class Lab:
         return lambda: self._watchers.remove(watcher)
 
     def _emit(self, event: Event) -> None:
-        for watcher in list(self._watchers):
-            watcher(event)
+        loop = asyncio.get_running_loop()
+        for watcher in self._watchers:  # soon, not now: a watcher's fault must not stop the lab
+            loop.call_soon(watcher, event)
 
     def _run_changed(self) -> None:
         self._emit(RunChanged(self.progress))
@@ -185,6 +187,10 @@ class Lab:
 
     def _arm_changed(self, arm: Arm) -> None:
         self._emit(ArmChanged(arm.spec.name))
+        if arm.state.phase in ("crashed", "failed"):
+            what = "is started again" if arm.state.phase == "crashed" else "is out"
+            severity: Severity = "warning" if arm.state.phase == "crashed" else "error"
+            self._emit(Notice(f"{arm.spec.name} {what}: {arm.state.message}", severity))
         self._runner.poke()
 
     async def settled(self) -> None:

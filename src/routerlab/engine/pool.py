@@ -169,7 +169,7 @@ class ModelArm:
         self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
         async with self._turn:
             plans = [self._load.gpu_layers]
-            message = ""
+            message = self.state.message  # after a crash: a person should still read why
             while plans and life == self._life:
                 layers = plans.pop(0)
                 reply = await self._try(life, layers, message)
@@ -290,7 +290,7 @@ class ModelArm:
         if self._worker:
             self._worker.kill()
             await _first(self._worker.ended)
-        self._set(self.state.to("stopped", time.monotonic(), pid=None))
+        self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
 
     def _last_line(self) -> str:
         """The last line of the log, for a message; the log viewer shows the rest."""
