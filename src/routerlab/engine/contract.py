@@ -134,8 +134,6 @@ def _through_template(
     messages = [{"role": role, "content": f"@@piece-{i}@@"} for i, (role, _) in enumerate(turns)]
     try:
         text = render(messages)
-    except TimeoutError:
-        raise
     except Exception:  # a template is a stranger's program: whatever it raises means "not like this"
         return None
     parts = re.split(r"@@piece-(\d+)@@", text)
@@ -223,7 +221,7 @@ def parse_answer(text: str, labels: Sequence[str]) -> Parsed:
         return Parsed(None, None, "no JSON object in the answer")
     try:
         value: Any = json.JSONDecoder().raw_decode(text[start:])[0]
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of thousands of digits is a plain ValueError
         return Parsed(None, None, "the answer's JSON is broken or cut off")
     label = value.get("label") if isinstance(value, dict) else None
     confidence = value.get("confidence") if isinstance(value, dict) else None
@@ -231,7 +229,9 @@ def parse_answer(text: str, labels: Sequence[str]) -> Parsed:
     if isinstance(confidence, int | float) and not isinstance(confidence, bool) and 0 <= confidence <= 1:
         claimed = float(confidence)
     if label not in labels:
-        return Parsed(None, claimed, f"not a label: {json.dumps(label, ensure_ascii=False)[:80]}")
+        shown = json.dumps(label, ensure_ascii=False)[:80]
+        # An escaped lone surrogate is no text that could be sent or saved.
+        return Parsed(None, claimed, f"not a label: {shown.encode('utf-8', 'replace').decode()}")
     return Parsed(label, claimed, None)
 
 

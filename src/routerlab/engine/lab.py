@@ -174,9 +174,9 @@ class Lab:
 
     async def remove_arm(self, name: str) -> None:
         """Stop an arm; its pending questions are dropped. ArmChanged follows."""
-        arm = self.arms.pop(name)
-        await arm.stop()
+        await self.arms[name].stop()
         await self._runner.remove(name)
+        self.arms.pop(name, None)  # only now: a new arm of this name must not share the old one's lane
         self._emit(ArmChanged(name))
 
     async def restart_arm(self, name: str) -> None:

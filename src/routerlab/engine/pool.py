@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import Arm, ArmSpec, ArmState
@@ -85,13 +88,10 @@ class Worker:
             self.kill()
         return await self.process.wait()
 
-    async def send(self, message: Record) -> None:
-        """Write one message; a dead worker is noticed by `ended`, not here."""
-        try:
-            self._stdin.write(encode(message))
-            await self._stdin.drain()
-        except (BrokenPipeError, ConnectionResetError):
-            pass
+    def send(self, message: Record) -> None:
+        """Write one message; a dead worker is noticed by `ended`, and a stuck one, which reads nothing, must
+        not keep its sender waiting."""
+        self._stdin.write(encode(message))
 
     def kill(self) -> None:
         """End the process at once."""
@@ -148,6 +148,7 @@ class ModelArm:
         self._gpu_build = False
         self._question = 0
         self._cancelled = False
+        self._spawning = asyncio.Lock()
         self._life = 0
         """Counts starts and stops: what began in an earlier life must not touch a later one."""
 
@@ -164,9 +165,17 @@ class ModelArm:
         """Load the model: all layers on the GPU where the build has one, then half, then none."""
         self._life += 1
         life = self._life
+        self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
+        try:
+            await self._start(life)
+        except (OSError, ValueError, LabError) as e:  # no log, no process, a path that is not text
+            if life == self._life:
+                message = f"{self._load.model}: no worker could be started: {e}"
+                self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
+
+    async def _start(self, life: int) -> None:
         if self._log is None:
             self._log = _new_log(self.spec.name)
-        self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
         async with self._turn:
             plans = [self._load.gpu_layers]
             message = self.state.message  # after a crash: a person should still read why
@@ -175,6 +184,7 @@ class ModelArm:
                 reply = await self._try(life, layers, message)
                 if life != self._life:
                     return
+                plans = plans if isinstance(reply, Failed) and reply.retry else []
                 if isinstance(reply, Ready):
                     self._set(
                         self.state.to("ready", time.monotonic(), stage="", fraction=None, info=reply.info)
@@ -192,19 +202,26 @@ class ModelArm:
         """One worker, one attempt to load with so many layers on the GPU."""
         assert self._log is not None
         ready = self._ready = asyncio.get_running_loop().create_future()
-        worker = await Worker.spawn(self._log, hide_gpus=layers == 0, heard=self._heard)
+        async with self._spawning:
+            worker = await Worker.spawn(self._log, hide_gpus=layers == 0, heard=self._heard)
+            self._worker = worker
         if life != self._life:  # stopped while the process was being made
             worker.kill()
             return Failed(message="stopped", retry=False)
-        self._worker = worker
         worker.ended.add_done_callback(lambda _: self._noticed_end(worker))
         pid = worker.process.pid
         self._set(self.state.to("loading", time.monotonic(), stage="starting", message=message, pid=pid))
-        await worker.send(self._load.model_copy(update={"gpu_layers": layers}))
+        worker.send(self._load.model_copy(update={"gpu_layers": layers}))
         await _first(ready, worker.ended)
         if ready.done():
             reply: Ready | Failed = ready.result()
+            if isinstance(reply, Failed):
+                worker.kill()
             return reply
+        if worker.ended.result() == -getattr(signal, "SIGALRM", 0):
+            limit = self._load.template_limit_s
+            message = f"{self._load.model}: its chat template runs longer than {limit:g} s"
+            return Failed(message=message, retry=False)
         return Failed(
             message=f"the worker {_ending(worker.ended.result())} while loading; {self._last_line()}",
             retry=self._gpu_build and layers != 0,
@@ -218,9 +235,8 @@ class ModelArm:
     def _heard(self, message: FromWorker) -> None:
         if isinstance(message, Loading):
             self._gpu_build = message.gpu_build
-            self._set(
-                self.state.to("loading", self.state.since, stage=message.stage, fraction=message.fraction)
-            )
+            if self.state.phase == "loading":
+                self._set(replace(self.state, stage=message.stage, fraction=message.fraction))
         elif isinstance(message, Answer):
             # A late answer to a question that was given up must not land in a newer one.
             if self._answer and not self._answer.done() and message.id == self._question:
@@ -238,7 +254,7 @@ class ModelArm:
         self._answer = asyncio.get_running_loop().create_future()
         self._set(self.state.to("busy", time.monotonic()))
         start = time.perf_counter()
-        await worker.send(Ask(id=self._question, prompt=prompt))
+        worker.send(Ask(id=self._question, prompt=prompt))
         await _first(self._answer, worker.ended, timeout=timeout_s)
         total = (time.perf_counter() - start) * 1000.0
         if self._answer.done():
@@ -278,7 +294,7 @@ class ModelArm:
             self._enforcer = asyncio.create_task(self._enforce(self._worker, self._question))
 
     async def _enforce(self, worker: Worker, question: int) -> None:
-        await worker.send(Cancel(id=question))
+        worker.send(Cancel(id=question))
         assert self._answer is not None
         await _first(self._answer, worker.ended, timeout=CANCEL_DEADLINE_S)
         if self._question == question and not self._answer.done():
@@ -287,17 +303,25 @@ class ModelArm:
     async def stop(self) -> None:
         """Kill the worker and wait for its end. Nothing in it is worth saving."""
         self._life += 1
-        if self._worker:
-            self._worker.kill()
-            await _first(self._worker.ended)
-        self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
+        life = self._life
+        async with self._spawning:
+            worker = self._worker
+        if worker:
+            worker.kill()
+            await _first(worker.ended)
+        if life == self._life:
+            self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
 
     def _last_line(self) -> str:
         """The last line of the log, for a message; the log viewer shows the rest."""
         assert self._log is not None
-        with self._log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-            lines = deque((s for s in file.read().decode("utf-8", "replace").splitlines() if s.strip()), 1)
+        try:
+            with self._log.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return "its log is gone"
+        lines = deque((s for s in text.splitlines() if s.strip()), 1)
         return f"its log ends: {lines[0].strip()[:200]}" if lines else "its log is empty"
 
 

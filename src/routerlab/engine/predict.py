@@ -132,7 +132,8 @@ class Predictor:
             rows = log_softmax(self.context.decode(batch, positions, sequences, outputs))
             scores = [sum(float(rows[node + 1, token]) for node, token in read) for read in self.trie.reads]
             return np.array(scores), len(batch)
-        self.context.fork(PREFIX, (1,))
+        # All of them: on a hybrid model the last question's tokens still fill the cache of the others.
+        self.context.fork(PREFIX, everyone)
         first = log_softmax(
             self.context.decode(tokens, positions, [(1,)] * len(tokens), frozenset({len(tokens) - 1}))
         )[0]

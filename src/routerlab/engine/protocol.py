@@ -25,6 +25,8 @@ class Load(Record):
     n_ctx: int
     threads: int | None
     gpu_layers: int
+    template_limit_s: float = 5.0
+    """Time the chat template may take: it is a stranger's program."""
 
 
 class Ask(Record):

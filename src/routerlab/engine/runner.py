@@ -35,11 +35,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Job:
-    """One question for one arm. `index` is its place in the run, None for a typed prompt."""
+    """One question for one arm. `index` is its place in the run, None for a typed prompt; `run` tells runs
+    apart, so that a late answer never counts in a newer one."""
 
     item: Item
     repeat: int
     index: int | None = None
+    run: int = 0
     asked: float = field(default_factory=time.perf_counter)
 
 
@@ -55,6 +57,7 @@ class Lane:
     typed: deque[Job] = field(default_factory=deque)
     cases: deque[Job] = field(default_factory=deque)
     current: Job | None = None
+    contended: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     closing: bool = False
     task: asyncio.Future[None] = field(default_factory=asyncio.Future)
@@ -73,7 +76,7 @@ class Runner:
         self._lanes: dict[str, Lane] = {}
         self._turn = asyncio.Lock()
         self._phase: RunPhase = "idle"
-        self._total = self._done = 0
+        self._total = self._done = self._run = 0
         self._allowed = -1
         self._elapsed = 0.0
         self._since: float | None = None
@@ -96,7 +99,9 @@ class Runner:
 
     async def remove(self, name: str) -> None:
         """Drop an arm's questions and its lane; stop the arm first, so that the one in progress ends."""
-        lane = self._lanes.pop(name)
+        lane = self._lanes.pop(name, None)
+        if lane is None:
+            return
         self._total -= len(lane.cases)
         lane.cases.clear()
         lane.typed.clear()
@@ -115,11 +120,12 @@ class Runner:
     def start(self, wanted: Sequence[tuple[Item, int, Sequence[str]]]) -> None:
         """Begin a run of (item, repeat, names of the arms to ask), in this order."""
         self._total = self._done = 0
+        self._run += 1
         self._elapsed = 0.0
         for index, (item, repeat, names) in enumerate(wanted):
             for name in names:
                 if name in self._lanes:
-                    self._lanes[name].cases.append(Job(item, repeat, index))
+                    self._lanes[name].cases.append(Job(item, repeat, index, self._run))
                     self._total += 1
         self._enter("running" if self._total else "idle")
 
@@ -160,6 +166,7 @@ class Runner:
     def poke(self) -> None:
         """Have every lane look again: a question came, an arm changed, a pause ended."""
         for lane in self._lanes.values():
+            lane.contended = lane.contended or self._disturbed(lane)
             lane.wake.set()
 
     def _enter(self, phase: RunPhase) -> None:
@@ -187,6 +194,10 @@ class Runner:
 
     def _others(self, lane: Lane) -> list[Phase]:
         return [other.arm.state.phase for other in self._lanes.values() if other is not lane]
+
+    def _disturbed(self, lane: Lane) -> bool:
+        """Whether another arm uses the machine now."""
+        return any(phase == "busy" or phase in UNSETTLED for phase in self._others(lane))
 
     def _next(self, lane: Lane) -> deque[Job] | None:
         """The queue of this lane from which a question may be taken now, if there is one."""
@@ -226,12 +237,12 @@ class Runner:
     async def _ask(self, lane: Lane, job: Job) -> None:
         lane.current = job
         queued = (time.perf_counter() - job.asked) * 1000.0 if job.index is None else 0.0
-        before = self._others(lane)
+        lane.contended = self._disturbed(lane)  # and `poke` sees what begins meanwhile
         prediction = await lane.arm.ask(job.item.prompt, self._timeout_s)
-        contended = any(p == "busy" or p in UNSETTLED for p in (*before, *self._others(lane)))
+        contended = lane.contended
         latency: Latency = prediction.latency_ms.model_copy(update={"queue": queued})
         await self._deliver(lane.arm, job, prediction.model_copy(update={"latency_ms": latency}), contended)
         lane.current = None
         if job.index is not None and self._phase != "idle":
-            self._done += 1
+            self._done += job.run == self._run
             self._settle()

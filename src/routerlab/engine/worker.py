@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from routerlab.core.errors import LabError
@@ -37,26 +38,37 @@ from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.models.memory import check_fits
 
-TEMPLATE_LIMIT_S = 5.0
-"""Time a chat template may take: it is a stranger's program."""
+TEMPLATE_MEMORY = 1 << 30
+"""Bytes that a chat template may take."""
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the main thread after `seconds` (where the system has interval timers)."""
+def limits(seconds: float) -> Iterator[None]:
+    """Bound what a stranger's program in this process may take, where the system can.
+
+    Too much memory is a MemoryError. Too much time ends the process with SIGALRM, which the lab knows: a
+    Python handler would not run while the program is inside one long operation, such as a huge power.
+    """
     if not hasattr(signal, "setitimer"):
         yield
         return
+    import resource
 
-    def expire(*_: object) -> None:
-        raise TimeoutError
-
-    signal.signal(signal.SIGALRM, expire)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        most = int(statm.read_text().split()[0]) * resource.getpagesize() + TEMPLATE_MEMORY
+        unbounded = resource.RLIM_INFINITY
+        resource.setrlimit(
+            resource.RLIMIT_AS, (min([most, *(n for n in (soft, hard) if n != unbounded)]), hard)
+        )
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 class Pipe:
@@ -112,7 +124,7 @@ def throttled(send: Callable[[float], None], every_s: float = 0.1) -> Callable[[
 
 
 def load(request: Load, header: GgufHeader, pipe: Pipe) -> tuple[Predictor, ArmInfo]:
-    """Load the model, decode its prefix and say what really happened. LoadError, LabError, TimeoutError."""
+    """Load the model, decode its prefix and say what really happened. LoadError, LabError."""
     start = time.perf_counter()
     log = llama.Log(lambda line: print(line, file=sys.stderr, flush=True))
 
@@ -120,7 +132,7 @@ def load(request: Load, header: GgufHeader, pipe: Pipe) -> tuple[Predictor, ArmI
         request.model, request.gpu_layers, throttled(partial(loading, pipe, "loading weights"))
     )
     shots = exemplars_for(request.taxonomy, request.exemplars) if request.contract == "score" else ()
-    with time_limit(TEMPLATE_LIMIT_S):
+    with limits(request.template_limit_s):
         framing = frame(request.taxonomy, request.contract, shots, model.chat_renderer())
     threads = request.threads or usable_cpus()
     predictor = Predictor(
@@ -174,11 +186,8 @@ def start(request: Load, pipe: Pipe) -> Predictor:
             check_fits(header, request.n_ctx, request.model, n_seq=1 + len(request.taxonomy.labels))
         file_sha256(request.model)
         predictor, info = load(request, header, pipe)
-    except LabError as e:
+    except (LabError, PromptTooLongError) as e:
         pipe.send(Failed(message=str(e), retry=False))
-    except TimeoutError:
-        message = f"{request.model}: its chat template runs longer than {TEMPLATE_LIMIT_S:g} s"
-        pipe.send(Failed(message=message, retry=False))
     except Exception as e:
         print(f"load failed: {e!r}", file=sys.stderr, flush=True)
         pipe.send(Failed(message=str(e) or repr(e), retry=llama.gpu_build() and request.gpu_layers != 0))

@@ -26,6 +26,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # listed, but loaded lazily
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.text import printable
 from routerlab.models.catalog import HubSource
 from routerlab.models.fingerprint import hash_file
 from routerlab.models.progress import Progress, Report, check_disk, check_stop, note
@@ -140,6 +141,6 @@ def _reason(e: Exception, source: HubSource) -> str:
         case HfHubHTTPError():
             return f"the hub answered {e.response.status_code} for {source.repo}"
         case httpx2.TransportError() | httpx2.HTTPError():
-            return f"the hub is not reachable ({type(e).__name__}: {e})"
+            return f"the hub is not reachable ({type(e).__name__}: {printable(str(e))})"
         case _:
-            return f"{e}"
+            return printable(str(e))

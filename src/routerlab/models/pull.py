@@ -104,6 +104,8 @@ def _pull(entry: Entry, folder: Path, report: Report, cancel: threading.Event | 
         how = f"served by {name}, SHA-256 {'verified' if entry.sha256 else 'recorded beside it'}"
         note(report, f"{entry.id} is here: {target} ({how})")
         return target
+    if not any(work.iterdir()):
+        work.rmdir()
     raise LabError(f"{entry.id} could not be pulled. " + "; ".join(failures), Exit.MISSING)
 
 
