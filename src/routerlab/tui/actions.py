@@ -1,0 +1,185 @@
+"""Everything a person can do in the lab, once: keys, palette, footer and help all come from this list."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding, BindingType
+
+Group = Literal["Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab"]
+Place = Literal["lab", "prompt", "history", "panels"]
+
+GROUPS: tuple[Group, ...] = ("Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab")
+LABEL_KEYS = 9
+
+
+@dataclass(frozen=True)
+class Action:
+    """`id` is also the key binding's id in the settings; `call` the action method of the lab screen.
+
+    `keys` are alternatives, the first is shown. `place` is the widget that must have the focus for
+    the keys to work ("lab": any; letters still type while the prompt line has it).
+    """
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    group: Group
+    place: Place = "lab"
+    footer: bool = False
+    call: str = ""
+    palette: bool = True
+
+    @property
+    def method(self) -> str:
+        """What Textual runs, for example `annotate(0)`."""
+        return self.call or self.id
+
+
+def _annotations() -> Iterator[Action]:
+    for n in range(1, LABEL_KEYS + 1):
+        yield Action(
+            f"annotate_{n}",
+            str(n),
+            "Label",
+            f"Put label {n} of the taxonomy on the selected question",
+            "Annotate",
+            footer=n == 1,
+            call=f"annotate({n - 1})",
+        )
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("send", "enter", "Send", "Put the prompt to every arm", "Prompt", "prompt", footer=True),
+    Action(
+        "recall_older",
+        "up",
+        "Older prompt",
+        "Bring back the prompt before",
+        "Prompt",
+        "prompt",
+        call="recall(-1)",
+        palette=False,
+    ),
+    Action(
+        "recall_newer",
+        "down",
+        "Newer prompt",
+        "Bring back the prompt after",
+        "Prompt",
+        "prompt",
+        call="recall(1)",
+        palette=False,
+    ),
+    Action(
+        "newline", "ctrl+j", "New line", "Start another line in the prompt", "Prompt", "prompt", palette=False
+    ),
+    Action(
+        "leave",
+        "escape",
+        "Switch",
+        "From prompt to history; from a question to live; to the prompt",
+        "Lab",
+        footer=True,
+    ),
+    Action(
+        "next_place", "tab", "Next", "Move on: prompt, history, panels", "Lab", call="cycle(1)", palette=False
+    ),
+    Action(
+        "previous_place",
+        "shift+tab",
+        "Previous",
+        "Move back: prompt, panels, history",
+        "Lab",
+        call="cycle(-1)",
+        palette=False,
+    ),
+    *_annotations(),
+    Action("annotate_undo", "u", "Undo", "Take back the latest annotation", "Annotate", footer=True),
+    Action("annotate_skip", "s", "Skip", "Mark the selected question as skipped", "Annotate", footer=True),
+    Action(
+        "annotate_flag", "f", "Flag", "Mark the selected question for another look", "Annotate", footer=True
+    ),
+    Action("annotate_note", "n", "Note", "Write a note on the selected question", "Annotate", footer=True),
+    Action(
+        "view_prompt", "v,enter", "View", "Show the whole prompt and every answer", "History", footer=True
+    ),
+    Action(
+        "select_next", "j,down", "Next question", "Select the question below", "History", call="select(1)"
+    ),
+    Action(
+        "select_previous",
+        "k,up",
+        "Previous question",
+        "Select the question above",
+        "History",
+        call="select(-1)",
+    ),
+    Action("go_live", "G,end", "Live", "Follow the newest answers again", "History"),
+    Action(
+        "replay_start",
+        "r,f5",
+        "Replay",
+        "Put the corpus to every arm: all, errors, disagreements, a family",
+        "Replay",
+        footer=True,
+    ),
+    Action("replay_pause", "p,space,f8", "Pause", "Pause the replay, or go on", "Replay", footer=True),
+    Action(
+        "replay_step", "full_stop,f9", "Step", "While paused, ask one more question", "Replay", footer=True
+    ),
+    Action("replay_cancel", "c", "Cancel", "Stop the replay", "Replay", footer=True),
+    Action("arm_add", "a,f2", "Add arm", "Add a model that is here, or any GGUF file", "Arms", footer=True),
+    Action("arm_remove", "d", "Remove arm", "Stop an arm and take its panel away", "Arms"),
+    Action("arm_restart", "R", "Restart arm", "Stop an arm and load it again", "Arms"),
+    Action("arm_log", "l,f4", "Log", "What the arm's worker wrote", "Arms"),
+    Action(
+        "arm_next",
+        "right",
+        "Next arm",
+        "Choose the panel to the right",
+        "Arms",
+        "panels",
+        call="arm(1)",
+        palette=False,
+    ),
+    Action(
+        "arm_previous",
+        "left",
+        "Previous arm",
+        "Choose the panel to the left",
+        "Arms",
+        "panels",
+        call="arm(-1)",
+        palette=False,
+    ),
+    Action(
+        "result_copy", "y", "Copy result", "Copy the selected question's answers to the clipboard", "Keep"
+    ),
+    Action("result_save", "w", "Save result", "Save the selected question's answers to a TOML file", "Keep"),
+    Action("screenshot", "S", "Screenshot", "Save the screen as an SVG picture", "Keep"),
+    Action("theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab"),
+    Action("help", "f1,question_mark", "Help", "What can be done where you are", "Lab", footer=True),
+    Action("palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", palette=False),
+    Action("quit", "q,ctrl+q", "Quit", "Stop the models and leave (also ctrl+c twice)", "Lab"),
+)
+"""The registry. Another screen adds its own tuple and passes it to `bindings`."""
+
+
+def bindings(place: Place, actions: tuple[Action, ...] = ACTIONS) -> list[BindingType]:
+    """The key bindings of the widget at `place`, with the actions' ids, by which settings change them."""
+    labels = Binding.Group("Label", compact=True)
+    return [
+        Binding(
+            a.keys,
+            a.method,
+            a.label,
+            show=a.footer or a.id[-1].isdigit(),
+            tooltip=a.help,
+            id=a.id,
+            group=labels if a.id[-1].isdigit() else None,
+        )
+        for a in actions
+        if a.place == place
+    ]

@@ -1,0 +1,85 @@
+"""Choose a model that is here, or write a path; and how to ask it."""
+
+import asyncio
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, Label, OptionList, RadioButton, RadioSet
+from textual.widgets.option_list import Option
+
+from routerlab.core.errors import LabError
+from routerlab.core.text import printable
+from routerlab.engine.arm import CONTRACTS, ArmSpec, ContractName
+from routerlab.engine.specs import arm_spec
+from routerlab.models.catalog import LocalModel, local_models
+from routerlab.tui.screens.dialogs import CLOSE
+
+
+class AddArm(ModalScreen[ArmSpec | None]):
+    """Answers with a specification, None when left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
+
+    def __init__(self, contract: ContractName) -> None:
+        super().__init__()
+        self._contract = contract
+        self._models: list[LocalModel] = []
+
+    def compose(self) -> ComposeResult:
+        """The models that are here, a path, the contract."""
+        with Vertical(classes="dialog"):
+            yield Label("Add an arm", classes="title")
+            yield OptionList(markup=False)
+            yield Input(placeholder="or a path to a .gguf file, or a catalogue id", id="path")
+            with RadioSet():
+                for name in CONTRACTS:
+                    yield RadioButton(name, value=name == self._contract)
+            yield Label("", id="fault", markup=False)
+            yield Footer()
+
+    async def on_mount(self) -> None:
+        """List the models; the folders may be slow, so not on the event loop."""
+        try:
+            self._models = await asyncio.to_thread(local_models)
+        except LabError as e:
+            self._fault(str(e))
+        options = self.query_one(OptionList)
+        options.add_options(Option(_line(model)) for model in self._models)
+        if self._models:
+            options.highlighted = 0
+            options.focus()
+        else:
+            options.add_option(Option("no model is here: see `routerlab models list`", disabled=True))
+            self.query_one(Input).focus()
+
+    @on(OptionList.OptionSelected)
+    async def _chosen(self, event: OptionList.OptionSelected) -> None:
+        await self._answer(str(self._models[event.option_index].path))
+
+    @on(Input.Submitted)
+    async def _written(self, event: Input.Submitted) -> None:
+        if event.value.strip():
+            await self._answer(event.value.strip())
+
+    async def _answer(self, text: str) -> None:
+        contract = CONTRACTS[max(0, self.query_one(RadioSet).pressed_index)]
+        try:
+            self.dismiss(await asyncio.to_thread(arm_spec, text, contract))
+        except LabError as e:
+            self._fault(str(e))
+
+    def _fault(self, message: str) -> None:
+        self.query_one("#fault", Label).update(printable(message))
+
+
+def _line(model: LocalModel) -> Content:
+    size = f"{model.size / 2**20:,.0f} MiB"
+    about = f"{model.entry.parameters}  {model.entry.quantization}" if model.entry else "no catalogue entry"
+    return Content.assemble(
+        f"{printable(model.name):<28} ", (f"{size:>10}   {printable(about)}", "$foreground 60%")
+    )

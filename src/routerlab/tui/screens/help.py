@@ -1,0 +1,66 @@
+"""Help for where the person is: the focused widget's keys first, then all the others."""
+
+from collections.abc import Mapping, Sequence
+
+from textual.content import Content
+from textual.keys import format_key
+
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.tui.actions import ACTIONS, GROUPS, Action, Group
+from routerlab.tui.palette import Palette
+from routerlab.tui.screens.dialogs import Read
+from routerlab.tui.text import one_line
+
+INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
+    "prompt": (
+        "You are in the prompt line: letters type. Escape or Tab goes to the history, where letters act.",
+        ("Prompt",),
+    ),
+    "history": (
+        "You are in the history: each line is a question. Letters act on the selected one; Escape goes back "
+        "to live answers, then to the prompt line.",
+        ("History", "Annotate"),
+    ),
+    "panels": (
+        "You are in the panels: left and right choose an arm, which restart, remove and log then mean.",
+        ("Arms",),
+    ),
+}
+NAMES = {"escape": "Esc", "full_stop": ".", "question_mark": "?", "colon": ":", "shift+tab": "⇧Tab"}
+
+
+def keys_text(action: Action, keymap: Mapping[str, str]) -> str:
+    """The action's keys as people write them, the settings' own keys included."""
+    keys = keymap.get(action.id, action.keys).split(",")
+    return " ".join(NAMES.get(key.strip(), format_key(key.strip())) for key in keys)
+
+
+def help_screen(where: str, keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
+    """The help that fits `where`: "prompt", "history" or "panels"."""
+    intro, first = INTRO.get(where, INTRO["prompt"])
+    parts: list[tuple[str, str]] = [(intro + "\n", "")]
+    for group in (*first, *(g for g in GROUPS if g not in first)):
+        parts.append((f"\n{group}\n", f"bold {p.accent}"))
+        parts += _group([a for a in ACTIONS if a.group == group], keymap, taxonomy, p)
+    parts += [
+        ("\nSigns\n", f"bold {p.accent}"),
+        ("✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged\n", ""),
+        ("mass: the probability that the model writes any label at all   tok: evaluated+cached\n", ""),
+    ]
+    return Read("Help", Content.assemble(*parts))
+
+
+def _group(
+    actions: Sequence[Action], keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette
+) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
+    for action in actions:
+        text = action.help
+        if action.call.startswith("annotate("):
+            index = int(action.call[9:-1])
+            if index >= len(taxonomy.label):
+                continue
+            label = taxonomy.label[index]
+            text = f"{label.name}: {one_line(label.cue, 60)}"
+        lines += [(f"  {keys_text(action, keymap):<12}", "bold"), (text + "\n", p.dim)]
+    return lines

@@ -1,0 +1,80 @@
+"""How strangers' text, numbers and labels are written on the screen. Pure functions."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from routerlab.core.text import printable
+
+BLOCKS = " ▏▎▍▌▋▊▉█"
+ELLIPSIS = "…"
+CUT = 2000
+"""Characters of a foreign string that are looked at before it is cut to a line: a prompt may be 1 MB."""
+
+
+def one_line(text: str, width: int) -> str:
+    """The start of `text` on one line of at most `width` columns, with nothing that a terminal obeys."""
+    line = " ".join(printable(" ".join(text[: max(CUT, 2 * width)].split())).split())
+    if cell_len(line) <= width and len(text) <= CUT:
+        return line
+    return set_cell_size(line, max(0, width - 1)).rstrip() + ELLIPSIS
+
+
+def fit(text: str, width: int) -> str:
+    """`text` in exactly `width` columns: cut with an ellipsis or filled with spaces."""
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
+    return set_cell_size(text, width)
+
+
+def fit_name(name: str, width: int, tail: int = 4) -> str:
+    """A name in exactly `width` columns; a long one keeps its end, where sizes and contracts stand."""
+    if cell_len(name) <= width or width <= tail + 1:
+        return fit(name, width)
+    return set_cell_size(name, width - tail - 1).rstrip() + ELLIPSIS + name[-tail:]
+
+
+def bar(fraction: float, width: int) -> str:
+    """A horizontal bar in eighths of a character, filled with spaces to `width`."""
+    eighths = round(min(1.0, max(0.0, fraction)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (BLOCKS[rest] if rest else "")).ljust(width)
+
+
+def milliseconds(ms: float) -> str:
+    """A latency as people read it: "0.4 ms", "704 ms", "21.9 s"."""
+    if ms >= 10_000:
+        return f"{ms / 1000:.1f} s"
+    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
+
+
+def duration(seconds: float) -> str:
+    """A wait: "8 s", "2:05", "1:02:03"."""
+    s = int(seconds)
+    if s < 60:
+        return f"{s} s"
+    hours, s = divmod(s, 3600)
+    return f"{hours}:{s // 60:02}:{s % 60:02}" if hours else f"{s // 60}:{s % 60:02}"
+
+
+def probability(p: float) -> str:
+    """Two digits without the leading zero, which carries nothing: ".83", "1.0"."""
+    text = f"{p:.2f}"
+    return "1.0" if text == "1.00" else text.removeprefix("0")
+
+
+def abbreviations(labels: Sequence[str], width: int) -> dict[str, str]:
+    """A short form of each label for narrow columns: whole if it fits, else the start of each part
+    (`code/sim`), else the parts' first letters (`cs`), else its number; always different from each other."""
+    if all(len(label) <= width for label in labels):
+        return {label: label for label in labels}
+    candidates = [_parts(labels, n) for n in range(max(1, width - 1), 0, -1)]
+    candidates.append({label: "".join(part[:1] for part in label.split("/")) for label in labels})
+    for short in candidates:
+        if len(set(short.values())) == len(labels) and all(len(s) <= width for s in short.values()):
+            return short
+    return {label: str(i) for i, label in enumerate(labels, 1)}
+
+
+def _parts(labels: Sequence[str], n: int) -> dict[str, str]:
+    return {label: "/".join(part[:n] for part in label.split("/")) for label in labels}

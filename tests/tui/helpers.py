@@ -1,0 +1,94 @@
+"""Waiting for conditions: no test here sleeps and hopes."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from routerlab.core.corpus import Corpus
+from routerlab.settings import Settings
+from routerlab.tui.app import RouterLabApp
+from routerlab.tui.screens.lab import LabScreen
+from routerlab.tui.widgets.history import HistoryTable
+from routerlab.tui.widgets.panels import ArmPanel
+from tests.tui.scripted import NOW, Bench, bench, specs
+
+LIMIT_S = 5.0
+
+
+class Sitting:
+    """A running app with its pilot, its scripted bench, and short ways to look at it."""
+
+    def __init__(self, app: RouterLabApp, pilot: Pilot[None], bench: Bench) -> None:
+        self.app, self.pilot, self.bench = app, pilot, bench
+        self.lab, self.script = bench.lab, bench.script
+
+    @property
+    def screen(self) -> LabScreen:
+        """The lab screen, below any dialog."""
+        return next(s for s in self.app.screen_stack if isinstance(s, LabScreen))
+
+    @property
+    def table(self) -> HistoryTable:
+        """The history."""
+        return self.screen.query_one(HistoryTable)
+
+    def panels(self) -> list[str]:
+        """The panels' text."""
+        return [str(panel.render()) for panel in self.screen.query(ArmPanel)]
+
+    def picture(self) -> str:
+        """All that is on the screen, as text."""
+        width, height = self.app.size
+        lines = self.app.screen._compositor.render_strips()
+        return "\n".join(line.text for line in lines[:height]) if width else ""
+
+    async def until(self, condition: Callable[[], bool], what: str = "the condition") -> None:
+        """Let the app run until the condition holds; fail after five seconds."""
+        end = time.monotonic() + LIMIT_S
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError(f"waited in vain for {what}; on the screen:\n{self.picture()}")
+            await self.pilot.pause()
+            await asyncio.sleep(0.01)
+
+    async def shows(self, *texts: str) -> None:
+        """Wait until all the texts are on the screen."""
+        await self.until(lambda: all(t in self.picture() for t in texts), f"{texts} on the screen")
+
+    async def type(self, text: str) -> None:
+        """Type into whatever has the focus."""
+        await self.pilot.press(*("space" if c == " " else c for c in text))
+
+    async def replayed(self) -> None:
+        """Run the whole corpus and draw it."""
+        self.lab.replay(self.lab.cases())
+        await asyncio.wait_for(self.lab.finished(), LIMIT_S)
+        n = len(self.lab.cases())
+        await self.until(lambda: self.table.row_count == n and not self.screen._dirty, "the whole replay")
+
+
+@asynccontextmanager
+async def sitting(
+    folder: Path,
+    arms: int = 2,
+    size: tuple[int, int] = (120, 40),
+    settings: Settings | None = None,
+    corpus: Corpus | None = None,
+    prepare: Callable[[Bench], None] = lambda b: None,
+) -> AsyncIterator[Sitting]:
+    """An app on a scripted lab, its arms added; `prepare` may close gates first."""
+    made = bench(folder, corpus, settings)
+    prepare(made)
+    app = RouterLabApp(made.lab, specs(arms), now=lambda: NOW)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        here = Sitting(app, pilot, made)
+        await here.until(lambda: len(made.lab.arms) == arms and len(here.panels()) == arms, "the arms")
+        try:
+            yield here
+        finally:
+            made.script.answers.set()
+            made.script.loads.set()

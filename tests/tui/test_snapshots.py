@@ -1,0 +1,86 @@
+"""The screen as pictures, at three sizes. Update with `pytest tests/tui --snapshot-update`; then look."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from routerlab.engine.runner import Progress
+from routerlab.tui.app import RouterLabApp
+from routerlab.tui.screens.lab import LabScreen
+from routerlab.tui.widgets.history import HistoryTable
+from routerlab.tui.widgets.prompt import PromptLine
+from tests.tui.scripted import CASES, NOW, Bench, bench, specs
+
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+Compare = Callable[..., bool]
+
+
+def app_on(made: Bench, arms: int) -> RouterLabApp:
+    return RouterLabApp(made.lab, specs(arms), now=lambda: NOW)
+
+
+async def settle(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Wait for the condition and for the last draw, with a cursor that does not blink."""
+    pilot.app.screen.query_one(PromptLine).cursor_blink = False
+    seen: list[str] = []
+    for _ in range(500):
+        await pilot.pause()
+        seen.append("\n".join(line.text for line in pilot.app.screen._compositor.render_strips()))
+        if condition() and not drawing(pilot.app.screen) and len(set(seen[-4:])) == 1 and len(seen) > 4:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the screen did not settle")
+
+
+def drawing(screen: Screen[Any]) -> bool:
+    return isinstance(screen, LabScreen) and screen._dirty
+
+
+def ready(made: Bench, arms: int) -> bool:
+    return len(made.lab.arms) == arms and all(a.state.phase == "ready" for a in made.lab.arms.values())
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("arms", [1, 2, 4, 6])
+def test_after_a_replay(
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arms: int, size: str
+) -> None:
+    made = bench(tmp_path)
+    made.script.gpu = {"qwen2.5-coder-0.5b"}
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: ready(made, arms))
+        made.lab.replay(made.lab.cases())
+        await made.lab.finished()
+        done = Progress("idle", CASES * arms, CASES * arms, 12.3)
+        monkeypatch.setattr(type(made.lab), "progress", property(lambda lab: done))
+        screen = pilot.app.screen
+        assert isinstance(screen, LabScreen)
+        screen.redraw()
+        await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == CASES)
+
+    assert snap_compare(app_on(made, arms), terminal_size=SIZES[size], run_before=run)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("state", ["loading", "crashed"])
+def test_before_any_answer(snap_compare: Compare, tmp_path: Path, state: str, size: str) -> None:
+    made = bench(tmp_path)
+    if state == "loading":
+        made.script.loads.clear()
+    else:
+        made.script.fail = {"smollm2-135m": "not enough memory: the model needs 4.1 GiB, 2.0 GiB are free"}
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: len(made.lab.arms) == 2 and not starting(made))
+
+    assert snap_compare(app_on(made, 2), terminal_size=SIZES[size], run_before=run)
+
+
+def starting(made: Bench) -> bool:
+    return any(arm.state.phase == "starting" for arm in made.lab.arms.values())
