@@ -8,6 +8,10 @@ import pytest
 
 REPO = Path(__file__).parent.parent
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
+# Threads of the library that wait must not spin: several tests, and their workers, share the cores. Here, for
+# the OpenMP runtime reads it once, when the library is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
 _HOMES = {
     "HOME": "home",
     "XDG_CONFIG_HOME": "home/.config",

@@ -9,7 +9,7 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
 from routerlab.engine.arm import ArmState
-from routerlab.engine.lab import Event, Notice, TrialDone
+from routerlab.engine.events import Event, Notice, TrialDone
 from routerlab.settings import Settings
 from tests.tui.scripted import NOW, Bench, ScriptedArm, bench, specs
 

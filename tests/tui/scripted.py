@@ -10,7 +10,8 @@ from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.prediction import Latency, Prediction, Tokens
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arm import Arm, ArmInfo, ArmSpec, ArmState, DeviceUse
-from routerlab.engine.lab import Lab, Materials
+from routerlab.engine.lab import Lab
+from routerlab.engine.records import Materials
 from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.settings import Settings
 

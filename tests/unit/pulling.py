@@ -124,7 +124,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     s.http.server_close()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the user's: home, caches, pip's settings, tokens."""
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):

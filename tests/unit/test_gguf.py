@@ -13,8 +13,6 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.models.gguf_types import FILE_TYPES, TENSOR_TYPES
 
-SMOL = Path(__file__).parents[2] / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
-
 
 def write(path: Path, arch: str = "llama", **numbers: int | list[int]) -> Path:
     """A small GGUF file by the reference writer."""
@@ -120,13 +118,12 @@ def test_agrees_with_the_reference_reader(tiny: Path) -> None:
     agrees(tiny)
 
 
-@pytest.mark.skipif(not SMOL.exists(), reason="the starter model is not pulled")
-def test_a_real_model_agrees_and_is_read_quickly() -> None:
-    agrees(SMOL)
+def test_a_real_model_agrees_and_is_read_quickly(smollm2: Path) -> None:
+    agrees(smollm2)
     took = []
     for _ in range(3):
         began = time.perf_counter()
-        read_header(SMOL)
+        read_header(smollm2)
         took.append(time.perf_counter() - began)
     assert min(took) < 0.3  # 26 ms measured; generous for a busy machine
 

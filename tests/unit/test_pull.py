@@ -10,7 +10,12 @@ import pytest
 from routerlab.core.errors import Exit, LabError
 from routerlab.models.progress import Progress, StoppedError
 from routerlab.models.pull import partial_bytes, pull, recorded_sha256, sidecar, work_folder
+from tests.unit import pulling
 from tests.unit.pulling import BODY, HUB, SHA, Server, Told, entry, three_wheels
+
+server, alone, told = pulling.server, pulling.alone, pulling.told  # where pytest looks for fixtures
+pytestmark = pytest.mark.usefixtures("alone")
+
 
 def test_hub(server: Server, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
@@ -95,7 +100,7 @@ def test_wrong_hash_names_both_and_leaves_nothing(server: Server, tmp_path: Path
         pull(entry(), tmp_path, told.report)
     assert e.value.code == Exit.MISSING
     assert not (tmp_path / "tiny.gguf").exists()
-    assert partial_bytes(entry(), tmp_path) == 0
+    assert not work_folder(entry(), tmp_path).exists()
 
 
 def test_unknown_hash_is_recorded_and_said(server: Server, tmp_path: Path, told: Told) -> None:
@@ -144,5 +149,3 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, told: Told) -> None:
     (tmp_path / "models").write_text("a file")
     with pytest.raises(LabError, match="cannot write to"):
         pull(entry(), tmp_path / "models", told.report)
-
-

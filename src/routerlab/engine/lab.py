@@ -7,85 +7,28 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from routerlab import __version__
-from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Item, Prediction, Trial
 from routerlab.core.session import (
     Annotation,
-    ArmRecord,
-    Header,
     Session,
-    pin_corpus,
-    pin_taxonomy,
 )
 from routerlab.core.session import (
     Event as SessionEvent,
 )
 from routerlab.core.sessionfile import SessionFile
-from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import Arm, ArmSpec
-from routerlab.engine.build import machine
+from routerlab.engine.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
 from routerlab.engine.pool import ArmFactory
+from routerlab.engine.records import Materials, arm_record, new_header, same_arm
 from routerlab.engine.runner import UNSETTLED, Job, Progress, Runner
 from routerlab.settings import Settings
 
 Filter = Literal["all", "errors", "disagreements"]
-Severity = Literal["information", "warning", "error"]
-
-
-@dataclass(frozen=True)
-class ArmChanged:
-    """An arm was added, removed, or has a new state."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class TrialDone:
-    """A trial was recorded."""
-
-    trial: Trial
-
-
-@dataclass(frozen=True)
-class RunChanged:
-    """The run began, moved on, paused or ended."""
-
-    progress: Progress
-
-
-@dataclass(frozen=True)
-class Annotated:
-    """An annotation of this trial was recorded, or undone."""
-
-    trial_id: str
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something a person should read."""
-
-    message: str
-    severity: Severity = "information"
-
-
-Event = ArmChanged | TrialDone | RunChanged | Annotated | Notice
-
-
-@dataclass(frozen=True)
-class Materials:
-    """What a lab works with, and where each came from."""
-
-    taxonomy: Taxonomy
-    taxonomy_path: Path
-    corpus: Corpus | None
-    corpus_path: Path | None
 
 
 class Lab:
@@ -111,7 +54,7 @@ class Lab:
         self._make_arm = make_arm
         self._file = session
         self._homeless: list[SessionEvent] = []
-        self._draft = Session(_header(materials, settings, repeats))
+        self._draft = Session(new_header(materials, settings, repeats))
         self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed)
         self._watchers: list[Callable[[Event], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -306,9 +249,9 @@ class Lab:
                 gold=item.gold,
                 contended=contended,
             )
-            record = _arm_record(arm)
+            record = arm_record(arm)
             known = self.session.arms.get(arm.spec.name)
-            if record is not None and (known is None or _same(known) != _same(record)):
+            if record is not None and (known is None or not same_arm(known, record)):
                 await self._append(record)
             await self._append(trial)
         self._emit(TrialDone(trial))
@@ -382,38 +325,3 @@ class Lab:
                 await task
         if self._file:
             await asyncio.to_thread(self._file.close)
-
-
-def _same(record: ArmRecord) -> ArmRecord:
-    """The record without what differs each time the same arm is loaded."""
-    return record.model_copy(update={"at": datetime.min, "load_ms": 0.0})
-
-
-def _arm_record(arm: Arm) -> ArmRecord | None:
-    info = arm.state.info
-    if info is None:
-        return None
-    shared = {k: v for k, v in info.model_dump().items() if k in ArmRecord.model_fields}
-    return ArmRecord(
-        **shared,
-        at=datetime.now(UTC),
-        kind="gguf",
-        model_file=str(arm.spec.model),
-        device=info.device,
-        name=arm.spec.name,
-    )
-
-
-def _header(materials: Materials, settings: Settings, repeats: int) -> Header:
-    now = datetime.now(UTC)
-    pinned = materials.corpus is not None and materials.corpus_path is not None
-    return Header(
-        id=f"{now:%Y%m%dT%H%M%S.%fZ}",
-        created=now,
-        lab_version=__version__,
-        machine=machine(),
-        schedule=settings.schedule,
-        repeats=repeats,
-        corpus=pin_corpus(materials.corpus, materials.corpus_path) if pinned else None,  # type: ignore[arg-type]
-        taxonomy=pin_taxonomy(materials.taxonomy, materials.taxonomy_path),
-    )

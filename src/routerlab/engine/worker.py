@@ -58,10 +58,8 @@ def limits(seconds: float) -> Iterator[None]:
     statm = Path("/proc/self/statm")
     if statm.exists():
         most = int(statm.read_text().split()[0]) * resource.getpagesize() + TEMPLATE_MEMORY
-        unbounded = resource.RLIM_INFINITY
-        resource.setrlimit(
-            resource.RLIMIT_AS, (min([most, *(n for n in (soft, hard) if n != unbounded)]), hard)
-        )
+        bounds = [n for n in (soft, hard) if n != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_AS, (min([most, *bounds]), hard))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:

@@ -14,7 +14,8 @@ from textual.widgets import Footer, Static
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.arm import ArmSpec
-from routerlab.engine.lab import Annotated, Event, Lab, Notice, RunChanged, TrialDone
+from routerlab.engine.events import Annotated, Event, Notice, RunChanged, TrialDone
+from routerlab.engine.lab import Lab
 from routerlab.tui import state
 from routerlab.tui.layout import HISTORY, NARROW, layout
 from routerlab.tui.palette import Palette, palette
