@@ -41,7 +41,7 @@ def lab(
         gpu_layers=gpu_layers,
         timeout_s=timeout,
     )
-    opened, specs = o.open_lab(arm, o.open_materials(taxonomy, corpus), exemplars, settings, session)
+    opened, specs = o.open_lab(arm, o.open_materials(taxonomy, corpus, session), exemplars, settings, session)
     from routerlab.tui.app import RouterLabApp
 
     app = RouterLabApp(opened, specs)

@@ -1,5 +1,6 @@
 """Options that several commands share, and what they open: settings, materials, arms, session."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,10 @@ from routerlab.engine.arm import ContractName
 from routerlab.engine.runner import Schedule
 
 if TYPE_CHECKING:
-    from routerlab.core.session import Pin
+    from collections.abc import Callable
+
+    from routerlab.core.corpus import Corpus
+    from routerlab.core.session import ArmRecord, Pin
     from routerlab.core.sessionfile import SessionFile
     from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arm import ArmSpec
@@ -64,19 +68,44 @@ def settings_with(**options: Any) -> "Settings":
     return load_settings().model_copy(update={k: v for k, v in options.items() if v is not None})
 
 
-def open_materials(taxonomy_file: Path | None, corpus_file: Path | None) -> "Materials":
-    """Taxonomy and corpus; the corpus that ships unless another taxonomy is asked for."""
-    from routerlab.core.corpus import load_corpus
+def open_materials(
+    taxonomy_file: Path | None, corpus_file: Path | None, session: Path | None = None
+) -> "Materials":
+    """Taxonomy and corpus: those named, else those that `session` pins if found, else those that ship.
+
+    There is no corpus when only another taxonomy than the shipped one is named.
+    """
+    from routerlab.core.corpus import Corpus, load_corpus
+    from routerlab.core.sessionfile import peek_session
     from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.core.tomlfile import load_toml
     from routerlab.engine.records import Materials
     from routerlab.resources import ROUTING60, TAXONOMY
 
+    if session is not None and session.exists():
+        header = peek_session(session)[0]
+        taxonomy_file = taxonomy_file or _pinned(header.taxonomy, session, TAXONOMY, load_taxonomy)
+        if header.corpus and not corpus_file:
+            corpus_file = _pinned(header.corpus, session, ROUTING60, lambda p: load_toml(p, Corpus))
     path = taxonomy_file or TAXONOMY
     taxonomy = load_taxonomy(path)
-    if corpus_file is None and taxonomy_file is None:
+    if corpus_file is None and path == TAXONOMY:
         corpus_file = ROUTING60
     corpus = load_corpus(corpus_file, taxonomy) if corpus_file else None
     return Materials(taxonomy, path, corpus, corpus_file)
+
+
+def _pinned(
+    pin: "Pin", session: Path, shipped: Path, load: "Callable[[Path], Corpus | Taxonomy]"
+) -> Path | None:
+    """The file with the pinned content, or None where there is none (opening the session then says so)."""
+    from routerlab.core.session import pinned_files
+
+    for path in pinned_files(pin, session, shipped):
+        with suppress(LabError):
+            if load(path).sha256 == pin.sha256:
+                return path
+    return None
 
 
 def model_arms(taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings") -> "ModelArms":
@@ -132,7 +161,6 @@ def open_lab(
     Of the settings' arms only those whose model is here count. LabError when a named model is missing.
     """
     from routerlab.core.sessionfile import new_session_path
-    from routerlab.engine.arm import ArmSpec
     from routerlab.engine.lab import Lab
     from routerlab.engine.specs import arm_specs
     from routerlab.paths import sessions_dir
@@ -141,14 +169,23 @@ def open_lab(
     specs = arm_specs(arms, settings.contract) if arms else []
     file = open_session(session, materials)
     if not specs and file:
-        specs = [
-            ArmSpec(name=record.name, model=Path(record.model_file), contract=record.contract)
-            for record in file.session.arms.values()
-        ]
+        specs = [_again(record) for record in file.session.arms.values()]
     if not specs:
         specs = [spec for text in settings.arms if (spec := _if_here(text, settings.contract))]
     path = session or new_session_path(sessions_dir(), datetime.now(UTC))
     return Lab(materials, settings, factory, path, file, repeats), specs
+
+
+def _again(record: "ArmRecord") -> "ArmSpec":
+    """The arm of a session; a model that has moved is looked for by its file name."""
+    from routerlab.engine.arm import ArmSpec
+    from routerlab.models.catalog import find_model
+
+    model = Path(record.model_file)
+    if not model.exists():
+        with suppress(LabError):
+            model = find_model(model.name)
+    return ArmSpec.model_validate({"name": record.name, "model": model, "contract": record.contract})
 
 
 def _if_here(text: str, contract: ContractName) -> "ArmSpec | None":

@@ -47,7 +47,7 @@ def replay(
         gpu_layers=gpu_layers,
         timeout_s=timeout,
     )
-    materials = o.open_materials(taxonomy, corpus)
+    materials = o.open_materials(taxonomy, corpus, session)
     if materials.corpus is None:
         raise LabError("there is no corpus for this taxonomy: name one, as in `routerlab replay CORPUS`")
     lab, specs = o.open_lab(arm, materials, exemplars, settings, session, repeats)

@@ -170,17 +170,13 @@ def export(
 
 def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | None":
     """The corpus that the session pins, or None (told on stderr). A path in a file may not lead elsewhere."""
-    from os.path import isfile
-
     from routerlab.core.corpus import Corpus
     from routerlab.core.errors import LabError
+    from routerlab.core.session import pinned_files
     from routerlab.core.tomlfile import load_toml
     from routerlab.resources import ROUTING60
 
-    inside = [Path.cwd().resolve(), session.resolve().parent]
-    found = [p for p in (*(folder / pin.path for folder in inside), ROUTING60) if isfile(p)]
-    safe = [p for p in found if p == ROUTING60 or any(p.resolve().is_relative_to(d) for d in inside)]
-    for path in [given] if given else safe:
+    for path in [given] if given else pinned_files(pin, session, ROUTING60):
         try:
             corpus = load_toml(path, Corpus)
         except LabError:

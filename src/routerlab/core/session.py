@@ -211,14 +211,30 @@ class Session:
 
 def pin_corpus(corpus: Corpus, path: Path) -> Pin:
     """The header's reference to a corpus."""
-    return Pin(name=corpus.name, path=str(path), sha256=corpus.sha256)
+    return Pin(name=corpus.name, path=_short(path), sha256=corpus.sha256)
 
 
 def pin_taxonomy(taxonomy: Taxonomy, path: Path) -> TaxonomyPin:
     """The header's reference to a taxonomy."""
     return TaxonomyPin(
-        name=taxonomy.name, path=str(path), sha256=taxonomy.sha256, families=dict(taxonomy.families)
+        name=taxonomy.name, path=_short(path), sha256=taxonomy.sha256, families=dict(taxonomy.families)
     )
+
+
+def _short(path: Path) -> str:
+    """Relative to this folder where it lies below it, so that a session can move with its workspace."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def pinned_files(pin: Pin, session: Path, shipped: Path) -> list[Path]:
+    """The files that may be what the session in `session` pins, likeliest first; `shipped` is the lab's own.
+
+    A path in a file may come from a stranger: it is followed below this folder and the session's only.
+    """
+    inside = [Path.cwd().resolve(), session.resolve().parent]
+    found = [folder / pin.path for folder in inside if (folder / pin.path).is_file()]
+    return [p for p in found if any(p.resolve().is_relative_to(d) for d in inside)] + [shipped]
 
 
 # --- rendering -------------------------------------------------------------------------------------------
