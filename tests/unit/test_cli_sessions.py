@@ -181,7 +181,9 @@ def test_export_says_when_the_corpus_is_not_there(tmp_path: Path) -> None:
     assert json.loads(given.stdout.splitlines()[0])["prompt"]
 
 
-@pytest.mark.parametrize("lure", ["/dev/zero", "../../outside.toml", "a\0b", "x" * 5000, "."])
+@pytest.mark.parametrize(
+    "lure", ["/dev/zero", "../../outside.toml", "a\0b", pytest.param("x" * 5000, id="long"), "."]
+)
 def test_export_reads_no_file_that_a_session_points_out_of_the_folder(tmp_path: Path, lure: str) -> None:
     outside = tmp_path / "outside.toml"
     outside.write_text(ROUTING60.read_text().replace("a jacket costs", "a coat costs"))

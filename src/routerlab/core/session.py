@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from os.path import isfile  # False for any text, where Path.is_file raises for some
 from pathlib import Path
 from typing import Literal
 
@@ -233,7 +234,7 @@ def pinned_files(pin: Pin, session: Path, shipped: Path) -> list[Path]:
     A path in a file may come from a stranger: it is followed below this folder and the session's only.
     """
     inside = [Path.cwd().resolve(), session.resolve().parent]
-    found = [folder / pin.path for folder in inside if (folder / pin.path).is_file()]
+    found = [folder / pin.path for folder in inside if isfile(folder / pin.path)]
     return [p for p in found if any(p.resolve().is_relative_to(d) for d in inside)] + [shipped]
 
 
