@@ -83,6 +83,7 @@ ACTIONS: tuple[Action, ...] = (
         "Lab",
         footer=True,
     ),
+    Action("help", "f1,question_mark", "Help", "What can be done where you are", "Lab", footer=True),
     Action(
         "next_place", "tab", "Next", "Move on: prompt, history, panels", "Lab", call="cycle(1)", palette=False
     ),
@@ -160,7 +161,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("result_save", "w", "Save result", "Save the selected question's answers to a TOML file", "Keep"),
     Action("screenshot", "S", "Screenshot", "Save the screen as an SVG picture", "Keep"),
     Action("theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab"),
-    Action("help", "f1,question_mark", "Help", "What can be done where you are", "Lab", footer=True),
     Action("palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", palette=False),
     Action("quit", "q,ctrl+q", "Quit", "Stop the models and leave (also ctrl+c twice)", "Lab"),
 )
