@@ -80,7 +80,7 @@ def test_list(tmp_path: Path) -> None:
     session(tmp_path / "sessions" / "s1.toml", title="[b]mine\x1b")
     (tmp_path / "sessions" / "other.toml").write_text("a = 1")
     result = run("list")
-    for part in ("sessions/s1.toml", "[b]mine\\x1b", "routing60", "2026-11-23T19:40:03.120Z"):
+    for part in ("sessions/s1.toml", "[b]mine\\x1b", "routing60", "2026-11-23 19:40"):
         assert part in result.stdout
     assert "other.toml" in result.stderr
     (row,) = json.loads(run("list", tmp_path / "sessions", "--format", "json").stdout)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from routerlab.core.corpus import Corpus
     from routerlab.core.session import Pin, Session
 
@@ -26,8 +24,7 @@ def list_(
     shape: Shape = "table",
 ) -> None:
     """List the sessions in a folder, oldest first. Files that are not sessions are named on stderr."""
-    from rich.table import Table
-
+    from routerlab.cli.show import new_table, print_json, print_table
     from routerlab.cli.tables import cell
     from routerlab.core.errors import LabError
     from routerlab.core.sessionfile import peek_session
@@ -55,14 +52,16 @@ def list_(
         )
     rows.sort(key=lambda row: row["created"])
     if shape == "json":
-        typer.echo(_json(rows))
+        print_json(rows)
     elif not rows:
         _narrate(f"no sessions in {where}")
     else:
-        table = Table(*rows[0])
+        table = new_table(*(heading for heading in rows[0] if heading != "title"))
         for row in rows:
-            table.add_row(*(cell("" if value is None else value) for value in row.values()))
-        _console().print(table)
+            created = row["created"][:16].replace("T", " ")
+            file = row["file"] + (f" ({row['title']})" if row["title"] else "")
+            table.add_row(*map(cell, (file, created, row["corpus"] or "", row["trials"], row["annotations"])))
+        print_table(table)
 
 
 @app.command(epilog="Examples: routerlab sessions show sessions/20261124-0815-3fa9.toml --format json")
@@ -70,10 +69,12 @@ def show(file: File, shape: Shape = "table") -> None:
     """Sum a session up: where it comes from, a row an arm, agreement of the arms, annotations."""
     from dataclasses import asdict
 
-    from routerlab.cli.tables import cell, pairs_table, summary_table
+    from routerlab.cli.show import print_json, print_table
+    from routerlab.cli.tables import pairs_table, summary_table
     from routerlab.core.agreement import pairwise
     from routerlab.core.metrics import summarise
     from routerlab.core.sessionfile import read_session
+    from routerlab.core.text import printable
 
     opened = read_session(file)
     session = opened.session
@@ -95,9 +96,8 @@ def show(file: File, shape: Shape = "table") -> None:
             "annotations": len(session.annotations),
             "torn_bytes": opened.torn,
         }
-        typer.echo(_json(facts))
+        print_json(facts)
         return
-    console = _console()
     corpus = f"{header.corpus.name} ({header.corpus.sha256[:12]})" if header.corpus else "none: typed prompts"
     lines = [
         f"{header.id}{': ' + header.title if header.title else ''}",
@@ -112,11 +112,11 @@ def show(file: File, shape: Shape = "table") -> None:
         f"{len(session.trials)} trials, {len(session.annotations)} annotation events",
     ]
     for line in lines:
-        console.print(cell(line), soft_wrap=True)
+        typer.echo(printable(line))
     if summaries:
-        console.print(summary_table(summaries, families))
+        print_table(summary_table(summaries, families))
     if pairs:
-        console.print(pairs_table(pairs))
+        print_table(pairs_table(pairs))
 
 
 @app.command(
@@ -259,18 +259,6 @@ def _stamp(at: Any) -> str:
     from datetime import UTC
 
     return str(at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
-
-
-def _json(value: object) -> str:
-    import json
-
-    return json.dumps(value, indent=2)
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(markup=False, highlight=False)
 
 
 def _narrate(line: str) -> None:

@@ -1,6 +1,7 @@
 """Results on stdout: tables for people, JSON for programs."""
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -22,11 +23,11 @@ def new_table(*headings: str, header: bool = True) -> "Table":
 
 
 def print_table(table: "Table") -> None:
-    """Prints the table on stdout, as wide as the terminal."""
+    """Prints the table on stdout, as wide as the terminal, or as COLUMNS says."""
     from rich.console import Console
 
     console = Console(markup=False, highlight=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     console.print(table)
 
