@@ -179,13 +179,15 @@ async def test_a_full_disk_is_told_and_nothing_is_lost(
     monkeypatch.setattr(os, "write", writes)
     it.lab.replay(it.lab.cases()[:3])
     await it.lab.finished()
-    await until(lambda: len(notices) == 2, "two notices")
-    assert all("No space left on device" in n for n in notices)
     assert it.lab.unsaved == 2
+    assert len(notices) == 1, "told once, not for every record"
+    assert "No space left on device" in notices[0]
     assert len(trials(it)) == 3
     full = False
     it.lab.ask("and now?")
-    await until(lambda: it.lab.unsaved == 0, "all written")
+    await until(lambda: len(notices) == 2, "the end of it is told too")
+    assert "nothing was lost" in notices[1]
+    assert it.lab.unsaved == 0
     await it.lab.close()
     kept = read_session(tmp_path / "session.toml").session.trials
     assert [t.id for t in kept] == ["t000001", "t000002", "t000003", "t000004"]

@@ -62,7 +62,10 @@ def test_after_a_replay(
         screen = pilot.app.screen
         assert isinstance(screen, LabScreen)
         screen.redraw()
-        await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == CASES)
+        table = screen.query_one(HistoryTable)
+        await settle(pilot, lambda: table.row_count == CASES)
+        table.refresh(layout=True)  # the scroll bar may be one row behind
+        await settle(pilot, lambda: True)
 
     assert snap_compare(app_on(made, arms), terminal_size=SIZES[size], run_before=run)
 

@@ -54,6 +54,7 @@ class Lab:
         self._make_arm = make_arm
         self._file = session
         self._homeless: list[SessionEvent] = []
+        self._refused = False
         self._draft = Session(new_header(materials, settings, repeats))
         self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed)
         self._watchers: list[Callable[[Event], None]] = []
@@ -261,21 +262,26 @@ class Lab:
         if self.path is None:
             self._draft.add(event)
             return
-        try:
-            if self._file is None:
-                file = await asyncio.to_thread(SessionFile.create, self.path, self._draft.header)
-                self._file = file
-                for waiting in self._homeless:
-                    await asyncio.to_thread(file.append, waiting)
-                self._homeless.clear()
-            await asyncio.to_thread(self._file.append, event)
-        except LabError as e:
-            if (
-                self._file is None
-            ):  # no file could be made: keep the sitting here, the next record tries again
+        failure: LabError | None = None
+        if self._file is None:
+            try:
+                self._file = await asyncio.to_thread(SessionFile.create, self.path, self._draft.header)
+            except LabError as e:  # keep the sitting here; the next record tries again
+                failure = e
                 self._draft.add(event)
                 self._homeless.append(event)
-            self._emit(Notice(str(e), "error"))
+        if self._file is not None:
+            for record in (*self._homeless, event):
+                try:
+                    await asyncio.to_thread(self._file.append, record)
+                except LabError as e:  # the record waits in the file's memory
+                    failure = e
+            self._homeless.clear()
+        if failure and not self._refused:  # told once; `unsaved` counts what waits
+            self._emit(Notice(str(failure), "error"))
+        if self._refused and not failure:
+            self._emit(Notice(f"{self.path}: written again, nothing was lost"))
+        self._refused = failure is not None
 
     async def annotate(
         self,

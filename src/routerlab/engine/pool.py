@@ -58,6 +58,7 @@ class Worker:
         assert process.stdin is not None
         assert process.stdout is not None
         self.process = process
+        self.garbled = False
         self._stdin = process.stdin
         self._stdout = process.stdout
         self._heard = heard
@@ -89,6 +90,7 @@ class Worker:
             while line := await self._stdout.readline():
                 self._heard(from_worker.validate_json(line))
         except ValueError:  # not a message of ours: this worker cannot be trusted any more
+            self.garbled = True
             self.kill()
         return await self.process.wait()
 
@@ -227,14 +229,14 @@ class ModelArm:
             message = f"{self._load.model}: its chat template runs longer than {limit:g} s"
             return Failed(message=message, retry=False)
         return Failed(
-            message=f"the worker {_ending(worker.ended.result())} while loading; {self._last_line()}",
+            message=f"while loading, {self._death(worker)}",
             retry=self._gpu_build and layers != 0,
         )
 
     def _noticed_end(self, worker: Worker, life: int) -> None:
         """A worker that dies between two questions is replaced at once, not when somebody asks."""
         if life == self._life and self.state.phase == "ready":
-            self._replace(worker, f"the worker {_ending(worker.ended.result())}; {self._last_line()}")
+            self._replace(worker, self._death(worker))
 
     def _heard(self, message: FromWorker) -> None:
         if isinstance(message, Loading):
@@ -272,7 +274,7 @@ class ModelArm:
             prediction = Prediction(status="cancelled", latency_ms=latency)
             reason = "stopped because it did not obey a cancellation"
         elif worker.ended.done():
-            reason = f"the worker {_ending(worker.ended.result())}; {self._last_line()}"
+            reason = self._death(worker)
             prediction = Prediction(status="crashed", error=reason, latency_ms=latency)
         else:
             reason = f"no answer in {timeout_s:g} s"
@@ -316,6 +318,16 @@ class ModelArm:
         if life == self._life:
             self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
 
+    def _death(self, worker: Worker) -> str:
+        """How a worker ended, in words. After SIGKILL its log has nothing to tell: somebody else did it."""
+        code = worker.ended.result()
+        if code == -9 and not worker.garbled:
+            return "the worker was killed (signal 9)"
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+        if worker.garbled:
+            how = "wrote what is no message of the protocol"
+        return f"the worker {how}; {self._last_line()}"
+
     def _last_line(self) -> str:
         """The last line of the log, for a message; the log viewer shows the rest."""
         assert self._log is not None
@@ -336,10 +348,6 @@ async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) ->
 
 def _layers(n: int) -> str:
     return "all layers" if n < 0 else f"{n} layers" if n else "no layers"
-
-
-def _ending(code: int) -> str:
-    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 def _new_log(name: str) -> Path:
