@@ -78,7 +78,7 @@ async def start_arms(lab: "Lab", specs: "list[ArmSpec]") -> None:
 async def _run(lab: "Lab", specs: "list[ArmSpec]", repeats: int) -> None:
     try:
         await start_arms(lab, specs)
-        with _watch(lab) as tell:
+        with _Narrator(lab) as tell:
             lab.subscribe(tell)
             lab.replay_repeats(lab.cases(), repeats)
             await lab.finished()
@@ -95,7 +95,7 @@ async def _run(lab: "Lab", specs: "list[ArmSpec]", repeats: int) -> None:
         await lab.close()
 
 
-class _watch:  # noqa: N801
+class _Narrator:
     """Progress on stderr: a bar in a terminal, else a line every ten seconds."""
 
     def __init__(self, lab: "Lab") -> None:

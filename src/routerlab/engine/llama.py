@@ -24,7 +24,7 @@ BATCH = 512
 """Tokens decoded at once (n_batch and n_ubatch): larger prompts go in several decodes."""
 
 
-LOG_LEVEL_DEBUG = 1
+LOG_LEVEL_DEBUG, LOG_LEVEL_ERROR = 1, 4
 """enum ggml_log_level; the binding does not name it."""
 
 
@@ -39,12 +39,14 @@ class AbortedError(Exception):
 class Log:
     """Receives the library's log lines: passes them on, and remembers what it says about devices.
 
-    `buffers` maps a device to the bytes of weights it holds; `layers` maps a layer to its device.
+    `buffers` maps a device to the bytes of weights it holds; `layers` maps a layer to its device; `error` is
+    the first error it told.
     """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.buffers: dict[str, int] = {}
         self.layers: dict[int, str] = {}
+        self.error = ""
         self._write = write
         self._line = ""
         # The library keeps only the pointer, so this object must outlive every call into it.
@@ -60,6 +62,8 @@ class Log:
                 self.buffers[device] = self.buffers.get(device, 0) + int(float(found[2]) * 2**20)
             if found := re.search(r"layer\s+(\d+) assigned to device (\w+)", line):
                 self.layers[int(found[1])] = found[2]
+            if level == LOG_LEVEL_ERROR:
+                self.error = self.error or line.strip()
             if level != LOG_LEVEL_DEBUG:
                 self._write(line)
 
@@ -128,7 +132,7 @@ class Model:
         params.progress_callback = callback
         self.handle = c.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
-            raise LoadError(f"{path}: llama.cpp cannot load this file (its log says why)")
+            raise LoadError(f"{path}: llama.cpp cannot load this file")
         self.vocab = c.llama_model_get_vocab(self.handle)
         self.n_vocab: int = c.llama_vocab_n_tokens(self.vocab)
         self.n_layers: int = c.llama_model_n_layer(self.handle)

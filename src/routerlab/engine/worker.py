@@ -121,11 +121,9 @@ def throttled(send: Callable[[float], None], every_s: float = 0.1) -> Callable[[
     return report
 
 
-def load(request: Load, header: GgufHeader, pipe: Pipe) -> tuple[Predictor, ArmInfo]:
+def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple[Predictor, ArmInfo]:
     """Load the model, decode its prefix and say what really happened. LoadError, LabError."""
     start = time.perf_counter()
-    log = llama.Log(lambda line: print(line, file=sys.stderr, flush=True))
-
     model = llama.Model(
         request.model, request.gpu_layers, throttled(partial(loading, pipe, "loading weights"))
     )
@@ -177,18 +175,20 @@ def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> Prediction:
 
 def start(request: Load, pipe: Pipe) -> Predictor:
     """Check the file before the library sees it, hash it, load it; ends the process when that fails."""
+    log = llama.Log(lambda line: print(line, file=sys.stderr, flush=True))
     try:
         loading(pipe, "checking file", None)
         header = read_header(request.model)
         if not llama.gpu_build() or request.gpu_layers == 0:  # else the library says what does not fit where
             check_fits(header, request.n_ctx, request.model, n_seq=1 + len(request.taxonomy.labels))
         file_sha256(request.model)
-        predictor, info = load(request, header, pipe)
+        predictor, info = load(request, header, pipe, log)
     except (LabError, PromptTooLongError) as e:
         pipe.send(Failed(message=str(e), retry=False))
     except Exception as e:
         print(f"load failed: {e!r}", file=sys.stderr, flush=True)
-        pipe.send(Failed(message=str(e) or repr(e), retry=llama.gpu_build() and request.gpu_layers != 0))
+        message = ": ".join(filter(None, [str(e) or repr(e), log.error]))
+        pipe.send(Failed(message=message, retry=llama.gpu_build() and request.gpu_layers != 0))
     else:
         pipe.send(Ready(info=info))
         return predictor
