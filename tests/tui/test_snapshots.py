@@ -41,6 +41,15 @@ def drawing(screen: Screen[Any]) -> bool:
     return isinstance(screen, LabScreen) and screen._dirty
 
 
+def scrolled(table: HistoryTable) -> bool:
+    """Whether the scroll bar, if it is shown, shows where the table is."""
+    bar, whole = table.vertical_scrollbar, table.virtual_size.height
+    if not table.show_vertical_scrollbar:
+        return whole <= table.size.height
+    at_end = table.scroll_y == table.max_scroll_y
+    return at_end and (bar.window_virtual_size, bar.position) == (whole, table.scroll_y)
+
+
 def ready(made: Bench, arms: int) -> bool:
     return len(made.lab.arms) == arms and all(a.state.phase == "ready" for a in made.lab.arms.values())
 
@@ -63,9 +72,7 @@ def test_after_a_replay(
         assert isinstance(screen, LabScreen)
         screen.redraw()
         table = screen.query_one(HistoryTable)
-        await settle(pilot, lambda: table.row_count == CASES)
-        table.refresh(layout=True)  # the scroll bar may be one row behind
-        await settle(pilot, lambda: True)
+        await settle(pilot, lambda: table.row_count == CASES and scrolled(table))
 
     assert snap_compare(app_on(made, arms), terminal_size=SIZES[size], run_before=run)
 

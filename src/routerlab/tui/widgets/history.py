@@ -131,6 +131,11 @@ class HistoryTable(DataTable[Text]):
         """Move to a row as a person would."""
         self.move_cursor(row=max(0, min(index, self.row_count - 1)), animate=False)
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Textual does not tell a hidden scroll bar where the table is: it would appear at the top."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Tell whether it was the person who moved the cursor."""
         event.stop()
