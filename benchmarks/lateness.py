@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.common import setup, spread
 from routerlab.engine.arm import ArmSpec
+from routerlab.engine.factory import ModelArms
 from routerlab.engine.lab import Lab
-from routerlab.engine.pool import ModelArms
 from routerlab.settings import Settings
 from routerlab.tui.app import RouterLabApp
 

@@ -9,7 +9,7 @@ from routerlab.engine import llama
 from routerlab.engine.arm import ArmSpec
 from routerlab.engine.build import usable_cpus
 from routerlab.engine.contract import frame
-from routerlab.engine.pool import ModelArms
+from routerlab.engine.factory import ModelArms
 from routerlab.engine.predict import Predictor
 from routerlab.settings import Settings
 

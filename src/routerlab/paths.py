@@ -22,6 +22,17 @@ def model_folders() -> list[Path]:
     return [p for p in (Path("models"), _data() / "models") if p.is_dir()]
 
 
+def routers_dir() -> Path:
+    """Where tuned routers are written: ./routers if there is such a folder, else the user's data folder."""
+    here = Path("routers")
+    return here if here.is_dir() else _data() / "routers"
+
+
+def router_folders() -> list[Path]:
+    """The folders searched for routers, nearest first, before those that ship."""
+    return [p for p in (Path("routers"), _data() / "routers") if p.is_dir()]
+
+
 def sessions_dir() -> Path:
     """Where sessions are saved: ./sessions if there is such a folder, else the user's data folder."""
     here = Path("sessions")

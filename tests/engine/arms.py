@@ -12,7 +12,8 @@ import pytest
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import ArmSpec, ArmState, ContractName
 from routerlab.engine.contract import Exemplar
-from routerlab.engine.pool import ModelArm, ModelArms
+from routerlab.engine.factory import ModelArms
+from routerlab.engine.pool import ModelArm
 from routerlab.settings import Settings
 from tests.engine import tiny
 from tests.engine.asking import TWO, shots_for
@@ -58,7 +59,7 @@ def alive(pid: int) -> bool:
 
 
 def tiny_arm(files: dict[tiny.Family, Path], family: tiny.Family = "llama") -> ModelArm:
-    return arms()(spec(files[family]))
+    return arms().model_arm(spec(files[family]))
 
 
 def pid_of(arm: ModelArm) -> int:

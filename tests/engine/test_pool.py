@@ -38,7 +38,7 @@ LONG = "Tell me everything about whales, and do not stop."
 
 async def test_ready_tells_what_really_happened(smollm2: Path) -> None:
     states: list[ArmState] = []
-    arm = arms()(spec(smollm2))
+    arm = arms().model_arm(spec(smollm2))
     arm.on_change = lambda a: states.append(a.state)
     async with running(arm):
         state = arm.state
@@ -87,7 +87,7 @@ async def test_every_family_answers(tiny_files: dict[tiny.Family, Path], family:
 
 
 async def test_worker_killed_in_mid_answer(smollm2: Path) -> None:
-    async with running(arms()(spec(smollm2, "json"))) as arm:
+    async with running(arms().model_arm(spec(smollm2, "json"))) as arm:
         pid = pid_of(arm)
         asking = asyncio.create_task(arm.ask(LONG, 60.0))
         await phase(arm, "busy")
@@ -130,7 +130,7 @@ async def test_crashes_in_a_row_give_up(tiny_files: dict[tiny.Family, Path]) -> 
 
 
 async def test_worker_killed_while_loading(smollm2: Path) -> None:
-    arm = arms()(spec(smollm2))
+    arm = arms().model_arm(spec(smollm2))
     async with running(arm, start=False):
         starting = asyncio.create_task(arm.start())
         await phase(arm, "loading")
@@ -157,7 +157,7 @@ async def test_stopped_worker_times_out_and_is_replaced(tiny_files: dict[tiny.Fa
 
 
 async def test_cancel_is_obeyed_and_the_next_answer_is_right(smollm2: Path) -> None:
-    async with running(arms()(spec(smollm2, "json"))) as arm:
+    async with running(arms().model_arm(spec(smollm2, "json"))) as arm:
         pid = pid_of(arm)
         first = await arm.ask("hello", 60.0)
         asking = asyncio.create_task(arm.ask(LONG, 60.0))
@@ -206,7 +206,7 @@ async def test_files_that_are_no_models(tmp_path: Path, tiny_files: dict[tiny.Fa
         "folder.gguf": "cannot be read",
         "rotten.gguf": "cannot load this file",
     }
-    make = arms()
+    make = arms().model_arm
     tried = {name: make(spec(tmp_path / name)) for name in expected}
     await asyncio.gather(*(arm.start() for arm in tried.values()))
     for name, arm in tried.items():
@@ -221,7 +221,7 @@ async def test_files_that_are_no_models(tmp_path: Path, tiny_files: dict[tiny.Fa
 @pytest.mark.parametrize("template", ["endless loop", "endless product"])
 async def test_templates_that_do_not_end(tmp_path: Path, template: str) -> None:
     model = tiny.build(tmp_path / "evil.gguf", "llama", tiny.TEMPLATES[template])
-    arm = arms()(spec(model))
+    arm = arms().model_arm(spec(model))
     arm._load = arm._load.model_copy(update={"template_limit_s": 0.5})
     async with running(arm):
         assert arm.state.phase == "failed"
@@ -231,7 +231,7 @@ async def test_templates_that_do_not_end(tmp_path: Path, template: str) -> None:
 @pytest.mark.parametrize("template", ["huge memory", "escape", "broken"])
 async def test_templates_that_cannot_be_used_are_replaced(tmp_path: Path, template: str) -> None:
     model = tiny.build(tmp_path / "evil.gguf", "llama", tiny.TEMPLATES[template])
-    async with running(arms()(spec(model))) as arm:
+    async with running(arms().model_arm(spec(model))) as arm:
         assert arm.state.phase == "ready", arm.state.message
         assert arm.state.info is not None
         assert arm.state.info.template == "plain"
@@ -239,7 +239,7 @@ async def test_templates_that_cannot_be_used_are_replaced(tmp_path: Path, templa
 
 
 async def test_exemplars_that_do_not_fit_fail_with_both_numbers(tiny_files: dict[tiny.Family, Path]) -> None:
-    make = arms(Settings(threads=1, gpu_layers=0, context=256))
+    make = arms(Settings(threads=1, gpu_layers=0, context=256)).model_arm
     async with running(make(spec(tiny_files["llama"]))) as arm:
         assert arm.state.phase == "failed"
         assert "leaves no room in a context of 256" in arm.state.message
@@ -257,7 +257,7 @@ async def test_a_folder_for_logs_that_cannot_be_made(
 
 
 async def test_a_path_that_is_not_text(tmp_path: Path) -> None:
-    async with running(arms()(spec(tmp_path / "caf\udce9.gguf"))) as arm:
+    async with running(arms().model_arm(spec(tmp_path / "caf\udce9.gguf"))) as arm:
         assert arm.state.phase == "failed"
         assert one_line(arm.state.message)
 
@@ -324,7 +324,7 @@ import asyncio, sys
 from pathlib import Path
 from tests.engine.arms import arms, spec
 async def main():
-    arm = arms()(spec(Path(sys.argv[1]), sys.argv[2]))
+    arm = arms().model_arm(spec(Path(sys.argv[1]), sys.argv[2]))
     await arm.start()
     print(arm.state.phase, arm.state.pid, flush=True)
     if sys.argv[2] == "json":
@@ -348,7 +348,7 @@ def test_worker_goes_when_its_lab_is_killed(smollm2: Path, contract: str) -> Non
 
 async def test_stop_at_any_point_leaves_no_process(tiny_files: dict[tiny.Family, Path]) -> None:
     """`running` checks the processes; here the stop falls into each phase of starting."""
-    make = arms()
+    make = arms().model_arm
     for wanted in ("starting", "loading", "ready"):
         arm = make(spec(tiny_files["llama"], name=wanted))
         async with running(arm, start=False):

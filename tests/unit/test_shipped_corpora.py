@@ -7,27 +7,20 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.corpus import Case, Corpus, load_corpus
+from routerlab.core.similar import NEAR, jaccard, tokens
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import EXEMPLARS, ROUTING60, TAXONOMY
 
 TAX = load_taxonomy(TAXONOMY)
 POOL = ROUTING60.with_name("pool.toml")
-NEAR = 0.35
-"""Token Jaccard from which two prompts are near duplicates."""
 
 
 def load(path: Path) -> Corpus:
     return load_corpus(path, TAX)
 
 
-def tokens(case: Case) -> set[str]:
-    """Words, and characters of scripts that are written without spaces."""
-    return set(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\W_]+", case.prompt.casefold()))
-
-
 def near(a: Case, b: Case) -> bool:
-    one, other = tokens(a), tokens(b)
-    return len(one & other) >= NEAR * len(one | other)
+    return jaccard(tokens(a.prompt), tokens(b.prompt)) >= NEAR
 
 
 def words(case: Case) -> int:

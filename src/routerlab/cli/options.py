@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import ContractName
+from routerlab.engine.arm import Untuned
 from routerlab.engine.runner import Schedule
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from routerlab.core.sessionfile import SessionFile
     from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.contract import Exemplar
+    from routerlab.engine.factory import ModelArms
     from routerlab.engine.lab import Lab
-    from routerlab.engine.pool import ModelArms
     from routerlab.engine.records import Materials
     from routerlab.settings import Settings
 
@@ -30,11 +31,11 @@ Arms = Annotated[
         "--arm",
         "-a",
         metavar="ID_OR_PATH[:CONTRACT]",
-        help="A model to ask: a catalogue id or a .gguf file; may be given several times.",
+        help="What to ask: a catalogue id, a .gguf file or a router file; may be given several times.",
     ),
 ]
 Contract = Annotated[
-    ContractName | None,
+    Untuned | None,
     typer.Option(help="How arms are asked unless they say so themselves: score (default) or json."),
 ]
 TaxonomyFile = Annotated[
@@ -109,18 +110,29 @@ def _pinned(
 
 
 def model_arms(taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings") -> "ModelArms":
-    """The factory of arms; exemplars that ship are used only with the labels that ship."""
+    """The factory of arms (see `exemplar_corpus`)."""
+    from routerlab.engine.factory import ModelArms
+
+    corpus = exemplar_corpus(taxonomy, exemplars)
+    return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings)
+
+
+def exemplar_corpus(taxonomy: "Taxonomy", exemplars: str | None) -> "Corpus | None":
+    """The corpus of exemplars, None for `none`; those that ship are used only with the labels that ship."""
     from routerlab.core.corpus import load_corpus
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.engine.contract import Exemplar
-    from routerlab.engine.pool import ModelArms
     from routerlab.resources import EXEMPLARS, TAXONOMY
 
     if exemplars == "none" or (exemplars is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256):
-        return ModelArms(taxonomy, (), None, settings)
-    corpus = load_corpus(Path(exemplars) if exemplars else EXEMPLARS, taxonomy)
-    shots = [Exemplar(prompt=case.prompt, label=case.label) for case in corpus.case]
-    return ModelArms(taxonomy, shots, corpus.sha256, settings)
+        return None
+    return load_corpus(Path(exemplars) if exemplars else EXEMPLARS, taxonomy)
+
+
+def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
+    """The cases as exemplars."""
+    from routerlab.engine.contract import Exemplar
+
+    return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in corpus.case) if corpus else ()
 
 
 def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":
@@ -181,6 +193,10 @@ def _again(record: "ArmRecord") -> "ArmSpec":
     from routerlab.engine.arm import ArmSpec
     from routerlab.models.catalog import find_model
 
+    if record.router_file:
+        from routerlab.engine.specs import router_spec
+
+        return router_spec(Path(record.router_file))
     model = Path(record.model_file)
     if not model.exists():
         with suppress(LabError):
@@ -188,7 +204,7 @@ def _again(record: "ArmRecord") -> "ArmSpec":
     return ArmSpec.model_validate({"name": record.name, "model": model, "contract": record.contract})
 
 
-def _if_here(text: str, contract: ContractName) -> "ArmSpec | None":
+def _if_here(text: str, contract: Untuned) -> "ArmSpec | None":
     from routerlab.engine.specs import arm_spec
 
     try:

@@ -18,7 +18,7 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
     """
     names = list(dict.fromkeys(families.values()))
     contended = any(s.contended for s in summaries)
-    table = _table("* measured while other arms were running" if contended else None)
+    table = new_summary_table("* measured while other arms were running" if contended else None)
     table.add_column("arm", overflow="fold")
     for heading in ("n", "acc.", "95 %", *names, "parse", "P50 ms", "P95 ms"):
         table.add_column(cell(heading), justify="right", overflow="fold")
@@ -40,7 +40,7 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
 
 def pairs_table(pairs: Iterable[Pair]) -> Table:
     """A row a pair of arms: questions both labelled, how often they agreed, how often that was right."""
-    table = _table()
+    table = new_summary_table()
     table.add_column("arms", overflow="fold")
     for heading in ("both answered", "agree", "right where they agree"):
         table.add_column(heading, justify="right")
@@ -59,7 +59,7 @@ def cell(value: object) -> Text:
     return Text(printable(str(value)))
 
 
-def _table(caption: str | None = None) -> Table:
+def new_summary_table(caption: str | None = None) -> Table:
     """A table narrow enough for 80 columns: rich shrinks the widest column first, and none to nothing."""
     return Table(
         box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left"

@@ -15,7 +15,8 @@ from routerlab.core.tomlfile import canonical_sha256, line_of, load_toml, read_t
 
 
 class Case(Record):
-    """A prompt, its gold label and provenance. `also` lists labels that would fit too (the rule decided)."""
+    """A prompt, its gold label and provenance. `also` lists labels that would fit too (the rule decided);
+    cases of one `group` (translations, variants of a scenario) stay on one side of every split."""
 
     id: str = Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")
     prompt: str = Field(min_length=1)
@@ -27,6 +28,7 @@ class Case(Record):
     author: str | None = None
     created: date | None = None
     source: str | None = None
+    group: str | None = None
 
     @property
     def item(self) -> Item:

@@ -30,11 +30,13 @@ class Latency(Record):
 
 
 class Tokens(Record):
-    """Tokens taken from the cached prefix, decoded in the prefill, and generated."""
+    """Tokens taken from the cached prefix, decoded in the prefill, and generated; `dropped` are those of the
+    prompt that did not fit into the router's window."""
 
     cached: int = 0
     evaluated: int = 0
     generated: int = 0
+    dropped: int = 0
 
 
 class Prediction(Record):

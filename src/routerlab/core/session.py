@@ -78,6 +78,9 @@ class ArmRecord(Record):
     encoding: str
     prompt_sha256: str
     exemplars_sha256: str | None = None
+    router_file: str | None = None
+    router_sha256: str | None = None
+    window: int | None = None
     llama_cpp: str
     device: str
     threads: int

@@ -7,17 +7,23 @@ from typing import Literal, Protocol
 
 from routerlab.core.prediction import Prediction, Record
 
-ContractName = Literal["json", "score"]
-CONTRACTS: tuple[ContractName, ...] = ("json", "score")
+ContractName = Literal["json", "score", "probe", "cascade"]
+Untuned = Literal["json", "score"]
+UNTUNED: tuple[Untuned, ...] = ("json", "score")
+"""Contracts under which any model can be asked; the others need a router file."""
 Phase = Literal["starting", "loading", "ready", "busy", "crashed", "failed", "stopped"]
 
 
 class ArmSpec(Record):
-    """What a person asked for: `name` is unique in a lab, `model` a GGUF file, `contract` how it is asked."""
+    """What a person asked for: `name` is unique in a lab, `model` a GGUF file, `contract` how it is asked.
+
+    `router` is the file that a tuned arm was read from; what it says wins over the lab's exemplars.
+    """
 
     name: str
     model: Path
     contract: ContractName = "score"
+    router: Path | None = None
 
 
 class DeviceUse(Record):
@@ -40,6 +46,8 @@ class ArmInfo(Record):
     template: Literal["chat", "folded", "plain"]
     prompt_sha256: str
     exemplars_sha256: str | None = None
+    router_sha256: str | None = None
+    window: int | None = None
     prefix_tokens: int
     n_ctx: int
     threads: int

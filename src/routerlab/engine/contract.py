@@ -2,6 +2,7 @@
 
 `json` is the study's contract: zero-shot, the model writes JSON, greedy, at most 128 tokens.
 `score` reads the log-likelihood of each label after a prefilled answer, with exemplars in the prefix.
+`probe` decodes the same text without any label, and a linear head reads a layer's output (see head.py).
 
 Everything here is text and tokens; nothing touches a model. A contract's text is a list of pieces:
 template text, whose special tokens count, and content (system prompt, exemplars, the user's text),
@@ -97,9 +98,9 @@ def frame(
     user turn; one that still does not carry every message through is replaced by a plain few-shot text.
     """
     system = system_prompt(taxonomy, contract)
-    shots = exemplars if contract == "score" else ()
+    shots = () if contract == "json" else exemplars
     tails = label_tails(taxonomy.labels) if contract == "score" else ()
-    prefill = (Piece(PREFILL, special=False),) if contract == "score" else ()
+    prefill = () if contract == "json" else (Piece(PREFILL, special=False),)
     template: Template = "plain"
     found = None
     if render is not None:
@@ -233,6 +234,22 @@ def parse_answer(text: str, labels: Sequence[str]) -> Parsed:
         # An escaped lone surrogate is no text that could be sent or saved.
         return Parsed(None, claimed, f"not a label: {shown.encode('utf-8', 'replace').decode()}")
     return Parsed(label, claimed, None)
+
+
+CUT = " [...] "
+"""Stands where the middle of a long prompt was left out."""
+
+
+def window_cut(tokens: Sequence[int], window: int | None, mark: Sequence[int]) -> list[int]:
+    """At most `window` tokens of the prompt: its head and its tail, half each, with `mark` between them.
+
+    People put what they want before or after what they paste, so the middle is what can be missed.
+    """
+    if window is None or len(tokens) <= window:
+        return list(tokens)
+    kept = max(2, window - len(mark))
+    head = (kept + 1) // 2
+    return [*tokens[:head], *mark, *tokens[len(tokens) - (kept - head) :]]
 
 
 def exemplars_for(taxonomy: Taxonomy, exemplars: Sequence[Exemplar]) -> tuple[Exemplar, ...]:

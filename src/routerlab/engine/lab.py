@@ -23,7 +23,7 @@ from routerlab.core.session import (
 from routerlab.core.sessionfile import SessionFile
 from routerlab.engine.arm import Arm, ArmSpec
 from routerlab.engine.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
-from routerlab.engine.pool import ArmFactory
+from routerlab.engine.factory import ArmFactory
 from routerlab.engine.records import Materials, arm_record, new_header, same_arm
 from routerlab.engine.runner import UNSETTLED, Job, Progress, Runner
 from routerlab.settings import Settings

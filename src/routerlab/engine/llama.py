@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from routerlab.engine.build import BuildInfo, Device
 from routerlab.engine.contract import Message, Piece, Render
+from routerlab.engine.layers import LayerReader
 
 BATCH = 512
 """Tokens decoded at once (n_batch and n_ubatch): larger prompts go in several decodes."""
@@ -213,8 +214,17 @@ class Model:
 class Context:
     """A key-value cache of `n_ctx` tokens shared by `n_seq` sequences, and a batch to fill it."""
 
-    def __init__(self, model: Model, n_ctx: int, n_seq: int, n_outputs: int, threads: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        n_ctx: int,
+        n_seq: int,
+        n_outputs: int,
+        threads: int,
+        reader: LayerReader | None = None,
+    ) -> None:
         """LoadError when the memory cannot be had. `n_outputs`: most logits rows wanted from one decode."""
+        self.reader = reader  # the library keeps only a pointer into it
         self.model = model
         self._abort: Callable[[], bool] = lambda: False
         self._callback = c.ggml_abort_callback(lambda _: self._abort())
@@ -231,6 +241,8 @@ class Context:
             c.LLAMA_FLASH_ATTN_TYPE_AUTO if gpu_build() else c.LLAMA_FLASH_ATTN_TYPE_DISABLED
         )
         params.abort_callback = self._callback
+        if reader:
+            params.cb_eval = reader.callback
         self.handle = c.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise LoadError(f"no memory for a context of {n_ctx} tokens and {n_seq} sequences")

@@ -1,22 +1,24 @@
 """Arms that are GGUF models: each a worker process that is started, watched, cancelled and restarted."""
 
 import asyncio
+import base64
 import os
 import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Prediction, Record
-from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import Arm, ArmSpec, ArmState
-from routerlab.engine.contract import Exemplar
 from routerlab.engine.protocol import (
     LINE_LIMIT,
     Answer,
@@ -32,7 +34,6 @@ from routerlab.engine.protocol import (
 )
 from routerlab.models.gguf import read_header
 from routerlab.paths import log_dir
-from routerlab.settings import Settings
 
 WORKER_ENV = {"GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "1000"}
 """For workers, unless the user says otherwise: an abort forks no debugger, and threads that wait for each
@@ -43,12 +44,6 @@ CANCEL_DEADLINE_S = 2.0
 
 MAX_RESTARTS = 3
 """Crashes in a row after which an arm is given up until a person restarts it."""
-
-
-class ArmFactory(Protocol):
-    """Makes an arm from a specification; tests put a scripted engine here."""
-
-    def __call__(self, spec: ArmSpec) -> Arm: ...
 
 
 class Worker:
@@ -105,43 +100,11 @@ class Worker:
             self.process.kill()
 
 
-class ModelArms:
-    """Makes the arms of one lab. They load one after the other: two models that read their exemplars
-    at once on the same cores take several times as long as in turn."""
-
-    def __init__(
-        self,
-        taxonomy: Taxonomy,
-        exemplars: Sequence[Exemplar],
-        exemplars_sha256: str | None,
-        settings: Settings,
-    ) -> None:
-        self._taxonomy = taxonomy
-        self._exemplars = tuple(exemplars)
-        self._exemplars_sha256 = exemplars_sha256
-        self._settings = settings
-        self._turn = asyncio.Lock()
-
-    def __call__(self, spec: ArmSpec) -> "ModelArm":
-        """An arm for this specification, not yet started."""
-        load = Load(
-            model=spec.model.absolute(),
-            contract=spec.contract,
-            taxonomy=self._taxonomy,
-            exemplars=self._exemplars,
-            exemplars_sha256=self._exemplars_sha256,
-            n_ctx=self._settings.context,
-            threads=self._settings.threads,
-            gpu_layers=self._settings.gpu_layers,
-        )
-        return ModelArm(spec, load, self._turn)
-
-
 class ModelArm:
     """An arm that is a GGUF model (see `Arm`)."""
 
     def __init__(self, spec: ArmSpec, load: Load, turn: asyncio.Lock) -> None:
-        """`load` says how to load the model, `turn` is held while doing so (see `ModelArms`)."""
+        """`load` says how to load the model, `turn` is held while doing so (see factory.py)."""
         self.spec = spec
         self.state = ArmState(since=time.monotonic())
         self.on_change: Callable[[Arm], None] = lambda _: None
@@ -252,6 +215,20 @@ class ModelArm:
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`. A worker that dies, or does not answer in time, is replaced in the background."""
+        return await self._ask(prompt, timeout_s)
+
+    async def read(
+        self, prompt: str, window: int | None, timeout_s: float
+    ) -> tuple[Prediction, NDArray[np.float32] | None]:
+        """The answer, and where layers are read their features: (layers, 2 x n_embd)."""
+        prediction = await self._ask(prompt, timeout_s, window)
+        text = self._answer.result().features if self._answer and self._answer.done() else None
+        if prediction.status != "ok" or text is None:
+            return prediction, None
+        numbers = np.frombuffer(base64.b64decode(text), dtype="<f4")
+        return prediction, numbers.reshape(len(self._load.layers), -1)
+
+    async def _ask(self, prompt: str, timeout_s: float, window: int | None = None) -> Prediction:
         worker, life = self._worker, self._life
         if worker is None or self.state.phase != "ready":
             return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
@@ -260,7 +237,7 @@ class ModelArm:
         self._answer = asyncio.get_running_loop().create_future()
         self._set(self.state.to("busy", time.monotonic()))
         start = time.perf_counter()
-        worker.send(Ask(id=self._question, prompt=prompt))
+        worker.send(Ask(id=self._question, prompt=prompt, window=window))
         await _first(self._answer, worker.ended, timeout=timeout_s)
         total = (time.perf_counter() - start) * 1000.0
         if self._answer.done():

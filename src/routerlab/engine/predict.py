@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.prediction import Latency, Prediction, Tokens
-from routerlab.engine.contract import MAX_NEW_TOKENS, Framing, build_trie, parse_answer
+from routerlab.engine.calibrate import Calibrator
+from routerlab.engine.contract import CUT, MAX_NEW_TOKENS, Framing, build_trie, parse_answer, window_cut
+from routerlab.engine.head import Head
+from routerlab.engine.layers import LayerReader
 from routerlab.engine.llama import AbortedError, Context, Model
 
 PREFIX = 0
@@ -29,7 +32,10 @@ def _ms(start: float, end: float) -> float:
 
 
 class Predictor:
-    """A loaded model under one contract: the prefix lies in the cache, every prompt is asked after it."""
+    """A loaded model under one contract: the prefix lies in the cache, every prompt is asked after it.
+
+    `features` are those of the last prompt, where layers are read: (layers, 2 x n_embd).
+    """
 
     def __init__(
         self,
@@ -39,6 +45,11 @@ class Predictor:
         n_ctx: int,
         threads: int,
         progress: Callable[[float], None],
+        *,
+        layers: Sequence[int] = (),
+        head: Head | None = None,
+        calibrator: Calibrator | None = None,
+        window: int | None = None,
     ) -> None:
         """Make the context and decode the prefix; `progress` gets the fraction done.
 
@@ -46,6 +57,12 @@ class Predictor:
         """
         self.model = model
         self.labels = tuple(labels)
+        self.window = window
+        self.features: NDArray[np.float32] | None = None
+        self._head = head
+        self._calibrator = calibrator
+        self._mark = model.tokenize(CUT, special=False)
+        self._reader = LayerReader(layers) if layers else None
         self.prefix = model.tokenize_pieces(framing.prefix, start=True)
         self.suffix = model.tokenize_pieces(framing.suffix, start=False)
         self.trie = (
@@ -54,7 +71,7 @@ class Predictor:
         # A recurrent state cannot be shared by the tokens of a batch: there each label decodes its own tail.
         tail_tokens = self._tail_tokens()
         self.n_ctx = min(n_ctx, model.n_ctx_train)
-        spare = tail_tokens if self.trie else MAX_NEW_TOKENS
+        spare = 0 if layers else tail_tokens if self.trie else MAX_NEW_TOKENS
         self.room = self.n_ctx - len(self.prefix) - len(self.suffix) - spare
         if self.room < 1:
             raise PromptTooLongError(
@@ -62,7 +79,8 @@ class Predictor:
                 f"leaves no room in a context of {self.n_ctx}: raise the context or use fewer exemplars"
             )
         n_seq = 1 + (len(labels) if self.trie else 1)
-        self.context = Context(model, self.n_ctx, n_seq, n_outputs=1 + tail_tokens, threads=threads)
+        n_outputs = 1 + tail_tokens
+        self.context = Context(model, self.n_ctx, n_seq, n_outputs, threads, self._reader)
         step = 64
         for start in range(0, len(self.prefix), step):
             tokens = self.prefix[start : start + step]
@@ -83,7 +101,8 @@ class Predictor:
         Raises PromptTooLongError before anything is decoded; a cancelled question has status "cancelled".
         """
         t0 = time.perf_counter()
-        user = self.model.tokenize(prompt, special=False)
+        whole = self.model.tokenize(prompt, special=False)
+        user = window_cut(whole, self.window, self._mark)
         if len(user) > self.room:
             raise PromptTooLongError(
                 f"the prompt has {len(user)} tokens, but only {self.room} of the context's {self.n_ctx} "
@@ -93,19 +112,47 @@ class Predictor:
         t1 = time.perf_counter()
         self.context.abort_when(cancelled)
         try:
-            if self.trie is None:
-                return self._generate(tokens, cancelled, t0, t1)
-            return self._score(tokens, t0, t1)
+            if self._reader is not None:
+                prediction = self._probe(self._reader, tokens, len(user), t0, t1)
+            elif self.trie is not None:
+                prediction = self._score(tokens, t0, t1)
+            else:
+                prediction = self._generate(tokens, cancelled, t0, t1)
         except AbortedError:
             return Prediction(status="cancelled", latency_ms=Latency(tokenize=_ms(t0, t1)))
+        if len(user) == len(whole):
+            return prediction
+        dropped = len(whole) - len(user) + len(self._mark)
+        return prediction.model_copy(
+            update={"tokens": prediction.tokens.model_copy(update={"dropped": dropped})}
+        )
+
+    def _probe(self, reader: LayerReader, tokens: list[int], n_user: int, t0: float, t1: float) -> Prediction:
+        """One forward pass over the prompt, up to the last layer that is read; no logits are computed."""
+        self.context.fork(PREFIX, (1,))
+        start = len(self.prefix)
+        reader.begin()
+        self.context.decode(tokens, range(start, start + len(tokens)), [(1,)] * len(tokens), frozenset())
+        self.features = reader.end(n_user, len(tokens))
+        shares = None
+        if self._head is not None:
+            shares = self._head.probabilities(self.features[0])
+        return Prediction(
+            status="ok",
+            label=None if shares is None else self.labels[int(shares.argmax())],
+            probabilities=None
+            if shares is None
+            else {k: float(p) for k, p in zip(self.labels, shares, strict=True)},
+            latency_ms=Latency(tokenize=_ms(t0, t1), prefill=_ms(t1, time.perf_counter())),
+            tokens=Tokens(cached=start, evaluated=len(tokens)),
+        )
 
     def _score(self, tokens: list[int], t0: float, t1: float) -> Prediction:
         """One forward pass over the prompt and the trie of label tails (two on recurrent models)."""
         scores, evaluated = self._label_scores(tokens)
-        t2 = time.perf_counter()
         mass = float(np.exp(scores).sum())
-        shifted = np.exp(scores - scores.max())
-        probabilities = shifted / shifted.sum()
+        probabilities = (self._calibrator or Calibrator()).probabilities(scores)
+        t2 = time.perf_counter()
         return Prediction(
             status="ok",
             label=self.labels[int(probabilities.argmax())],

@@ -9,6 +9,7 @@ from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import ArmInfo, ContractName
 from routerlab.engine.contract import Exemplar
+from routerlab.engine.router import Router
 
 Stage = Literal["checking file", "loading weights", "reading exemplars"]
 
@@ -25,6 +26,11 @@ class Load(Record):
     n_ctx: int
     threads: int | None
     gpu_layers: int
+    layers: tuple[int, ...] = ()
+    """Layers to read for a probe without a head: its answers carry features instead of a label."""
+    router: Router | None = None
+    router_folder: Path | None = None
+    """What the arm was tuned to, whose pins must hold, and where its head lies."""
     template_limit_s: float = 5.0
     """Time the chat template may take: it is a stranger's program."""
 
@@ -35,6 +41,8 @@ class Ask(Record):
     kind: Literal["ask"] = "ask"
     id: int
     prompt: str
+    window: int | None = None
+    """For `Load.layers`: the routing window to try. An arm with a router has that of the router."""
 
 
 class Cancel(Record):
@@ -66,6 +74,8 @@ class Answer(Record):
     kind: Literal["answer"] = "answer"
     id: int
     prediction: Prediction
+    features: str | None = None
+    """For `Load.layers`: base64 of little-endian float32, (layers, 2 x n_embd)."""
 
 
 class Failed(Record):

@@ -41,6 +41,7 @@ def arm_record(arm: Arm) -> ArmRecord | None:
         kind="gguf",
         model_file=str(arm.spec.model),
         device=info.device,
+        router_file=str(arm.spec.router) if arm.spec.router else None,
         name=arm.spec.name,
     )
 

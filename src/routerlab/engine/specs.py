@@ -1,26 +1,67 @@
-"""From what a person writes to an arm: `ID_OR_PATH[:CONTRACT]`."""
+"""From what a person writes to an arm: `ID_OR_PATH[:CONTRACT]`, or a router file."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.arm import CONTRACTS, ArmSpec, ContractName
+from routerlab.engine.arm import UNTUNED, ArmSpec, ContractName
+from routerlab.engine.cascade import member_files
+from routerlab.engine.router import Cascade, load_router
 from routerlab.models.catalog import find_model, load_catalog
+from routerlab.paths import router_folders
+from routerlab.resources import ROUTERS
 
 
 def arm_spec(text: str, contract: ContractName) -> ArmSpec:
-    """The arm that `text` names: a catalogue id, a GGUF path or the stem of a file in a models folder.
+    """The arm that `text` names: a catalogue id, a GGUF path or the stem of a file in a models folder; or a
+    router: a `.toml` file, or `NAME:probe` for one in ./routers, the user's folder or the package.
 
     A suffix `:json` or `:score` wins over `contract`. The arm is named after the catalogue entry or the
-    file, with `:json` added for that contract. LabError when there is no such model, with what to do.
+    file, with any contract but `score` added. LabError when there is no such model, with what to do.
     """
+    if text.endswith(".toml"):
+        return router_spec(Path(text))
     head, _, tail = text.rpartition(":")
-    for name in CONTRACTS:
+    if head and tail in ("probe", "cascade"):
+        return router_spec(find_router(head))
+    for name in UNTUNED:
         if head and tail == name:
             text, contract = head, name
     model = find_model(text)
     entry = next((e for e in load_catalog().model if e.file == model.name), None)
     base = entry.id if entry else model.stem
     return ArmSpec(name=base if contract == "score" else f"{base}:{contract}", model=model, contract=contract)
+
+
+def find_router(name: str) -> Path:
+    """The file of the router that is called `name`; LabError when there is none, with what there is."""
+    folders = [*router_folders(), ROUTERS]
+    for folder in folders:
+        if (path := folder / f"{name}.toml").is_file():
+            return path
+    known = sorted({p.stem for folder in folders for p in folder.glob("*.toml")})
+    raise LabError(
+        f"no router {name!r}; there are: {', '.join(known) or 'none'}; `routerlab tune {name}` makes one",
+        Exit.MISSING,
+    )
+
+
+def router_spec(path: Path) -> ArmSpec:
+    """The arm of a router file; LabError when it or the model it was tuned for is missing.
+
+    A cascade's model is that of its last member, the largest.
+    """
+    router = load_router(path)
+    if isinstance(router, Cascade):
+        model = router_spec(member_files(path, router)[-1]).model
+        return ArmSpec(name=f"{router.name}:cascade", model=model, contract="cascade", router=path)
+    try:
+        model = find_model(router.model.id or router.model.file)
+    except LabError as e:
+        raise LabError(f"{path}: was tuned for {router.model.file}: {e}", Exit.MISSING) from e
+    return ArmSpec(
+        name=f"{router.name}:{router.contract}", model=model, contract=router.contract, router=path
+    )
 
 
 def arm_specs(texts: Sequence[str], contract: ContractName) -> list[ArmSpec]:

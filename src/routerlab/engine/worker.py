@@ -3,6 +3,7 @@
 The process ends when its stdin closes, so it never outlives the lab, however the lab died.
 """
 
+import base64
 import os
 import queue
 import signal
@@ -17,10 +18,13 @@ from typing import BinaryIO
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Prediction, Record
+from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine import llama
 from routerlab.engine.arm import ArmInfo, DeviceUse
 from routerlab.engine.build import usable_cpus
+from routerlab.engine.calibrate import Calibrator
 from routerlab.engine.contract import exemplars_for, frame
+from routerlab.engine.head import Head, head_key, load_head
 from routerlab.engine.predict import Predictor, PromptTooLongError
 from routerlab.engine.protocol import (
     Answer,
@@ -34,9 +38,17 @@ from routerlab.engine.protocol import (
     encode,
     to_worker,
 )
+from routerlab.engine.router import Router
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.models.memory import check_fits
+
+ENCODINGS = {
+    "json": "json",
+    "score": "name in prefilled JSON",
+    "probe": "layer output after prefilled JSON",
+}
+"""What an answer is read from, by contract."""
 
 TEMPLATE_MEMORY = 1 << 30
 """Bytes that a chat template may take."""
@@ -127,17 +139,31 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
     model = llama.Model(
         request.model, request.gpu_layers, throttled(partial(loading, pipe, "loading weights"))
     )
-    shots = exemplars_for(request.taxonomy, request.exemplars) if request.contract == "score" else ()
+    router = request.router
+    shots = () if request.contract == "json" else exemplars_for(request.taxonomy, request.exemplars)
     with limits(request.template_limit_s):
         framing = frame(request.taxonomy, request.contract, shots, model.chat_renderer())
     threads = request.threads or usable_cpus()
+    labels = request.taxonomy.labels
+    head, layers, calibrator, window = None, request.layers, None, None
+    if router is not None:
+        head = fitting_head(router, request, framing.sha256)
+        layers = (router.head.layer,) if router.head else ()
+        calibrator = Calibrator(router.calibration, labels)
+        window = router.window
+    if layers and max(layers) > model.n_layers - 2:
+        raise LabError(f"layer {max(layers)} cannot be read: the last of {model.n_layers} is out of reach")
     predictor = Predictor(
         model,
         framing,
-        request.taxonomy.labels,
+        labels,
         request.n_ctx,
         threads,
         throttled(partial(loading, pipe, "reading exemplars")),
+        layers=layers,
+        head=head,
+        calibrator=calibrator,
+        window=window,
     )
     info = ArmInfo(
         model_sha256=file_sha256(request.model),
@@ -146,10 +172,12 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
         parameters=header.parameters,
         quantization=header.quantization,
         contract=request.contract,
-        encoding="json" if request.contract == "json" else "name in prefilled JSON",
+        encoding=ENCODINGS[request.contract],
         template=framing.template,
         prompt_sha256=framing.sha256,
         exemplars_sha256=request.exemplars_sha256 if shots else None,
+        router_sha256=canonical_sha256(router) if router else None,
+        window=window,
         prefix_tokens=len(predictor.prefix),
         n_ctx=predictor.n_ctx,
         threads=threads,
@@ -163,10 +191,36 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
     return predictor, info
 
 
+def fitting_head(router: Router, request: Load, prompt_sha256: str) -> Head | None:
+    """The router's head, after every pin was compared with what is really here; LabError names the first
+    that differs: numbers fitted for other weights or another prompt would give answers that mean nothing."""
+    model_sha256 = file_sha256(request.model)
+    for what, pinned, here in (
+        ("weights", router.model.sha256, model_sha256),
+        ("taxonomy", router.taxonomy_sha256, request.taxonomy.sha256),
+        ("prompt and exemplars", router.prompt_sha256, prompt_sha256),
+    ):
+        if pinned != here:
+            raise LabError(
+                f"router {router.name}: was tuned for other {what} ({pinned[:12]}, here {here[:12]}); "
+                "get what it was tuned for, or tune again"
+            )
+    if router.head is None:
+        return None
+    assert request.router_folder is not None
+    head = load_head(request.router_folder / router.head.file, router.head.sha256)
+    fits = head_key(model_sha256, prompt_sha256, request.taxonomy.sha256, router.head.layer, router.window)
+    if head.key != fits or len(head.weights) != len(request.taxonomy.labels):
+        raise LabError(f"router {router.name}: its head was fitted for another layer or window; tune again")
+    return head
+
+
 def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> Prediction:
     """The prediction; a prompt that does not fit is "refused" before anything is decoded."""
     if request.id in pipe.cancelled:
         return Prediction(status="cancelled")
+    if request.window is not None:
+        predictor.window = request.window
     try:
         return predictor.predict(request.prompt, lambda: request.id in pipe.cancelled)
     except PromptTooLongError as e:
@@ -200,13 +254,16 @@ def main() -> None:
     sink = os.dup(1)
     os.dup2(2, 1)  # whatever native code prints goes to the log, never into the protocol
     pipe = Pipe(sys.stdin.buffer, sink)
-    request = pipe.requests.get()
-    assert isinstance(request, Load)
-    predictor = start(request, pipe)
+    loaded = pipe.requests.get()
+    assert isinstance(loaded, Load)
+    predictor = start(loaded, pipe)
     while True:
         ask = pipe.requests.get()
         if isinstance(ask, Ask):
-            pipe.send(Answer(id=ask.id, prediction=answer(predictor, ask, pipe)))
+            prediction = answer(predictor, ask, pipe)
+            read = predictor.features if loaded.layers and prediction.status == "ok" else None
+            features = None if read is None else base64.b64encode(read.astype("<f4").tobytes()).decode()
+            pipe.send(Answer(id=ask.id, prediction=prediction, features=features))
             pipe.cancelled.discard(ask.id)
 
 

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
-from routerlab.engine.arm import CONTRACTS, ArmSpec, ContractName
+from routerlab.engine.arm import UNTUNED, ArmSpec, Untuned
 from routerlab.engine.specs import arm_spec
 from routerlab.models.catalog import LocalModel, local_models
 from routerlab.tui.screens.dialogs import CLOSE
@@ -25,7 +25,7 @@ class AddArm(ModalScreen[ArmSpec | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
 
-    def __init__(self, contract: ContractName) -> None:
+    def __init__(self, contract: Untuned) -> None:
         super().__init__()
         self._contract = contract
         self._models: list[LocalModel] = []
@@ -37,7 +37,7 @@ class AddArm(ModalScreen[ArmSpec | None]):
             yield OptionList(markup=False)
             yield Input(placeholder="or a path to a .gguf file, or a catalogue id", id="path")
             with RadioSet():
-                for name in CONTRACTS:
+                for name in UNTUNED:
                     yield RadioButton(name, value=name == self._contract)
             yield Label("", id="fault", markup=False)
             yield Footer()
@@ -67,7 +67,7 @@ class AddArm(ModalScreen[ArmSpec | None]):
             await self._answer(event.value.strip())
 
     async def _answer(self, text: str) -> None:
-        contract = CONTRACTS[max(0, self.query_one(RadioSet).pressed_index)]
+        contract = UNTUNED[max(0, self.query_one(RadioSet).pressed_index)]
         try:
             self.dismiss(await asyncio.to_thread(arm_spec, text, contract))
         except LabError as e:

@@ -1,0 +1,58 @@
+"""How far probabilities mean what they say: reliability, expected calibration error, Brier score, log-loss.
+
+`shares` is (n, labels), rows summing to 1; `gold` holds the index of the right label of each row.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The answers whose confidence lies in [low, high): how many, mean confidence, share that is right."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(shares: Doubles, gold: Ints, bins: int = 10) -> list[Bin]:
+    """Equal-width bins of the confidence (the largest share); empty bins are left out."""
+    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == gold
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        Bin(b / bins, (b + 1) / bins, int(inside.sum()), confidence[inside].mean(), right[inside].mean())
+        for b in range(bins)
+        if (inside := which == b).any()
+    ]
+
+
+def expected_calibration_error(shares: Doubles, gold: Ints, bins: int = 10) -> float:
+    """Mean |confidence - accuracy| over the bins, weighted by their size (Naeini et al. 2015)."""
+    found = reliability(shares, gold, bins)
+    return sum(b.n * abs(b.confidence - b.accuracy) for b in found) / max(1, sum(b.n for b in found))
+
+
+def brier(shares: Doubles, gold: Ints) -> float:
+    """Mean squared distance to the one-hot gold label, 0..2 (Brier 1950)."""
+    return float(((shares - np.eye(shares.shape[1])[gold]) ** 2).sum(axis=1).mean())
+
+
+def log_loss(shares: Doubles, gold: Ints) -> float:
+    """Mean negative log-likelihood of the gold label, in nats; shares below 1e-12 count as that."""
+    return float(-np.log(np.maximum(shares[np.arange(len(gold)), gold], 1e-12)).mean())
+
+
+def selective(shares: Doubles, gold: Ints, coverages: Sequence[float]) -> list[float]:
+    """Accuracy among the most confident share of answers, for each coverage (0..1]."""
+    order = np.argsort(-shares.max(axis=1), kind="stable")
+    right = (shares.argmax(axis=1) == gold)[order]
+    return [float(right[: max(1, round(c * len(right)))].mean()) for c in coverages]

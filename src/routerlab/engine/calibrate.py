@@ -1,0 +1,43 @@
+"""From label scores to probabilities that mean what they say: temperature, bias, label-free debiasing."""
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routerlab.engine.router import Calibration
+
+Doubles = NDArray[np.float64]
+
+
+def softmax(scores: Doubles) -> Doubles:
+    """Softmax over the last axis."""
+    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
+def log_shares(scores: Doubles) -> Doubles:
+    """Log softmax over the last axis: label log-likelihoods as if the labels were all that can be said."""
+    top = scores.max(axis=-1, keepdims=True)
+    return np.asarray(scores - top - np.log(np.exp(scores - top).sum(axis=-1, keepdims=True)))
+
+
+class Calibrator:
+    """Applies a calibration; with `recent` it remembers the latest scores, the current ones too."""
+
+    def __init__(self, calibration: Calibration | None = None, labels: Sequence[str] = ()) -> None:
+        self._temperature = calibration.temperature if calibration else 1.0
+        bias = [calibration.bias.get(label, 0.0) for label in labels] if calibration else []
+        self._bias = np.array(bias or [0.0])
+        self._recent: deque[Doubles] | None = None
+        if calibration and calibration.recent:
+            self._recent = deque(maxlen=calibration.recent)
+
+    def probabilities(self, scores: Doubles) -> Doubles:
+        """softmax(log p / temperature + bias); under `recent` the mean log p is taken off first."""
+        logs = log_shares(scores)
+        if self._recent is not None:
+            self._recent.append(logs)
+            logs = logs - np.mean(self._recent, axis=0)
+        return softmax(logs / self._temperature + self._bias)

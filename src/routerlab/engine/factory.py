@@ -1,0 +1,72 @@
+"""Makes arms from specifications: models plain or tuned, and cascades of them."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from routerlab.core.errors import LabError
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.engine.arm import Arm, ArmSpec
+from routerlab.engine.cascade import CascadeArm, member_files
+from routerlab.engine.contract import Exemplar
+from routerlab.engine.pool import ModelArm
+from routerlab.engine.protocol import Load
+from routerlab.engine.router import Cascade, Router, load_router
+from routerlab.engine.specs import router_spec
+from routerlab.settings import Settings
+
+
+class ArmFactory(Protocol):
+    """Makes an arm from a specification; tests put a scripted engine here."""
+
+    def __call__(self, spec: ArmSpec) -> Arm: ...
+
+
+class ModelArms:
+    """Makes the arms of one lab. They load one after the other: two models that read their exemplars
+    at once on the same cores take several times as long as in turn."""
+
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        exemplars: Sequence[Exemplar],
+        exemplars_sha256: str | None,
+        settings: Settings,
+    ) -> None:
+        self._taxonomy = taxonomy
+        self._exemplars = tuple(exemplars)
+        self._exemplars_sha256 = exemplars_sha256
+        self._settings = settings
+        self._turn = asyncio.Lock()
+
+    def __call__(self, spec: ArmSpec) -> Arm:
+        """An arm for this specification, not yet started. LabError when its router file is no good."""
+        if spec.router is None:
+            return self.model_arm(spec)
+        router = load_router(spec.router)
+        if isinstance(router, Router):
+            return self.model_arm(spec, router)
+        specs = [router_spec(path) for path in member_files(spec.router, router)]
+        members = [self.model_arm(s, load_router(s.router)) for s in specs if s.router]
+        return CascadeArm(spec, router, members)
+
+    def model_arm(
+        self, spec: ArmSpec, router: Router | Cascade | None = None, layers: Sequence[int] = ()
+    ) -> "ModelArm":
+        """An arm that is one model: plain, tuned by `router`, or one whose `layers` tuning reads."""
+        if isinstance(router, Cascade):
+            raise LabError(f"{spec.router}: a cascade cannot be a member of a cascade")
+        load = Load(
+            model=spec.model.absolute(),
+            contract=spec.contract,
+            taxonomy=self._taxonomy,
+            exemplars=router.exemplar if router else self._exemplars,
+            exemplars_sha256=None if router else self._exemplars_sha256,
+            n_ctx=self._settings.context,
+            threads=self._settings.threads,
+            gpu_layers=self._settings.gpu_layers,
+            layers=tuple(layers),
+            router=router,
+            router_folder=spec.router.absolute().parent if spec.router else None,
+        )
+        return ModelArm(spec, load, self._turn)

@@ -1,0 +1,78 @@
+"""Reads what chosen layers compute while the library decodes, through its evaluation callback."""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from llama_cpp import llama_cpp as c
+from llama_cpp._ggml import libggml
+from numpy.typing import NDArray
+
+GGML_TYPE_F32 = 0
+
+
+class _Tensor(ctypes.Structure):
+    """The beginning of `struct ggml_tensor`; `ne` are its dimensions, the row length first."""
+
+    _fields_ = (("type", ctypes.c_int), ("buffer", ctypes.c_void_p), ("ne", ctypes.c_int64 * 4))
+
+
+class LayerReader:
+    """The outputs of some layers for every token of the decodes since `begin`.
+
+    While it reads, nothing after the last of those layers is computed: the callback tells the library to stop
+    there. The cache cells of such a decode are therefore unfit for anything but reading again.
+
+    The library names a layer's output "l_out-N" in all its architectures that this was tried with. The last
+    layer cannot be read: there the library has already left out the tokens without an output.
+    """
+
+    def __init__(self, layers: Sequence[int]) -> None:
+        self.layers = tuple(sorted(layers))
+        self._names = {f"l_out-{layer}".encode(): layer for layer in layers}
+        self._rows: dict[int, list[NDArray[np.float32]]] = {}
+        self._on = False
+        self._error = ""
+        self._lib: Any = libggml
+        self._lib.ggml_get_name.argtypes = [ctypes.c_void_p]
+        self._lib.ggml_get_name.restype = ctypes.c_char_p
+        self._lib.ggml_backend_tensor_get.argtypes = [ctypes.c_void_p, ctypes.c_void_p] + [
+            ctypes.c_size_t
+        ] * 2
+        self.callback = c.ggml_backend_sched_eval_callback(self._see)
+
+    def _see(self, tensor: int, ask: bool, _: object) -> bool:
+        if not self._on:
+            return not ask
+        layer = self._names.get(self._lib.ggml_get_name(tensor))
+        if ask:
+            return layer is not None
+        if layer is not None:
+            found = _Tensor.from_address(tensor)
+            if found.type != GGML_TYPE_F32:
+                self._error = f"layer {layer} is computed in a type that cannot be read ({found.type})"
+            else:
+                rows = np.empty((found.ne[1], found.ne[0]), np.float32)
+                self._lib.ggml_backend_tensor_get(tensor, rows.ctypes.data, 0, rows.nbytes)
+                self._rows.setdefault(layer, []).append(rows)
+        return layer != self.layers[-1]
+
+    def begin(self) -> None:
+        """Forget what was read, and read from now on."""
+        self._rows.clear()
+        self._on = True
+
+    def end(self, n_prompt: int, n_tokens: int) -> NDArray[np.float32]:
+        """Stop reading. (layers, 2 x n_embd): the last token's output, then the mean of the first `n_prompt`.
+
+        RuntimeError when the library did not show a layer for each of `n_tokens` tokens.
+        """
+        self._on = False
+        features = []
+        for layer in self.layers:
+            rows = np.concatenate(self._rows.get(layer) or [np.empty((0, 1), np.float32)])
+            if len(rows) != n_tokens:
+                raise RuntimeError(self._error or f"the library does not show the output of layer {layer}")
+            features.append(np.concatenate([rows[-1], rows[:n_prompt].mean(axis=0)]))
+        return np.stack(features)

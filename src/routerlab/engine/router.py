@@ -1,0 +1,148 @@
+"""Router files: a model tuned for a taxonomy, as something that can be shared and checked.
+
+`NAME.toml` says for which weights, labels and prompt it holds; the numbers of a probe's head lie beside it.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from routerlab.core.prediction import Record
+from routerlab.core.tomlfile import load_toml
+from routerlab.engine.contract import Exemplar
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
+"""A file beside the router file: never a path that leads elsewhere."""
+
+
+class ModelPin(Record):
+    """The weights a router was tuned for."""
+
+    file: FileName
+    sha256: Sha256
+    id: str | None = None
+    quantization: str
+
+
+class HeadPin(Record):
+    """The file with a probe's head, and the layer whose output it reads (counted from 0)."""
+
+    file: FileName
+    sha256: Sha256
+    layer: int = Field(ge=0)
+
+
+class Calibration(Record):
+    """How label scores become probabilities: softmax(log p / temperature + bias).
+
+    With `recent` > 0 the bias is learnt without labels instead: the mean log p over so many recent prompts is
+    subtracted (contextual calibration with real prompts, after Zhao et al. 2021 and Han et al. 2023).
+    """
+
+    temperature: float = Field(default=1.0, gt=0)
+    bias: dict[str, float] = Field(default_factory=dict)
+    recent: int = Field(default=0, ge=0)
+
+
+class Row(Record):
+    """One row of the table that tuning prints. `cross_validated` rows were measured on cases that nothing was
+    fitted to or chosen with. Latencies are in milliseconds, None where they were not timed."""
+
+    method: str
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    hard: float | None = None
+    log_loss: float | None = None
+    ece: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    cross_validated: bool
+
+
+class Evidence(Record):
+    """How a router came about, and how good it is."""
+
+    corpus: str
+    corpus_sha256: Sha256
+    cases: int
+    seed: int
+    command: str
+    machine: str
+    lab_version: str
+    llama_cpp: str
+    scikit_learn: str
+    seen: tuple[str, ...]
+    """What was fitted to or chosen with which cases, one sentence each."""
+    row: tuple[Row, ...]
+
+
+class Router(Record):
+    """A tuned model: contract, exemplars, window, and a head (`probe`) or a calibration (`score`)."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[^\s/\\:]+$")
+    contract: Literal["probe", "score"]
+    created: datetime
+    taxonomy: str
+    taxonomy_sha256: Sha256
+    prompt_sha256: Sha256
+    window: int | None = Field(default=None, ge=16)
+    model: ModelPin
+    head: HeadPin | None = None
+    calibration: Calibration | None = None
+    evidence: Evidence
+    exemplar: tuple[Exemplar, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_what_its_contract_needs(self) -> "Router":
+        if (self.contract == "probe") != (self.head is not None):
+            raise ValueError("a probe has a [head], a score router has none")
+        return self
+
+
+class Member(Record):
+    """A router of a cascade: a file beside it."""
+
+    file: FileName
+    sha256: Sha256
+
+
+class Cascade(Record):
+    """Routers asked in turn: the first answers when its confidence reaches `threshold`, else the second.
+
+    With `rule` "disagreement" the first two are both asked, and the third only when they disagree.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[^\s/\\:]+$")
+    contract: Literal["cascade"]
+    created: datetime
+    taxonomy: str
+    taxonomy_sha256: Sha256
+    rule: Literal["confidence", "disagreement"]
+    threshold: float = Field(default=0.0, ge=0, le=1)
+    member: tuple[Member, ...]
+    evidence: Evidence
+
+    @model_validator(mode="after")
+    def _has_enough_members(self) -> "Cascade":
+        wanted = 2 if self.rule == "confidence" else 3
+        if len(self.member) != wanted:
+            raise ValueError(f"rule {self.rule!r} needs {wanted} members, not {len(self.member)}")
+        return self
+
+
+class _Peek(Record, extra="ignore"):
+    contract: Literal["probe", "score", "cascade"]
+
+
+def load_router(path: Path) -> Router | Cascade:
+    """The router in `path`; LabError with file and line when it is not one."""
+    if load_toml(path, _Peek).contract == "cascade":
+        return load_toml(path, Cascade)
+    return load_toml(path, Router)

@@ -1,0 +1,108 @@
+"""Asking an arm every case once: answers are kept on disk, so tuning goes on where it stopped."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.prediction import Prediction
+from routerlab.core.tomlfile import canonical_sha256
+from routerlab.engine.pool import ModelArm
+
+Floats = NDArray[np.float32]
+
+TIMEOUT_S = 300.0
+"""For one answer; a model that rambles under `json` takes its time."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an arm made of a prompt; `features` is (layers, 2 x n_embd) where layers are read."""
+
+    prediction: Prediction
+    features: Floats | None
+
+
+class Answers:
+    """A store of answers in one SQLite file; several processes may use it."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, timeout=60)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS answer (arm TEXT, prompt TEXT, prediction TEXT, features BLOB,"
+                " PRIMARY KEY (arm, prompt)) WITHOUT ROWID"
+            )
+        except sqlite3.Error as e:
+            raise LabError(f"{path}: cannot be used to keep answers: {e}; delete it") from e
+
+    def get(self, arm: str, prompt: str, layers: int) -> Answer | None:
+        """The answer, if there is one; `layers` is how many layers the arm reads."""
+        row = self._db.execute(
+            "SELECT prediction, features FROM answer WHERE arm = ? AND prompt = ?", (arm, _hash(prompt))
+        ).fetchone()
+        if row is None:
+            return None
+        features = np.frombuffer(row[1], "<f4").reshape(layers, -1) if row[1] else None
+        return Answer(Prediction.model_validate_json(row[0]), features)
+
+    def put(self, arm: str, prompt: str, answer: Answer) -> None:
+        """Keep an answer; it is on disk when this returns."""
+        blob = None if answer.features is None else answer.features.astype("<f4").tobytes()
+        values = (arm, _hash(prompt), answer.prediction.model_dump_json(), blob)
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)", values)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def _hash(prompt: str) -> str:
+    return hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest()
+
+
+class Asker:
+    """One arm, loaded only when an answer is wanted that is not in the store."""
+
+    def __init__(self, arm: ModelArm, key: str, layers: int, store: Answers) -> None:
+        self.arm = arm
+        self._key = key
+        self._layers = layers
+        self._store = store
+
+    async def answers(
+        self, prompts: Sequence[str], window: int | None, done: Callable[[int, int], None]
+    ) -> list[Answer]:
+        """The arm's answer to every prompt. LabError (exit 3) when it cannot be loaded or an answer fails."""
+        key = canonical_sha256({"arm": self._key, "window": window or 0})
+        found = [self._store.get(key, prompt, self._layers) for prompt in prompts]
+        missing = [i for i, answer in enumerate(found) if answer is None]
+        for count, i in enumerate(missing):
+            if self.arm.state.phase != "ready":
+                await self.start()
+            found[i] = answer = await self.fresh(prompts[i], window)
+            self._store.put(key, prompts[i], answer)
+            done(len(prompts) - len(missing) + count + 1, len(prompts))
+        return [answer for answer in found if answer is not None]
+
+    async def fresh(self, prompt: str, window: int | None) -> Answer:
+        """The answer of the loaded arm, whatever the store has."""
+        prediction, features = await self.arm.read(prompt, window, TIMEOUT_S)
+        if prediction.status not in ("ok", "unparsed"):
+            error = prediction.error or prediction.status
+            raise LabError(f"{self.arm.spec.name}: {error}; what was read so far is kept", Exit.MISSING)
+        return Answer(prediction, features)
+
+    async def start(self) -> None:
+        """Load the model; LabError (exit 3) when that fails."""
+        await self.arm.start()
+        if self.arm.state.phase != "ready":
+            raise LabError(f"{self.arm.spec.name}: {self.arm.state.message}", Exit.MISSING)

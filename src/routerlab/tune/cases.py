@@ -1,0 +1,139 @@
+"""What a router may be fitted to: the held-out sixty are refused, bad cases set aside, folds kept apart."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routerlab.core.corpus import Case, Corpus, corpus_faults, fold
+from routerlab.core.errors import LabError
+from routerlab.core.similar import groups
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.tomlfile import load_toml
+from routerlab.resources import ROUTING60
+
+HELD_OUT_SHA256 = "7a534586d87d249fa0abe65e5fa039b69b05f0b4b8341ef75e515e53478e28f9"
+"""Canonical content of routing60: the test set, never to be fitted to or chosen with."""
+
+LEAST_A_LABEL = 4
+"""Cases of a label below which it cannot be learnt and tested."""
+
+Ints = NDArray[np.int64]
+Split = tuple[Ints, Ints]
+"""Row numbers to fit to, and to test on."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Cases to fit to: `gold` are label indices in the taxonomy's order, `group` what must stay together.
+
+    `warnings` say what was left out of the corpus, and why.
+    """
+
+    cases: tuple[Case, ...]
+    labels: tuple[str, ...]
+    gold: Ints
+    group: Ints
+    corpus: Corpus
+    warnings: tuple[str, ...]
+
+    @property
+    def hard(self) -> NDArray[np.bool_]:
+        """Which cases look like another label at first sight."""
+        return np.array([case.difficulty == "hard" for case in self.cases])
+
+
+def held_out() -> Corpus:
+    """The sixty cases; LabError when the file is not the one whose hash is known."""
+    corpus = load_toml(ROUTING60, Corpus)
+    if corpus.sha256 != HELD_OUT_SHA256:
+        raise LabError(
+            f"{ROUTING60}: is not the held-out corpus (its hash differs); restore it before tuning"
+        )
+    return corpus
+
+
+def refuse_held_out(corpus: Corpus, path: Path) -> None:
+    """LabError when the corpus is the held-out one or contains any of its prompts."""
+    if corpus.sha256 == HELD_OUT_SHA256:
+        raise LabError(
+            f"{path}: is routing60, the held-out test: no router is fitted to it; use a pool of its own"
+        )
+    tested = {fold(case.prompt): case.id for case in held_out().case}
+    leaks = [
+        f"{case.id} = {tested[fold(case.prompt)]}" for case in corpus.case if fold(case.prompt) in tested
+    ]
+    if leaks:
+        raise LabError(
+            f"{path}: {len(leaks)} prompts are in routing60, the held-out test ({leaks[0]}); take them out"
+        )
+
+
+def load_training(path: Path, taxonomy: Taxonomy) -> Training:
+    """The corpus in `path` as something to fit to. LabError when it is held out or nothing can be learnt.
+
+    Faulty cases (unknown label, duplicate) are left out with a warning, and so are labels with too few cases.
+    """
+    corpus = load_toml(path, Corpus)
+    refuse_held_out(corpus, path)
+    return training(corpus, taxonomy, str(path))
+
+
+def training(corpus: Corpus, taxonomy: Taxonomy, where: str) -> Training:
+    """The sound cases of the corpus (see load_training)."""
+    faults = corpus_faults(corpus, taxonomy)
+    bad = {i for i, _, _ in faults}
+    warnings = []
+    if faults:
+        warnings.append(f"{where}: {len(bad)} cases left out, the first because of: {faults[0][2]}")
+    cases = [case for i, case in enumerate(corpus.case) if i not in bad]
+    count = Counter(case.label for case in cases)
+    warnings += [
+        f"{where}: label {label!r} has {count[label]} cases, {LEAST_A_LABEL} are the least: "
+        "the router will never answer it"
+        for label in taxonomy.labels
+        if count[label] < LEAST_A_LABEL
+    ]
+    cases = [case for case in cases if count[case.label] >= LEAST_A_LABEL]
+    if len({case.label for case in cases}) < 2:
+        raise LabError(
+            f"{where}: nothing to learn: two labels with {LEAST_A_LABEL} cases each are the least "
+            f"(sound cases a label: {', '.join(f'{k} {count[k]}' for k in taxonomy.labels)})"
+        )
+    gold = np.array([taxonomy.labels.index(case.label) for case in cases])
+    return Training(tuple(cases), taxonomy.labels, gold, np.array(groups(cases)), corpus, tuple(warnings))
+
+
+def splits(gold: Ints, group: Ints, k: int, seed: int) -> Iterator[Split]:
+    """k folds with every label in each as far as it goes, groups whole; fewer where a label is rare."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    rarest = min(len(set(group[gold == label])) for label in set(gold))
+    folds = StratifiedGroupKFold(max(2, min(k, rarest)), shuffle=True, random_state=seed)
+    yield from folds.split(np.zeros((len(gold), 1)), gold, group)
+
+
+def sample(training: Training, n: int, seed: int) -> list[int]:
+    """About n row numbers, the same share of each label, in a seeded order."""
+    rng = np.random.default_rng(seed)
+    share = min(1.0, n / len(training.cases))
+    rows: list[int] = []
+    for label in sorted(set(training.gold)):
+        own = np.flatnonzero(training.gold == label)
+        rows += rng.permutation(own)[: max(1, round(share * len(own)))].tolist()
+    return [int(i) for i in rng.permutation(rows)]
+
+
+def subset(training: Training, rows: Sequence[int]) -> Training:
+    """Only those rows."""
+    return Training(
+        tuple(training.cases[i] for i in rows),
+        training.labels,
+        training.gold[rows],
+        training.group[rows],
+        training.corpus,
+        training.warnings,
+    )

@@ -1,0 +1,36 @@
+"""Candidate sets of exemplars, drawn from the pool: two a label, within a token budget, in a seeded order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from routerlab.engine.contract import Exemplar
+from routerlab.tune.cases import Training
+
+A_LABEL = 2
+TOKEN_BUDGET = 700
+"""Prompt tokens a set may have: each costs cache, and time when the model is loaded."""
+
+
+def draw(training: Training, tokens: Sequence[int], seed: int, budget: int = TOKEN_BUDGET) -> list[int]:
+    """Row numbers of a set: for each label one hard case and one other, where there are such, short enough to
+    share the budget fairly; labels alternate, so that the last exemplars do not all say the same."""
+    rng = np.random.default_rng(seed)
+    present = sorted(set(training.gold))
+    share = budget / (A_LABEL * len(present))
+    chosen: dict[int, list[int]] = {}
+    for label in present:
+        own = [i for i in map(int, np.flatnonzero(training.gold == label)) if tokens[i] <= share * 1.5]
+        own = own or [min(map(int, np.flatnonzero(training.gold == label)), key=lambda i: tokens[i])]
+        order = [int(i) for i in rng.permutation(own)]
+        hard = [i for i in order if training.hard[i]]
+        other = [i for i in order if not training.hard[i]]
+        first = [*hard[:1], *other[:1]]
+        chosen[label] = (first + [i for i in order if i not in first])[:A_LABEL]
+    rounds = [[chosen[k][r] for k in present if r < len(chosen[k])] for r in range(A_LABEL)]
+    return [i for group in rounds for i in (group[j] for j in rng.permutation(len(group)))]
+
+
+def exemplars(training: Training, rows: Sequence[int]) -> tuple[Exemplar, ...]:
+    """The cases of those rows as exemplars."""
+    return tuple(Exemplar(prompt=training.cases[i].prompt, label=training.cases[i].label) for i in rows)

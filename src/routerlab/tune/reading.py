@@ -1,0 +1,118 @@
+"""Reading the features of a corpus under every exemplar set and window, as far as the time goes."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from routerlab import __version__
+from routerlab.core.metrics import percentile
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.tomlfile import canonical_sha256
+from routerlab.engine.arm import ArmSpec, ContractName
+from routerlab.engine.contract import Exemplar, system_prompt
+from routerlab.engine.factory import ModelArms
+from routerlab.models.fingerprint import file_sha256
+from routerlab.settings import Settings
+from routerlab.tune.answers import Answer, Answers, Asker
+from routerlab.tune.cases import Training
+from routerlab.tune.choose import Candidates
+from routerlab.tune.fit import Floats
+
+WINDOWS = (192, 128, 96)
+"""Routing windows tried, in tokens; the widest is read for every prompt, the others for those they cut."""
+
+DEPTHS = (0.5, 0.57, 0.64, 0.71, 0.78)
+"""Where layers are tried, as a share of all: what a prompt asks for is plainest past the middle."""
+
+Tell = Callable[[str, int, int], None]
+"""Progress: what is being done, how much of it, of how much."""
+
+
+def layers_of(n_layers: int) -> tuple[int, ...]:
+    """The layers to read in a model that has `n_layers`; the last cannot be read."""
+    return tuple(sorted({min(max(round(d * n_layers), 0), n_layers - 2) for d in DEPTHS}))
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What asking needs: a model, the labels, settings, and the store of answers."""
+
+    spec: ArmSpec
+    taxonomy: Taxonomy
+    settings: Settings
+    store: Answers
+
+    def asker(self, contract: ContractName, shots: Sequence[Exemplar], layers: Sequence[int] = ()) -> Asker:
+        """The model under a contract, with these exemplars; loaded when it is first needed."""
+        spec = self.spec.model_copy(update={"contract": contract})
+        arm = ModelArms(self.taxonomy, shots, None, self.settings).model_arm(spec, layers=layers)
+        key = canonical_sha256(
+            {
+                "lab": __version__,
+                "model": file_sha256(self.spec.model),
+                "contract": contract,
+                "exemplars": [shot.model_dump() for shot in shots],
+                "prompt": system_prompt(self.taxonomy, contract),
+                "layers": list(layers),
+            }
+        )
+        return Asker(arm, key, len(layers), self.store)
+
+
+class Reader:
+    """Reads exemplar sets one after the other; `rows` of a set are the cases that are its exemplars."""
+
+    def __init__(self, bench: Workbench, training: Training, layers: tuple[int, ...], tell: Tell) -> None:
+        self._bench = bench
+        self._training = training
+        self._layers = layers
+        self._tell = tell
+        self._table: dict[tuple[int, int], Floats] = {}
+        self.shots: list[tuple[Exemplar, ...]] = []
+        self._times: dict[int, list[float]] = {}
+        self.tokens: tuple[int, ...] = ()
+        """Tokens of each prompt and the answer's beginning."""
+        self.seconds = 0.0
+        """What the last set took (next to nothing when it was in the store)."""
+
+    async def read(self, shots: tuple[Exemplar, ...], windows: Sequence[int]) -> None:
+        """Read every case with these exemplars before it, under each window, the widest first."""
+        number, prompts = len(self.shots), [case.prompt for case in self._training.cases]
+        asker = self._bench.asker("probe", shots, self._layers)
+        start = time.monotonic()
+        last: list[Answer] = []
+        try:
+            for window in sorted(windows, reverse=True):
+                what = f"reading prompts, exemplars {number + 1}, window {window}"
+                cut = [
+                    i for i in range(len(prompts)) if not last or last[i].prediction.tokens.evaluated > window
+                ]
+
+                def told(done: int, total: int, what: str = what) -> None:
+                    self._tell(what, done, total)
+
+                fresh = await asker.answers([prompts[i] for i in cut], window, told)
+                answers = list(last) or fresh
+                for i, answer in zip(cut, fresh, strict=True):
+                    answers[i] = answer
+                features = [a.features for a in answers if a.features is not None]
+                self._table[number, window] = np.stack(features, axis=1)
+                self._times.setdefault(window, []).extend(a.prediction.latency_ms.total for a in answers)
+                last = answers
+                if not self.tokens:
+                    self.tokens = tuple(
+                        a.prediction.tokens.evaluated + a.prediction.tokens.dropped for a in answers
+                    )
+        finally:
+            await asker.arm.stop()
+        self.shots.append(shots)
+        self.seconds = time.monotonic() - start
+
+    def candidates(self, limit_ms: float) -> Candidates:
+        """The features; windows whose P95 is over the limit are left out, unless all are."""
+        p95 = {window: percentile(times, 0.95) or 0.0 for window, times in self._times.items()}
+        quick = [w for w in p95 if p95[w] <= limit_ms] or [min(p95)]
+        table = {key: features for key, features in self._table.items() if key[1] in quick}
+        return Candidates(table, self._layers)

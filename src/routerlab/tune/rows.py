@@ -1,0 +1,48 @@
+"""Rows of the table that tuning prints: accuracy with interval, hard cases apart, calibration, latency."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routerlab.core.calibration import expected_calibration_error, log_loss
+from routerlab.core.intervals import wilson
+from routerlab.core.metrics import percentile
+from routerlab.engine.router import Row
+from routerlab.tune.cases import Ints
+from routerlab.tune.fit import Doubles
+
+
+def row(
+    method: str,
+    gold: Ints,
+    hard: NDArray[np.bool_],
+    answered: Ints,
+    shares: Doubles | None,
+    times: Sequence[float],
+    cross_validated: bool,
+) -> Row:
+    """A row from the answered label indices (-1: no label) and, where there are any, the shares."""
+    right = answered == gold
+    low, high = wilson(int(right.sum()), len(right))
+    return Row(
+        method=method,
+        n=len(right),
+        accuracy=_round(right.mean()),
+        low=_round(low),
+        high=_round(high),
+        hard=_round(right[hard].mean()) if hard.any() else None,
+        log_loss=_round(log_loss(shares, gold)) if shares is not None else None,
+        ece=_round(expected_calibration_error(shares, gold)) if shares is not None else None,
+        p50=_ms(percentile(times, 0.5)),
+        p95=_ms(percentile(times, 0.95)),
+        cross_validated=cross_validated,
+    )
+
+
+def _round(x: float) -> float:
+    return round(float(x), 4)
+
+
+def _ms(x: float | None) -> float | None:
+    return None if x is None else round(x, 1)
