@@ -14,6 +14,10 @@ from routerlab.cli import options as o
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from routerlab.engine.router import Router
+    from routerlab.tune.curve import Point
     from routerlab.tune.run import Plan, Tuned
 
 
@@ -69,7 +73,7 @@ def model(
 
     Example: routerlab tune smollm2-135m --corpus corpus/pool.toml --budget 15
     """
-    plan = _plan(
+    plan = make_plan(
         model, corpus, out, taxonomy, exemplars, threads=threads, context=context, gpu_layers=gpu_layers
     )
     from dataclasses import replace
@@ -84,14 +88,34 @@ def model(
     )
     for warning in plan.training.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    tuned = asyncio.run(_run(plan, _teller(progress)))
+    tuned = asyncio.run(_run(plan, teller(progress)))
     if progress == "json":
-        print(json.dumps({"done": str(tuned.path), "notes": tuned.notes}), flush=True)
+        print_done(tuned.path, tuned.notes, tuned.router, tuned.fitted.curve)
         return
     _print(tuned)
 
 
-def _plan(
+def print_done(
+    path: Path,
+    notes: "Sequence[str]",
+    router: "Router",
+    curve: "Sequence[Point]" = (),
+    learned: dict[str, object] | None = None,
+) -> None:
+    """The last line of --progress json: what was made."""
+    from dataclasses import asdict
+
+    result = {
+        "done": str(path),
+        "notes": list(notes),
+        "rows": [row.model_dump() for row in router.evidence.row],
+        "curve": [asdict(point) for point in curve],
+        "learned": learned,
+    }
+    print(json.dumps(result), flush=True)
+
+
+def make_plan(
     model: str,
     corpus: Path | None,
     out: Path | None,
@@ -133,7 +157,7 @@ def needs_extra() -> None:
         raise LabError("tuning needs scikit-learn: pip install 'routerlab[tune]'")
 
 
-def _teller(progress: str) -> Any:
+def teller(progress: str) -> Any:
     """How far it is, as the user wants to read it: (what, done, total) -> None."""
     import time
 

@@ -27,6 +27,13 @@ class ModelPin(Record):
     quantization: str
 
 
+class FilePin(Record):
+    """A file beside the router file, by the hash of its bytes (of its content, where it is a router)."""
+
+    file: FileName
+    sha256: Sha256
+
+
 class HeadPin(Record):
     """The file with a probe's head, and the layer whose output it reads (counted from 0)."""
 
@@ -76,6 +83,8 @@ class Evidence(Record):
     lab_version: str
     llama_cpp: str
     scikit_learn: str
+    answers: FilePin | None = None
+    """The out-of-fold answers (see tune/oof.py)."""
     seen: tuple[str, ...]
     """What was fitted to or chosen with which cases, one sentence each."""
     row: tuple[Row, ...]
@@ -105,13 +114,6 @@ class Router(Record):
         return self
 
 
-class Member(Record):
-    """A router of a cascade: a file beside it."""
-
-    file: FileName
-    sha256: Sha256
-
-
 class Cascade(Record):
     """Routers asked in turn: the first answers when its confidence reaches `threshold`, else the second.
 
@@ -126,7 +128,7 @@ class Cascade(Record):
     taxonomy_sha256: Sha256
     rule: Literal["confidence", "disagreement"]
     threshold: float = Field(default=0.0, ge=0, le=1)
-    member: tuple[Member, ...]
+    member: tuple[FilePin, ...]
     evidence: Evidence
 
     @model_validator(mode="after")

@@ -16,6 +16,9 @@ from routerlab.engine.pool import ModelArm
 
 Floats = NDArray[np.float32]
 
+WINDOWS = (256, 160, 96)
+"""Routing windows that tuning tries, in tokens, the widest first."""
+
 TIMEOUT_S = 300.0
 """For one answer; a model that rambles under `json` takes its time."""
 
@@ -82,16 +85,28 @@ class Asker:
         self, prompts: Sequence[str], window: int | None, done: Callable[[int, int], None]
     ) -> list[Answer]:
         """The arm's answer to every prompt. LabError (exit 3) when it cannot be loaded or an answer fails."""
-        key = canonical_sha256({"arm": self._key, "window": window or 0})
-        found = [self._store.get(key, prompt, self._layers) for prompt in prompts]
+        found = [self._kept(prompt, window) for prompt in prompts]
         missing = [i for i, answer in enumerate(found) if answer is None]
         for count, i in enumerate(missing):
             if self.arm.state.phase != "ready":
                 await self.start()
             found[i] = answer = await self.fresh(prompts[i], window)
-            self._store.put(key, prompts[i], answer)
+            self._store.put(self._window_key(window), prompts[i], answer)
             done(len(prompts) - len(missing) + count + 1, len(prompts))
         return [answer for answer in found if answer is not None]
+
+    def _window_key(self, window: int | None) -> str:
+        return canonical_sha256({"arm": self._key, "window": window or 0})
+
+    def _kept(self, prompt: str, window: int | None) -> Answer | None:
+        """The answer in the store: under this window, or under a wider one that did not cut either."""
+        if (answer := self._store.get(self._window_key(window), prompt, self._layers)) or window is None:
+            return answer
+        for wider in (w for w in WINDOWS if w > window):
+            answer = self._store.get(self._window_key(wider), prompt, self._layers)
+            if answer and answer.prediction.tokens.evaluated <= window:
+                return answer
+        return None
 
     async def fresh(self, prompt: str, window: int | None) -> Answer:
         """The answer of the loaded arm, whatever the store has."""

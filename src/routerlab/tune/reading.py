@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,13 +16,10 @@ from routerlab.engine.contract import Exemplar, system_prompt
 from routerlab.engine.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
 from routerlab.settings import Settings
-from routerlab.tune.answers import Answer, Answers, Asker
+from routerlab.tune.answers import Answers, Asker
 from routerlab.tune.cases import Training
 from routerlab.tune.choose import Candidates
 from routerlab.tune.fit import Floats
-
-WINDOWS = (192, 128, 96)
-"""Routing windows tried, in tokens; the widest is read for every prompt, the others for those they cut."""
 
 DEPTHS = (0.5, 0.57, 0.64, 0.71, 0.78)
 """Where layers are tried, as a share of all: what a prompt asks for is plainest past the middle."""
@@ -82,25 +80,13 @@ class Reader:
         number, prompts = len(self.shots), [case.prompt for case in self._training.cases]
         asker = self._bench.asker("probe", shots, self._layers)
         start = time.monotonic()
-        last: list[Answer] = []
         try:
             for window in sorted(windows, reverse=True):
                 what = f"reading prompts, exemplars {number + 1}, window {window}"
-                cut = [
-                    i for i in range(len(prompts)) if not last or last[i].prediction.tokens.evaluated > window
-                ]
-
-                def told(done: int, total: int, what: str = what) -> None:
-                    self._tell(what, done, total)
-
-                fresh = await asker.answers([prompts[i] for i in cut], window, told)
-                answers = list(last) or fresh
-                for i, answer in zip(cut, fresh, strict=True):
-                    answers[i] = answer
+                answers = await asker.answers(prompts, window, partial(self._tell, what))
                 features = [a.features for a in answers if a.features is not None]
                 self._table[number, window] = np.stack(features, axis=1)
                 self._times.setdefault(window, []).extend(a.prediction.latency_ms.total for a in answers)
-                last = answers
                 if not self.tokens:
                     self.tokens = tuple(
                         a.prediction.tokens.evaluated + a.prediction.tokens.dropped for a in answers
@@ -112,7 +98,9 @@ class Reader:
 
     def candidates(self, limit_ms: float) -> Candidates:
         """The features; windows whose P95 is over the limit are left out, unless all are."""
-        p95 = {window: percentile(times, 0.95) or 0.0 for window, times in self._times.items()}
+        # Reading goes to the deepest layer; a router stops at its own, of which the middle one stands here.
+        part = (self._layers[len(self._layers) // 2] + 1) / (self._layers[-1] + 1)
+        p95 = {w: part * (percentile(times, 0.95) or 0.0) for w, times in self._times.items()}
         quick = [w for w in p95 if p95[w] <= limit_ms] or [min(p95)]
         table = {key: features for key, features in self._table.items() if key[1] in quick}
         return Candidates(table, self._layers)

@@ -16,16 +16,16 @@ from routerlab.engine.contract import Exemplar
 from routerlab.engine.router import Router, Row
 from routerlab.models.gguf import read_header
 from routerlab.settings import Settings
-from routerlab.tune.answers import Answer, Answers
+from routerlab.tune.answers import WINDOWS, Answer, Answers
 from routerlab.tune.cases import Training, sample, splits, subset
 from routerlab.tune.choose import Candidates, Setting
 from routerlab.tune.exemplars import draw, exemplars
 from routerlab.tune.fit import Floats
 from routerlab.tune.fitted import Fitted, fit_probe
-from routerlab.tune.reading import WINDOWS, Reader, Tell, Workbench, layers_of
+from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
 from routerlab.tune.rows import row
 from routerlab.tune.scores import cross_validated, debiased, logs_of
-from routerlab.tune.write import write_router
+from routerlab.tune.write import seen, write_router
 
 JSON_CASES, SCORE_CASES, TIMED_CASES = 60, 120, 120
 """How many cases the rows to compare with are measured on, and the finished probe is timed on."""
@@ -92,7 +92,7 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
         fitted = await _off_loop(candidates, training, usable, plan.seed, tell)
         setting = fitted.choice.setting
         shots = reader.shots[setting.exemplars]
-        info, times, alike = await _time(plan, bench, candidates, fitted, shots, tell)
+        info, times, alike = await time_probe(plan, bench, candidates, fitted, shots, tell)
         notes.append(f"saved and fresh answers of the finished probe: {alike} of {len(times)} alike")
         rows = []
         if not plan.baselines or not clock.allows():
@@ -102,8 +102,9 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
         tested = fitted.oof.rows
         answered = fitted.oof.shares.argmax(axis=1)
         hard = training.hard[tested]
-        rows.append(row("probe", training.gold[tested], hard, answered, fitted.oof.shares, times, True))
-        router, path = write_router(plan, info, fitted, shots, rows)
+        timed = list(times.values())
+        rows.append(row("probe", training.gold[tested], hard, answered, fitted.oof.shares, timed, True))
+        router, path = write_router(plan, info, fitted, shots, rows, times, seen(training, fitted))
     finally:
         store.close()
     return Tuned(router, path, fitted, tuple(notes))
@@ -142,28 +143,29 @@ async def _off_loop(
     return await asyncio.to_thread(fit_probe, candidates, training, usable, seed, told)
 
 
-async def _time(
+async def time_probe(
     plan: Plan,
     bench: Workbench,
     candidates: Candidates,
     fitted: Fitted,
     shots: Sequence[Exemplar],
     tell: Tell,
-) -> tuple[ArmInfo, list[float], int]:
-    """Ask a sample anew, reading the chosen layer alone: facts of the arm, times (ms), how many answers are
-    the same as from the features that were kept."""
+) -> tuple[ArmInfo, dict[int, float], int]:
+    """Ask a sample anew, reading the chosen layer alone: facts of the arm, times (ms) by row, how many
+    answers are the same as from the features that were kept."""
     setting: Setting = fitted.choice.setting
     rows = sample(plan.training, TIMED_CASES, plan.seed)
     kept: Floats = candidates.features(setting)
     asker = bench.asker("probe", shots, (setting.layer,))
-    times, alike = [], 0
+    times: dict[int, float] = {}
+    alike = 0
     try:
         await asker.start()
         info = asker.arm.state.info
         assert info is not None
         for i, which in enumerate(rows):
             answer = await asker.fresh(plan.training.cases[which].prompt, setting.window)
-            times.append(answer.prediction.latency_ms.total)
+            times[which] = answer.prediction.latency_ms.total
             assert answer.features is not None
             again, before = fitted.linear.logits(answer.features), fitted.linear.logits(kept[[which]])
             alike += int(again.argmax() == before.argmax())

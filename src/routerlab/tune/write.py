@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,24 +18,48 @@ from routerlab.engine.arm import ArmInfo
 from routerlab.engine.build import machine
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.head import Head, head_bytes, head_key
-from routerlab.engine.router import Evidence, HeadPin, ModelPin, Router, Row
+from routerlab.engine.router import Evidence, FilePin, HeadPin, ModelPin, Router, Row
 from routerlab.models.catalog import load_catalog
+from routerlab.tune.cases import Training
 from routerlab.tune.fitted import Fitted
+from routerlab.tune.oof import OutOfFold, oof_bytes
 
 if TYPE_CHECKING:
     from routerlab.tune.run import Plan
 
 
 def write_router(
-    plan: "Plan", info: ArmInfo, fitted: Fitted, shots: Sequence[Exemplar], rows: Sequence[Row]
+    plan: "Plan",
+    info: ArmInfo,
+    fitted: Fitted,
+    shots: Sequence[Exemplar],
+    rows: Sequence[Row],
+    times: Mapping[int, float],
+    seen: Sequence[str],
 ) -> tuple[Router, Path]:
-    """The router and the path of its file. LabError when the folder cannot be written to."""
+    """The router and the path of its file; `times` are milliseconds of the rows that were timed,
+    `seen` says what was fitted to or chosen with which cases.
+
+    LabError when the folder cannot be written to.
+    """
     setting = fitted.choice.setting
     taxonomy, model = plan.taxonomy, plan.spec.model
     key = head_key(info.model_sha256, info.prompt_sha256, taxonomy.sha256, setting.layer, setting.window)
     head = Head(fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32), key)
     data = head_bytes(head)
     file = plan.out.with_suffix(".npz")
+    tested, cases = fitted.oof.rows, plan.training.cases
+    oof = oof_bytes(
+        OutOfFold(
+            tuple(cases[i].id for i in tested),
+            plan.training.gold[tested],
+            fitted.oof.shares,
+            np.array([times.get(int(i), np.nan) for i in tested]),
+            plan.training.hard[tested],
+        )
+    )
+    oof_file = plan.out.with_suffix(".oof.npz")
+    answers = FilePin(file=oof_file.name, sha256=hashlib.sha256(oof).hexdigest())
     entry = next((e for e in load_catalog().model if e.file == model.name), None)
     router = Router(
         name=plan.name,
@@ -52,37 +76,39 @@ def write_router(
             quantization=info.quantization,
         ),
         head=HeadPin(file=file.name, sha256=hashlib.sha256(data).hexdigest(), layer=setting.layer),
-        evidence=evidence(plan, info, fitted, rows),
+        evidence=Evidence(
+            corpus=plan.training.corpus.name,
+            corpus_sha256=plan.training.corpus.sha256,
+            cases=len(plan.training.cases),
+            seed=plan.seed,
+            command=plan.command,
+            machine=machine(),
+            lab_version=__version__,
+            llama_cpp=info.llama_cpp,
+            scikit_learn=version("scikit-learn"),
+            answers=answers,
+            seen=tuple(seen),
+            row=tuple(rows),
+        ),
         exemplar=tuple(shots),
     )
     save(file, data)
+    save(oof_file, oof)
     save_toml(plan.out, router)
     return router, plan.out
 
 
-def evidence(plan: "Plan", info: ArmInfo, fitted: Fitted, rows: Sequence[Row]) -> Evidence:
-    """Who saw what when, and on which machine."""
-    corpus, n = plan.training.corpus, len(plan.training.cases)
+def seen(training: Training, fitted: Fitted) -> tuple[str, ...]:
+    """What was fitted to or chosen with which cases, in words."""
+    n = len(training.cases)
     choices = sorted({f"layer {s.layer}, window {s.window}" for s in fitted.oof.chosen})
-    return Evidence(
-        corpus=corpus.name,
-        corpus_sha256=corpus.sha256,
-        cases=n,
-        seed=plan.seed,
-        command=plan.command,
-        machine=machine(),
-        lab_version=__version__,
-        llama_cpp=info.llama_cpp,
-        scikit_learn=version("scikit-learn"),
-        seen=(
-            f"The head was fitted to {n} cases of {corpus.name}; layer, penalty, exemplars, window and "
-            "temperature were chosen with the same cases, by log-loss in 3 folds.",
-            f"Accuracy is of {len(fitted.oof.rows)} of these cases, each answered by a head of one of "
-            f"{len(fitted.oof.chosen)} outer folds, for which all was chosen and fitted anew without it "
-            f"(these chose: {'; '.join(choices)}); near duplicates stay on one side.",
-            "routing60 was not read for any of it.",
-        ),
-        row=tuple(rows),
+    return (
+        f"The head was fitted to {n} cases of {training.corpus.name}; layer, penalty, exemplars, window and "
+        "temperature were chosen with the same cases, by log-loss in 3 folds.",
+        f"The probe's accuracy is that of {len(fitted.oof.rows)} of these cases, each answered by a head "
+        f"of one of {len(fitted.oof.chosen)} outer folds, for which everything was chosen and fitted anew "
+        f"without it (chosen there: {'; '.join(choices)}); near duplicates stayed on one side.",
+        "routing60 was not read for any of it.",
     )
 
 

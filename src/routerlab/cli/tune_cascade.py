@@ -1,0 +1,88 @@
+"""`routerlab tune cascade`: when to ask the larger router."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from routerlab.cli.tune import Seed
+from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from routerlab.tune.cascade import Members, Point
+
+
+def cascade(
+    router: Annotated[list[Path], typer.Argument(help="Router files in one folder, the smallest first.")],
+    accuracy: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Wanted accuracy; that of the last router by default.")
+    ] = None,
+    share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Or: the share of prompts the last may be asked.")
+    ] = None,
+    rule: Annotated[
+        Literal["confidence", "disagreement"],
+        typer.Option(help="Ask the last where the first is not sure, or where the first two disagree."),
+    ] = "confidence",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The cascade file; cascade.toml beside the routers.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Choose the confidence below which a larger router is asked, from answers to cases not fitted to.
+
+    Prints accuracy against mean time for every threshold, and writes a cascade that --arm takes.
+
+    Example: routerlab tune cascade routers/smollm2-135m.toml routers/qwen2.5-coder-1.5b.toml
+    """
+    from routerlab.engine.router import Router, load_router
+    from routerlab.tune.cascade import members
+    from routerlab.tune.oof import load_oof
+    from routerlab.tune.writecascade import write_cascade
+
+    wanted = 2 if rule == "confidence" else 3
+    if len(router) != wanted:
+        raise LabError(f"rule {rule!r} needs {wanted} routers, the smallest first; {len(router)} are named")
+    folder = router[0].parent
+    if any(path.parent.resolve() != folder.resolve() for path in router):
+        raise LabError(
+            "the routers of a cascade lie in one folder, so that it can be shared: copy them there"
+        )
+    loaded = [load_router(path) for path in router]
+    routers = [r for r in loaded if isinstance(r, Router)]
+    if len(routers) != len(loaded):
+        raise LabError("a cascade cannot be a member of a cascade")
+    if len({r.taxonomy_sha256 for r in routers}) != 1:
+        raise LabError("these routers were tuned for different taxonomies")
+    m = members(
+        [load_oof(path.parent, r.evidence.answers, r.name) for path, r in zip(router, routers, strict=True)]
+    )
+    path = out or folder / "cascade.toml"
+    if path.parent.resolve() != folder.resolve():
+        raise LabError(f"{path}: a cascade lies beside its routers, in {folder}")
+    command = shlex.join(["routerlab", *sys.argv[1:]])
+    chosen, shown = write_cascade(path, router, routers, m, rule, accuracy, share, seed, command)
+    _print(m, shown, chosen, [r.name for r in routers])
+    print(f"wrote {path}; ask it with --arm {path}", file=sys.stderr)
+
+
+def _print(m: "Members", shown: "list[Point]", chosen: "Point", names: list[str]) -> None:
+    import numpy as np
+
+    from routerlab.cli.show import print_table
+    from routerlab.cli.tables import new_summary_table
+
+    table = new_summary_table("on cases that no head was fitted to; mean time in ms of those that were timed")
+    for heading in ("threshold", "accuracy", "mean ms", "asks the last"):
+        table.add_column(heading, justify="right")
+    for p in shown:
+        table.add_row(f"{p.threshold:.2f}", f"{p.accuracy:.3f}", f"{p.mean_ms:.0f}", f"{p.asked:.0%}")
+    print_table(table)
+    for name, answers, times in zip(names, m.answers, m.times, strict=True):
+        print(f"{name} alone: accuracy {(answers == m.gold).mean():.3f}, mean {np.nanmean(times):.0f} ms")
+    print(
+        f"chosen, cross-validated: threshold {chosen.threshold:.2f}, accuracy {chosen.accuracy:.3f}, "
+        f"mean {chosen.mean_ms:.0f} ms, asks {names[-1]} for {chosen.asked:.0%}"
+    )

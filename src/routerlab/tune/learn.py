@@ -1,0 +1,154 @@
+"""Learning from annotations: fit a router's head again with what people labelled, and show what changed."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from routerlab.core.corpus import Case, Corpus, fold
+from routerlab.core.errors import LabError
+from routerlab.core.session import Session
+from routerlab.engine.calibrate import softmax
+from routerlab.engine.router import Router
+from routerlab.models.gguf import read_header
+from routerlab.tune.answers import Answers
+from routerlab.tune.cases import held_out, splits, training
+from routerlab.tune.choose import Choice, Nested, Setting
+from routerlab.tune.fit import STRENGTHS, Linear, calibrated_loss, fit
+from routerlab.tune.fitted import Fitted
+from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
+from routerlab.tune.rows import row
+from routerlab.tune.run import Plan, time_probe
+from routerlab.tune.write import write_router
+
+
+@dataclass(frozen=True)
+class Change:
+    """An annotated prompt whose label changed: what the head says without it and with others like it."""
+
+    prompt: str
+    gold: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Learned:
+    """`before` and `after` are accuracies on the same cases, cross-validated: no head was fitted to a case it
+    answers, and before to no annotation either."""
+
+    router: Router
+    path: Path
+    added: int
+    before: float
+    after: float
+    changed: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+
+def annotated(
+    sessions: Sequence[tuple[Session, dict[str, str]]], pool: Corpus
+) -> tuple[list[Case], list[str]]:
+    """The labelled prompts of the sessions as cases, and notes on those left out.
+
+    With each session come the prompts of its corpus's cases by id. Left out are prompts of the held-out
+    test, prompts that the pool has, and repeats (the last label counts).
+    """
+    tested = {fold(case.prompt) for case in held_out().case}
+    known = {fold(case.prompt) for case in pool.case}
+    found: dict[str, Case] = {}
+    skipped = {"in routing60, the held-out test": 0, "in the corpus already": 0, "without a prompt here": 0}
+    for session, prompts in sessions:
+        trials = {trial.id: trial for trial in session.trials}
+        for annotation in session.annotations:
+            kind, target = annotation.target
+            label = session.current(target, kind).label
+            trial = trials.get(target) if kind == "trial" else None
+            case = target if kind == "case" else trial.case if trial else None
+            prompt = trial.prompt if trial and trial.prompt else prompts.get(case or "")
+            if label is None:
+                continue
+            if prompt is None:
+                skipped["without a prompt here"] += 1
+            elif fold(prompt) in tested:
+                skipped["in routing60, the held-out test"] += 1
+            elif fold(prompt) in known:
+                skipped["in the corpus already"] += 1
+            else:
+                found[fold(prompt)] = Case(
+                    id=f"annotation-{len(found) + 1}",
+                    prompt=prompt,
+                    label=label,
+                    author=annotation.annotator,
+                    source=session.header.id,
+                )
+    notes = [f"{n} annotations left out: {why}" for why, n in skipped.items() if n]
+    return list(found.values()), notes
+
+
+async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -> Learned:
+    """Fit the router's head anew to the plan's cases and these; layer, window and exemplars stay.
+
+    LabError when the router has no head, or there is nothing to learn from.
+    """
+    if router.head is None:
+        raise LabError(f"router {router.name}: has no head to fit: tune the model instead")
+    if not cases:
+        raise LabError("there is no annotation to learn from")
+    base = plan.training
+    grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*base.cases, *cases)})
+    whole = training(grown, plan.taxonomy, "annotations")
+    header = await asyncio.to_thread(read_header, plan.spec.model)
+    window, layer = router.window or 256, router.head.layer
+    store = Answers(plan.store)
+    try:
+        bench = Workbench(plan.spec, plan.taxonomy, plan.settings, store)
+        layers = layers_of(header.n_layers or 0)
+        reader = Reader(bench, whole, layers if layer in layers else (layer,), tell)
+        await reader.read(router.exemplar, [window])
+        candidates = reader.candidates(float("inf"))
+        n_labels, is_new = len(whole.labels), np.array([c.id.startswith("annotation-") for c in whole.cases])
+        setting = Setting(0, window, layer, STRENGTHS[0])
+        features = candidates.features(setting)
+        folds = list(splits(whole.gold, whole.group, 5, plan.seed))
+        before, after = (np.zeros((len(whole.gold), n_labels)) for _ in range(2))
+        for i, (fitted, tested) in enumerate(folds):
+            for rows, logits in ((fitted[~is_new[fitted]], before), (fitted, after)):
+                head = await asyncio.to_thread(
+                    fit, features[rows], whole.gold[rows], n_labels, setting.strength
+                )
+                logits[tested] = head.logits(features[tested])
+            tell("cross-validating", i + 1, len(folds))
+        loss, t = calibrated_loss(after, whole.gold)
+        linear = await asyncio.to_thread(fit, features, whole.gold, n_labels, setting.strength)
+        oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
+        done = Fitted(Choice(setting, loss, t), Linear(linear.weights / t, linear.bias / t), oof, [])
+        wider = replace(plan, training=whole)
+        info, times, _ = await time_probe(wider, bench, candidates, done, router.exemplar, tell)
+        answered = after.argmax(axis=1)
+        rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()), True)]
+        said = (
+            f"The head was fitted to {len(base.cases)} cases of {base.corpus.name} and {int(is_new.sum())} "
+            f"annotations; layer, window and exemplars are those of router {router.name}.",
+            "The accuracy is cross-validated in 5 folds; layer and window had been chosen with the corpus.",
+            "routing60 was not read for any of it.",
+        )
+        new, path = write_router(wider, info, done, router.exemplar, rows_, times, said)
+    finally:
+        store.close()
+    labels, first = whole.labels, before.argmax(axis=1)
+    changed = tuple(
+        Change(whole.cases[i].prompt, labels[whole.gold[i]], labels[first[i]], labels[answered[i]])
+        for i in np.flatnonzero(is_new & (first != answered))
+    )
+    return Learned(
+        new,
+        path,
+        int(is_new.sum()),
+        float((first == whole.gold).mean()),
+        float((answered == whole.gold).mean()),
+        changed,
+        whole.warnings,
+    )

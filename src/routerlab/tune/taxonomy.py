@@ -1,0 +1,103 @@
+"""What other labels would do: labels merged or split, and heads fitted anew to what the model read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from routerlab.core.taxonomy import Label, Taxonomy
+from routerlab.tune.cases import Ints, Split, Training
+from routerlab.tune.fit import Floats, out_of_fold
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A changed taxonomy. `kappa` is agreement with gold beyond chance (Cohen 1960), for fewer labels are
+    right more often by chance alone. For a merge `collapsed` is the accuracy of the old heads when their
+    answers are merged, for a split that of the new heads when theirs are put together again."""
+
+    name: str
+    labels: int
+    accuracy: float
+    kappa: float
+    collapsed: float
+
+
+def confusion(gold: Ints, answered: Ints, n: int) -> Ints:
+    """(n, n) counts: row the gold label, column the answer."""
+    table = np.zeros((n, n), dtype=np.int64)
+    np.add.at(table, (gold, answered), 1)
+    return table
+
+
+def kappa(gold: Ints, answered: Ints, n: int) -> float:
+    """Cohen's kappa between gold and answers."""
+    table = confusion(gold, answered, n) / len(gold)
+    chance = float(table.sum(axis=0) @ table.sum(axis=1))
+    return float((np.trace(table) - chance) / (1 - chance)) if chance < 1 else 1.0
+
+
+def merges(gold: Ints, answered: Ints, n: int, most: int) -> list[tuple[int, int]]:
+    """The pairs that are most often taken for each other, worst first; pairs never confused are left out."""
+    table = confusion(gold, answered, n)
+    pairs = [(int(table[a, b] + table[b, a]), a, b) for a in range(n) for b in range(a + 1, n)]
+    return [(a, b) for count, a, b in sorted(pairs, key=lambda p: -p[0])[:most] if count]
+
+
+def try_merge(
+    training: Training,
+    features: Floats,
+    strength: float,
+    folds: Sequence[Split],
+    answered: Ints,
+    a: int,
+    b: int,
+) -> Experiment:
+    """Labels a and b as one: a head fitted anew against the old answers merged."""
+    gold, old = np.where(training.gold == b, a, training.gold), np.where(answered == b, a, answered)
+    n = len(training.labels)
+    new = out_of_fold(features, gold, n, strength, folds).argmax(axis=1)
+    return Experiment(
+        f"{training.labels[a]} + {training.labels[b]}",
+        len(set(gold.tolist())),
+        float((new == gold).mean()),
+        kappa(gold, new, n),
+        float((old == gold).mean()),
+    )
+
+
+def try_split(
+    training: Training, features: Floats, strength: float, folds: Sequence[Split], label: int, seed: int
+) -> tuple[Experiment, tuple[str, str]]:
+    """Label `label` as two, by 2-means on its features; also the most typical prompt of each half."""
+    from sklearn.cluster import KMeans
+
+    own = np.flatnonzero(training.gold == label)
+    scaled = (features[own] - features[own].mean(axis=0)) / (features[own].std(axis=0) + 1e-6)
+    found = KMeans(2, n_init=10, random_state=seed).fit(scaled)
+    gold, n = training.gold.copy(), len(training.labels)
+    gold[own[found.labels_ == 1]] = n
+    new = out_of_fold(features, gold, n + 1, strength, folds).argmax(axis=1)
+    merged = np.where(new == n, label, new)
+    typical = [int(own[np.argmin(((scaled - c) ** 2).sum(axis=1))]) for c in found.cluster_centers_]
+    experiment = Experiment(
+        f"{training.labels[label]} in two",
+        n + 1,
+        float((new == gold).mean()),
+        kappa(gold, new, n + 1),
+        float((merged == training.gold).mean()),
+    )
+    return experiment, (training.cases[typical[0]].prompt, training.cases[typical[1]].prompt)
+
+
+def merged_taxonomy(taxonomy: Taxonomy, a: int, b: int) -> Taxonomy:
+    """The taxonomy with the two labels as one, named after both, with both cues."""
+    one, other = taxonomy.label[a], taxonomy.label[b]
+    both = Label(
+        name=f"{one.name}+{other.name}",
+        family=one.family if one.family == other.family else f"{one.family}+{other.family}",
+        cue=f"{one.cue}; or {other.cue}",
+    )
+    labels = [both if i == a else label for i, label in enumerate(taxonomy.label) if i != b]
+    changed = {"label": labels, "version": f"{taxonomy.version}+merge"}
+    return Taxonomy.model_validate(dict(taxonomy) | changed)

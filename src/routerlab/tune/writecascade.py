@@ -1,0 +1,83 @@
+"""Writing a cascade file, with what it was chosen by."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from routerlab import __version__
+from routerlab.core.tomlfile import canonical_sha256
+from routerlab.engine.build import machine
+from routerlab.engine.router import Cascade, Evidence, FilePin, Router
+from routerlab.tune.cascade import (
+    Members,
+    Point,
+    best_threshold,
+    cross_validated,
+    disagree,
+    outcome,
+    point,
+    trade_off,
+)
+from routerlab.tune.rows import row
+from routerlab.tune.write import save_toml
+
+
+def write_cascade(
+    path: Path,
+    files: Sequence[Path],
+    routers: Sequence[Router],
+    m: Members,
+    rule: Literal["confidence", "disagreement"],
+    accuracy: float | None,
+    share: float | None,
+    seed: int,
+    command: str,
+) -> tuple[Point, list[Point]]:
+    """Choose, write, and return (the choice with its cross-validated figures, the trade-off to show)."""
+    if rule == "disagreement":
+        threshold, escalated = 0.0, disagree(m)
+        shown = [point(m, escalated, 0.0)]
+    else:
+        threshold = best_threshold(m, np.arange(len(m.gold)), accuracy, share)
+        escalated = cross_validated(m, accuracy, share, seed)
+        shown = trade_off(m)
+    right, times = outcome(m, escalated)
+    answered = np.where(escalated, m.answers[-1], m.answers[0])
+    timed = [float(t) for t in times[~np.isnan(times)]]
+    first = routers[0]
+    cascade = Cascade(
+        name=path.stem,
+        contract="cascade",
+        created=datetime.now(UTC).replace(microsecond=0),
+        taxonomy=first.taxonomy,
+        taxonomy_sha256=first.taxonomy_sha256,
+        rule=rule,
+        threshold=threshold,
+        member=tuple(
+            FilePin(file=file.name, sha256=canonical_sha256(r))
+            for file, r in zip(files, routers, strict=True)
+        ),
+        evidence=Evidence(
+            corpus=first.evidence.corpus,
+            corpus_sha256=first.evidence.corpus_sha256,
+            cases=len(m.gold),
+            seed=seed,
+            command=command,
+            machine=machine(),
+            lab_version=__version__,
+            llama_cpp=first.evidence.llama_cpp,
+            scikit_learn=version("scikit-learn"),
+            seen=(
+                "The threshold was chosen with the members' out-of-fold answers; the accuracy is of "
+                "thresholds chosen without the fifth of the cases that they answer.",
+                "routing60 was not read for any of it.",
+            ),
+            row=(row("cascade", m.gold, m.hard, answered, None, timed, True),),
+        ),
+    )
+    save_toml(path, cascade)
+    return Point(threshold, float(right.mean()), float(np.nanmean(times)), float(escalated.mean())), shown
