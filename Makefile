@@ -46,7 +46,7 @@ clean: ## Remove the virtual environment (models and sessions stay)
 
 .make/install: .make/llama pyproject.toml constraints.txt
 	@echo "Installing routerlab and its libraries"
-	@$(PIP) -e .
+	@$(PIP) -e '.[tune]'
 	@touch $@
 
 .make/dev: .make/install

@@ -25,8 +25,13 @@ class Settings(BaseModel):
     theme: str = "textual-dark"
     """Theme of the app; any of Textual's, `ansi-dark` and `ansi-light` use the terminal's own colours."""
 
-    arms: tuple[str, ...] = ("smollm2-135m", "qwen2.5-coder-0.5b")
-    """Arms the lab opens with when the command names none: catalogue ids or paths."""
+    arms: tuple[str, ...] = (
+        "smollm2-135m:probe",
+        "smollm2-135m:json",
+        "qwen2.5-coder-0.5b:probe",
+        "qwen2.5-coder-0.5b:json",
+    )
+    """Arms the lab opens with when the command names none: catalogue ids, paths or routers."""
 
     contract: Literal["json", "score"] = "score"
     """How arms are asked when neither the arm nor the command says."""

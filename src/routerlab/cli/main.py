@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import TyperException
 
 from routerlab import __version__
-from routerlab.cli import corpus, models, sessions, tune, tune_cascade, tune_learn, tune_taxonomy
+from routerlab.cli import corpus, models, sessions, tune, tune_cascade, tune_learn, tune_scores, tune_taxonomy
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab
 from routerlab.cli.replay import replay
@@ -29,7 +29,7 @@ app = typer.Typer(
 app.command()(lab)
 app.command()(route)
 app.command()(replay)
-for part in (tune_cascade.cascade, tune_learn.learn, tune_taxonomy.taxonomy):
+for part in (tune_cascade.cascade, tune_learn.learn, tune_scores.scores, tune_taxonomy.taxonomy):
     tune.app.command()(part)
 app.add_typer(tune.app, name="tune")
 app.add_typer(models.app, name="models")

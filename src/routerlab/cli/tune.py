@@ -16,9 +16,10 @@ from routerlab.core.errors import LabError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from routerlab.engine.router import Router
+    from routerlab.engine.router import Row
     from routerlab.tune.curve import Point
-    from routerlab.tune.run import Plan, Tuned
+    from routerlab.tune.plan import Plan
+    from routerlab.tune.run import Tuned
 
 
 class ModelFirst(TyperGroup):
@@ -59,6 +60,10 @@ def model(
     sets: Annotated[int, typer.Option(min=0, help="Exemplar sets drawn from the corpus, besides ours.")] = 1,
     seed: Seed = 0,
     limit: Annotated[float, typer.Option(metavar="MS", help="P95 that a routing window may have.")] = 2000.0,
+    larger: Annotated[
+        Path | None,
+        typer.Option(metavar="ROUTER", help="Also make a cascade with this router, which lies beside --out."),
+    ] = None,
     baselines: Annotated[bool, typer.Option(help="Measure json and score too, to compare with.")] = True,
     progress: Progress = "text",
     taxonomy: o.TaxonomyFile = None,
@@ -89,16 +94,22 @@ def model(
     for warning in plan.training.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     tuned = asyncio.run(_run(plan, teller(progress)))
+    rows = list(tuned.router.evidence.row)
+    if larger is not None:
+        from routerlab.cli.tune_cascade import make_cascade
+
+        path = tuned.path.with_name(f"{tuned.path.stem}-then-{larger.stem}.toml")
+        rows += make_cascade(path, (tuned.path, larger), seed=seed)[3].evidence.row
     if progress == "json":
-        print_done(tuned.path, tuned.notes, tuned.router, tuned.fitted.curve)
-        return
-    _print(tuned)
+        print_done(tuned.path, tuned.notes, rows, tuned.fitted.curve)
+    else:
+        _print(tuned, rows)
 
 
 def print_done(
     path: Path,
     notes: "Sequence[str]",
-    router: "Router",
+    rows: "Sequence[Row]",
     curve: "Sequence[Point]" = (),
     learned: dict[str, object] | None = None,
 ) -> None:
@@ -108,7 +119,7 @@ def print_done(
     result = {
         "done": str(path),
         "notes": list(notes),
-        "rows": [row.model_dump() for row in router.evidence.row],
+        "rows": [row.model_dump() for row in rows],
         "curve": [asdict(point) for point in curve],
         "learned": learned,
     }
@@ -130,7 +141,7 @@ def make_plan(
     from routerlab.paths import cache_dir, routers_dir
     from routerlab.resources import POOL, TAXONOMY
     from routerlab.tune.cases import load_training
-    from routerlab.tune.run import Plan
+    from routerlab.tune.plan import Plan
 
     labels = load_taxonomy(taxonomy or TAXONOMY)
     training = load_training(corpus or POOL, labels)
@@ -190,11 +201,11 @@ async def _run(plan: "Plan", tell: Any) -> "Tuned":
         raise
 
 
-def _print(tuned: "Tuned") -> None:
+def _print(tuned: "Tuned", rows: "Sequence[Row]") -> None:
     from routerlab.cli.show import print_table
     from routerlab.cli.tune_tables import curve_plot, rows_table
 
-    print_table(rows_table(tuned.router.evidence.row))
+    print_table(rows_table(rows))
     print(curve_plot(tuned.fitted.curve))
     for note in tuned.notes:
         print(note, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ from routerlab.cli.tune import Seed
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
+    from routerlab.engine.router import Cascade
     from routerlab.tune.cascade import Members, Point
 
 
@@ -37,35 +39,45 @@ def cascade(
 
     Example: routerlab tune cascade routers/smollm2-135m.toml routers/qwen2.5-coder-1.5b.toml
     """
+    path = out or router[0].parent / "cascade.toml"
+    m, shown, chosen, _ = make_cascade(path, router, rule, accuracy, share, seed)
+    _print(m, shown, chosen, [p.stem for p in router])
+    print(f"wrote {path}; ask it with --arm {path}", file=sys.stderr)
+
+
+def make_cascade(
+    path: Path,
+    files: Sequence[Path],
+    rule: Literal["confidence", "disagreement"] = "confidence",
+    accuracy: float | None = None,
+    share: float | None = None,
+    seed: int = 0,
+) -> "tuple[Members, list[Point], Point, Cascade]":
+    """Choose and write a cascade: members' answers, trade-off, the choice, what was written. LabError when the
+    routers do not go together."""
     from routerlab.engine.router import Router, load_router
     from routerlab.tune.cascade import members
     from routerlab.tune.oof import load_oof
     from routerlab.tune.writecascade import write_cascade
 
     wanted = 2 if rule == "confidence" else 3
-    if len(router) != wanted:
-        raise LabError(f"rule {rule!r} needs {wanted} routers, the smallest first; {len(router)} are named")
-    folder = router[0].parent
-    if any(path.parent.resolve() != folder.resolve() for path in router):
+    if len(files) != wanted:
+        raise LabError(f"rule {rule!r} needs {wanted} routers, the smallest first; {len(files)} are named")
+    if len({file.resolve().parent for file in (path, *files)}) != 1:
         raise LabError(
-            "the routers of a cascade lie in one folder, so that it can be shared: copy them there"
+            "a cascade and its routers lie in one folder, so that it can be shared: copy them there"
         )
-    loaded = [load_router(path) for path in router]
+    loaded = [load_router(file) for file in files]
     routers = [r for r in loaded if isinstance(r, Router)]
     if len(routers) != len(loaded):
         raise LabError("a cascade cannot be a member of a cascade")
     if len({r.taxonomy_sha256 for r in routers}) != 1:
         raise LabError("these routers were tuned for different taxonomies")
-    m = members(
-        [load_oof(path.parent, r.evidence.answers, r.name) for path, r in zip(router, routers, strict=True)]
-    )
-    path = out or folder / "cascade.toml"
-    if path.parent.resolve() != folder.resolve():
-        raise LabError(f"{path}: a cascade lies beside its routers, in {folder}")
+    parts = [load_oof(f.parent, r.evidence.answers, r.name) for f, r in zip(files, routers, strict=True)]
+    m = members(parts)
     command = shlex.join(["routerlab", *sys.argv[1:]])
-    chosen, shown = write_cascade(path, router, routers, m, rule, accuracy, share, seed, command)
-    _print(m, shown, chosen, [r.name for r in routers])
-    print(f"wrote {path}; ask it with --arm {path}", file=sys.stderr)
+    cascade, chosen, shown = write_cascade(path, files, routers, m, rule, accuracy, share, seed, command)
+    return m, shown, chosen, cascade
 
 
 def _print(m: "Members", shown: "list[Point]", chosen: "Point", names: list[str]) -> None:

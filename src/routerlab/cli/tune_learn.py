@@ -52,7 +52,10 @@ def learn(
         figures = {"added": learned.added, "before": learned.before, "after": learned.after}
         changed = [asdict(change) for change in learned.changed]
         print_done(
-            learned.path, (*notes, *learned.notes), learned.router, learned={**figures, "changed": changed}
+            learned.path,
+            (*notes, *learned.notes),
+            learned.router.evidence.row,
+            learned={**figures, "changed": changed},
         )
     else:
         _print(learned)

@@ -31,12 +31,12 @@ class Latency(Record):
 
 class Tokens(Record):
     """Tokens taken from the cached prefix, decoded in the prefill, and generated; `dropped` are those of the
-    prompt that did not fit into the router's window."""
+    prompt that the router's window left out, if any."""
 
     cached: int = 0
     evaluated: int = 0
     generated: int = 0
-    dropped: int = 0
+    dropped: int | None = None
 
 
 class Prediction(Record):

@@ -95,7 +95,7 @@ class CascadeArm:
             cached=sum(a.tokens.cached for a in answers),
             evaluated=sum(a.tokens.evaluated for a in answers),
             generated=sum(a.tokens.generated for a in answers),
-            dropped=max(a.tokens.dropped for a in answers),
+            dropped=max(a.tokens.dropped or 0 for a in answers) or None,
         )
         return answers[-1].model_copy(update={"latency_ms": latency, "tokens": tokens})
 

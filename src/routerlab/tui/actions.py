@@ -6,8 +6,8 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Group = Literal["Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab"]
-Place = Literal["lab", "prompt", "history", "panels"]
+Group = Literal["Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune"]
+Place = Literal["lab", "prompt", "history", "panels", "tune"]
 
 GROUPS: tuple[Group, ...] = ("Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab")
 LABEL_KEYS = 9
@@ -160,11 +160,34 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("result_save", "w", "Save result", "Save the selected question's answers to a TOML file", "Keep"),
     Action("screenshot", "S", "Screenshot", "Save the screen as an SVG picture", "Keep"),
+    Action("tune", "T", "Tune", "Fit a router to labelled cases, or let one learn from annotations", "Lab"),
     Action("theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab"),
     Action("palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", palette=False),
     Action("quit", "q,ctrl+q", "Quit", "Stop the models and leave (also ctrl+c twice)", "Lab"),
 )
-"""The registry. Another screen adds its own tuple and passes it to `bindings`."""
+"""The registry of the lab screen. Another screen adds its own tuple and passes it to `bindings`."""
+
+TUNE_ACTIONS: tuple[Action, ...] = (
+    Action("tune_start", "t", "Tune", "Tune the chosen model", "Tune", "tune", footer=True),
+    Action("tune_learn", "l", "Learn", "Let its router learn from annotations", "Tune", "tune", footer=True),
+    Action("tune_cancel", "c", "Cancel", "Stop; what was read is kept", "Tune", "tune", footer=True),
+    Action("tune_add", "a", "Add arm", "Add the new router to the lab", "Tune", "tune", footer=True),
+    Action("tune_go", "enter", "Go on", "Add the new router, or tune", "Tune", "tune", palette=False),
+    Action(
+        "tune_down",
+        "j",
+        "Down",
+        "Scroll the results",
+        "Tune",
+        "tune",
+        call="tune_scroll(1)",
+        palette=False,
+    ),
+    Action("tune_up", "k", "Up", "Scroll back", "Tune", "tune", call="tune_scroll(-1)", palette=False),
+    Action("tune_help", "f1,question_mark", "Help", "What can be done here", "Tune", "tune", footer=True),
+    Action("tune_back", "escape", "Lab", "Back to the lab; a tuning goes on", "Tune", "tune", footer=True),
+)
+"""What can be done on the tune screen."""
 
 
 def bindings(place: Place, actions: tuple[Action, ...] = ACTIONS) -> list[BindingType]:

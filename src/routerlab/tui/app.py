@@ -15,8 +15,10 @@ from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.arm import ArmSpec
 from routerlab.engine.lab import Lab
-from routerlab.tui.actions import ACTIONS
+from routerlab.tui.actions import ACTIONS, TUNE_ACTIONS
 from routerlab.tui.screens.lab import IDS, LabScreen
+from routerlab.tui.screens.tune import TuneScreen
+from routerlab.tui.tuning import Tuning
 
 CLOSE_S = 10.0
 """Seconds the models get to stop when the app is left."""
@@ -24,11 +26,10 @@ TWICE_S = 3.0
 
 
 class RouterLabApp(App[None]):
-    """Opens the lab screen. Further screens (tune, annotate, results, trial) become MODES beside it, each
-    with its own tuple of actions."""
+    """Opens the lab screen; the others come on top of it, each with its own tuple of actions."""
 
     TITLE = "routerlab"
-    CSS_PATH: ClassVar[CSSPathType | None] = ["styles/lab.tcss", "styles/dialogs.tcss"]
+    CSS_PATH: ClassVar[CSSPathType | None] = ["styles/lab.tcss", "styles/tune.tcss", "styles/dialogs.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
 
     def __init__(self, lab: Lab, specs: list[ArmSpec], now: Callable[[], float] = time.monotonic) -> None:
@@ -36,6 +37,7 @@ class RouterLabApp(App[None]):
         super().__init__()
         self.lab = lab
         self.now = now
+        self.tuning = Tuning(now)
         self._specs = specs
         self._interrupted = float("-inf")
         self._leaving: asyncio.Task[None] | None = None
@@ -53,12 +55,12 @@ class RouterLabApp(App[None]):
         if unknown := sorted(set(settings.keys) - IDS):
             names = printable(", ".join(unknown))
             self.notify(f"settings: no action {names}", severity="warning", markup=False)
-        self.push_screen(LabScreen(self.lab, self._specs, self.now))
+        self.push_screen(LabScreen(self.lab, self._specs, self.now, self.tuning))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the registry, then what Textual brings."""
-        if isinstance(screen, LabScreen):
-            for action in ACTIONS:
+        if isinstance(screen, LabScreen | TuneScreen):
+            for action in ACTIONS if isinstance(screen, LabScreen) else TUNE_ACTIONS:
                 if action.palette and (name := _title(action.id, action.label, self.lab)):
                     yield SystemCommand(name, action.help, _runner(self, screen, action.place, action.method))
         ours = {"Theme", "Quit", "Screenshot"}
@@ -85,6 +87,7 @@ class RouterLabApp(App[None]):
             self.exit()
 
     async def _close_lab(self) -> None:
+        self.tuning.cancel()
         try:
             async with asyncio.timeout(CLOSE_S):
                 await self.lab.close()
@@ -92,6 +95,8 @@ class RouterLabApp(App[None]):
             self._fail(e)
         except TimeoutError:
             self._fail(LabError(f"the models did not stop within {CLOSE_S:.0f} s"))
+        finally:
+            await self.tuning.close()
 
     def _fail(self, error: LabError) -> None:
         """End with the error's exit code, and its words below the screen that was."""
@@ -112,5 +117,5 @@ def _title(action_id: str, label: str, lab: Lab) -> str | None:
     return f"Label {printable(labels[int(number) - 1])}" if int(number) <= len(labels) else None
 
 
-def _runner(app: App[None], screen: LabScreen, place: str, method: str) -> Callable[[], object]:
+def _runner(app: App[None], screen: LabScreen | TuneScreen, place: str, method: str) -> Callable[[], object]:
     return lambda: app.call_later(app.run_action, method, screen.target(place))

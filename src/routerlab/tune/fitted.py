@@ -32,7 +32,7 @@ def fit_probe(
     """Everything that needs no model; takes seconds to minutes. `usable` is (sets, n), see choose."""
     gold, group, n_labels = training.gold, training.group, len(training.labels)
     oof = nested(candidates, gold, group, n_labels, seed, usable, lambda d, n: told("cross-validating", d, n))
-    choice = choose(candidates, gold, group, n_labels, seed, usable)
+    choice = choose(candidates, gold, group, n_labels, seed, usable, np.arange(len(gold)))
     rows = np.flatnonzero(usable[choice.setting.exemplars])
     features = candidates.features(choice.setting)[rows]
     strength = choice.setting.strength

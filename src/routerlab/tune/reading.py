@@ -89,7 +89,7 @@ class Reader:
                 self._times.setdefault(window, []).extend(a.prediction.latency_ms.total for a in answers)
                 if not self.tokens:
                     self.tokens = tuple(
-                        a.prediction.tokens.evaluated + a.prediction.tokens.dropped for a in answers
+                        a.prediction.tokens.evaluated + (a.prediction.tokens.dropped or 0) for a in answers
                     )
         finally:
             await asker.arm.stop()

@@ -1,7 +1,6 @@
 """`routerlab tune MODEL`: everything from reading the pool to the router file, as far as the time goes."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,50 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import ArmInfo, ArmSpec, Untuned
+from routerlab.engine.arm import ArmInfo
 from routerlab.engine.contract import Exemplar
-from routerlab.engine.router import Router, Row
+from routerlab.engine.router import Router
 from routerlab.models.gguf import read_header
-from routerlab.settings import Settings
-from routerlab.tune.answers import WINDOWS, Answer, Answers
-from routerlab.tune.cases import Training, sample, splits, subset
+from routerlab.tune.answers import Answers
+from routerlab.tune.baselines import baselines
+from routerlab.tune.cases import Training, sample
 from routerlab.tune.choose import Candidates, Setting
 from routerlab.tune.exemplars import draw, exemplars
 from routerlab.tune.fit import Floats
 from routerlab.tune.fitted import Fitted, fit_probe
+from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
 from routerlab.tune.rows import row
-from routerlab.tune.scores import cross_validated, debiased, logs_of
 from routerlab.tune.write import seen, write_router
 
-JSON_CASES, SCORE_CASES, TIMED_CASES = 60, 120, 120
-"""How many cases the rows to compare with are measured on, and the finished probe is timed on."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to be tuned. `shots` are the exemplars that ship; `sets` more are drawn from the corpus.
-
-    `budget_s` bounds the time: what does not fit is left out and said. `limit_ms` is the P95 a window may
-    have. `command` is written into the router, so that others can do it again.
-    """
-
-    name: str
-    spec: ArmSpec
-    taxonomy: Taxonomy
-    training: Training
-    shots: tuple[Exemplar, ...]
-    settings: Settings
-    out: Path
-    store: Path
-    command: str
-    sets: int = 1
-    windows: tuple[int, ...] = WINDOWS
-    seed: int = 0
-    budget_s: float | None = None
-    limit_ms: float = 2000.0
-    baselines: bool = True
+TIMED_CASES = 120
+"""How many cases the finished probe is timed on."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +37,6 @@ class Tuned:
     path: Path
     fitted: Fitted
     notes: tuple[str, ...]
-
-
-class Clock:
-    """How much of the budget is left."""
-
-    def __init__(self, budget_s: float | None) -> None:
-        self._end = None if budget_s is None else time.monotonic() + budget_s
-
-    def allows(self, seconds: float = 0.0) -> bool:
-        """Whether so many seconds are left."""
-        return self._end is None or time.monotonic() + seconds < self._end
 
 
 async def tune(plan: Plan, tell: Tell) -> Tuned:
@@ -98,7 +60,7 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
         if not plan.baselines or not clock.allows():
             notes.append("json and score were not measured" + (": the budget is spent" * plan.baselines))
         else:
-            rows = await _baselines(plan, bench, shots, tell)
+            rows = await baselines(plan, bench, shots, tell)
         tested = fitted.oof.rows
         answered = fitted.oof.shares.argmax(axis=1)
         hard = training.hard[tested]
@@ -173,42 +135,3 @@ async def time_probe(
     finally:
         await asker.arm.stop()
     return info, times, alike
-
-
-async def _baselines(plan: Plan, bench: Workbench, shots: Sequence[Exemplar], tell: Tell) -> list[Row]:
-    """What the model does without a head, on samples of the corpus: json, score, exemplars, calibration."""
-    training = plan.training
-
-    async def asked(contract: Untuned, own: Sequence[Exemplar], part: Training, what: str) -> list[Answer]:
-        def told(done: int, total: int) -> None:
-            tell(what, done, total)
-
-        asker = bench.asker(contract, own)
-        try:
-            return await asker.answers([case.prompt for case in part.cases], None, told)
-        finally:
-            await asker.arm.stop()
-
-    def plain(method: str, part: Training, answers: Sequence[Answer]) -> Row:
-        labels = [a.prediction.label for a in answers]
-        answered = np.array([training.labels.index(x) if x else -1 for x in labels])
-        times = [a.prediction.latency_ms.total for a in answers]
-        return row(method, part.gold, part.hard, answered, None, times, True)
-
-    few = subset(training, sample(training, JSON_CASES, plan.seed))
-    rows = [plain("json, zero-shot", few, await asked("json", (), few, "json, zero-shot"))]
-    own = {shot.prompt for shot in shots}
-    picked = sample(training, SCORE_CASES, plan.seed + 1)
-    part = subset(training, [i for i in picked if training.cases[i].prompt not in own])
-    rows.append(plain("score, zero-shot", part, await asked("score", (), part, "score, zero-shot")))
-    answers = await asked("score", shots, part, "score with exemplars")
-    rows.append(plain("score + exemplars", part, answers))
-    logs = logs_of([a.prediction.probabilities or {} for a in answers], training.labels)
-    times = [a.prediction.latency_ms.total for a in answers]
-    folds = list(splits(part.gold, part.group, 5, plan.seed))
-    for method, shares in (
-        ("score + exemplars, debiased", debiased(logs)),
-        ("score + exemplars, calibrated", cross_validated(logs, part.gold, folds)),
-    ):
-        rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times, True))
-    return rows

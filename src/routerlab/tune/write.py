@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 import tomli_w
@@ -18,18 +18,16 @@ from routerlab.engine.arm import ArmInfo
 from routerlab.engine.build import machine
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.head import Head, head_bytes, head_key
-from routerlab.engine.router import Evidence, FilePin, HeadPin, ModelPin, Router, Row
+from routerlab.engine.router import Calibration, Evidence, FilePin, HeadPin, ModelPin, Router, Row
 from routerlab.models.catalog import load_catalog
 from routerlab.tune.cases import Training
 from routerlab.tune.fitted import Fitted
 from routerlab.tune.oof import OutOfFold, oof_bytes
-
-if TYPE_CHECKING:
-    from routerlab.tune.run import Plan
+from routerlab.tune.plan import Plan
 
 
 def write_router(
-    plan: "Plan",
+    plan: Plan,
     info: ArmInfo,
     fitted: Fitted,
     shots: Sequence[Exemplar],
@@ -60,42 +58,73 @@ def write_router(
     )
     oof_file = plan.out.with_suffix(".oof.npz")
     answers = FilePin(file=oof_file.name, sha256=hashlib.sha256(oof).hexdigest())
-    entry = next((e for e in load_catalog().model if e.file == model.name), None)
-    router = Router(
-        name=plan.name,
-        contract="probe",
-        created=datetime.now(UTC).replace(microsecond=0),
-        taxonomy=taxonomy.name,
-        taxonomy_sha256=taxonomy.sha256,
-        prompt_sha256=info.prompt_sha256,
+    router = new_router(
+        plan,
+        info,
+        "probe",
+        shots,
+        evidence(plan, info, rows, seen, answers),
         window=setting.window,
+        head=HeadPin(file=file.name, sha256=hashlib.sha256(data).hexdigest(), layer=setting.layer),
+    )
+    save(file, data)
+    save(oof_file, oof)
+    save_toml(plan.out, router)
+    return router, plan.out
+
+
+def new_router(
+    plan: Plan,
+    info: ArmInfo,
+    contract: Literal["probe", "score"],
+    shots: Sequence[Exemplar],
+    evidence: Evidence,
+    window: int | None = None,
+    head: HeadPin | None = None,
+    calibration: Calibration | None = None,
+) -> Router:
+    """The router with the pins of what was really loaded."""
+    model = plan.spec.model
+    entry = next((e for e in load_catalog().model if e.file == model.name), None)
+    return Router(
+        name=plan.name,
+        contract=contract,
+        created=datetime.now(UTC).replace(microsecond=0),
+        taxonomy=plan.taxonomy.name,
+        taxonomy_sha256=plan.taxonomy.sha256,
+        prompt_sha256=info.prompt_sha256,
+        window=window,
         model=ModelPin(
             file=model.name,
             sha256=info.model_sha256,
             id=entry.id if entry else None,
             quantization=info.quantization,
         ),
-        head=HeadPin(file=file.name, sha256=hashlib.sha256(data).hexdigest(), layer=setting.layer),
-        evidence=Evidence(
-            corpus=plan.training.corpus.name,
-            corpus_sha256=plan.training.corpus.sha256,
-            cases=len(plan.training.cases),
-            seed=plan.seed,
-            command=plan.command,
-            machine=machine(),
-            lab_version=__version__,
-            llama_cpp=info.llama_cpp,
-            scikit_learn=version("scikit-learn"),
-            answers=answers,
-            seen=tuple(seen),
-            row=tuple(rows),
-        ),
+        head=head,
+        calibration=calibration,
+        evidence=evidence,
         exemplar=tuple(shots),
     )
-    save(file, data)
-    save(oof_file, oof)
-    save_toml(plan.out, router)
-    return router, plan.out
+
+
+def evidence(
+    plan: Plan, info: ArmInfo, rows: Sequence[Row], seen: Sequence[str], answers: FilePin | None = None
+) -> Evidence:
+    """Where a router comes from and how good it is."""
+    return Evidence(
+        corpus=plan.training.corpus.name,
+        corpus_sha256=plan.training.corpus.sha256,
+        cases=len(plan.training.cases),
+        seed=plan.seed,
+        command=plan.command,
+        machine=machine(),
+        lab_version=__version__,
+        llama_cpp=info.llama_cpp,
+        scikit_learn=version("scikit-learn"),
+        answers=answers,
+        seen=tuple(seen),
+        row=tuple(rows),
+    )
 
 
 def seen(training: Training, fitted: Fitted) -> tuple[str, ...]:

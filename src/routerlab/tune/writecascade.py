@@ -36,8 +36,8 @@ def write_cascade(
     share: float | None,
     seed: int,
     command: str,
-) -> tuple[Point, list[Point]]:
-    """Choose, write, and return (the choice with its cross-validated figures, the trade-off to show)."""
+) -> tuple[Cascade, Point, list[Point]]:
+    """Choose and write; (what was written, the choice with cross-validated figures, the trade-off)."""
     if rule == "disagreement":
         threshold, escalated = 0.0, disagree(m)
         shown = [point(m, escalated, 0.0)]
@@ -80,4 +80,5 @@ def write_cascade(
         ),
     )
     save_toml(path, cascade)
-    return Point(threshold, float(right.mean()), float(np.nanmean(times)), float(escalated.mean())), shown
+    figures = float(right.mean()), float(np.nanmean(times)), float(escalated.mean())
+    return cascade, Point(threshold, *figures), shown

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.keys import format_key
 
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.tui.actions import ACTIONS, GROUPS, Action, Group
+from routerlab.tui.actions import ACTIONS, GROUPS, TUNE_ACTIONS, Action, Group
 from routerlab.tui.palette import Palette
 from routerlab.tui.screens.dialogs import Read
 from routerlab.tui.text import one_line
@@ -26,6 +26,15 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
         ("Arms",),
     ),
 }
+TUNE_INTRO = (
+    "Tuning fits a router to labelled cases: it reads them with the model, in a process of its own. The lab "
+    "goes on meanwhile, but what is timed then is slower. Tab goes from the models to the budget and on to "
+    "the results."
+)
+TUNE_END: tuple[tuple[str, str], ...] = (
+    ("\nAccuracy is on cases that had no part in fitting or choosing, with its 95 % interval.\n", ""),
+    ("hard: accuracy on the hard cases   ECE: expected calibration error   P50 P95: latency\n", ""),
+)
 NAMES = {"escape": "Esc", "full_stop": ".", "question_mark": "?", "colon": ":", "shift+tab": "⇧Tab"}
 
 
@@ -48,6 +57,13 @@ def help_screen(where: str, keymap: Mapping[str, str], taxonomy: Taxonomy, p: Pa
         ("mass: the probability that the model writes any label at all   tok: evaluated+cached\n", ""),
     ]
     return Read("Help", Content.assemble(*parts))
+
+
+def tune_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
+    """The help of the tune screen."""
+    return Read(
+        "Help", Content.assemble(TUNE_INTRO + "\n\n", *_group(TUNE_ACTIONS, keymap, taxonomy, p), *TUNE_END)
+    )
 
 
 def _group(

@@ -9,13 +9,14 @@ from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.lab import Filter
 from routerlab.paths import screenshots_dir
-from routerlab.tui.actions import ACTIONS, bindings
+from routerlab.tui.actions import ACTIONS, TUNE_ACTIONS, bindings
 from routerlab.tui.screens.add_arm import AddArm
 from routerlab.tui.screens.dialogs import Choose, Read, WriteLine
 from routerlab.tui.screens.help import help_screen
 from routerlab.tui.screens.keep import fresh_path, result_text, write
 from routerlab.tui.screens.logs import Logs
 from routerlab.tui.screens.question import question_text
+from routerlab.tui.screens.tune import TuneScreen
 from routerlab.tui.screens.view import LabView
 from routerlab.tui.state import annotation
 from routerlab.tui.widgets.history import HistoryTable
@@ -246,6 +247,10 @@ class LabScreen(LabView):
 
     # --- the app ---
 
+    def action_tune(self) -> None:
+        """Open the tune screen."""
+        self.app.push_screen(TuneScreen(self.lab, self.tuning))
+
     def action_theme(self) -> None:
         """Choose a theme."""
         self.app.search_themes()
@@ -264,5 +269,5 @@ class LabScreen(LabView):
         await self.app.action_quit()
 
 
-IDS = frozenset(action.id for action in ACTIONS)
+IDS = frozenset(action.id for action in (*ACTIONS, *TUNE_ACTIONS))
 """Every id a settings file may give other keys to."""

@@ -18,8 +18,11 @@ from routerlab.engine.events import Annotated, Event, Notice, RunChanged, TrialD
 from routerlab.engine.lab import Lab
 from routerlab.tui import state
 from routerlab.tui.layout import HISTORY, NARROW, layout
+from routerlab.tui.learning import Learning
 from routerlab.tui.palette import Palette, palette
+from routerlab.tui.screens.tune import TuneScreen, severity
 from routerlab.tui.sitting import Question, Sitting
+from routerlab.tui.tuning import Tuning
 from routerlab.tui.widgets.history import HistoryTable, columns
 from routerlab.tui.widgets.panels import Panels
 from routerlab.tui.widgets.prompt import PromptLine
@@ -42,11 +45,13 @@ EMPTY = (
 class LabView(Screen[None]):
     """The screen without its actions (see lab.py)."""
 
-    def __init__(self, lab: Lab, specs: list[ArmSpec], now: Callable[[], float]) -> None:
+    def __init__(self, lab: Lab, specs: list[ArmSpec], now: Callable[[], float], tuning: Tuning) -> None:
         super().__init__()
         self.lab = lab
         self.specs = specs
         self.now = now
+        self.tuning = tuning
+        self.learning = Learning()
         self.sitting = Sitting()
         self.looking: Question | None = None
         self._dirty = True
@@ -69,6 +74,7 @@ class LabView(Screen[None]):
     def on_mount(self) -> None:
         """Draw first; arms begin to load after the first paint."""
         self._stop = self.lab.subscribe(self._on_event)
+        self.tuning.on_end = self._tuned
         self.query_one(PromptLine).focus()
         self.set_interval(RATE, self._tick)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.rebuild())
@@ -77,6 +83,7 @@ class LabView(Screen[None]):
     def on_unmount(self) -> None:
         """Listen no more."""
         self._stop()
+        self.tuning.on_end = lambda: None
 
     def _begin(self) -> None:
         self._restore()
@@ -107,6 +114,8 @@ class LabView(Screen[None]):
             case Annotated(trial_id):
                 if question := self.sitting.of_trial(trial_id):
                     self._note(question)
+                if new := self.learning.due(self.lab):
+                    self.tell(f"{new} new annotations: T, then l learns from them")
             case RunChanged(progress):
                 if progress.phase != self._run_phase:
                     self._run_phase = progress.phase
@@ -114,6 +123,15 @@ class LabView(Screen[None]):
             case Notice(message, severity):
                 self.tell(message, severity)
         self._dirty = True
+
+    def _tuned(self) -> None:
+        """A tuning has ended; who looks at it knows already."""
+        if self.tuning.phase == "done" and self.tuning.job:
+            self.learning.learned(self.tuning.job.labels)
+        if not isinstance(self.app.screen, TuneScreen):
+            tuning = self.tuning
+            words = "done: T shows it" if tuning.phase == "done" else tuning.message
+            self.tell(f"{tuning.job.title if tuning.job else ''}: {words}", severity(tuning.phase))
 
     def _note(self, question: Question) -> None:
         self._changed[question.number] = question

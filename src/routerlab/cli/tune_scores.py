@@ -1,0 +1,48 @@
+"""`routerlab tune scores`: a router that reads label scores, calibrated."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from routerlab.cli import options as o
+from routerlab.cli.tune import Corpus, Progress, Seed, make_plan, print_done, teller
+
+
+def scores(
+    model: Annotated[str, typer.Argument(help="A catalogue id or a .gguf file.")],
+    corpus: Corpus = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The router file; routers/NAME-scores.toml by default.")
+    ] = None,
+    recent: Annotated[
+        int, typer.Option(min=0, help="Fit nothing: debias by so many recent prompts, without labels.")
+    ] = 0,
+    seed: Seed = 0,
+    progress: Progress = "text",
+    taxonomy: o.TaxonomyFile = None,
+    exemplars: o.ExemplarsFile = None,
+) -> None:
+    """Calibrate the label scores of a model: temperature and a bias for each label, or label-free debiasing.
+
+    A probe is better; scores need no fitting and work with any label you can name.
+
+    Example: routerlab tune scores qwen2.5-coder-1.5b
+    """
+    from routerlab.cli.show import print_table
+    from routerlab.cli.tune_tables import rows_table
+    from routerlab.tune.scorerouter import tune_scores
+
+    plan = make_plan(model, corpus, out, taxonomy, exemplars)
+    if out is None:
+        name = f"{plan.name}-scores"
+        plan = replace(plan, name=name, out=plan.out.with_name(f"{name}.toml"))
+    router = asyncio.run(tune_scores(replace(plan, seed=seed), recent, teller(progress)))
+    if progress == "json":
+        print_done(plan.out, (), router.evidence.row)
+        return
+    print_table(rows_table(router.evidence.row))
+    print(f"wrote {plan.out}; ask it with --arm {plan.out}", file=sys.stderr)

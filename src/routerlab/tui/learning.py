@@ -1,0 +1,93 @@
+"""What routers can be tuned further with: the models of the arms, and the annotations of this sitting."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from routerlab.core.corpus import fold
+from routerlab.core.session import Target
+from routerlab.engine.lab import Lab
+
+LEARN_AFTER = 10
+"""New annotations after which the lab says that a router could learn from them."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that can be tuned, under the name of its first arm, and the router it has."""
+
+    name: str
+    model: Path
+    router: Path | None = None
+
+
+def entries(lab: Lab) -> list[Entry]:
+    """The distinct models of the lab's arms; one that has several routers comes once for each.
+
+    A cascade counts for its model only: nothing in it is fitted.
+    """
+    plain: dict[Path, Entry] = {}
+    tuned: dict[tuple[Path, Path], Entry] = {}
+    for name, arm in lab.arms.items():
+        spec = arm.spec
+        if spec.router is not None and spec.contract != "cascade":
+            tuned.setdefault((spec.model, spec.router), Entry(name, spec.model, spec.router))
+        else:
+            plain.setdefault(spec.model, Entry(name, spec.model))
+    having = {model for model, _ in tuned}
+    return [*tuned.values(), *(entry for model, entry in plain.items() if model not in having)]
+
+
+def labelled(lab: Lab) -> dict[str, str]:
+    """Prompt (folded) -> label of what was annotated with a label in this sitting and may be fitted to.
+
+    Nothing of the held-out test may: neither as a case nor typed by hand.
+    """
+    session = lab.session
+    labels: Mapping[Target, str | None] = {
+        target: session.current(target[1], target[0]).label
+        for target in dict.fromkeys(a.target for a in session.annotations)
+    }
+    cases = lab.corpus.by_id if lab.corpus else {}
+    trials = {trial.id: trial for trial in session.trials if ("trial", trial.id) in labels}
+    found: dict[str, str] = {}
+    for (kind, name), label in labels.items():
+        trial = trials.get(name) if kind == "trial" else None
+        case = cases.get((trial.case if trial else name) or "")
+        prompt = trial.prompt if trial and trial.prompt is not None else case.prompt if case else None
+        if label in lab.taxonomy.labels and label is not None and prompt is not None:
+            found[fold(prompt)] = label
+    if held_out(lab) and lab.corpus:
+        for case in lab.corpus.case:
+            found.pop(fold(case.prompt), None)
+    return found
+
+
+def held_out(lab: Lab) -> bool:
+    """Whether the open corpus is the test that no router learns from."""
+    from routerlab.tune.cases import HELD_OUT_SHA256
+
+    return lab.corpus is not None and lab.corpus.sha256 == HELD_OUT_SHA256
+
+
+class Learning:
+    """Counts what was annotated since a router last learned, and knows whether that was told."""
+
+    def __init__(self) -> None:
+        self._learned: dict[str, str] = {}
+        self._told = False
+
+    def due(self, lab: Lab) -> int | None:
+        """How many annotations are new, when there are enough and nobody was told yet; else None."""
+        if self._told or not any(entry.router for entry in entries(lab)):
+            return None
+        new = len(labelled(lab).items() - self._learned.items())
+        if new < LEARN_AFTER:
+            return None
+        self._told = True
+        return new
+
+    def learned(self, labels: Mapping[str, str]) -> None:
+        """A router learned from these prompts and labels."""
+        self._learned.update(labels)
+        self._told = False

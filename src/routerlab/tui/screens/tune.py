@@ -1,0 +1,299 @@
+"""The tune screen: choose a model and a budget, watch the tuning, add the router it makes to the lab."""
+
+import asyncio
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from routerlab.core.errors import LabError
+from routerlab.core.text import printable
+from routerlab.engine.lab import Lab
+from routerlab.engine.specs import router_spec
+from routerlab.tui.actions import TUNE_ACTIONS, bindings
+from routerlab.tui.layout import NARROW
+from routerlab.tui.learning import Entry, entries, held_out, labelled
+from routerlab.tui.palette import Palette, palette
+from routerlab.tui.screens.help import tune_help
+from routerlab.tui.text import duration, fit, fit_name, one_line
+from routerlab.tui.tuning import Job, Phase, Tuning, learn_arguments, tune_arguments
+from routerlab.tui.widgets.found import Found
+
+RATE = 1 / 8
+BUDGET_MIN = 15.0
+LEAST_MIN = 0.1
+DIGITS = frozenset("0123456789.")
+WIDE = 130
+"""Columns from which the curve stands beside the table."""
+NO_MODEL = "no model in the lab: go back and add an arm (F2)"
+LONGEST = 400
+"""Characters of a message that are shown."""
+HINT = "enter tunes the chosen model; l lets its router learn from the annotations"
+
+
+class Budget(Input):
+    """Minutes: it takes digits only, so that letters act here as everywhere on the screen."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{BUDGET_MIN:g}", id="budget", compact=True, max_length=6, select_on_focus=False)
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether the key types."""
+        return character in DIGITS
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.is_printable and event.character not in DIGITS:
+            event.prevent_default()  # else the line swallows it
+        else:
+            await super()._on_key(event)
+
+
+class TuneScreen(Screen[None]):
+    """Draws a Tuning, which goes on without it."""
+
+    BINDINGS = bindings("tune", TUNE_ACTIONS)
+
+    def __init__(self, lab: Lab, tuning: Tuning) -> None:
+        super().__init__()
+        self.lab = lab
+        self.tuning = tuning
+        self._entries: list[Entry] = []
+        self._drawn: object = None
+
+    def compose(self) -> ComposeResult:
+        """Models and progress side by side, below them what was found."""
+        yield Label(
+            Content.assemble(("Tune", "bold"), ("  fits a router to labelled cases", "$foreground 60%")),
+            id="title",
+        )
+        with Horizontal(id="plan"):
+            yield OptionList(id="models", markup=False)
+            with Vertical(id="now"):
+                with Horizontal(id="minutes"):
+                    yield Label("Budget ")
+                    yield Budget()
+                    yield Label(" minutes")
+                yield Static(id="progress", markup=False)
+        yield Static(id="said", markup=False)
+        yield Found()
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Draw now, and whenever something changed."""
+        self.query_one(OptionList).focus()
+        self.set_interval(RATE, self.draw)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw(again=True))
+        self.draw()
+
+    def on_resize(self) -> None:
+        """Another size is another layout."""
+        self.draw(again=True)
+
+    def draw(self, again: bool = False) -> None:
+        """Draw, if there is anything new."""
+        tuning, found = self.tuning, entries(self.lab)
+        state = (tuning.version, int(tuning.elapsed), found)
+        if state == self._drawn and not again:
+            return
+        self._drawn = state
+        colours = self.colours()
+        self.query_one(Footer).compact = self.size.width < NARROW
+        self.set_class(self.size.width >= WIDE, "-wide")
+        if found != self._entries or again or not self.query_one(OptionList).option_count:
+            self._list(found)
+        progress = self.query_one("#progress", Static)
+        progress.update(progress_text(tuning, max(20, progress.size.width), colours))
+        said = said_text(tuning, colours)
+        self.query_one("#said").display = bool(said)
+        self.query_one("#said", Static).update(said)
+        labels = self.lab.taxonomy.labels
+        self.query_one(Found).show(tuning.outcome, labels, colours, self.size.width, again)
+        self.refresh_bindings()
+
+    def _list(self, found: list[Entry]) -> None:
+        models = self.query_one(OptionList)
+        job = self.tuning.job
+        at = models.highlighted
+        if at is None and job is not None:
+            at = next((i for i, entry in enumerate(found) if entry.model == job.model), None)
+        self._entries = found
+        models.clear_options()
+        width = max(20, self.size.width // 2 - 5)
+        options = [Option(_line(entry, width)) for entry in found]
+        models.add_options(options or [Option(NO_MODEL, disabled=True)])
+        if found:
+            models.highlighted = min(at or 0, len(found) - 1)
+
+    def colours(self) -> Palette:
+        """The palette of the theme that is on."""
+        theme = self.app.current_theme
+        return palette(self.app.theme_variables, theme.dark, theme.ansi, self.lab.taxonomy)
+
+    def tell(self, message: str, severity: SeverityLevel = "information") -> None:
+        """A toast; the words may be foreign."""
+        self.notify(printable(message, keep_newlines=True), severity=severity, markup=False)
+
+    def target(self, place: str) -> Widget:
+        """The widget an action of that place runs on."""
+        return self
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The model under the cursor."""
+        at = self.query_one(OptionList).highlighted
+        return self._entries[at] if at is not None and at < len(self._entries) else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide what makes no sense now."""
+        match action:
+            case "tune_start":
+                return not self.tuning.active and bool(self._entries)
+            case "tune_learn":
+                return not self.tuning.active
+            case "tune_cancel":
+                return self.tuning.phase == "running"
+            case "tune_add":
+                return self.tuning.outcome is not None and not self.tuning.added
+        return True
+
+    @on(OptionList.OptionSelected)
+    @on(Input.Submitted)
+    def action_tune_go(self) -> None:
+        """What Enter means now."""
+        if self.check_action("tune_add", ()):
+            self.action_tune_add()
+        elif not self.tuning.active:
+            self.action_tune_start()
+
+    def action_tune_start(self) -> None:
+        """Tune the chosen model."""
+        entry = self.chosen
+        if entry is None:
+            return self.tell(NO_MODEL, "warning")
+        try:
+            budget = float(self.query_one(Budget).value)
+        except ValueError:
+            budget = 0.0
+        if budget < LEAST_MIN:
+            return self.tell(f"the budget is a number of minutes, {LEAST_MIN} or more", "warning")
+        self.tuning.start(Job(f"tuning {entry.model.name}", entry.model), tune_arguments(entry.model, budget))
+        return self.draw()
+
+    def action_tune_learn(self) -> None:
+        """Fit the chosen arm's router anew, with the annotations of this sitting."""
+        entry, lab = self.chosen, self.lab
+        if entry is None:
+            return self.tell(NO_MODEL, "warning")
+        if entry.router is None:
+            return self.tell(f"{entry.name} has no router that could learn: tune it first (t)", "warning")
+        if lab.path is None or not lab.saved:
+            return self.tell("nothing of this sitting is saved yet: annotate answers first", "warning")
+        labels = labelled(lab)
+        if not labels and held_out(lab):
+            return self.tell(
+                "routing60 is the held-out test, no router learns from it: annotate typed prompts or "
+                "another corpus",
+                "warning",
+            )
+        if not labels:
+            return self.tell("no annotation with a label to learn from yet", "warning")
+        title = f"{entry.router.name} learns from {len(labels)} annotations"
+        self.tuning.start(Job(title, entry.model, labels), learn_arguments(entry.router, lab.path))
+        return self.draw()
+
+    def action_tune_cancel(self) -> None:
+        """Stop the tuning."""
+        self.tuning.cancel()
+        self.draw()
+
+    @work(exclusive=True, group="add")
+    async def action_tune_add(self) -> None:
+        """Add the new router to the lab; an arm of that name makes room for it."""
+        outcome = self.tuning.outcome
+        if outcome is None:
+            return None
+        try:
+            spec = await asyncio.to_thread(router_spec, outcome.done)
+            known = spec.name in self.lab.arms
+            if known:
+                await self.lab.remove_arm(spec.name)
+            self.lab.add_arm(spec)
+        except LabError as e:
+            return self.tell(str(e), "error")
+        self.tuning.take(spec.name)
+        again = f"{spec.name} was in the lab already: it is loaded again with the new router"
+        self.tell(again if known else f"{spec.name} is an arm of the lab now")
+        return self.draw()
+
+    def action_tune_scroll(self, step: int) -> None:
+        """Scroll what was found."""
+        self.query_one(Found).scroll_relative(y=step, animate=False)
+
+    def action_tune_help(self) -> None:
+        """Help."""
+        self.app.push_screen(tune_help(self.lab.settings.keys, self.lab.taxonomy, self.colours()))
+
+    def action_tune_back(self) -> None:
+        """Back to the lab; a tuning goes on."""
+        self.dismiss()
+
+
+def severity(phase: Phase) -> SeverityLevel:
+    """How loud the end of a tuning is."""
+    return "error" if phase == "failed" else "warning" if phase == "cancelled" else "information"
+
+
+def _line(entry: Entry, width: int) -> Content:
+    router = entry.router.name if entry.router else "no router yet"
+    room = width * 11 // 20
+    return Content.assemble(
+        fit_name(printable(entry.name), room),
+        ("  " + fit(printable(router), width - room - 2), "$foreground 60%"),
+    )
+
+
+def progress_text(tuning: Tuning, width: int, p: Palette) -> Content:
+    """The job, and its stage with a bar and the time."""
+    if tuning.job is None:
+        return Content("")
+    step, time = tuning.step, duration(tuning.elapsed)
+    parts: list[tuple[str, str]] = [(one_line(tuning.job.title, width), "bold"), ("\n", "")]
+    if not tuning.active:
+        return Content.assemble(*parts, (f"after {time}", p.dim))
+    room = max(4, width - len(time) - 2)
+    full = round(room * min(1.0, step.done / step.total)) if step and step.total > 0 else 0
+    count = f"  {step.done}/{step.total}" if step else ""
+    return Content.assemble(
+        *parts,
+        (one_line(step.stage if step else "starting", width - len(count)), ""),
+        (f"{count}\n", p.dim),
+        ("━" * full, p.accent),
+        ("━" * (room - full), p.faint),
+        (f"  {time}", p.dim),
+    )
+
+
+def said_text(tuning: Tuning, p: Palette) -> Content:
+    """How it ended, and what to do next."""
+    message = one_line(tuning.message, LONGEST)
+    match tuning.phase:
+        case "idle":
+            return Content.styled(HINT, p.dim)
+        case "running":
+            return Content("")
+        case "stopping":
+            return Content.styled("stopping; what was read is kept", p.warn)
+        case "failed":
+            return Content.styled(f"failed: {message}", p.bad)
+        case "cancelled":
+            return Content.styled(message, p.warn)
+    name = one_line(tuning.outcome.done.name, 60) if tuning.outcome else ""
+    if tuning.added:
+        return Content.styled(f"done: {name} is the arm {one_line(tuning.added, 60)}", p.good)
+    return Content.styled(f"done: {name}; enter or a adds it to the lab", p.good)

@@ -1,0 +1,74 @@
+"""What a model does without a head: the rows that a probe is compared with."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from routerlab.engine.arm import Untuned
+from routerlab.engine.contract import Exemplar
+from routerlab.engine.router import Row
+from routerlab.tune.answers import Answer
+from routerlab.tune.cases import Training, sample, splits, subset
+from routerlab.tune.fit import Doubles
+from routerlab.tune.plan import Plan
+from routerlab.tune.reading import Tell, Workbench
+from routerlab.tune.rows import row
+from routerlab.tune.scores import cross_validated, debiased, logs_of
+
+JSON_CASES, SCORE_CASES = 60, 120
+"""How many cases each of these rows is measured on."""
+
+
+async def baselines(plan: Plan, bench: Workbench, shots: Sequence[Exemplar], tell: Tell) -> list[Row]:
+    """Rows for json and score, on samples of the corpus: zero-shot, with exemplars, calibrated."""
+    few = subset(plan.training, sample(plan.training, JSON_CASES, plan.seed))
+    rows = [_row("json, zero-shot", few, await asked(bench, "json", (), few, "json, zero-shot", tell))]
+    part = score_cases(plan, shots)
+    answers = await asked(bench, "score", (), part, "score, zero-shot", tell)
+    rows.append(_row("score, zero-shot", part, answers))
+    answers = await asked(bench, "score", shots, part, "score with exemplars", tell)
+    return [*rows, *score_rows(part, answers, plan.seed)]
+
+
+def score_cases(plan: Plan, shots: Sequence[Exemplar]) -> Training:
+    """The sample that scores are measured on: no exemplar is in it."""
+    own = {shot.prompt for shot in shots}
+    picked = sample(plan.training, SCORE_CASES, plan.seed + 1)
+    return subset(plan.training, [i for i in picked if plan.training.cases[i].prompt not in own])
+
+
+async def asked(
+    bench: Workbench, contract: Untuned, shots: Sequence[Exemplar], part: Training, what: str, tell: Tell
+) -> list[Answer]:
+    """The model's answers to the cases; LabError when it cannot be loaded."""
+    asker = bench.asker(contract, shots)
+    try:
+        return await asker.answers([case.prompt for case in part.cases], None, partial(tell, what))
+    finally:
+        await asker.arm.stop()
+
+
+def logs(part: Training, answers: Sequence[Answer]) -> Doubles:
+    """(n, labels) log p of the scored answers."""
+    return logs_of([a.prediction.probabilities or {} for a in answers], part.labels)
+
+
+def score_rows(part: Training, answers: Sequence[Answer], seed: int) -> list[Row]:
+    """Rows for scores as they are, debiased without labels, and calibrated (5 folds)."""
+    scores, folds = logs(part, answers), list(splits(part.gold, part.group, 5, seed))
+    times = [a.prediction.latency_ms.total for a in answers]
+    rows = [_row("score + exemplars", part, answers)]
+    for method, shares in (
+        ("score + exemplars, debiased", debiased(scores)),
+        ("score + exemplars, calibrated", cross_validated(scores, part.gold, folds)),
+    ):
+        rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times, True))
+    return rows
+
+
+def _row(method: str, part: Training, answers: Sequence[Answer]) -> Row:
+    labels = [a.prediction.label for a in answers]
+    answered = np.array([part.labels.index(x) if x else -1 for x in labels])
+    times = [a.prediction.latency_ms.total for a in answers]
+    return row(method, part.gold, part.hard, answered, None, times, True)

@@ -1,0 +1,48 @@
+"""What is to be tuned, and how long it may take."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.engine.arm import ArmSpec
+from routerlab.engine.contract import Exemplar
+from routerlab.settings import Settings
+from routerlab.tune.answers import WINDOWS
+from routerlab.tune.cases import Training
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be tuned. `shots` are the exemplars that ship; `sets` more are drawn from the corpus.
+
+    `budget_s` bounds the time: what does not fit is left out and said. `limit_ms` is the P95 a window may
+    have. `command` is written into the router, so that others can do it again.
+    """
+
+    name: str
+    spec: ArmSpec
+    taxonomy: Taxonomy
+    training: Training
+    shots: tuple[Exemplar, ...]
+    settings: Settings
+    out: Path
+    store: Path
+    command: str
+    sets: int = 1
+    windows: tuple[int, ...] = WINDOWS
+    seed: int = 0
+    budget_s: float | None = None
+    limit_ms: float = 2000.0
+    baselines: bool = True
+
+
+class Clock:
+    """How much of the budget is left."""
+
+    def __init__(self, budget_s: float | None) -> None:
+        self._end = None if budget_s is None else time.monotonic() + budget_s
+
+    def allows(self, seconds: float = 0.0) -> bool:
+        """Whether so many seconds are left."""
+        return self._end is None or time.monotonic() + seconds < self._end

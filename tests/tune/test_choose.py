@@ -1,0 +1,220 @@
+"""Choosing layer, exemplars and window: nothing that is tested has a part in it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from routerlab.core.calibration import log_loss
+from routerlab.core.errors import LabError
+from routerlab.tune import choose as under_test
+from routerlab.tune.cases import Ints, training
+from routerlab.tune.choose import Candidates, Choice, Nested, Setting, choose, nested
+from routerlab.tune.fit import Floats, fit
+from routerlab.tune.fitted import fit_probe
+from tests.tune.making import balanced, case, noise, pool, taxonomy, telling, trained
+
+Bools = NDArray[np.bool_]
+
+
+def quiet(done: int, total: int) -> None:
+    """Nobody is told."""
+
+
+def all_usable(sets: int, n: int) -> Bools:
+    return np.ones((sets, n), dtype=bool)
+
+
+def best_of(candidates: Candidates, gold: Ints, usable: Bools | None = None, seed: int = 0) -> Choice:
+    n = len(gold)
+    usable = all_usable(len(candidates.sets), n) if usable is None else usable
+    return choose(candidates, gold, np.arange(n), int(gold.max()) + 1, seed, usable, np.arange(n))
+
+
+def nested_of(candidates: Candidates, gold: Ints, usable: Bools | None = None, seed: int = 0) -> Nested:
+    n = len(gold)
+    usable = all_usable(len(candidates.sets), n) if usable is None else usable
+    return nested(candidates, gold, np.arange(n), int(gold.max()) + 1, seed, usable, quiet)
+
+
+def right(found: Nested, gold: Ints) -> float:
+    return float((found.shares.argmax(axis=1) == gold[found.rows]).mean())
+
+
+def layers_with(best: int, gold: Ints, count: int = 5) -> Floats:
+    """Noise everywhere but in one layer."""
+    table = [noise(len(gold), 8, seed=100 + k) for k in range(count)]
+    table[best] = telling(gold, 8, 3.0, seed=100 + best)
+    return np.stack(table)
+
+
+# --- honesty ----------------------------------------------------------------------------------------------
+
+
+def test_random_labels_stay_at_chance_with_many_candidates() -> None:
+    """Forty layers of noise: choosing with the tested cases would find one that fits them by luck."""
+    gold = np.random.default_rng(1).integers(0, 2, 120)
+    gold[:2] = (0, 1)
+    table = np.stack([noise(120, 3, seed=k) for k in range(40)])
+    found = nested_of(Candidates({(0, 256): table}, tuple(range(40))), gold)
+    assert len(found.rows) == 120
+    assert 0.33 < right(found, gold) < 0.67  # a half, give or take four standard errors
+    assert log_loss(found.shares, gold) > 0.6
+
+
+def test_tested_labels_have_no_part_in_any_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an outer fold answers may not change when the labels of its tested cases do."""
+    gold = balanced(90, 3)
+    table = np.stack([telling(gold, 6, s, seed=k) for k, s in enumerate((1.0, 1.2, 1.1))])
+    candidates = Candidates({(0, 256): table}, (0, 1, 2))
+    rng = np.random.default_rng(2)
+    tested = rng.permutation(90)[:18]
+    fitted = np.setdiff1d(np.arange(90), tested)
+    monkeypatch.setattr(under_test, "splits", lambda *_: iter([(fitted, tested)]))
+    changed = gold.copy()
+    changed[tested] = rng.integers(0, 3, len(tested))
+    one, other = nested_of(candidates, gold), nested_of(candidates, changed)
+    assert one.chosen == other.chosen
+    assert (one.shares[tested] == other.shares[tested]).all()
+
+
+def test_rows_that_are_not_named_are_not_looked_at() -> None:
+    gold = balanced(120, 3)
+    table = layers_with(2, gold)
+    rows = np.flatnonzero(np.arange(120) % 4)
+    usable = all_usable(1, 120)
+    whole = choose(Candidates({(0, 256): table}, tuple(range(5))), gold, np.arange(120), 3, 0, usable, rows)
+    broken, other = table.copy(), gold.copy()
+    broken[:, ::4] = np.nan
+    other[::4] = 0
+    part = choose(Candidates({(0, 256): broken}, tuple(range(5))), other, np.arange(120), 3, 0, usable, rows)
+    assert part == whole
+    assert whole.setting.layer == 2
+
+
+def test_every_outer_fold_chooses_the_better_layer_for_itself() -> None:
+    """With features that did not belong to the fitted rows the choice would be a guess."""
+    gold = balanced(150, 3)
+    found = nested_of(Candidates({(0, 256): layers_with(3, gold)}, tuple(range(5))), gold)
+    assert [s.layer for s in found.chosen] == [3] * 5
+    assert right(found, gold) > 0.85
+    assert log_loss(found.shares, gold) < 0.5  # the temperature fits too
+
+
+def test_exemplars_are_never_tested() -> None:
+    """Their features would know their labels: here those of set 1 do, for its own exemplars."""
+    gold = balanced(120, 3)
+    own = np.array([5, 17, 40, 77])
+    usable = all_usable(2, 120)
+    usable[1, own] = False
+    plain, informed = telling(gold, 6, 1.0, seed=1), telling(gold, 6, 3.0, seed=2)
+    candidates = Candidates({(0, 256): plain[None], (1, 256): informed[None]}, (0,))
+    found = nested_of(candidates, gold, usable)
+    assert not set(own) & set(found.rows.tolist())
+    assert len(found.rows) == 116
+    assert {s.exemplars for s in found.chosen} == {1}
+
+
+def test_exemplars_are_not_chosen_or_fitted_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    gold = balanced(60, 3)
+    usable = all_usable(1, 60)
+    usable[0, [3, 4]] = False
+    marked = telling(gold, 6, 1.0, seed=1)
+    marked[[3, 4], 5] = 1000.0
+    seen: list[Floats] = []
+
+    def watched(features: Floats, *more: object) -> object:
+        seen.append(features)
+        return fit(features, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(under_test, "fit", watched)
+    monkeypatch.setattr("routerlab.tune.fit.fit", watched)
+    nested_of(Candidates({(0, 256): marked[None]}, (0,)), gold, usable)
+    assert len(seen) > 10
+    assert all((features[:, 5] < 500).all() for features in seen)
+
+
+# --- what is chosen ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("best", [0, 2, 4])
+def test_a_clearly_better_layer_is_chosen(best: int) -> None:
+    gold = balanced(90, 3)
+    candidates = Candidates({(0, 256): layers_with(best, gold)}, (3, 5, 8, 9, 11))
+    assert best_of(candidates, gold).setting.layer == (3, 5, 8, 9, 11)[best]
+
+
+@pytest.mark.parametrize("best", [256, 160, 96])
+def test_a_clearly_better_window_is_chosen(best: int) -> None:
+    gold = balanced(90, 3)
+    table = {
+        (0, w): telling(gold, 8, 3.0 if w == best else 0.5, seed=w)[None] for w in (256, 160, 96)
+    }
+    assert best_of(Candidates(table, (0,)), gold).setting.window == best
+
+
+def test_the_narrower_window_wins_a_tie_and_what_is_nearly_one() -> None:
+    gold = balanced(90, 3)
+    same = telling(gold, 8, 2.0, seed=1)[None]
+    assert best_of(Candidates({(0, 256): same, (0, 96): same}, (0,)), gold).setting.window == 96
+    nearly = same + noise(90, 8, seed=2) * np.float32(1e-4)
+    assert best_of(Candidates({(0, 256): same, (0, 96): nearly}, (0,)), gold).setting.window == 96
+
+
+def test_better_exemplars_are_chosen_and_the_shipped_win_a_tie() -> None:
+    gold = balanced(90, 3)
+    weak, strong = (telling(gold, 8, s, seed=1)[None] for s in (0.5, 3.0))
+    assert best_of(Candidates({(0, 256): weak, (1, 256): strong}, (0,)), gold).setting.exemplars == 1
+    assert best_of(Candidates({(0, 256): strong, (1, 256): strong}, (0,)), gold).setting.exemplars == 0
+
+
+def test_the_choice_follows_from_the_seed() -> None:
+    gold = balanced(90, 3)
+    table = np.stack([telling(gold, 6, 1.0, seed=k) for k in range(6)])
+    candidates = Candidates({(0, 256): table, (0, 96): table[::-1]}, tuple(range(6)))
+    assert best_of(candidates, gold, seed=3) == best_of(candidates, gold, seed=3)
+    one, again = nested_of(candidates, gold, seed=3), nested_of(candidates, gold, seed=3)
+    assert one.chosen == again.chosen
+    assert (one.shares == again.shares).all()
+    assert any(best_of(candidates, gold, seed=s).loss != best_of(candidates, gold).loss for s in (1, 2))
+
+
+def test_progress_counts_the_outer_folds() -> None:
+    told: list[tuple[int, int]] = []
+    gold = balanced(60, 3)
+    table = {(0, 256): telling(gold, 4, 1.0, seed=0)[None]}
+    tell: Callable[[int, int], None] = lambda d, n: told.append((d, n))  # noqa: E731
+    nested(Candidates(table, (0,)), gold, np.arange(60), 3, 0, all_usable(1, 60), tell)
+    assert told == [(i, 5) for i in range(1, 6)]
+
+
+# --- the whole fit ----------------------------------------------------------------------------------------
+
+
+def test_a_fitted_probe_has_its_temperature_folded_in() -> None:
+    part = trained(20)
+    features = telling(part.gold, 8, 2.0, seed=1)
+    candidates = Candidates({(0, 256): features[None]}, (7,))
+    told: set[str] = set()
+    found = fit_probe(candidates, part, all_usable(1, 60), 0, lambda what, d, n: told.add(what))
+    assert found.choice.setting == Setting(0, 256, 7, found.choice.setting.strength)
+    plain = fit(features, part.gold, 3, found.choice.setting.strength)
+    t = found.choice.temperature
+    assert t != pytest.approx(1.0, abs=0.01)
+    assert found.linear.logits(features) == pytest.approx(plain.logits(features) / t)
+    assert found.curve[-1].n == 48
+    assert told == {"cross-validating", "learning curve"}
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="LEAST_A_LABEL counts cases, not groups of them")
+def test_a_label_of_near_duplicates_is_refused_in_words() -> None:
+    """Two labels, four cases each, but only two prompts that really differ: no fold can be made."""
+    cases = tuple(case(i, "ab"[i // 4], group=f"g{i // 2}") for i in range(8))
+    try:
+        part = training(pool([], case=cases), taxonomy("ab"), "mine.toml")
+    except LabError:
+        return
+    features = telling(part.gold, 4, 2.0, seed=1)
+    candidates = Candidates({(0, 256): features[None]}, (0,))
+    fit_probe(candidates, part, all_usable(1, 8), 0, lambda *_: None)

@@ -1,0 +1,108 @@
+"""Heads: the same decision as scikit-learn's own, a temperature that is found again, folds that do not leak."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from routerlab.core.calibration import log_loss
+from routerlab.engine.calibrate import softmax
+from routerlab.tune.cases import Ints, splits
+from routerlab.tune.fit import NEVER, STRENGTHS, calibrated_loss, fit, inner_splits, out_of_fold, temperature
+from tests.tune.making import balanced, noise, telling
+
+
+def reference(features: np.ndarray, gold: Ints, strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """(probabilities, decisions) of the library's own scaler and regression on the same rows."""
+    scaled = StandardScaler().fit_transform(features.astype(np.float64))
+    model = LogisticRegression(C=strength / features.shape[1], max_iter=300, tol=1e-3).fit(scaled, gold)
+    return np.asarray(model.predict_proba(scaled)), np.asarray(model.predict(scaled))
+
+
+@pytest.mark.parametrize("labels", [2, 3, 6])
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_a_head_is_scikit_learns_with_the_scaling_folded_in(labels: int, strength: float) -> None:
+    gold = balanced(150, labels)
+    features = telling(gold, 12, 1.5, seed=labels) * np.float32(7.0) + np.float32(3.0)
+    features[:, 0] *= 100.0
+    head = fit(features, gold, labels, strength)
+    assert head.weights.shape == (labels, 12)
+    shares, decisions = reference(features, gold, strength)
+    logits = head.logits(features)
+    assert softmax(logits) == pytest.approx(shares, abs=1e-3)
+    assert (logits.argmax(axis=1) == decisions).mean() > 0.99
+
+
+@pytest.mark.parametrize("present", [(0, 2, 3), (1, 3)], ids=["three of five", "two of five"])
+def test_a_label_without_a_case_is_never_answered(present: tuple[int, ...]) -> None:
+    own = balanced(90, len(present))
+    gold, features = np.array(present)[own], telling(own, 8, 2.0, seed=1)
+    head = fit(features, gold, 5, 3.0)
+    absent = [k for k in range(5) if k not in present]
+    assert (head.bias[absent] == NEVER).all()
+    assert (head.weights[absent] == 0).all()
+    shares, _ = reference(features, gold, 3.0)
+    assert softmax(head.logits(features))[:, list(present)] == pytest.approx(shares, abs=1e-3)
+    far = noise(1000, 8, seed=2) * np.float32(5.0)
+    assert set(head.logits(far).argmax(axis=1)) <= set(present)
+
+
+def test_a_feature_that_never_changes_does_no_harm() -> None:
+    gold = balanced(60, 3)
+    features = telling(gold, 6, 2.0, seed=3)
+    features[:, 5] = 4.0
+    head = fit(features, gold, 3, 3.0)
+    assert np.isfinite(head.weights).all()
+    assert (head.logits(features).argmax(axis=1) == gold).mean() > 0.8
+
+
+@pytest.mark.parametrize("true", [0.2, 0.5, 1.0, 3.0, 8.0])
+def test_temperature_is_found_again(true: float) -> None:
+    rng = np.random.default_rng(4)
+    honest = rng.standard_normal((20000, 4)) * 2.0
+    gold = np.array([rng.choice(4, p=row) for row in softmax(honest)])
+    assert temperature(honest * true, gold) == pytest.approx(true, rel=0.05)
+
+
+def test_temperature_stays_within_bounds() -> None:
+    logits = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert temperature(logits, np.array([0, 1])) == pytest.approx(0.05, rel=0.01)
+    assert temperature(logits, np.array([1, 0])) == pytest.approx(20.0, rel=0.01)
+
+
+def test_calibrated_loss_is_the_least_of_all_temperatures() -> None:
+    gold = balanced(300, 3)
+    logits = telling(gold, 3, 1.0, seed=5).astype(np.float64) * 4.0
+    loss, best = calibrated_loss(logits, gold)
+    assert loss == pytest.approx(log_loss(softmax(logits / best), gold))
+    grid = [log_loss(softmax(logits / t), gold) for t in np.geomspace(0.05, 20, 200)]
+    assert loss <= min(grid) + 1e-6
+
+
+def test_no_row_is_judged_by_a_head_that_saw_it() -> None:
+    """Random labels in more dimensions than rows: a head knows its own by heart, and nothing of the others."""
+    gold = np.random.default_rng(6).integers(0, 3, 240)
+    features = noise(240, 300, seed=7)
+    by_heart = fit(features, gold, 3, STRENGTHS[-1]).logits(features).argmax(axis=1)
+    assert (by_heart == gold).mean() == 1.0
+    folds = list(splits(gold, np.arange(240), 5, seed=0))
+    unseen = out_of_fold(features, gold, 3, STRENGTHS[-1], folds).argmax(axis=1)
+    assert 0.20 < (unseen == gold).mean() < 0.47  # a third, give or take four standard errors
+
+
+def test_out_of_fold_logits_are_those_of_the_folds_heads() -> None:
+    gold, features = balanced(60, 3), telling(balanced(60, 3), 5, 1.0, seed=8)
+    folds = list(splits(gold, np.arange(60), 4, seed=1))
+    found = out_of_fold(features, gold, 3, 3.0, folds)
+    for fitted, tested in folds:
+        expected = fit(features[fitted], gold[fitted], 3, 3.0).logits(features[tested])
+        assert found[tested] == pytest.approx(expected)
+
+
+def test_what_is_chosen_is_chosen_in_three_seeded_folds() -> None:
+    gold, group = balanced(90, 3), np.arange(90) // 2
+    folds = inner_splits(gold, group, seed=5)
+    assert len(folds) == 3
+    again = inner_splits(gold, group, seed=5)
+    assert all((a[1] == b[1]).all() for a, b in zip(folds, again, strict=True))
+    assert all(not set(group[a]) & set(group[b]) for a, b in folds)

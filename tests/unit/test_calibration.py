@@ -1,0 +1,109 @@
+"""Calibration figures, by hand and against scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss
+from sklearn.metrics import log_loss as sklearn_log_loss
+
+from routerlab.core.calibration import (
+    Doubles,
+    Ints,
+    brier,
+    expected_calibration_error,
+    log_loss,
+    reliability,
+    selective,
+)
+
+SHARES = np.array([[0.9, 0.1], [0.8, 0.2], [0.85, 0.15], [0.3, 0.7]])
+GOLD = np.array([0, 1, 0, 1])
+"""Confidence 0.9 right; 0.8 wrong and 0.85 right; 0.7 right."""
+
+
+def drawn(n: int, labels: int, seed: int) -> tuple[Doubles, Ints]:
+    """Random shares, and gold labels that are drawn from them: perfectly calibrated."""
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.ones(labels), n)
+    gold = np.array([rng.choice(labels, p=row) for row in shares])
+    return shares, gold
+
+
+def test_reliability_by_hand() -> None:
+    low, middle, high = reliability(SHARES, GOLD)
+    assert (low.n, middle.n, high.n) == (1, 2, 1)
+    assert (low.low, low.high) == pytest.approx((0.7, 0.8))
+    assert (middle.confidence, middle.accuracy) == pytest.approx((0.825, 0.5))
+    assert (high.confidence, high.accuracy) == pytest.approx((0.9, 1.0))
+
+
+def test_calibration_error_by_hand() -> None:
+    expected = (1 * 0.3 + 2 * (0.825 - 0.5) + 1 * 0.1) / 4
+    assert expected_calibration_error(SHARES, GOLD) == pytest.approx(expected)
+    everything = abs((0.9 + 0.8 + 0.85 + 0.7) / 4 - 3 / 4)
+    assert expected_calibration_error(SHARES, GOLD, bins=1) == pytest.approx(everything)
+
+
+def test_full_confidence_falls_into_the_last_bin() -> None:
+    shares, gold = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0])
+    (only,) = reliability(shares, gold)
+    assert (only.low, only.high, only.n, only.accuracy) == (0.9, 1.0, 2, 0.5)
+    assert expected_calibration_error(shares, gold) == 0.5
+
+
+@pytest.mark.parametrize("bins", [1, 5, 10, 15])
+def test_bins_add_up(bins: int) -> None:
+    shares, gold = drawn(500, 4, seed=1)
+    found = reliability(shares, gold, bins)
+    assert sum(b.n for b in found) == 500
+    right = sum(b.n * b.accuracy for b in found) / 500
+    assert right == pytest.approx((shares.argmax(axis=1) == gold).mean())
+    assert sum(b.n * b.confidence for b in found) / 500 == pytest.approx(shares.max(axis=1).mean())
+    assert all(b.low <= b.confidence <= b.high for b in found)
+
+
+def test_bins_are_scikit_learns() -> None:
+    shares, gold = drawn(400, 3, seed=2)
+    right = shares.argmax(axis=1) == gold
+    accuracies, confidences = calibration_curve(right, shares.max(axis=1), n_bins=10)
+    found = reliability(shares, gold)
+    assert [b.accuracy for b in found] == pytest.approx(accuracies)
+    assert [b.confidence for b in found] == pytest.approx(confidences)
+
+
+def test_calibration_error_tells_honest_from_boasting() -> None:
+    shares, gold = drawn(4000, 3, seed=3)
+    honest = expected_calibration_error(shares, gold)
+    boasting = shares**3 / (shares**3).sum(axis=1, keepdims=True)
+    assert honest < 0.03
+    assert expected_calibration_error(boasting, gold) > 0.1
+
+
+def test_brier_by_hand_and_by_scikit_learn() -> None:
+    by_hand = np.mean([2 * 0.1**2, 2 * 0.8**2, 2 * 0.15**2, 2 * 0.3**2])
+    assert brier(SHARES, GOLD) == pytest.approx(by_hand)
+    assert brier(np.array([[0.0, 1.0]]), np.array([0])) == 2.0
+    assert brier(SHARES, GOLD) == pytest.approx(2 * brier_score_loss(GOLD, SHARES[:, 1]))
+
+
+def test_log_loss_is_scikit_learns() -> None:
+    assert log_loss(SHARES, GOLD) == pytest.approx(-np.log([0.9, 0.2, 0.85, 0.7]).mean())
+    shares, gold = drawn(300, 5, seed=4)
+    assert log_loss(shares, gold) == pytest.approx(sklearn_log_loss(gold, shares, labels=range(5)))
+
+
+def test_log_loss_of_the_impossible_is_finite() -> None:
+    assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-np.log(1e-12))
+
+
+def test_selective_accuracy_by_hand() -> None:
+    """Most confident first: right (0.9), right (0.85), wrong (0.8), right (0.7)."""
+    assert selective(SHARES, GOLD, [1.0, 0.75, 0.5, 0.25]) == pytest.approx([3 / 4, 2 / 3, 1.0, 1.0])
+    assert selective(SHARES, GOLD, [0.01]) == [1.0]
+
+
+def test_selective_accuracy_rises_where_confidence_means_something() -> None:
+    shares, gold = drawn(3000, 3, seed=5)
+    all_of_them, half, few = selective(shares, gold, [1.0, 0.5, 0.1])
+    assert all_of_them == pytest.approx((shares.argmax(axis=1) == gold).mean())
+    assert all_of_them + 0.05 < half < few - 0.05
