@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from routerlab.core.calibration import log_loss
 from routerlab.core.errors import LabError
 from routerlab.tune import choose as under_test
-from routerlab.tune.cases import Ints, training
+from routerlab.tune.cases import Ints, splits, training
 from routerlab.tune.choose import Candidates, Choice, Nested, Setting, choose, nested
-from routerlab.tune.fit import Floats, fit
+from routerlab.tune.fit import STRENGTHS, Floats, fit, out_of_fold
 from routerlab.tune.fitted import fit_probe
 from tests.tune.making import balanced, case, noise, pool, taxonomy, telling, trained
 
@@ -33,9 +33,10 @@ def best_of(candidates: Candidates, gold: Ints, usable: Bools | None = None, see
 
 
 def nested_of(candidates: Candidates, gold: Ints, usable: Bools | None = None, seed: int = 0) -> Nested:
+    """In three outer folds instead of five, for speed."""
     n = len(gold)
     usable = all_usable(len(candidates.sets), n) if usable is None else usable
-    return nested(candidates, gold, np.arange(n), int(gold.max()) + 1, seed, usable, quiet)
+    return nested(candidates, gold, np.arange(n), int(gold.max()) + 1, seed, usable, quiet, outer=3)
 
 
 def right(found: Nested, gold: Ints) -> float:
@@ -53,13 +54,15 @@ def layers_with(best: int, gold: Ints, count: int = 5) -> Floats:
 
 
 def test_random_labels_stay_at_chance_with_many_candidates() -> None:
-    """Forty layers of noise: choosing with the tested cases would find one that fits them by luck."""
-    gold = np.random.default_rng(1).integers(0, 2, 120)
-    gold[:2] = (0, 1)
-    table = np.stack([noise(120, 3, seed=k) for k in range(40)])
-    found = nested_of(Candidates({(0, 256): table}, tuple(range(40))), gold)
-    assert len(found.rows) == 120
-    assert 0.33 < right(found, gold) < 0.67  # a half, give or take four standard errors
+    """Eight layers of noise: choosing with the tested cases would find the one that fits them by luck."""
+    gold = np.random.default_rng(1).integers(0, 2, 60)
+    table = np.stack([noise(60, 3, seed=k) for k in range(8)])
+    folds = list(splits(gold, np.arange(60), 5, 1))
+    alone = [(out_of_fold(t, gold, 2, STRENGTHS[0], folds).argmax(axis=1) == gold).mean() for t in table]
+    assert max(alone) > 0.58
+    found = nested_of(Candidates({(0, 256): table}, tuple(range(8))), gold)
+    assert len(found.rows) == 60
+    assert right(found, gold) < 0.55
     assert log_loss(found.shares, gold) > 0.6
 
 
@@ -95,15 +98,15 @@ def test_rows_that_are_not_named_are_not_looked_at() -> None:
 
 def test_every_outer_fold_chooses_the_better_layer_for_itself() -> None:
     """With features that did not belong to the fitted rows the choice would be a guess."""
-    gold = balanced(150, 3)
-    found = nested_of(Candidates({(0, 256): layers_with(3, gold)}, tuple(range(5))), gold)
-    assert [s.layer for s in found.chosen] == [3] * 5
+    gold = balanced(120, 3)
+    found = nested_of(Candidates({(0, 256): layers_with(2, gold, 3)}, (0, 1, 2)), gold)
+    assert [s.layer for s in found.chosen] == [2] * 3
     assert right(found, gold) > 0.85
     assert log_loss(found.shares, gold) < 0.5  # the temperature fits too
 
 
 def test_exemplars_are_never_tested() -> None:
-    """Their features would know their labels: here those of set 1 do, for its own exemplars."""
+    """Not even where another set is chosen: all sets are judged by the same cases."""
     gold = balanced(120, 3)
     own = np.array([5, 17, 40, 77])
     usable = all_usable(2, 120)
@@ -170,14 +173,14 @@ def test_better_exemplars_are_chosen_and_the_shipped_win_a_tie() -> None:
 
 
 def test_the_choice_follows_from_the_seed() -> None:
-    gold = balanced(90, 3)
-    table = np.stack([telling(gold, 6, 1.0, seed=k) for k in range(6)])
-    candidates = Candidates({(0, 256): table, (0, 96): table[::-1]}, tuple(range(6)))
+    gold = balanced(60, 3)
+    table = np.stack([telling(gold, 6, 1.0, seed=k) for k in range(2)])
+    candidates = Candidates({(0, 256): table, (0, 96): table[::-1]}, (0, 1))
     assert best_of(candidates, gold, seed=3) == best_of(candidates, gold, seed=3)
+    assert best_of(candidates, gold, seed=3).loss != best_of(candidates, gold, seed=4).loss
     one, again = nested_of(candidates, gold, seed=3), nested_of(candidates, gold, seed=3)
     assert one.chosen == again.chosen
     assert (one.shares == again.shares).all()
-    assert any(best_of(candidates, gold, seed=s).loss != best_of(candidates, gold).loss for s in (1, 2))
 
 
 def test_progress_counts_the_outer_folds() -> None:

@@ -203,9 +203,11 @@ async def _run(plan: "Plan", tell: Any) -> "Tuned":
 
 def _print(tuned: "Tuned", rows: "Sequence[Row]") -> None:
     from routerlab.cli.show import print_table
-    from routerlab.cli.tune_tables import curve_plot, rows_table
+    from routerlab.cli.tune_tables import curve_plot, reliability_table, rows_table
+    from routerlab.core.calibration import reliability
 
     print_table(rows_table(rows))
+    print_table(reliability_table(reliability(tuned.fitted.oof.shares, tuned.fitted.gold)))
     print(curve_plot(tuned.fitted.curve))
     for note in tuned.notes:
         print(note, file=sys.stderr)

@@ -53,8 +53,10 @@ def make_cascade(
     share: float | None = None,
     seed: int = 0,
 ) -> "tuple[Members, list[Point], Point, Cascade]":
-    """Choose and write a cascade: members' answers, trade-off, the choice, what was written. LabError when the
-    routers do not go together."""
+    """Choose and write a cascade: members' answers, trade-off, the choice, what was written.
+
+    LabError when the routers do not go together.
+    """
     from routerlab.engine.router import Router, load_router
     from routerlab.tune.cascade import members
     from routerlab.tune.oof import load_oof
@@ -64,9 +66,7 @@ def make_cascade(
     if len(files) != wanted:
         raise LabError(f"rule {rule!r} needs {wanted} routers, the smallest first; {len(files)} are named")
     if len({file.resolve().parent for file in (path, *files)}) != 1:
-        raise LabError(
-            "a cascade and its routers lie in one folder, so that it can be shared: copy them there"
-        )
+        raise LabError("a cascade and its routers lie in one folder, to be shared together: copy them there")
     loaded = [load_router(file) for file in files]
     routers = [r for r in loaded if isinstance(r, Router)]
     if len(routers) != len(loaded):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from routerlab.cli.tables import cell, new_summary_table
+from routerlab.core.calibration import Bin
 from routerlab.engine.router import Row
 from routerlab.tune.curve import Point
 
@@ -27,6 +28,16 @@ def rows_table(rows: Sequence[Row]) -> Table:
             _number(r.p50, 0),
             _number(r.p95, 0),
         )
+    return table
+
+
+def reliability_table(bins: Sequence[Bin]) -> Table:
+    """A row a bin of confidence: how sure the probe was, how often it was right."""
+    table = new_summary_table("reliability of the probe on unseen cases: the two should be alike")
+    for heading in ("confidence", "answers", "mean confidence", "accuracy"):
+        table.add_column(heading, justify="right")
+    for b in bins:
+        table.add_row(f"{b.low:.1f}-{b.high:.1f}", str(b.n), f"{b.confidence:.2f}", f"{b.accuracy:.2f}")
     return table
 
 

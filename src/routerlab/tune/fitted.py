@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.tune.cases import Training
+from routerlab.tune.cases import Ints, Training
 from routerlab.tune.choose import Candidates, Choice, Nested, choose, nested
 from routerlab.tune.curve import Point, learning_curve
 from routerlab.tune.fit import Linear, fit
@@ -14,11 +14,13 @@ from routerlab.tune.fit import Linear, fit
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted probe: temperature is folded into `linear`; `oof` are shares of cases without part in it."""
+    """A fitted probe: temperature is folded into `linear`; `oof` are shares of cases without part in it,
+    `gold` their right labels."""
 
     choice: Choice
     linear: Linear
     oof: Nested
+    gold: Ints
     curve: list[Point]
 
 
@@ -41,4 +43,4 @@ def fit_probe(
         features, gold[rows], group[rows], n_labels, strength, seed, lambda d, n: told("learning curve", d, n)
     )
     t = choice.temperature
-    return Fitted(choice, Linear(linear.weights / t, linear.bias / t), oof, curve)
+    return Fitted(choice, Linear(linear.weights / t, linear.bias / t), oof, gold[oof.rows], curve)

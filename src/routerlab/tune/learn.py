@@ -125,7 +125,9 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         loss, t = calibrated_loss(after, whole.gold)
         linear = await asyncio.to_thread(fit, features, whole.gold, n_labels, setting.strength)
         oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
-        done = Fitted(Choice(setting, loss, t), Linear(linear.weights / t, linear.bias / t), oof, [])
+        done = Fitted(
+            Choice(setting, loss, t), Linear(linear.weights / t, linear.bias / t), oof, whole.gold, []
+        )
         wider = replace(plan, training=whole)
         info, times, _ = await time_probe(wider, bench, candidates, done, router.exemplar, tell)
         answered = after.argmax(axis=1)

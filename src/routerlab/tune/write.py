@@ -41,7 +41,7 @@ def write_router(
     LabError when the folder cannot be written to.
     """
     setting = fitted.choice.setting
-    taxonomy, model = plan.taxonomy, plan.spec.model
+    taxonomy = plan.taxonomy
     key = head_key(info.model_sha256, info.prompt_sha256, taxonomy.sha256, setting.layer, setting.window)
     head = Head(fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32), key)
     data = head_bytes(head)

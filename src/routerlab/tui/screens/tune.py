@@ -21,7 +21,7 @@ from routerlab.tui.layout import NARROW
 from routerlab.tui.learning import Entry, entries, held_out, labelled
 from routerlab.tui.palette import Palette, palette
 from routerlab.tui.screens.help import tune_help
-from routerlab.tui.text import duration, fit, fit_name, one_line
+from routerlab.tui.tune_text import entry_text, progress_text, said_text
 from routerlab.tui.tuning import Job, Phase, Tuning, learn_arguments, tune_arguments
 from routerlab.tui.widgets.found import Found
 
@@ -32,9 +32,6 @@ DIGITS = frozenset("0123456789.")
 WIDE = 130
 """Columns from which the curve stands beside the table."""
 NO_MODEL = "no model in the lab: go back and add an arm (F2)"
-LONGEST = 400
-"""Characters of a message that are shown."""
-HINT = "enter tunes the chosen model; l lets its router learn from the annotations"
 
 
 class Budget(Input):
@@ -65,6 +62,7 @@ class TuneScreen(Screen[None]):
         self.tuning = tuning
         self._entries: list[Entry] = []
         self._drawn: object = None
+        self._adding = False
 
     def compose(self) -> ComposeResult:
         """Models and progress side by side, below them what was found."""
@@ -125,7 +123,7 @@ class TuneScreen(Screen[None]):
         self._entries = found
         models.clear_options()
         width = max(20, self.size.width // 2 - 5)
-        options = [Option(_line(entry, width)) for entry in found]
+        options = [Option(entry_text(entry, width)) for entry in found]
         models.add_options(options or [Option(NO_MODEL, disabled=True)])
         if found:
             models.highlighted = min(at or 0, len(found) - 1)
@@ -212,12 +210,13 @@ class TuneScreen(Screen[None]):
         self.tuning.cancel()
         self.draw()
 
-    @work(exclusive=True, group="add")
+    @work
     async def action_tune_add(self) -> None:
         """Add the new router to the lab; an arm of that name makes room for it."""
         outcome = self.tuning.outcome
-        if outcome is None:
+        if outcome is None or self._adding:
             return None
+        self._adding = True
         try:
             spec = await asyncio.to_thread(router_spec, outcome.done)
             known = spec.name in self.lab.arms
@@ -226,6 +225,8 @@ class TuneScreen(Screen[None]):
             self.lab.add_arm(spec)
         except LabError as e:
             return self.tell(str(e), "error")
+        finally:
+            self._adding = False
         self.tuning.take(spec.name)
         again = f"{spec.name} was in the lab already: it is loaded again with the new router"
         self.tell(again if known else f"{spec.name} is an arm of the lab now")
@@ -247,53 +248,3 @@ class TuneScreen(Screen[None]):
 def severity(phase: Phase) -> SeverityLevel:
     """How loud the end of a tuning is."""
     return "error" if phase == "failed" else "warning" if phase == "cancelled" else "information"
-
-
-def _line(entry: Entry, width: int) -> Content:
-    router = entry.router.name if entry.router else "no router yet"
-    room = width * 11 // 20
-    return Content.assemble(
-        fit_name(printable(entry.name), room),
-        ("  " + fit(printable(router), width - room - 2), "$foreground 60%"),
-    )
-
-
-def progress_text(tuning: Tuning, width: int, p: Palette) -> Content:
-    """The job, and its stage with a bar and the time."""
-    if tuning.job is None:
-        return Content("")
-    step, time = tuning.step, duration(tuning.elapsed)
-    parts: list[tuple[str, str]] = [(one_line(tuning.job.title, width), "bold"), ("\n", "")]
-    if not tuning.active:
-        return Content.assemble(*parts, (f"after {time}", p.dim))
-    room = max(4, width - len(time) - 2)
-    full = round(room * min(1.0, step.done / step.total)) if step and step.total > 0 else 0
-    count = f"  {step.done}/{step.total}" if step else ""
-    return Content.assemble(
-        *parts,
-        (one_line(step.stage if step else "starting", width - len(count)), ""),
-        (f"{count}\n", p.dim),
-        ("━" * full, p.accent),
-        ("━" * (room - full), p.faint),
-        (f"  {time}", p.dim),
-    )
-
-
-def said_text(tuning: Tuning, p: Palette) -> Content:
-    """How it ended, and what to do next."""
-    message = one_line(tuning.message, LONGEST)
-    match tuning.phase:
-        case "idle":
-            return Content.styled(HINT, p.dim)
-        case "running":
-            return Content("")
-        case "stopping":
-            return Content.styled("stopping; what was read is kept", p.warn)
-        case "failed":
-            return Content.styled(f"failed: {message}", p.bad)
-        case "cancelled":
-            return Content.styled(message, p.warn)
-    name = one_line(tuning.outcome.done.name, 60) if tuning.outcome else ""
-    if tuning.added:
-        return Content.styled(f"done: {name} is the arm {one_line(tuning.added, 60)}", p.good)
-    return Content.styled(f"done: {name}; enter or a adds it to the lab", p.good)

@@ -1,6 +1,7 @@
 """What a tuning found: methods in a table, the learning curve, what annotations changed, notes."""
 
 from collections.abc import Sequence
+from math import ceil, log10
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -8,7 +9,6 @@ from textual.color import Color
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
-from textual_plotext import PlotextPlot
 
 from routerlab.core.text import printable
 from routerlab.tui.layout import NARROW
@@ -51,6 +51,8 @@ class Found(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         """What was learned, then what was measured, then notes."""
+        from textual_plotext import PlotextPlot  # not when the lab opens: it takes 30 ms
+
         yield Static(id="learned", markup=False)
         yield Cells("changed")
         with Container(id="measured"):
@@ -80,16 +82,23 @@ class Found(VerticalScroll):
         )
 
     def _plot(self, points: Sequence[Point], p: Palette) -> None:
+        from textual_plotext import PlotextPlot
+
         plot = self.query_one(PlotextPlot)
         plot.display = len(points) > 1
         ansi = self.app.current_theme.ansi
         plot.theme = "textual-clear" if ansi else "auto"
         plt = plot.plt
         plt.clear_data()
-        sizes = [float(point.n) for point in points]
+        # Logarithms taken here: plotext's own log axis takes them once more at every draw.
+        sizes = [log10(max(1, point.n)) for point in points]
         plt.title("accuracy by labelled cases")
-        plt.xscale("log")
-        plt.xticks(sizes, [f"{n:.0f}" for n in sizes])
+        plt.xticks(sizes, [str(point.n) for point in points])
+        low = int(10 * min((point.low for point in points), default=0.0))
+        high = ceil(10 * max((point.high for point in points), default=1.0))
+        tenths = [n / 10 for n in range(low, high + 1)]
+        plt.ylim(tenths[0], tenths[-1])
+        plt.yticks(tenths, [probability(n)[:2] for n in tenths])
         for values, colour in (
             ([point.low for point in points], p.faint),
             ([point.high for point in points], p.faint),
