@@ -225,9 +225,11 @@ async def test_closing_ends_the_child_even_while_it_starts() -> None:
 
 
 def test_the_command_lines() -> None:
-    assert tune_arguments(Path("/m/a.gguf"), 15.0) == [
+    assert tune_arguments(Path("/m/a.gguf"), 15.0, TAXONOMY) == [
         *("tune", "/m/a.gguf", "--progress", "json", "--budget", "15")
     ]
+    labels = Path("/t/labels.toml")
+    assert tune_arguments(Path("/m/a.gguf"), 1.5, labels)[-2:] == ["--taxonomy", "/t/labels.toml"]
     assert learn_arguments(Path("/r/a.toml"), Path("/s/b.toml")) == [
         *("tune", "learn", "/r/a.toml", "--session", "/s/b.toml", "--progress", "json")
     ]

@@ -91,7 +91,9 @@ def test_faulty_cases_are_left_out_and_the_first_is_named() -> None:
     found = training(sound.model_copy(update={"case": (*sound.case, *faulty)}), taxonomy(), "mine.toml")
     assert found.cases == sound.case
     (warning,) = found.warnings
-    assert warning.startswith("mine.toml: 3 cases left out, the first because of: case c20: unknown label 'z'")
+    assert warning.startswith(
+        "mine.toml: 3 cases left out, the first because of: case c20: unknown label 'z'"
+    )
 
 
 def test_a_label_with_too_few_cases_is_named_and_never_answered() -> None:

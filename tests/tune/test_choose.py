@@ -151,9 +151,7 @@ def test_a_clearly_better_layer_is_chosen(best: int) -> None:
 @pytest.mark.parametrize("best", [256, 160, 96])
 def test_a_clearly_better_window_is_chosen(best: int) -> None:
     gold = balanced(90, 3)
-    table = {
-        (0, w): telling(gold, 8, 3.0 if w == best else 0.5, seed=w)[None] for w in (256, 160, 96)
-    }
+    table = {(0, w): telling(gold, 8, 3.0 if w == best else 0.5, seed=w)[None] for w in (256, 160, 96)}
     assert best_of(Candidates(table, (0,)), gold).setting.window == best
 
 

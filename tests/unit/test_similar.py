@@ -9,9 +9,7 @@ from routerlab.core.similar import NEAR, groups, jaccard, tokens
 
 
 def cases(*prompts: str, group: dict[int, str] | None = None) -> list[Case]:
-    return [
-        Case(id=f"c{i}", prompt=p, label="x", group=(group or {}).get(i)) for i, p in enumerate(prompts)
-    ]
+    return [Case(id=f"c{i}", prompt=p, label="x", group=(group or {}).get(i)) for i, p in enumerate(prompts)]
 
 
 def parts(numbers: list[int]) -> set[frozenset[int]]:

@@ -47,6 +47,7 @@ class Lab:
         open one to go on with.
         """
         self.taxonomy = materials.taxonomy
+        self.taxonomy_path = materials.taxonomy_path
         self.corpus = materials.corpus
         self.settings = settings
         self.arms: dict[str, Arm] = {}

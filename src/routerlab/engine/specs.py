@@ -33,13 +33,20 @@ def arm_spec(text: str, contract: ContractName) -> ArmSpec:
     return ArmSpec(name=base if contract == "score" else f"{base}:{contract}", model=model, contract=contract)
 
 
+def local_routers() -> list[Path]:
+    """The router files that are here, by name: of two with the same name the nearer."""
+    found: dict[str, Path] = {}
+    for folder in (*router_folders(), ROUTERS):
+        for path in sorted(folder.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return [found[name] for name in sorted(found)]
+
+
 def find_router(name: str) -> Path:
     """The file of the router that is called `name`; LabError when there is none, with what there is."""
-    folders = [*router_folders(), ROUTERS]
-    for folder in folders:
-        if (path := folder / f"{name}.toml").is_file():
-            return path
-    known = sorted({p.stem for folder in folders for p in folder.glob("*.toml")})
+    known = {path.stem: path for path in local_routers()}
+    if name in known:
+        return known[name]
     raise LabError(
         f"no router {name!r}; there are: {', '.join(known) or 'none'}; `routerlab tune {name}` makes one",
         Exit.MISSING,

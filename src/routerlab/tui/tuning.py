@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
+from routerlab.resources import TAXONOMY
 
 ROUTERLAB: tuple[str, ...] = (sys.executable, "-m", "routerlab")
 LONGEST = 16 * 2**20
@@ -102,9 +103,10 @@ class Job:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def tune_arguments(model: Path, budget_min: float) -> list[str]:
-    """`routerlab`'s arguments to tune a model."""
-    return ["tune", str(model.absolute()), "--progress", "json", "--budget", f"{budget_min:g}"]
+def tune_arguments(model: Path, budget_min: float, taxonomy: Path) -> list[str]:
+    """`routerlab`'s arguments to tune a model for the labels of the taxonomy file."""
+    labels = [] if taxonomy == TAXONOMY else ["--taxonomy", str(taxonomy.absolute())]
+    return ["tune", str(model.absolute()), "--progress", "json", "--budget", f"{budget_min:g}", *labels]
 
 
 def learn_arguments(router: Path, session: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from routerlab.engine.router import Router
 from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers
 from routerlab.tune.baselines import baselines
-from routerlab.tune.cases import Training, sample
+from routerlab.tune.cases import Training, sample, subset
 from routerlab.tune.choose import Candidates, Setting
 from routerlab.tune.exemplars import draw, exemplars
 from routerlab.tune.fit import Floats
@@ -27,6 +28,9 @@ from routerlab.tune.write import seen, write_router
 
 TIMED_CASES = 120
 """How many cases the finished probe is timed on."""
+
+PACE_CASES, LEAST_CASES, REREAD = 24, 60, 1.5
+"""Cases that tell the pace, the fewest that a budget is cut to, what narrower windows add."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,17 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
 
     LabError when the model cannot be used.
     """
-    training, clock = plan.training, Clock(plan.budget_s)
-    notes = list(training.warnings)
+    clock, notes = Clock(plan.budget_s), list(plan.training.warnings)
     store = Answers(plan.store)
     try:
         bench = Workbench(plan.spec, plan.taxonomy, plan.settings, store)
-        reader, usable = await _read(plan, bench, clock, tell, notes)
+        header = await asyncio.to_thread(read_header, plan.spec.model)
+        if not header.n_layers or header.n_layers < 3:
+            raise LabError(f"{plan.spec.model}: has too few layers to be probed")
+        layers = layers_of(header.n_layers)
+        training = await _affordable(plan, bench, layers, tell, notes)
+        plan = replace(plan, training=training)
+        reader, usable = await _read(plan, bench, layers, clock, tell, notes)
         candidates = reader.candidates(plan.limit_ms)
         fitted = await _off_loop(candidates, training, usable, plan.seed, tell)
         setting = fitted.choice.setting
@@ -72,15 +81,41 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
     return Tuned(router, path, fitted, tuple(notes))
 
 
+async def _affordable(
+    plan: Plan, bench: Workbench, layers: tuple[int, ...], tell: Tell, notes: list[str]
+) -> Training:
+    """The cases that half the budget suffices to read, judged by a few: all, or a sample of each label."""
+    if plan.budget_s is None:
+        return plan.training
+    order = sample(plan.training, len(plan.training.cases), plan.seed)
+    few = [plan.training.cases[i].prompt for i in order[:PACE_CASES]]
+    asker = bench.asker("probe", plan.shots, layers)
+    try:
+        answers = await asker.answers(few, max(plan.windows), partial(tell, "finding the pace"))
+    finally:
+        await asker.arm.stop()
+    pace_s = sum(a.prediction.latency_ms.total for a in answers) / len(answers) / 1000
+    n = int(plan.budget_s / 2 / (pace_s * REREAD))
+    if n >= len(plan.training.cases):
+        return plan.training
+    n = max(n, LEAST_CASES)
+    notes.append(
+        f"the budget suffices for about {n} of {len(plan.training.cases)} cases: only those were read"
+    )
+    return subset(plan.training, sorted(sample(plan.training, n, plan.seed)))
+
+
 async def _read(
-    plan: Plan, bench: Workbench, clock: Clock, tell: Tell, notes: list[str]
+    plan: Plan,
+    bench: Workbench,
+    layers: tuple[int, ...],
+    clock: Clock,
+    tell: Tell,
+    notes: list[str],
 ) -> tuple[Reader, NDArray[np.bool_]]:
     """Read the corpus with the shipped exemplars and with sets drawn from it; `usable[set, row]` is false for
     a set's own exemplars."""
-    header = await asyncio.to_thread(read_header, plan.spec.model)
-    if not header.n_layers or header.n_layers < 3:
-        raise LabError(f"{plan.spec.model}: has too few layers to be probed")
-    reader = Reader(bench, plan.training, layers_of(header.n_layers), tell)
+    reader = Reader(bench, plan.training, layers, tell)
     await reader.read(plan.shots, plan.windows)
     usable = [np.ones(len(plan.training.cases), dtype=bool)]
     for number in range(plan.sets):

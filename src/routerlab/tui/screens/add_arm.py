@@ -1,6 +1,7 @@
 """Choose a model that is here, or write a path; and how to ask it."""
 
 import asyncio
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -15,7 +16,7 @@ from textual.widgets.option_list import Option
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.arm import UNTUNED, ArmSpec, Untuned
-from routerlab.engine.specs import arm_spec
+from routerlab.engine.specs import arm_spec, local_routers
 from routerlab.models.catalog import LocalModel, local_models
 from routerlab.tui.screens.dialogs import CLOSE
 
@@ -28,14 +29,14 @@ class AddArm(ModalScreen[ArmSpec | None]):
     def __init__(self, contract: Untuned) -> None:
         super().__init__()
         self._contract = contract
-        self._models: list[LocalModel] = []
+        self._choices: list[str] = []
 
     def compose(self) -> ComposeResult:
-        """The models that are here, a path, the contract."""
+        """The routers and models that are here, a path, the contract."""
         with Vertical(classes="dialog"):
             yield Label("Add an arm", classes="title")
             yield OptionList(markup=False)
-            yield Input(placeholder="or a path to a .gguf file, or a catalogue id", id="path")
+            yield Input(placeholder="or a .gguf file, a router file, a catalogue id", id="path")
             with RadioSet():
                 for name in UNTUNED:
                     yield RadioButton(name, value=name == self._contract)
@@ -43,14 +44,18 @@ class AddArm(ModalScreen[ArmSpec | None]):
             yield Footer()
 
     async def on_mount(self) -> None:
-        """List the models; the folders may be slow, so not on the event loop."""
+        """List what is here, models first; the folders may be slow, so not on the event loop."""
+        models: list[LocalModel] = []
         try:
-            self._models = await asyncio.to_thread(local_models)
+            models = await asyncio.to_thread(local_models)
         except LabError as e:
             self._fault(str(e))
+        routers = await asyncio.to_thread(local_routers)
+        self._choices = [*(str(m.path) for m in models), *map(str, routers)]
         options = self.query_one(OptionList)
-        options.add_options(Option(_line(model)) for model in self._models)
-        if self._models:
+        options.add_options(Option(_line(model)) for model in models)
+        options.add_options(Option(_router_line(path)) for path in routers)
+        if self._choices:
             options.highlighted = 0
             options.focus()
         else:
@@ -59,7 +64,7 @@ class AddArm(ModalScreen[ArmSpec | None]):
 
     @on(OptionList.OptionSelected)
     async def _chosen(self, event: OptionList.OptionSelected) -> None:
-        await self._answer(str(self._models[event.option_index].path))
+        await self._answer(self._choices[event.option_index])
 
     @on(Input.Submitted)
     async def _written(self, event: Input.Submitted) -> None:
@@ -75,6 +80,11 @@ class AddArm(ModalScreen[ArmSpec | None]):
 
     def _fault(self, message: str) -> None:
         self.query_one("#fault", Label).update(printable(message))
+
+
+def _router_line(path: Path) -> Content:
+    about = "router: its model and contract are its own"
+    return Content.assemble(f"{printable(path.stem):<28} ", (f"{'':>10}   {about}", "$foreground 60%"))
 
 
 def _line(model: LocalModel) -> Content:

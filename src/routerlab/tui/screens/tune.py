@@ -180,7 +180,8 @@ class TuneScreen(Screen[None]):
             budget = 0.0
         if budget < LEAST_MIN:
             return self.tell(f"the budget is a number of minutes, {LEAST_MIN} or more", "warning")
-        self.tuning.start(Job(f"tuning {entry.model.name}", entry.model), tune_arguments(entry.model, budget))
+        arguments = tune_arguments(entry.model, budget, self.lab.taxonomy_path)
+        self.tuning.start(Job(f"tuning {entry.model.name}", entry.model), arguments)
         return self.draw()
 
     def action_tune_learn(self) -> None:
