@@ -31,7 +31,6 @@ from tests.engine.tuned import (
     Tuned,
     deep_model,
     factory,
-    plan_for,
     tuned_spec,
     write,
 )
@@ -263,59 +262,9 @@ def test_a_missing_model_says_what_to_do(
     assert one_line(str(e.value))
 
 
-# --- what is refused as text ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("trick", ["../r.npz", "/etc/passwd", "a/b.npz", "..\\\\r.npz", ""])
-@pytest.mark.parametrize("name", ["deep.gguf", "r.npz", "r.oof.npz"])
-def test_a_file_lies_beside_the_router_or_nowhere(copy: Path, name: str, trick: str) -> None:
-    text = copy.read_text()
-    assert text.count(f'file = "{name}"') == 1
-    copy.write_text(text.replace(f'file = "{name}"', f'file = "{trick}"'))
-    with pytest.raises(LabError, match=r"\.file: String should") as e:
-        load_router(copy)
-    assert str(e.value).startswith(f"{copy}")
-
-
-@pytest.mark.xfail(strict=True, reason="`id` may be a path, which is followed")
-def test_the_id_of_a_model_is_no_path(made: Tuned, copy: Path, tmp_path: Path) -> None:
-    outside = tmp_path / "outside.gguf"
-    shutil.copy(made.model, outside)
-    text = copy.read_text()
-    copy.write_text(text.replace('file = "deep.gguf"', f'file = "deep.gguf"\nid = "{outside}"'))
-    with pytest.raises(LabError):
-        router_spec(copy)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ('contract = "probe"', 'contract = "probe"\ncolour = "red"', r"r\.toml:4: colour: Extra inputs"),
-        ('contract = "probe"', 'contract = "json"', r"r\.toml:3: contract: Input should be"),
-        ('contract = "probe"', 'contract = "score"', "a probe has a .head., a score router has none"),
-        ("window = 96", "window = 8", r"r\.toml:\d+: window: "),
-        ("layer = 2", "layer = -1", r"head\.layer: "),
-        ("[head]", "[head]\nother = 1", r"head\.other: Extra inputs"),
-        ('name = "r"', 'name = "a b"', r"r\.toml:2: name: "),
-        ("schema_version = 1", "schema_version = 2", r"r\.toml:1: schema_version: "),
-        ("[head]", "[head", r"r\.toml:\d+: not valid TOML"),
-    ],
-)
-def test_faults_of_the_form_name_file_and_place(copy: Path, old: str, new: str, words: str) -> None:
-    text = copy.read_text()
-    assert old in text
-    copy.write_text(text.replace(old, new, 1))
-    with pytest.raises(LabError, match=words) as e:
-        load_router(copy)
-    assert one_line(str(e.value))
-
-
 @pytest.mark.xfail(strict=True, reason="found out only when everything is fitted, and not in words")
 @pytest.mark.parametrize("name", ["my router", "a:b"])
 def test_a_name_that_no_router_may_have_is_refused_in_words(made: Tuned, tmp_path: Path, name: str) -> None:
     with pytest.raises(LabError):
         write(made.model, tmp_path / f"{name}.toml")
 
-
-def test_a_plan_is_named_after_its_file(made: Tuned, tmp_path: Path) -> None:
-    assert plan_for(made.model, tmp_path / "abc.toml").name == "abc"

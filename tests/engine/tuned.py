@@ -89,7 +89,8 @@ def write(model: Path, out: Path, name: str | None = None) -> Tuned:
     halved = Linear(linear.weights / 2.0, linear.bias / 2.0)
     choice = Choice(Setting(0, WINDOW, LAYER, 3.0), 0.5, 2.0)
     oof = Nested(np.arange(len(gold)), np.full((len(gold), 2), 0.5), (choice.setting,))
-    router, path = write_router(plan, info, Fitted(choice, halved, oof, []), SHOTS, [], {0: 12.0}, ["s"])
+    done = Fitted(choice, halved, oof, gold, [])
+    router, path = write_router(plan, info, done, SHOTS, [], {0: 12.0}, ["nothing was chosen"])
     return Tuned(path, router, model, features, halved.logits(features).astype(np.float32))
 
 

@@ -58,6 +58,10 @@ def model(
         float | None, typer.Option(min=0.1, metavar="MINUTES", help="Leave out what does not fit into it.")
     ] = None,
     sets: Annotated[int, typer.Option(min=0, help="Exemplar sets drawn from the corpus, besides ours.")] = 1,
+    window: Annotated[
+        list[int] | None,
+        typer.Option(min=16, max=4096, metavar="TOKENS", help="A routing window to try: 256, 160, 96."),
+    ] = None,
     seed: Seed = 0,
     limit: Annotated[float, typer.Option(metavar="MS", help="P95 that a routing window may have.")] = 2000.0,
     larger: Annotated[
@@ -86,6 +90,7 @@ def model(
     plan = replace(
         plan,
         sets=sets,
+        windows=tuple(sorted(set(window), reverse=True)) if window else plan.windows,
         seed=seed,
         limit_ms=limit,
         baselines=baselines,

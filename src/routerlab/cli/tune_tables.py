@@ -57,4 +57,4 @@ def curve_plot(points: Sequence[Point], width: int = 72, height: int = 14) -> st
     plotext.xticks([p.n for p in points], [str(p.n) for p in points])
     plotext.plot([p.n for p in points], [p.accuracy for p in points], marker="braille")
     plotext.scatter([p.n for p in points], [p.accuracy for p in points])
-    return str(plotext.build())
+    return str(plotext.uncolorize(plotext.build()))

@@ -111,7 +111,7 @@ def nested(
     seed: int,
     usable: NDArray[np.bool_],
     done: Callable[[int, int], None],
-    outer: int = 5,
+    outer: int = 10,
 ) -> Nested:
     """Nested cross-validation. Cases that are an exemplar of any set are never tested."""
     testable = usable.all(axis=0)

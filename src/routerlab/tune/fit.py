@@ -13,7 +13,7 @@ from routerlab.tune.cases import Ints, Split, splits
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-STRENGTHS = (3.0, 30.0)
+STRENGTHS = (10.0, 3.0, 30.0)
 """Inverse regularisation tried, times the number of features: the penalty then hardly depends on it."""
 
 NEVER = -50.0
@@ -37,15 +37,30 @@ def fit(features: Floats, gold: Ints, n_labels: int, strength: float) -> Linear:
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
-    model = LogisticRegression(C=strength / features.shape[1], max_iter=300, tol=1e-3)
-    model.fit((features - mean) / scale, gold)
-    coef, intercept = model.coef_, model.intercept_
+    rows, back = _rotated((features - mean) / scale)
+    model = LogisticRegression(C=strength / features.shape[1], max_iter=300, tol=1e-4)
+    model.fit(rows, gold)
+    coef, intercept = model.coef_ @ back, model.intercept_
     if len(model.classes_) == 2:  # the library writes two labels as one contrast
         coef, intercept = np.vstack([-coef / 2, coef / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
     weights, bias = np.zeros((n_labels, features.shape[1])), np.full(n_labels, NEVER)
     weights[model.classes_] = coef / scale
     bias[model.classes_] = intercept - weights[model.classes_] @ mean
     return Linear(weights, bias)
+
+
+def _rotated(x: Doubles) -> tuple[Doubles, Doubles]:
+    """(rows, back) with rows @ back = x: as many columns as there are rows, where there were more.
+
+    The penalised solution lies in the span of the rows, so fitting to the rotated ones gives the same head in
+    a fraction of the time (Hastie and Tibshirani 2004, "Efficient quadratic regularization").
+    """
+    if x.shape[1] <= x.shape[0]:
+        return x, np.eye(x.shape[1])
+    values, vectors = np.linalg.eigh(x @ x.T)
+    kept = values > values[-1] * 1e-10
+    root = np.sqrt(values[kept])
+    return vectors[:, kept] * root, (vectors[:, kept] / root).T @ x
 
 
 def out_of_fold(

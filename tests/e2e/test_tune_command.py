@@ -1,0 +1,296 @@
+"""`routerlab tune` with the real model and a pool of twenty-four cases: interrupted, resumed, and asked."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from routerlab import resources
+from routerlab.core.taxonomy import load_taxonomy
+from routerlab.engine.head import load_head
+from routerlab.engine.router import Router, load_router
+from routerlab.tune.oof import load_oof
+from tests.e2e.test_terminal import wait_gone, workers_of
+
+LABELS = load_taxonomy(resources.TAXONOMY).labels
+PROMPTS = {
+    "code/simple": ["regex for a postcode", "one line to sort a file", "swap two ints in C", "SQL: count users"],
+    "code/complex": [
+        "build a REST service with tests", "write a parser package, five modules", "port our app to Rust",
+        "a game engine with physics and docs",
+    ],
+    "CoT/simple": ["why is ice slippery?", "what does GDP mean?", "is 91 prime?", "who painted Guernica?"],
+    "CoT/complex": [
+        "prove that there are infinitely many primes", "weigh three pension plans over forty years",
+        "which of these five theories explains inflation", "work out the orbit from these sightings",
+    ],
+    "hybrid/generative": [
+        "a limerick with a table of its rhymes", "invent ten cheeses as JSON", "a menu in HTML for elves",
+        "fake reviews as CSV for a demo",
+    ],
+    "hybrid/agentic": [
+        "book my trip and tell the team", "clean the inbox every friday", "watch the price and buy when low",
+        "call the plumber, then pay the bill",
+    ],
+}  # fmt: skip
+FAULTY = """
+[[case]]
+id = "Z-1"
+prompt = "of no label at all"
+label = "poetry"
+
+[[case]]
+id = "Z-2"
+prompt = "  REGEX for a   postcode"
+label = "code/simple"
+"""
+READING = "reading prompts"
+
+
+def pool_text() -> str:
+    text = 'schema_version = 1\nname = "mini"\ntaxonomy = "front-door"\n'
+    for label in LABELS:
+        for i, prompt in enumerate(PROMPTS[label]):
+            text += f'\n[[case]]\nid = "{label}-{i}"\nprompt = "{prompt}"\nlabel = "{label}"\n'
+    return text
+
+
+class Bench:
+    """A folder with the models and two pools, in which the command is run with a cache of its own."""
+
+    def __init__(self, folder: Path, smollm2: Path) -> None:
+        self.folder = folder
+        (folder / "models").symlink_to(smollm2.parent)
+        (folder / "pool.toml").write_text(pool_text() + FAULTY)
+        self.model = str(smollm2)
+
+    def command(self, *args: object) -> list[str]:
+        return [sys.executable, "-m", "routerlab", *map(str, args)]
+
+    def env(self, cache: str) -> dict[str, str]:
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / cache)}
+
+    def tune(self, out: str, *more: str) -> list[str]:
+        options = ["--exemplars", "none", "--sets", "0", "--no-baselines", "--out", out, *more]
+        return self.command("tune", self.model, "--corpus", "pool.toml", *options)
+
+    def run(self, command: list[str], cache: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env(cache),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+def lines_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def read_anew(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in lines if line.get("stage", "").startswith(READING)]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The same command four times: interrupted, resumed, once more, and in words with an empty cache."""
+
+    bench: Bench
+    interrupted: "subprocess.CompletedProcess[str]"
+    resumed: "subprocess.CompletedProcess[str]"
+    again: "subprocess.CompletedProcess[str]"
+    words: "subprocess.CompletedProcess[str]"
+
+
+def interrupt(bench: Bench) -> "subprocess.CompletedProcess[str]":
+    """Ctrl+C after the first answers; no worker is left."""
+    command = bench.tune("one/r.toml", "--progress", "json")
+    process = subprocess.Popen(
+        command, cwd=bench.folder, env=bench.env("a"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    head = ""
+    deadline = time.monotonic() + 60
+    while not any(line["done"] >= 2 for line in read_anew(lines_of(head))):
+        assert time.monotonic() < deadline
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        head += line
+    workers = workers_of(process.pid)
+    assert workers
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    wait_gone(workers)
+    return subprocess.CompletedProcess(command, process.returncode, head + out, err)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Runs:
+    bench = Bench(tmp_path_factory.mktemp("tune"), smollm2)
+    return Runs(
+        bench,
+        interrupt(bench),
+        bench.run(bench.tune("one/r.toml", "--progress", "json"), "a"),
+        bench.run(bench.tune("two/r.toml", "--progress", "json"), "a"),
+        bench.run(bench.tune("three/r.toml"), "b"),
+    )
+
+
+def test_ctrl_c_ends_with_130_and_says_that_it_can_go_on(runs: Runs) -> None:
+    assert runs.interrupted.returncode == 130
+    assert "what was read is kept" in runs.interrupted.stderr
+    assert "Traceback" not in runs.interrupted.stderr
+    assert not (runs.bench.folder / "one" / "r.toml").exists() or runs.resumed.returncode == 0
+    assert not any("done" in line and "stage" not in line for line in lines_of(runs.interrupted.stdout))
+
+
+def test_the_same_command_goes_on_where_it_stopped(runs: Runs) -> None:
+    assert runs.resumed.returncode == 0, runs.resumed.stderr
+    reached = max(line["done"] for line in read_anew(lines_of(runs.interrupted.stdout)))
+    first = read_anew(lines_of(runs.resumed.stdout))[0]
+    assert first["total"] == 24
+    assert first["done"] > reached >= 2
+
+
+def test_progress_is_one_object_a_line_and_the_last_has_the_result(runs: Runs) -> None:
+    *steps, last = lines_of(runs.resumed.stdout)
+    assert all(set(step) == {"stage", "done", "total"} for step in steps)
+    assert all(0 < step["done"] <= step["total"] for step in steps)
+    stages = {step["stage"] for step in steps}
+    assert {"cross-validating", "learning curve", "timing the probe"} <= stages
+    assert set(last) == {"done", "notes", "rows", "curve", "learned"}
+    assert last["done"] == "one/r.toml"
+    assert last["learned"] is None
+    (row,) = last["rows"]
+    assert (row["method"], row["n"], row["cross_validated"]) == ("probe", 24, True)
+    assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1
+    assert row["p50"] > 0
+    assert [point["n"] for point in last["curve"]] == [10, 18]
+    assert any("24 of 24 alike" in note for note in last["notes"])
+
+
+def test_a_finished_tune_reads_nothing_again(runs: Runs) -> None:
+    assert runs.again.returncode == 0, runs.again.stderr
+    assert read_anew(lines_of(runs.again.stdout)) == []
+    assert lines_of(runs.again.stdout)[-1]["rows"][0]["n"] == 24
+
+
+def test_the_same_cases_give_the_same_head(runs: Runs) -> None:
+    """Interrupted, from the cache, or all read anew: to the byte."""
+    assert runs.words.returncode == 0, runs.words.stderr
+    heads = [(runs.bench.folder / d / "r.npz").read_bytes() for d in ("one", "two", "three")]
+    assert heads[0] == heads[1] == heads[2]
+    routers = [load_router(runs.bench.folder / d / "r.toml") for d in ("one", "three")]
+    first, other = [r for r in routers if isinstance(r, Router)]
+    assert (first.head, first.window, first.model) == (other.head, other.window, other.model)
+
+
+def test_a_router_says_where_it_comes_from(runs: Runs) -> None:
+    path = runs.bench.folder / "one" / "r.toml"
+    router = load_router(path)
+    assert isinstance(router, Router)
+    assert router.model.id == "smollm2-135m"
+    assert (router.evidence.cases, router.evidence.seed, router.exemplar) == (24, 0, ())
+    assert "--no-baselines" in router.evidence.command
+    assert any("routing60 was not read" in s for s in router.evidence.seen)
+    oof = load_oof(path.parent, router.evidence.answers, "r")
+    assert len(oof.ids) == 24
+    assert np.isfinite(oof.times).all()
+    assert sorted(p.name for p in path.parent.iterdir()) == ["r.npz", "r.oof.npz", "r.toml"]
+
+
+def test_table_and_curve_are_printed(runs: Runs) -> None:
+    out, err = runs.words.stdout, runs.words.stderr
+    for heading in ("method", "log-loss", "ECE", "P95", "probe"):
+        assert heading in out
+    assert "accuracy on unseen cases, by labelled cases" in out
+    assert "mean confidence" in out
+    assert "wrote three/r.toml; ask it with --arm three/r.toml" in err
+    assert "Traceback" not in err
+    assert "\x1b" not in out + err
+
+
+def test_faulty_cases_are_one_warning_and_the_router_is_made(runs: Runs) -> None:
+    warnings = [line for line in runs.words.stderr.splitlines() if line.startswith("warning: ")]
+    (warning,) = warnings
+    assert "pool.toml: 2 cases left out, the first because of: case Z-1: unknown label 'poetry'" in warning
+
+
+def test_the_router_answers_as_its_head_does(runs: Runs) -> None:
+    """The features are in the cache's store: the saved head makes of them what the command says."""
+    bench, prompt = runs.bench, PROMPTS["CoT/simple"][0]
+    result = bench.run(
+        bench.command("route", prompt, "--arm", "one/r.toml", "--format", "json"), "a"
+    )
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    router = load_router(bench.folder / "one" / "r.toml")
+    assert isinstance(router, Router)
+    assert router.head is not None
+    head = load_head(bench.folder / "one" / "r.npz", router.head.sha256)
+    shares = head.probabilities(features_of(bench.folder / "a", prompt, router.head.layer))
+    assert answer["label"] == LABELS[int(shares.argmax())]
+    assert [answer["probabilities"][k] for k in LABELS] == pytest.approx(shares, abs=1e-4)
+    assert answer["arm"] == "r:probe"
+
+
+def features_of(cache: Path, prompt: str, layer: int) -> np.ndarray:
+    """What tuning kept of a prompt: the layer's row."""
+    import hashlib
+    import sqlite3
+
+    from routerlab.tune.reading import layers_of
+
+    layers = layers_of(30)
+    (path,) = cache.rglob("answers.sqlite")
+    key = hashlib.sha256(prompt.encode()).hexdigest()
+    rows = sqlite3.connect(path).execute("SELECT features FROM answer WHERE prompt = ?", (key,)).fetchall()
+    blob = next(r[0] for r in rows if len(r[0]) == len(layers) * 2 * 576 * 4)
+    found: np.ndarray = np.frombuffer(blob, "<f4").reshape(len(layers), -1)[layers.index(layer)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("corpus", "words"),
+    [
+        (str(resources.ROUTING60), "is routing60, the held-out test"),
+        ("missing.toml", "missing.toml: no such file"),
+        ("broken.toml", "broken.toml:1: not valid TOML"),
+        ("few.toml", "few.toml: nothing to learn"),
+        ("empty.toml", "empty.toml"),
+    ],
+)
+def test_a_bad_pool_is_one_line_and_exit_code_2(
+    tmp_path: Path, smollm2: Path, corpus: str, words: str
+) -> None:
+    bench = Bench(tmp_path, smollm2)
+    (tmp_path / "broken.toml").write_text("schema_version = \n")
+    (tmp_path / "few.toml").write_text("\n[[case]]".join(pool_text().split("\n[[case]]")[:4]) + "\n")
+    (tmp_path / "empty.toml").write_text('schema_version = 1\nname = "x"\ntaxonomy = "front-door"\n')
+    result = bench.run(
+        bench.command("tune", smollm2, "--corpus", corpus, "--out", "r.toml", "--exemplars", "none"), "a"
+    )
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert words in line
+    assert result.stdout == ""
+    assert not (tmp_path / "r.toml").exists()
+
+
+def test_a_model_that_is_not_here_is_one_line_and_exit_code_3(tmp_path: Path, smollm2: Path) -> None:
+    bench = Bench(tmp_path, smollm2)
+    result = bench.run(bench.command("tune", "no-such-model", "--corpus", "pool.toml"), "a")
+    assert result.returncode == 3
+    assert "no model of this name" in result.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in result.stderr
