@@ -1,150 +1,31 @@
 """`routerlab tune` with the real model and a pool of twenty-four cases: interrupted, resumed, and asked."""
 
+import hashlib
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import dataclass
+import sqlite3
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from routerlab import resources
-from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.head import load_head
 from routerlab.engine.router import Router, load_router
 from routerlab.tune.oof import load_oof
-from tests.e2e.test_terminal import wait_gone, workers_of
-
-LABELS = load_taxonomy(resources.TAXONOMY).labels
-PROMPTS = {
-    "code/simple": ["regex for a postcode", "one line to sort a file", "swap two ints in C", "SQL: count users"],
-    "code/complex": [
-        "build a REST service with tests", "write a parser package, five modules", "port our app to Rust",
-        "a game engine with physics and docs",
-    ],
-    "CoT/simple": ["why is ice slippery?", "what does GDP mean?", "is 91 prime?", "who painted Guernica?"],
-    "CoT/complex": [
-        "prove that there are infinitely many primes", "weigh three pension plans over forty years",
-        "which of these five theories explains inflation", "work out the orbit from these sightings",
-    ],
-    "hybrid/generative": [
-        "a limerick with a table of its rhymes", "invent ten cheeses as JSON", "a menu in HTML for elves",
-        "fake reviews as CSV for a demo",
-    ],
-    "hybrid/agentic": [
-        "book my trip and tell the team", "clean the inbox every friday", "watch the price and buy when low",
-        "call the plumber, then pay the bill",
-    ],
-}  # fmt: skip
-FAULTY = """
-[[case]]
-id = "Z-1"
-prompt = "of no label at all"
-label = "poetry"
-
-[[case]]
-id = "Z-2"
-prompt = "  REGEX for a   postcode"
-label = "code/simple"
-"""
-READING = "reading prompts"
-
-
-def pool_text() -> str:
-    text = 'schema_version = 1\nname = "mini"\ntaxonomy = "front-door"\n'
-    for label in LABELS:
-        for i, prompt in enumerate(PROMPTS[label]):
-            text += f'\n[[case]]\nid = "{label}-{i}"\nprompt = "{prompt}"\nlabel = "{label}"\n'
-    return text
-
-
-class Bench:
-    """A folder with the models and two pools, in which the command is run with a cache of its own."""
-
-    def __init__(self, folder: Path, smollm2: Path) -> None:
-        self.folder = folder
-        (folder / "models").symlink_to(smollm2.parent)
-        (folder / "pool.toml").write_text(pool_text() + FAULTY)
-        self.model = str(smollm2)
-
-    def command(self, *args: object) -> list[str]:
-        return [sys.executable, "-m", "routerlab", *map(str, args)]
-
-    def env(self, cache: str) -> dict[str, str]:
-        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / cache)}
-
-    def tune(self, out: str, *more: str) -> list[str]:
-        options = ["--exemplars", "none", "--sets", "0", "--no-baselines", "--out", out, *more]
-        return self.command("tune", self.model, "--corpus", "pool.toml", *options)
-
-    def run(self, command: list[str], cache: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.env(cache),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-
-def lines_of(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def read_anew(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [line for line in lines if line.get("stage", "").startswith(READING)]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """The same command four times: interrupted, resumed, once more, and in words with an empty cache."""
-
-    bench: Bench
-    interrupted: "subprocess.CompletedProcess[str]"
-    resumed: "subprocess.CompletedProcess[str]"
-    again: "subprocess.CompletedProcess[str]"
-    words: "subprocess.CompletedProcess[str]"
-
-
-def interrupt(bench: Bench) -> "subprocess.CompletedProcess[str]":
-    """Ctrl+C after the first answers; no worker is left."""
-    command = bench.tune("one/r.toml", "--progress", "json")
-    process = subprocess.Popen(
-        command, cwd=bench.folder, env=bench.env("a"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    head = ""
-    deadline = time.monotonic() + 60
-    while not any(line["done"] >= 2 for line in read_anew(lines_of(head))):
-        assert time.monotonic() < deadline
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        head += line
-    workers = workers_of(process.pid)
-    assert workers
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    wait_gone(workers)
-    return subprocess.CompletedProcess(command, process.returncode, head + out, err)
+from routerlab.tune.reading import layers_of
+from tests.e2e.tuning import LABELS, PROMPTS, Bench, Runs, lines_of, pool_text, read_anew, tune_four_times
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Runs:
-    bench = Bench(tmp_path_factory.mktemp("tune"), smollm2)
-    return Runs(
-        bench,
-        interrupt(bench),
-        bench.run(bench.tune("one/r.toml", "--progress", "json"), "a"),
-        bench.run(bench.tune("two/r.toml", "--progress", "json"), "a"),
-        bench.run(bench.tune("three/r.toml"), "b"),
-    )
+    """Made once, also where several processes share the tests of this file."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(shared / "tune-command.lock"):
+        return tune_four_times(shared / "tune-command", smollm2)
 
 
 def test_ctrl_c_ends_with_130_and_says_that_it_can_go_on(runs: Runs) -> None:
@@ -230,9 +111,7 @@ def test_faulty_cases_are_one_warning_and_the_router_is_made(runs: Runs) -> None
 def test_the_router_answers_as_its_head_does(runs: Runs) -> None:
     """The features are in the cache's store: the saved head makes of them what the command says."""
     bench, prompt = runs.bench, PROMPTS["CoT/simple"][0]
-    result = bench.run(
-        bench.command("route", prompt, "--arm", "one/r.toml", "--format", "json"), "a"
-    )
+    result = bench.run(bench.command("route", prompt, "--arm", "one/r.toml", "--format", "json"), "a")
     assert result.returncode == 0, result.stderr
     answer = json.loads(result.stdout)
     router = load_router(bench.folder / "one" / "r.toml")
@@ -247,15 +126,11 @@ def test_the_router_answers_as_its_head_does(runs: Runs) -> None:
 
 def features_of(cache: Path, prompt: str, layer: int) -> np.ndarray:
     """What tuning kept of a prompt: the layer's row."""
-    import hashlib
-    import sqlite3
-
-    from routerlab.tune.reading import layers_of
-
     layers = layers_of(30)
     (path,) = cache.rglob("answers.sqlite")
     key = hashlib.sha256(prompt.encode()).hexdigest()
-    rows = sqlite3.connect(path).execute("SELECT features FROM answer WHERE prompt = ?", (key,)).fetchall()
+    with closing(sqlite3.connect(path)) as store:
+        rows = store.execute("SELECT features FROM answer WHERE prompt = ?", (key,)).fetchall()
     blob = next(r[0] for r in rows if len(r[0]) == len(layers) * 2 * 576 * 4)
     found: np.ndarray = np.frombuffer(blob, "<f4").reshape(len(layers), -1)[layers.index(layer)]
     return found

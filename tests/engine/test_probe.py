@@ -1,7 +1,9 @@
 """`probe` reads what a layer computes: always the same numbers, whatever else is read or was asked."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,14 @@ from numpy.typing import NDArray
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine import llama
 from routerlab.engine.contract import CUT, frame
+from routerlab.engine.head import load_head
 from routerlab.engine.llama import BATCH, Model
+from routerlab.engine.pool import ModelArm
 from routerlab.engine.predict import PREFIX, Predictor, PromptTooLongError
 from tests.engine import tiny
+from tests.engine.arms import running
 from tests.engine.asking import SIX, TWO, open_model, shots_for
+from tests.engine.tuned import factory, tuned_spec, write
 
 Floats = NDArray[np.float32]
 EMBD = 32
@@ -53,13 +59,13 @@ class Probe:
 @pytest.fixture(scope="module")
 def models(
     tmp_path_factory: pytest.TempPathFactory, tiny_models: dict[tiny.Family, Model], quiet: llama.Log
-) -> Iterator[dict[tiny.Family, Model]]:
+) -> dict[tiny.Family, Model]:
     """Tiny models with five layers, and the shallow hybrid one, whose first layer can be read."""
     folder = tmp_path_factory.mktemp("deep")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiny, "_LAYERS", LAYERS)
         paths = {f: tiny.build(folder / f"{f}.gguf", f, tiny.TEMPLATES["chatml"]) for f in DEEP}
-    yield {**{f: open_model(path) for f, path in paths.items()}, "lfm2": tiny_models["lfm2"]}
+    return {**{f: open_model(path) for f, path in paths.items()}, "lfm2": tiny_models["lfm2"]}
 
 
 def readable(model: Model) -> tuple[int, ...]:
@@ -78,7 +84,7 @@ def test_features_are_the_last_output_and_the_mean_over_the_prompt(
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
     assert not (found[:, :EMBD] == found[:, EMBD:]).any()
-    assert all(not (a == b).all() for a, b in zip(found, found[1:], strict=False))
+    assert all(not (a == b).all() for a, b in pairwise(found))
 
 
 def test_the_mean_is_of_the_prompts_own_tokens(models: dict[tiny.Family, Model]) -> None:
@@ -254,6 +260,23 @@ def test_the_real_model_reads_the_same_alone_and_again(real_model: Model) -> Non
     both.read(B)
     assert (both.read(A) == found).all()
     assert (Probe(real_model, (15,), of=SIX).read(A)[0] == found[0]).all()
+
+
+async def test_a_real_worker_answers_as_its_head_does_on_features_read_here(
+    smollm2: Path, real_model: Model, tmp_path: Path
+) -> None:
+    made = await asyncio.to_thread(write, smollm2, tmp_path / "r.toml")
+    assert made.router.head is not None
+    head = load_head(tmp_path / "r.npz", made.router.head.sha256)
+    here = Probe(real_model, (made.router.head.layer,), window=made.router.window)
+    arm = factory()(tuned_spec(made))
+    assert isinstance(arm, ModelArm)
+    async with running(arm):
+        for prompt in (A, "word " * 200):
+            found = (await arm.ask(prompt, 60.0)).probabilities
+            assert found is not None
+            shares = head.probabilities(here.read(prompt)[0])
+            assert [found[k] for k in TWO.labels] == pytest.approx(shares, abs=1e-6)
 
 
 def test_another_file_with_other_weights_gives_other_features(

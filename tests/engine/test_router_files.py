@@ -248,7 +248,10 @@ def test_a_router_is_found_by_name_in_the_workspace(
 
 @pytest.mark.parametrize(
     ("model_id", "words"),
-    [(None, "was tuned for deep.gguf: .*models list"), ("gemma-3-270m", "`routerlab models pull gemma-3-270m`")],
+    [
+        (None, "was tuned for deep.gguf: .*models list"),
+        ("gemma-3-270m", "`routerlab models pull gemma-3-270m`"),
+    ],
 )
 def test_a_missing_model_says_what_to_do(
     made: Tuned, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_id: str | None, words: str
@@ -267,4 +270,3 @@ def test_a_missing_model_says_what_to_do(
 def test_a_name_that_no_router_may_have_is_refused_in_words(made: Tuned, tmp_path: Path, name: str) -> None:
     with pytest.raises(LabError):
         write(made.model, tmp_path / f"{name}.toml")
-

@@ -69,7 +69,8 @@ def test_prompts_of_the_corpus_are_left_out_and_counted() -> None:
 
 def test_prompts_that_are_not_here_are_counted() -> None:
     one = session(
-        trial(1, case="gone"), about(1, 1, "a"), about(2, 99, "a"), note(3, trial=None, case="away", label="b")
+        trial(1, case="gone"), about(1, 1, "a"), about(2, 99, "a"),
+        note(3, trial=None, case="away", label="b"),
     )  # fmt: skip
     assert annotated([(one, {"other": "x"})], POOL) == (
         [],

@@ -1,4 +1,6 @@
-"""Heads: the same decision as scikit-learn's own, a temperature that is found again, folds that do not leak."""
+"""Heads: scikit-learn's own decision, a temperature that is found again, folds that do not leak."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,22 +16,28 @@ from tests.tune.making import balanced, noise, telling
 
 def reference(features: np.ndarray, gold: Ints, strength: float) -> tuple[np.ndarray, np.ndarray]:
     """(probabilities, decisions) of the library's own scaler and regression on the same rows."""
-    scaled = StandardScaler().fit_transform(features.astype(np.float64))
-    model = LogisticRegression(C=strength / features.shape[1], max_iter=300, tol=1e-3).fit(scaled, gold)
+    scaler: Any = StandardScaler()  # type: ignore[no-untyped-call]
+    scaled = scaler.fit_transform(features.astype(np.float64))
+    model: Any = LogisticRegression(C=strength / features.shape[1], max_iter=9999, tol=1e-8)  # type: ignore[no-untyped-call]
+    model.fit(scaled, gold)
     return np.asarray(model.predict_proba(scaled)), np.asarray(model.predict(scaled))
 
 
 @pytest.mark.parametrize("labels", [2, 3, 6])
 @pytest.mark.parametrize("strength", STRENGTHS)
-def test_a_head_is_scikit_learns_with_the_scaling_folded_in(labels: int, strength: float) -> None:
+@pytest.mark.parametrize("columns", [12, 150, 400], ids=["tall", "square", "wide"])
+def test_a_head_is_scikit_learns_with_the_scaling_folded_in(
+    labels: int, strength: float, columns: int
+) -> None:
+    """However many features there are for 150 rows."""
     gold = balanced(150, labels)
-    features = telling(gold, 12, 1.5, seed=labels) * np.float32(7.0) + np.float32(3.0)
+    features = telling(gold, columns, 1.5, seed=labels) * np.float32(7.0) + np.float32(3.0)
     features[:, 0] *= 100.0
     head = fit(features, gold, labels, strength)
-    assert head.weights.shape == (labels, 12)
+    assert head.weights.shape == (labels, columns)
     shares, decisions = reference(features, gold, strength)
     logits = head.logits(features)
-    assert softmax(logits) == pytest.approx(shares, abs=1e-3)
+    assert softmax(logits) == pytest.approx(shares, abs=2e-3)
     assert (logits.argmax(axis=1) == decisions).mean() > 0.99
 
 
@@ -42,7 +50,7 @@ def test_a_label_without_a_case_is_never_answered(present: tuple[int, ...]) -> N
     assert (head.bias[absent] == NEVER).all()
     assert (head.weights[absent] == 0).all()
     shares, _ = reference(features, gold, 3.0)
-    assert softmax(head.logits(features))[:, list(present)] == pytest.approx(shares, abs=1e-3)
+    assert softmax(head.logits(features))[:, list(present)] == pytest.approx(shares, abs=2e-3)
     far = noise(1000, 8, seed=2) * np.float32(5.0)
     assert set(head.logits(far).argmax(axis=1)) <= set(present)
 
@@ -80,7 +88,7 @@ def test_calibrated_loss_is_the_least_of_all_temperatures() -> None:
 
 
 def test_no_row_is_judged_by_a_head_that_saw_it() -> None:
-    """Random labels in more dimensions than rows: a head knows its own by heart, and nothing of the others."""
+    """Random labels in more dimensions than rows: a head knows its own by heart, no others."""
     gold = np.random.default_rng(6).integers(0, 3, 240)
     features = noise(240, 300, seed=7)
     by_heart = fit(features, gold, 3, STRENGTHS[-1]).logits(features).argmax(axis=1)

@@ -55,7 +55,7 @@ def test_near_duplicates_are_grouped_transitively() -> None:
 
 
 def test_the_limit_itself_is_near() -> None:
-    seven = "a b c d e f g".split()
+    seven = list("abcdefg")
     other = [*seven[:4], "w", "x"]  # 4 shared of 9
     assert jaccard(frozenset(seven), frozenset(other)) == pytest.approx(4 / 9)
     assert NEAR <= 4 / 9

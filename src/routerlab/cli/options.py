@@ -189,14 +189,15 @@ def open_lab(
 
 
 def _again(record: "ArmRecord") -> "ArmSpec":
-    """The arm of a session; a model that has moved is looked for by its file name."""
+    """The arm of a session; a model or router that has moved is looked for by its name."""
     from routerlab.engine.arm import ArmSpec
     from routerlab.models.catalog import find_model
 
     if record.router_file:
-        from routerlab.engine.specs import router_spec
+        from routerlab.engine.specs import find_router, router_spec
 
-        return router_spec(Path(record.router_file))
+        router = Path(record.router_file)
+        return router_spec(router if router.exists() else find_router(router.stem))
     model = Path(record.model_file)
     if not model.exists():
         with suppress(LabError):

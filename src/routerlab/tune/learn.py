@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from routerlab.tune.cases import held_out, splits, training
 from routerlab.tune.choose import Choice, Nested, Setting
 from routerlab.tune.fit import STRENGTHS, Linear, calibrated_loss, fit
 from routerlab.tune.fitted import Fitted
+from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
 from routerlab.tune.rows import row
@@ -117,13 +119,11 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         before, after = (np.zeros((len(whole.gold), n_labels)) for _ in range(2))
         for i, (fitted, tested) in enumerate(folds):
             for rows, logits in ((fitted[~is_new[fitted]], before), (fitted, after)):
-                head = await asyncio.to_thread(
-                    fit, features[rows], whole.gold[rows], n_labels, setting.strength
-                )
-                logits[tested] = head.logits(features[tested])
+                work = partial(fit, features[rows], whole.gold[rows], n_labels, setting.strength)
+                logits[tested] = (await off_loop(work)).logits(features[tested])
             tell("cross-validating", i + 1, len(folds))
         loss, t = calibrated_loss(after, whole.gold)
-        linear = await asyncio.to_thread(fit, features, whole.gold, n_labels, setting.strength)
+        linear = await off_loop(lambda: fit(features, whole.gold, n_labels, setting.strength))
         oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
         done = Fitted(
             Choice(setting, loss, t), Linear(linear.weights / t, linear.bias / t), oof, whole.gold, []

@@ -21,6 +21,7 @@ from routerlab.tune.choose import Candidates, Setting
 from routerlab.tune.exemplars import draw, exemplars
 from routerlab.tune.fit import Floats
 from routerlab.tune.fitted import Fitted, fit_probe
+from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
 from routerlab.tune.rows import row
@@ -60,7 +61,7 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
         plan = replace(plan, training=training)
         reader, usable = await _read(plan, bench, layers, clock, tell, notes)
         candidates = reader.candidates(plan.limit_ms)
-        fitted = await _off_loop(candidates, training, usable, plan.seed, tell)
+        fitted = await _fit(candidates, training, usable, plan.seed, tell)
         setting = fitted.choice.setting
         shots = reader.shots[setting.exemplars]
         info, times, alike = await time_probe(plan, bench, candidates, fitted, shots, tell)
@@ -129,7 +130,7 @@ async def _read(
     return reader, np.stack(usable)
 
 
-async def _off_loop(
+async def _fit(
     candidates: Candidates, training: Training, usable: NDArray[np.bool_], seed: int, tell: Tell
 ) -> Fitted:
     loop = asyncio.get_running_loop()
@@ -137,7 +138,7 @@ async def _off_loop(
     def told(what: str, done: int, total: int) -> None:
         loop.call_soon_threadsafe(tell, what, done, total)
 
-    return await asyncio.to_thread(fit_probe, candidates, training, usable, seed, told)
+    return await off_loop(lambda: fit_probe(candidates, training, usable, seed, told))
 
 
 async def time_probe(

@@ -11,6 +11,7 @@ from routerlab.tune.answers import WINDOWS, Answers
 from routerlab.tune.cases import Ints, Training, splits, training
 from routerlab.tune.choose import Setting
 from routerlab.tune.fit import STRENGTHS, Floats, out_of_fold
+from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
 from routerlab.tune.taxonomy import Experiment, kappa, merged_taxonomy, merges, try_merge, try_split
@@ -35,7 +36,7 @@ async def study(plan: Plan, most: int, rerun: bool, tell: Tell) -> Study:
     def told(done: int, total: int) -> None:
         loop.call_soon_threadsafe(tell, "fitting heads", done, total)
 
-    found, answered = await asyncio.to_thread(_fit_all, part, features, plan.seed, most, told)
+    found, answered = await off_loop(lambda: _fit_all(part, features, plan.seed, most, told))
     pairs = merges(part.gold, answered, len(part.labels), most)
     if not pairs:
         return Study(found.experiments, found.halves, None)
@@ -106,4 +107,4 @@ async def _again(plan: Plan, merged: Taxonomy, a: int, b: int, tell: Tell) -> Ex
         right = float((answered == part.gold).mean())
         return Experiment(f"{new}, asked anew", n, right, kappa(part.gold, answered, n), right)
 
-    return await asyncio.to_thread(work)
+    return await off_loop(work)

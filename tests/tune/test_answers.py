@@ -1,0 +1,220 @@
+"""The store of answers: read once, kept over an interruption, used for narrower windows where that holds."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.prediction import Prediction, Tokens
+from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
+from routerlab.tune.reading import DEPTHS, Reader, Workbench, layers_of
+from tests.engine.arms import SETTINGS, arms, running, spec
+from tests.engine.asking import TWO, shots_for
+from tests.engine.tuned import LAYER, deep_model, plan_for
+
+ANSWER = Answer(
+    Prediction(status="ok", tokens=Tokens(cached=9, evaluated=30)),
+    np.arange(12, dtype=np.float32).reshape(2, 6) / np.float32(7),
+)
+WIDE, MIDDLE, NARROW = WINDOWS
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return deep_model(tmp_path_factory.mktemp("model") / "deep.gguf")
+
+
+def quiet(done: int, total: int) -> None:
+    """Nobody is told."""
+
+
+@asynccontextmanager
+async def asker(model: Path, store: Path, key: str = "k") -> AsyncIterator[Asker]:
+    """An asker of the real tiny model that is loaded only when it must be."""
+    answers = Answers(store)
+    arm = arms().model_arm(spec(model, "probe"), layers=(LAYER,))
+    async with running(arm, start=False):
+        yield Asker(arm, key, 1, answers)
+    answers.close()
+
+
+# --- the file ---------------------------------------------------------------------------------------------
+
+
+def test_answers_are_there_after_reopening(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "answers.sqlite"
+    store = Answers(path)
+    store.put("arm", "a prompt\ud800", ANSWER)
+    store.put("arm", "plain", Answer(ANSWER.prediction, None))
+    store.close()
+    store = Answers(path)
+    found = store.get("arm", "a prompt\ud800", 2)
+    assert found is not None
+    assert found.prediction == ANSWER.prediction
+    assert found.features is not None
+    assert ANSWER.features is not None
+    assert (found.features == ANSWER.features).all()
+    plain = store.get("arm", "plain", 0)
+    assert plain is not None
+    assert plain.features is None
+    assert store.get("arm", "another", 2) is None
+    assert store.get("other arm", "a prompt\ud800", 2) is None
+    store.close()
+
+
+def test_it_is_on_disk_before_it_is_closed(tmp_path: Path) -> None:
+    """Whoever kills the process loses nothing that was read."""
+    first, second = Answers(tmp_path / "a.sqlite"), Answers(tmp_path / "a.sqlite")
+    first.put("arm", "p", ANSWER)
+    assert second.get("arm", "p", 2) is not None
+    second.put("arm", "p", Answer(Prediction(status="unparsed"), None))
+    found = first.get("arm", "p", 0)
+    assert found is not None
+    assert found.prediction.status == "unparsed"
+    first.close()
+    second.close()
+
+
+def test_prompts_themselves_are_not_kept(tmp_path: Path) -> None:
+    store = Answers(tmp_path / "a.sqlite")
+    store.put("arm", "a very private prompt", ANSWER)
+    store.close()
+    assert b"private" not in (tmp_path / "a.sqlite").read_bytes()
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    path.write_text("this is not a database, but it is long enough to look at" * 99)
+    with pytest.raises(LabError, match=r"cannot be used to keep answers: .*; delete it") as e:
+        Answers(path)
+    assert str(e.value).startswith(f"{path}: ")
+
+
+# --- asking -----------------------------------------------------------------------------------------------
+
+
+async def test_each_prompt_is_asked_once(model: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    prompts = ["one", "two", "three"]
+    async with asker(model, tmp_path / "a.sqlite") as one:
+        first = await one.answers(prompts[:2], WIDE, quiet)
+        more = await one.answers(prompts, WIDE, lambda d, n: told.append((d, n)))
+    assert told == [(3, 3)]
+    async with asker(model, tmp_path / "a.sqlite") as again:
+        kept = await again.answers(prompts, WIDE, quiet)
+        assert again.arm.state.phase == "starting"  # nothing had to be loaded
+    for a, b, c in zip([*first, more[2]], more, kept, strict=True):
+        assert a.prediction == b.prediction == c.prediction
+        assert a.features is not None
+        assert c.features is not None
+        assert (a.features == c.features).all()
+    assert not (kept[0].features == kept[1].features).all()  # type: ignore[union-attr]
+
+
+async def test_a_wider_window_that_did_not_cut_serves_a_narrower_one(model: Path, tmp_path: Path) -> None:
+    async with asker(model, tmp_path / "a.sqlite") as one:
+        wide = await one.answers(["short"], WIDE, quiet)
+        told: list[int] = []
+        for window in (MIDDLE, NARROW):
+            found = await one.answers(["short"], window, lambda d, n: told.append(d))
+            assert (found[0].features == wide[0].features).all()  # type: ignore[union-attr]
+        assert told == []
+        fresh = await one.fresh("short", NARROW)
+        assert (fresh.features == wide[0].features).all()  # type: ignore[union-attr]
+
+
+async def test_a_cut_or_longer_answer_does_not(model: Path, tmp_path: Path) -> None:
+    """The tiny vocabulary takes about a token for each of these letters."""
+    prompts = ["X" * (NARROW + 30), "X" * (WIDE + 50)]
+    async with asker(model, tmp_path / "a.sqlite") as one:
+        wide = await one.answers(prompts, WIDE, quiet)
+        assert [bool(a.prediction.tokens.dropped) for a in wide] == [False, True]
+        told: list[int] = []
+        narrow = await one.answers(prompts, NARROW, lambda d, n: told.append(d))
+        assert told == [1, 2]
+        for a, b in zip(wide, narrow, strict=True):
+            assert b.prediction.tokens.dropped
+            assert not (a.features == b.features).all()  # type: ignore[union-attr]
+        # a narrower answer never stands for a wider one
+        again = await one.answers(["X" * (NARROW + 40)], NARROW, quiet)
+        wider = await one.answers(["X" * (NARROW + 40)], WIDE, quiet)
+        assert not wider[0].prediction.tokens.dropped
+        assert again[0].prediction.tokens.dropped
+
+
+async def test_another_key_is_another_arm(model: Path, tmp_path: Path) -> None:
+    async with asker(model, tmp_path / "a.sqlite") as one:
+        await one.answers(["short"], WIDE, quiet)
+    told: list[int] = []
+    async with asker(model, tmp_path / "a.sqlite", key="other") as other:
+        await other.answers(["short"], WIDE, lambda d, n: told.append(d))
+    assert told == [1]
+
+
+async def test_a_model_that_cannot_be_loaded_is_an_error_with_exit_3(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.gguf"
+    bad.write_bytes(b"GGUF no")
+    async with asker(bad, tmp_path / "a.sqlite") as one:
+        with pytest.raises(LabError, match=r"^arm: ") as e:
+            await one.answers(["short"], WIDE, quiet)
+    assert e.value.code == Exit.MISSING
+
+
+async def test_what_was_read_before_a_fault_is_kept(model: Path, tmp_path: Path) -> None:
+    """A prompt that does not fit ends the reading; the answers before it stay."""
+    prompts = ["one", "X" * 3000, "three"]
+    async with asker(model, tmp_path / "a.sqlite") as one:
+        with pytest.raises(LabError, match="what was read so far is kept"):
+            await one.answers(prompts, None, quiet)
+    async with asker(model, tmp_path / "a.sqlite") as again:
+        assert len(await again.answers(["one"], None, quiet)) == 1
+        assert again.arm.state.phase == "starting"
+
+
+# --- the workbench ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "expected"), [(30, (15, 17, 19, 21, 23)), (3, (1,)), (5, (2, 3))])
+def test_layers_lie_past_the_middle_and_never_at_the_end(n: int, expected: tuple[int, ...]) -> None:
+    assert layers_of(n) == expected
+    assert len(DEPTHS) == 5
+    assert max(layers_of(n)) <= n - 2
+
+
+def test_a_key_depends_on_what_is_asked(model: Path, tmp_path: Path) -> None:
+    store = Answers(tmp_path / "a.sqlite")
+    bench = Workbench(spec(model), TWO, SETTINGS, store)
+    shots = shots_for(TWO.labels)
+    keys = {
+        bench.asker("probe", shots, (1, 2))._key,
+        bench.asker("probe", shots, (2,))._key,
+        bench.asker("probe", shots[:1], (1, 2))._key,
+        bench.asker("score", shots)._key,
+        bench.asker("json", shots)._key,
+    }
+    assert len(keys) == 5
+    assert bench.asker("probe", shots, (1, 2))._key in keys
+    store.close()
+
+
+async def test_a_reader_has_features_of_every_case_under_every_setting(model: Path, tmp_path: Path) -> None:
+    plan = plan_for(model, tmp_path / "r.toml")
+    store = Answers(plan.store)
+    bench = Workbench(plan.spec, TWO, SETTINGS, store)
+    layers = (1, LAYER)
+    reader = Reader(bench, plan.training, layers, lambda *_: None)
+    await reader.read(plan.shots, (NARROW, WIDE))
+    await reader.read((), (NARROW,))
+    store.close()
+    found = reader.candidates(float("inf"))
+    n = len(plan.training.cases)
+    assert {k: v.shape for k, v in found.table.items()} == {
+        (0, WIDE): (2, n, 64), (0, NARROW): (2, n, 64), (1, NARROW): (2, n, 64),
+    }  # fmt: skip
+    assert (found.windows, found.sets, found.layers) == ([WIDE, NARROW], [0, 1], layers)
+    assert not (found.table[0, NARROW] == found.table[1, NARROW]).any(axis=2).all()
+    assert len(reader.tokens) == n
+    assert reader.candidates(0.0).windows in ([WIDE], [NARROW])  # the quickest, when none is quick enough
