@@ -95,7 +95,6 @@ async def test_cancelling_reaches_the_second() -> None:
     assert (small.cancels, large.cancels) == (0, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="the unsure answer is given out as the cascade's")
 async def test_an_unsure_answer_that_comes_in_spite_of_a_cancellation_is_no_answer() -> None:
     small, large = Member("small", "yes", 0.5, waits=True, obeys=False), Member("large")
     arm = await started(small, large)
@@ -183,7 +182,6 @@ async def test_stopping_stops_all_even_while_one_answers() -> None:
     assert large.asked == []
 
 
-@pytest.mark.xfail(strict=True, reason="start goes on to the next member after a stop")
 async def test_stopping_while_the_first_loads_loads_no_second() -> None:
     small, large = Member("small"), Member("large")
     small.loads.clear()

@@ -246,7 +246,6 @@ def test_a_probe_computes_no_scores(models: dict[tiny.Family, Model]) -> None:
     assert prediction.tokens.cached == len(Probe(models["llama"], (1,)).predictor.prefix)
 
 
-@pytest.mark.xfail(strict=True, reason="the mean over no tokens is no number")
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_an_empty_prompt_has_features_too(models: dict[tiny.Family, Model]) -> None:
     assert np.isfinite(Probe(models["llama"], (1,)).read("")).all()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from routerlab.cli.tune import make_plan
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.arm import Arm
@@ -194,7 +195,6 @@ async def test_another_taxonomy_fails_and_is_named(made: Tuned) -> None:
         assert "was tuned for other taxonomy" in arm.state.message
 
 
-@pytest.mark.xfail(strict=True, reason="the width of a head is not compared with the model's")
 async def test_a_head_of_another_width_fails_when_it_is_loaded(made: Tuned, copy: Path) -> None:
     put_head(copy, Head(np.ones((2, 60), np.float32), np.zeros(2, np.float32), own_key(made)))
     async with running(as_model(factory()(tuned_spec(made, copy)))) as arm:
@@ -265,8 +265,7 @@ def test_a_missing_model_says_what_to_do(
     assert one_line(str(e.value))
 
 
-@pytest.mark.xfail(strict=True, reason="found out only when everything is fitted, and not in words")
 @pytest.mark.parametrize("name", ["my router", "a:b"])
 def test_a_name_that_no_router_may_have_is_refused_in_words(made: Tuned, tmp_path: Path, name: str) -> None:
-    with pytest.raises(LabError):
-        write(made.model, tmp_path / f"{name}.toml")
+    with pytest.raises(LabError, match="without spaces or colons"):
+        make_plan(str(made.model), None, tmp_path / f"{name}.toml", None, None)

@@ -24,7 +24,7 @@ from tests.engine.asking import TWO, shots_for
 
 LAYERS, LAYER, WINDOW = 5, 2, 96
 SHOTS = shots_for(TWO.labels)
-PROMPTS = tuple(f"{word} {i}" for i in range(8) for word in ("yes indeed, number", "not that, nor"))
+PROMPTS = tuple(f"{word}{i} {i}{word} {word}" for i in range(8) for word in ("yes", "no"))
 CORPUS = Corpus(
     schema_version=1,
     name="mine",

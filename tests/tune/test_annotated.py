@@ -1,7 +1,5 @@
 """Learning from annotations: which of them become cases, and which are left out and counted."""
 
-import pytest
-
 from routerlab import resources
 from routerlab.core.corpus import Corpus
 from routerlab.core.session import Annotation, Session
@@ -109,7 +107,6 @@ def test_the_last_label_of_a_repeated_prompt_counts_over_all_sessions() -> None:
     assert [c.label for c in cases] == ["a"]
 
 
-@pytest.mark.xfail(strict=True, reason="a correction takes the id of the next case")
 def test_ids_stay_unique_after_a_correction() -> None:
     """Two cases of one id: the second would be left out as a duplicate when they are fitted to."""
     one = session(

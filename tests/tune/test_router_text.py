@@ -34,7 +34,6 @@ def test_a_file_lies_beside_the_router_or_nowhere(copy: Path, name: str, trick: 
     assert str(e.value).startswith(f"{copy}")
 
 
-@pytest.mark.xfail(strict=True, reason="`id` may be a path, which is followed")
 def test_the_id_of_a_model_is_no_path(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tiny.build(tmp_path_factory.mktemp("elsewhere") / "any.gguf")
     text = copy.read_text()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -106,7 +107,7 @@ def model(
         path = tuned.path.with_name(f"{tuned.path.stem}-then-{larger.stem}.toml")
         rows += make_cascade(path, (tuned.path, larger), seed=seed)[3].evidence.row
     if progress == "json":
-        print_done(tuned.path, tuned.notes, rows, tuned.fitted.curve)
+        print_done(tuned.path, (*plan.training.warnings, *tuned.notes), rows, tuned.fitted.curve)
     else:
         _print(tuned, rows)
 
@@ -142,16 +143,19 @@ def make_plan(
     """What to tune, checked as far as that goes without a model."""
     needs_extra()
     from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.engine.router import NAME
     from routerlab.engine.specs import arm_spec
     from routerlab.paths import cache_dir, routers_dir
     from routerlab.resources import POOL, TAXONOMY
     from routerlab.tune.cases import load_training
     from routerlab.tune.plan import Plan
 
+    if out and (out.suffix != ".toml" or not re.fullmatch(NAME, out.stem)):
+        raise LabError(f"{out}: a router file is called NAME.toml, without spaces or colons in NAME")
     labels = load_taxonomy(taxonomy or TAXONOMY)
     training = load_training(corpus or POOL, labels)
     spec = arm_spec(model, "score")
-    name = out.stem if out else spec.name
+    name = out.stem if out else re.sub(r"[\s/\\:]", "_", spec.name)
     return Plan(
         name=name,
         spec=spec,

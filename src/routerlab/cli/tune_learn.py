@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from routerlab.cli import options as o
 from routerlab.cli.tune import Corpus, Progress, Seed, make_plan, print_done, teller
 from routerlab.core.errors import LabError
 
@@ -25,6 +26,7 @@ def learn(
     ] = None,
     seed: Seed = 0,
     progress: Progress = "text",
+    taxonomy: o.TaxonomyFile = None,
 ) -> None:
     """Fit a router's head again to the corpus and to annotated prompts, and show what changed.
 
@@ -43,7 +45,7 @@ def learn(
         raise LabError(f"{router}: is a cascade; name one of its members")
     name = out.stem if out else f"{old.name.removesuffix('-learned')}-learned"
     path = out or routers_dir() / f"{name}.toml"
-    plan = make_plan(str(router_spec(router).model), corpus, path, None, None)
+    plan = make_plan(str(router_spec(router).model), corpus, path, taxonomy, None)
     cases, notes = annotated([opened(s) for s in session], plan.training.corpus)
     for note in (*plan.training.warnings, *notes):
         print(note, file=sys.stderr)

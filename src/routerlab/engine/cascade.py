@@ -33,6 +33,8 @@ class CascadeArm:
         self._members = tuple(members)
         self._asking: Arm | None = None
         self._cancelled = False
+        self._life = 0
+        """Counts starts and stops, so that a start that was overtaken does not go on."""
         for member in self._members:
             member.on_change = self._member_changed
 
@@ -64,8 +66,13 @@ class CascadeArm:
 
     async def start(self) -> None:
         """Load the members in turn."""
+        self._life += 1
+        life = self._life
+        self._set(self.state.to("starting", time.monotonic()))
         for member in self._members:
             await member.start()
+            if life != self._life:  # stopped meanwhile
+                return
         self._set(self._combined())
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
@@ -97,7 +104,13 @@ class CascadeArm:
             generated=sum(a.tokens.generated for a in answers),
             dropped=max(a.tokens.dropped or 0 for a in answers) or None,
         )
+        if self._cancelled and answers[-1].status == "ok" and not self._final(answers):
+            return Prediction(status="cancelled", latency_ms=latency)
         return answers[-1].model_copy(update={"latency_ms": latency, "tokens": tokens})
+
+    def _final(self, answers: Sequence[Prediction]) -> bool:
+        """Whether the last answer is the cascade's."""
+        return len(answers) == len(self._members) or self._settled(answers)
 
     def _settled(self, answers: Sequence[Prediction]) -> bool:
         """Whether no further member need be asked."""
@@ -114,6 +127,7 @@ class CascadeArm:
 
     async def stop(self) -> None:
         """Stop the members."""
+        self._life += 1
         self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
         await asyncio.gather(*(member.stop() for member in self._members))
 

@@ -74,5 +74,5 @@ class LayerReader:
             rows = np.concatenate(self._rows.get(layer) or [np.empty((0, 1), np.float32)])
             if len(rows) != n_tokens:
                 raise RuntimeError(self._error or f"the library does not show the output of layer {layer}")
-            features.append(np.concatenate([rows[-1], rows[:n_prompt].mean(axis=0)]))
+            features.append(np.concatenate([rows[-1], rows[: max(1, n_prompt)].mean(axis=0)]))
         return np.stack(features)

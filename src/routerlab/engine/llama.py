@@ -137,6 +137,7 @@ class Model:
         self.vocab = c.llama_model_get_vocab(self.handle)
         self.n_vocab: int = c.llama_vocab_n_tokens(self.vocab)
         self.n_layers: int = c.llama_model_n_layer(self.handle)
+        self.n_embd: int = c.llama_model_n_embd(self.handle)
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self.handle)
         newline = self._tokenize("\n", special=False)
         self._lead = newline if self.piece(newline[0]) == b" " else []

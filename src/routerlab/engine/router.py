@@ -18,12 +18,16 @@ FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
 """A file beside the router file: never a path that leads elsewhere."""
 
 
+NAME = r"[^\s/\\:]+"
+"""What a router may be called: it becomes part of file and arm names."""
+
+
 class ModelPin(Record):
     """The weights a router was tuned for."""
 
     file: FileName
     sha256: Sha256
-    id: str | None = None
+    id: FileName | None = None
     quantization: str
 
 
@@ -94,7 +98,7 @@ class Router(Record):
     """A tuned model: contract, exemplars, window, and a head (`probe`) or a calibration (`score`)."""
 
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[^\s/\\:]+$")
+    name: str = Field(pattern=f"^{NAME}$")
     contract: Literal["probe", "score"]
     created: datetime
     taxonomy: str
@@ -121,7 +125,7 @@ class Cascade(Record):
     """
 
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[^\s/\\:]+$")
+    name: str = Field(pattern=f"^{NAME}$")
     contract: Literal["cascade"]
     created: datetime
     taxonomy: str

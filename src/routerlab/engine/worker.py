@@ -147,7 +147,7 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
     labels = request.taxonomy.labels
     head, layers, calibrator, window = None, request.layers, None, None
     if router is not None:
-        head = fitting_head(router, request, framing.sha256)
+        head = fitting_head(router, request, framing.sha256, 2 * model.n_embd)
         layers = (router.head.layer,) if router.head else ()
         calibrator = Calibrator(router.calibration, labels)
         window = router.window
@@ -191,7 +191,7 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
     return predictor, info
 
 
-def fitting_head(router: Router, request: Load, prompt_sha256: str) -> Head | None:
+def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int) -> Head | None:
     """The router's head, after every pin was compared with what is really here; LabError names the first
     that differs: numbers fitted for other weights or another prompt would give answers that mean nothing."""
     model_sha256 = file_sha256(request.model)
@@ -210,7 +210,7 @@ def fitting_head(router: Router, request: Load, prompt_sha256: str) -> Head | No
     assert request.router_folder is not None
     head = load_head(request.router_folder / router.head.file, router.head.sha256)
     fits = head_key(model_sha256, prompt_sha256, request.taxonomy.sha256, router.head.layer, router.window)
-    if head.key != fits or len(head.weights) != len(request.taxonomy.labels):
+    if head.key != fits or head.weights.shape != (len(request.taxonomy.labels), width):
         raise LabError(f"router {router.name}: its head was fitted for another layer or window; tune again")
     return head
 

@@ -10,7 +10,7 @@ from routerlab.core.errors import LabError
 from routerlab.tune.oof import OutOfFold
 
 STEPS = (*(i / 20 for i in range(18)), *(i / 100 for i in range(90, 101)))
-"""Thresholds tried: 0 never asks the large router, 1 always does."""
+"""Thresholds tried: 0 never asks the large router, 1 does unless the small one is certain."""
 
 Bools = NDArray[np.bool_]
 
@@ -36,6 +36,10 @@ def members(parts: Sequence[OutOfFold]) -> Members:
     times = tuple(p.times[r] for p, r in zip(parts, rows, strict=True))
     if np.isnan(sum(times)).all():
         raise LabError("these routers were not timed on the same cases: tune them with the same --seed")
+    if any((p.gold[r] != parts[0].gold[rows[0]]).any() for p, r in zip(parts, rows, strict=True)):
+        raise LabError(
+            "these routers were tuned on cases with other labels: tune them with the same --corpus"
+        )
     return Members(
         parts[0].gold[rows[0]],
         tuple(p.shares[r].argmax(axis=1) for p, r in zip(parts, rows, strict=True)),

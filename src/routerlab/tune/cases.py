@@ -90,10 +90,11 @@ def training(corpus: Corpus, taxonomy: Taxonomy, where: str) -> Training:
     if faults:
         warnings.append(f"{where}: {len(bad)} cases left out, the first because of: {faults[0][2]}")
     cases = [case for i, case in enumerate(corpus.case) if i not in bad]
-    count = Counter(case.label for case in cases)
+    apart = {(case.label, number) for case, number in zip(cases, groups(cases), strict=True)}
+    count = Counter(label for label, _ in apart)
     warnings += [
-        f"{where}: label {label!r} has {count[label]} cases, {LEAST_A_LABEL} are the least: "
-        "the router will never answer it"
+        f"{where}: label {label!r} has {count[label]} cases (near duplicates are one), {LEAST_A_LABEL} are "
+        "the least: the router will never answer it"
         for label in taxonomy.labels
         if count[label] < LEAST_A_LABEL
     ]

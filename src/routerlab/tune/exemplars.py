@@ -20,7 +20,7 @@ def draw(training: Training, tokens: Sequence[int], seed: int, budget: int = TOK
     share = budget / (A_LABEL * len(present))
     chosen: dict[int, list[int]] = {}
     for label in present:
-        own = [i for i in map(int, np.flatnonzero(training.gold == label)) if tokens[i] <= share * 1.5]
+        own = [i for i in map(int, np.flatnonzero(training.gold == label)) if tokens[i] <= share]
         own = own or [min(map(int, np.flatnonzero(training.gold == label)), key=lambda i: tokens[i])]
         order = [int(i) for i in rng.permutation(own)]
         hard = [i for i in order if training.hard[i]]

@@ -35,12 +35,14 @@ class Linear:
 def fit(features: Floats, gold: Ints, n_labels: int, strength: float) -> Linear:
     """Multinomial logistic regression with an L2 penalty on standardised features (scikit-learn, lbfgs)."""
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
-    rows, back = _rotated((features - mean) / scale)
     model = LogisticRegression(C=strength / features.shape[1], max_iter=300, tol=1e-4)
-    model.fit(rows, gold)
-    coef, intercept = model.coef_ @ back, model.intercept_
+    with threadpool_limits(1):  # matrices this small are slower on several threads
+        rows, back = _rotated((features - mean) / scale)
+        model.fit(rows, gold)
+        coef, intercept = model.coef_ @ back, model.intercept_
     if len(model.classes_) == 2:  # the library writes two labels as one contrast
         coef, intercept = np.vstack([-coef / 2, coef / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
     weights, bias = np.zeros((n_labels, features.shape[1])), np.full(n_labels, NEVER)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,7 @@ def annotated(
     tested = {fold(case.prompt) for case in held_out().case}
     known = {fold(case.prompt) for case in pool.case}
     found: dict[str, Case] = {}
+    number = count(1)
     skipped = {"in routing60, the held-out test": 0, "in the corpus already": 0, "without a prompt here": 0}
     for session, prompts in sessions:
         trials = {trial.id: trial for trial in session.trials}
@@ -81,7 +83,7 @@ def annotated(
                 skipped["in the corpus already"] += 1
             else:
                 found[fold(prompt)] = Case(
-                    id=f"annotation-{len(found) + 1}",
+                    id=f"annotation-{next(number)}",
                     prompt=prompt,
                     label=label,
                     author=annotation.annotator,
@@ -101,7 +103,9 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     if not cases:
         raise LabError("there is no annotation to learn from")
     base = plan.training
-    grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*base.cases, *cases)})
+    shown = {fold(shot.prompt) for shot in router.exemplar}  # its features would know its label
+    others = [case for case in base.cases if fold(case.prompt) not in shown]
+    grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*others, *cases)})
     whole = training(grown, plan.taxonomy, "annotations")
     header = await asyncio.to_thread(read_header, plan.spec.model)
     window, layer = router.window or 256, router.head.layer
@@ -133,7 +137,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         answered = after.argmax(axis=1)
         rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()), True)]
         said = (
-            f"The head was fitted to {len(base.cases)} cases of {base.corpus.name} and {int(is_new.sum())} "
+            f"The head was fitted to {len(others)} cases of {base.corpus.name} and {int(is_new.sum())} "
             f"annotations; layer, window and exemplars are those of router {router.name}.",
             "The accuracy is cross-validated in 5 folds; layer and window had been chosen with the corpus.",
             "routing60 was not read for any of it.",

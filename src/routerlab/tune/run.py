@@ -49,7 +49,8 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
 
     LabError when the model cannot be used.
     """
-    clock, notes = Clock(plan.budget_s), list(plan.training.warnings)
+    clock = Clock(plan.budget_s)
+    notes: list[str] = []
     store = Answers(plan.store)
     try:
         bench = Workbench(plan.spec, plan.taxonomy, plan.settings, store)

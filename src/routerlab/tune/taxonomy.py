@@ -100,4 +100,4 @@ def merged_taxonomy(taxonomy: Taxonomy, a: int, b: int) -> Taxonomy:
     )
     labels = [both if i == a else label for i, label in enumerate(taxonomy.label) if i != b]
     changed = {"label": labels, "version": f"{taxonomy.version}+merge"}
-    return Taxonomy.model_validate(dict(taxonomy) | changed)
+    return Taxonomy.model_validate(taxonomy.model_dump() | changed)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -143,8 +144,9 @@ def seen(training: Training, fitted: Fitted) -> tuple[str, ...]:
 
 def save_toml(path: Path, record: Record) -> None:
     """Write a record as TOML, all or nothing."""
-    text = tomli_w.dumps(record.model_dump(mode="python", exclude_none=True), multiline_strings=True)
-    save(path, text.encode())
+    data = record.model_dump(mode="python", exclude_none=True)
+    whole = "\\r" not in record.model_dump_json()  # a carriage return survives only where it is escaped
+    save(path, tomli_w.dumps(data, multiline_strings=whole).encode())
 
 
 def save(path: Path, data: bytes) -> None:
@@ -158,5 +160,6 @@ def save(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as e:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise LabError(f"{path}: cannot be written: {e.strerror}") from e
