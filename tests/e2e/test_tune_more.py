@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from routerlab import resources
+from routerlab.core.corpus import load_corpus
 from routerlab.core.prediction import Trial
 from routerlab.core.session import Annotation
 from routerlab.core.sessionfile import SessionFile
@@ -74,11 +75,8 @@ def session(path: Path) -> None:
     taxonomy = load_taxonomy(resources.TAXONOMY)
     header = new_header(Materials(taxonomy, resources.TAXONOMY, None, None), Settings(), 1)
     file, now = SessionFile.create(path, header), datetime.now(UTC)
-    held_out = (
-        "My daughter's homework: a jacket costs 80 euros after a 20 % discount and she says the old price"
-    )
-    tested = next(line for line in resources.ROUTING60.read_text().splitlines() if held_out in line)
-    prompts = {**TAUGHT, tested.removeprefix('prompt = "').removesuffix('"'): "CoT/simple"}
+    tested = load_corpus(resources.ROUTING60, taxonomy).case[0]
+    prompts = {**TAUGHT, tested.prompt: tested.label}
     for i, (prompt, label) in enumerate(prompts.items(), 1):
         name = f"t{i:06d}"
         file.append(Trial(id=name, at=now, arm="x", status="ok", label=label, prompt=prompt, contended=False))
@@ -118,7 +116,7 @@ def test_scores_are_calibrated(bench: Bench) -> None:
     (bench.folder / "shots.toml").write_text(text)
     arguments = ("--corpus", "pool.toml", "--exemplars", "shots.toml", "--out", "scores.toml")
     done = run(bench, "tune", "scores", bench.model, *arguments)
-    assert "score + exemplars, calibrated" in done.stdout
+    assert "calibrated" in done.stdout
     made = load_router(bench.folder / "scores.toml")
     assert isinstance(made, Router)
     assert made.calibration is not None
