@@ -1,11 +1,8 @@
-"""The tune screen: a real child process that a test writes, the keys, what annotations are learnt from."""
+"""The tune screen: the keys, what is shown, what annotations are learnt from."""
 
 import asyncio
 import json
-import os
-import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +12,6 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from routerlab.core.corpus import load_corpus
-from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.arm import ArmSpec
 from routerlab.resources import ROUTING60, TAXONOMY
@@ -25,215 +21,10 @@ from routerlab.tui.learning import LEARN_AFTER, entries, labelled
 from routerlab.tui.screens.dialogs import Read
 from routerlab.tui.screens.lab import LabScreen
 from routerlab.tui.screens.tune import TuneScreen
-from routerlab.tui.tuning import Job, Tuning, learn_arguments, tune_arguments
 from routerlab.tui.widgets.found import Cells
-from tests.tui.helpers import LIMIT_S, Sitting, sitting
+from tests.tui.child import LEARNED, RESULT, SAYS, gone, says
+from tests.tui.helpers import Sitting, sitting
 from tests.tui.scripted import NOW, Bench, bench, specs
-
-JOB = Job("tuning m.gguf", Path("/models/m.gguf"))
-SAYS = "import json, sys, time\ndef say(**what): print(json.dumps(what), flush=True)\n"
-ROWS = [
-    ("json, zero-shot", 60, 0.40, 0.29, 0.53, 0.25, None, None, 912.0, 1404.0),
-    ("score, zero-shot", 120, 0.52, 0.43, 0.61, 0.33, 1.31, 0.102, 371.2, 702.5),
-    ("score + exemplars", 117, 0.61, 0.52, 0.69, 0.42, 1.10, 0.091, 380.9, 733.1),
-    ("score + exemplars, debiased", 117, 0.66, 0.57, 0.74, 0.45, 0.98, 0.067, 380.9, 733.1),
-    ("score + exemplars, calibrated", 117, 0.68, 0.59, 0.76, 0.47, 0.90, 0.051, 380.9, 733.1),
-    ("probe", 396, 0.83, 0.79, 0.86, 0.71, 0.52, 0.031, 201.4, 388.8),
-]
-KEYS = ("method", "n", "accuracy", "low", "high", "hard", "log_loss", "ece", "p50", "p95")
-CURVE = [(10, 0.41), (20, 0.52), (40, 0.60), (80, 0.69), (160, 0.76), (316, 0.82)]
-RESULT = {
-    "done": "routers/smollm2-135m.toml",
-    "notes": ["saved and fresh answers of the finished probe: 120 of 120 alike", "[red]foreign\x1b[2J"],
-    "rows": [dict(zip(KEYS, row, strict=True)) for row in ROWS],
-    "curve": [{"n": n, "accuracy": a, "low": a - 0.03, "high": a + 0.03} for n, a in CURVE],
-    "learned": None,
-}
-LEARNED = {
-    "added": 12,
-    "before": 0.8,
-    "after": 0.83,
-    "changed": [
-        {
-            "prompt": "Prove that \x1b[2J[b]it[/b] halts",
-            "gold": "CoT/complex",
-            "before": "code/simple",
-            "after": "CoT/complex",
-        },
-        {"prompt": "Rename x", "gold": "code/simple", "before": "code/simple", "after": "nonsense"},
-    ],
-}
-
-
-def script(*lines: str) -> list[str]:
-    """Arguments for a child that runs these lines."""
-    return ["-c", SAYS + "\n".join(lines)]
-
-
-def says(what: object) -> str:
-    """A line that prints the result."""
-    return f"print(json.dumps({what!r}), flush=True)"
-
-
-def tuning(patience_s: float = 5.0) -> Tuning:
-    made = Tuning(time.monotonic, patience_s)
-    made.command = [sys.executable]
-    return made
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 2 * LIMIT_S
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.01)
-
-
-# --- the child ---
-
-
-async def test_the_child_tells_how_far_it_is_and_what_came_of_it() -> None:
-    t, ended = tuning(), []
-    t.on_end = lambda: ended.append(t.phase)
-    junk = "print('no json'); print('[1]'); say(stage=1); assert sys.stdin.read() == ''"
-    t.start(JOB, script("say(stage='reading', done=3, total=9)", junk, "time.sleep(0.3)", says(RESULT)))
-    await until(lambda: t.step is not None)
-    assert (t.phase, t.step and (t.step.stage, t.step.done, t.step.total)) == ("running", ("reading", 3, 9))
-    with pytest.raises(LabError, match="cancel it first"):
-        t.start(JOB, script("pass"))
-    await until(lambda: not t.active)
-    assert ended == ["done"]
-    assert t.outcome is not None
-    assert [row.method for row in t.outcome.rows] == [row[0] for row in ROWS]
-    assert t.outcome.curve[-1].n == 316
-    assert t.outcome.done == Path("routers/smollm2-135m.toml")
-    assert t.elapsed > 0.2
-
-
-async def test_lines_of_some_hundred_kilobytes_are_read_and_endless_ones_passed_over() -> None:
-    t = tuning()
-    big = RESULT | {"notes": ["x" * 900_000]}
-    t.start(
-        JOB,
-        script(
-            "print('y' * (20 << 20))",
-            f"print(json.dumps({big!r}))".replace("'" + "x" * 900_000 + "'", "'x' * 900_000"),
-        ),
-    )
-    await until(lambda: not t.active)
-    assert t.outcome is not None
-    assert len(t.outcome.notes[0]) == 900_000
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("sys.exit('warning: one\\nerror: no \\x1b[2Jmodel')", "no \\x1b[2Jmodel"),
-        ("sys.exit(3)", "the command ended with exit code 3"),
-        ("pass", "the command ended without a result"),
-        (says(RESULT) + "; sys.exit('error: the disk is full')", "the disk is full"),
-    ],
-)
-async def test_a_child_that_fails_is_said_in_words(line: str, message: str) -> None:
-    t = tuning()
-    t.start(JOB, script(line))
-    await until(lambda: not t.active)
-    assert (t.phase, t.message, t.outcome) == ("failed", message, None)
-
-
-async def test_a_command_that_is_not_there() -> None:
-    t = tuning()
-    t.command = ["/nowhere/python"]
-    t.start(JOB, [])
-    t.cancel()
-    await until(lambda: not t.active)
-    assert t.phase == "failed"
-    assert "cannot be started: No such file" in t.message
-
-
-async def test_an_interrupted_child_keeps_what_it_read() -> None:
-    t = tuning()
-    t.start(
-        JOB,
-        script(
-            "try: say(stage='reading', done=1, total=9); time.sleep(60)",
-            "except KeyboardInterrupt: sys.exit(130)",
-        ),
-    )
-    await until(lambda: t.step is not None)
-    t.cancel()
-    assert t.active
-    t.cancel()
-    await until(lambda: not t.active)
-    assert (t.phase, t.message) == (
-        "cancelled",
-        "cancelled; what was read is kept, and tuning again goes on from there",
-    )
-    t.start(JOB, script(says(RESULT)))
-    await until(lambda: not t.active)
-    assert t.phase == "done"
-
-
-STUBBORN = (
-    "import os, signal, subprocess",
-    "signal.signal(signal.SIGINT, signal.SIG_IGN)",
-    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])",
-    "say(stage=f'{os.getpid()} {child.pid}', done=0, total=0)",
-    "time.sleep(60)",
-)
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended; a zombie that init has yet to bury has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-async def test_a_stubborn_child_is_killed_with_its_own() -> None:
-    t = tuning(patience_s=0.2)
-    t.start(JOB, script(*STUBBORN))
-    await until(lambda: t.step is not None)
-    assert t.step is not None
-    pids = [int(pid) for pid in t.step.stage.split()]
-    t.cancel()
-    await until(lambda: not t.active)
-    assert t.phase == "cancelled"
-    assert "was killed; what it had read is kept" in t.message
-    await until(lambda: all(map(gone, pids)))
-
-
-async def test_a_child_that_is_killed_from_outside() -> None:
-    t = tuning()
-    t.start(JOB, script("import os", "say(stage=str(os.getpid()), done=0, total=0)", "time.sleep(60)"))
-    await until(lambda: t.step is not None)
-    assert t.step is not None
-    os.kill(int(t.step.stage), signal.SIGKILL)
-    await until(lambda: not t.active)
-    assert (t.phase, t.message) == (
-        "failed",
-        "the command was ended by SIGKILL; what it had read is kept",
-    )
-
-
-async def test_closing_ends_the_child_even_while_it_starts() -> None:
-    t = tuning(patience_s=0.3)
-    await t.close()
-    t.start(JOB, script("time.sleep(60)"))
-    await asyncio.wait_for(t.close(), LIMIT_S)
-    assert t.phase == "cancelled"
-
-
-def test_the_command_lines() -> None:
-    assert tune_arguments(Path("/m/a.gguf"), 15.0, TAXONOMY) == [
-        *("tune", "/m/a.gguf", "--progress", "json", "--budget", "15")
-    ]
-    labels = Path("/t/labels.toml")
-    assert tune_arguments(Path("/m/a.gguf"), 1.5, labels)[-2:] == ["--taxonomy", "/t/labels.toml"]
-    assert learn_arguments(Path("/r/a.toml"), Path("/s/b.toml")) == [
-        *("tune", "learn", "/r/a.toml", "--session", "/s/b.toml", "--progress", "json")
-    ]
-
 
 # --- the screen ---
 
