@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
+from routerlab.engine.router import Row
 from routerlab.resources import TAXONOMY
 
 ROUTERLAB: tuple[str, ...] = (sys.executable, "-m", "routerlab")
@@ -40,21 +41,6 @@ class Step(Said):
     stage: str
     done: int
     total: int
-
-
-class Method(Said):
-    """A row of the table: one way to ask the model. Times are in milliseconds."""
-
-    method: str
-    n: int
-    accuracy: float
-    low: float
-    high: float
-    hard: float | None = None
-    log_loss: float | None = None
-    ece: float | None = None
-    p50: float | None = None
-    p95: float | None = None
 
 
 class Point(Said):
@@ -89,7 +75,7 @@ class Outcome(Said):
 
     done: Path
     notes: tuple[str, ...] = ()
-    rows: tuple[Method, ...] = ()
+    rows: tuple[Row, ...] = ()
     curve: tuple[Point, ...] = ()
     learned: Learned | None = None
 

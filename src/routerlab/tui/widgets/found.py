@@ -11,10 +11,11 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from routerlab.core.text import printable
+from routerlab.engine.router import Row
 from routerlab.tui.layout import NARROW
 from routerlab.tui.palette import Palette, rich_style
 from routerlab.tui.text import abbreviations, fit, milliseconds, one_line, probability
-from routerlab.tui.tuning import Learned, Method, Outcome, Point
+from routerlab.tui.tuning import Learned, Outcome, Point
 
 METHOD = 29
 NUMBERS = (("n", 4), ("accuracy", 12), ("hard", 4), ("ECE", 5), ("P50", 7), ("P95", 7))
@@ -108,11 +109,11 @@ class Found(VerticalScroll):
         plot.refresh()
 
 
-def method_cells(rows: Sequence[Method], p: Palette) -> tuple[list[tuple[str, int]], list[list[Text]]]:
+def method_cells(rows: Sequence[Row], p: Palette) -> tuple[list[tuple[str, int]], list[list[Text]]]:
     """The table of methods; the most accurate one is bold."""
     best = max((row.accuracy for row in rows), default=0.0)
 
-    def cells(row: Method) -> list[Text]:
+    def cells(row: Row) -> list[Text]:
         interval = f"{probability(row.accuracy)} {probability(row.low)}-{probability(row.high)}"
         numbers = [
             str(row.n),
