@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: lab test check format models bench clean help
+.PHONY: lab test check format models bench faults clean help
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -26,8 +26,12 @@ format: .make/dev ## Format the code
 models: .make/install ## Pull the model that the tests use
 	@$(BIN)/routerlab models pull smollm2-135m
 
-bench: .make/dev models ## Measure start-up, overhead and event-loop lateness
+bench: .make/dev models ## Measure start-up, event-loop lateness, and routing against its peers
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/routerlab bench engine --arm smollm2-135m --profile --out benchmarks/results/engine.json
+
+faults: .make/dev models ## Kill, stop, fuzz and starve real workers 500 times (some 6 minutes)
+	@$(BIN)/python -m tests.faults
 
 clean: ## Remove the virtual environment (models and sessions stay)
 	rm -rf .venv .make

@@ -51,6 +51,15 @@ class Settings(BaseModel):
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers to put on a GPU: -1 all that fit, 0 none (the devices are hidden)."""
 
+    devices: tuple[str, ...] = ()
+    """GPUs that models may use, by the names that `routerlab doctor` shows; ["cpu"] none, [] the best."""
+
+    split: Literal["none", "layer", "row"] | None = None
+    """How a model lies on several GPUs; by default on one if it fits there, else by layers."""
+
+    prefix_cache_mb: int = Field(default=2048, ge=0)
+    """MiB of decoded prefixes to keep on disk, so that models start quickly the second time; 0 keeps none."""
+
     timeout_s: float = Field(default=120.0, gt=0)
     """Seconds an arm may take for one answer before it is stopped."""
 

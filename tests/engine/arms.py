@@ -107,7 +107,7 @@ def fake_worker(patch: pytest.MonkeyPatch, folder: Path, body: str) -> None:
     program = folder / "python"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n')
     program.chmod(0o755)
-    patch.setattr("routerlab.engine.pool.sys.executable", str(program))
+    patch.setattr("routerlab.engine.process.sys.executable", str(program))
 
 
 _PRELUDE = """
@@ -115,10 +115,14 @@ import os, sys, time, json
 def say(text):
     os.write(1, text if isinstance(text, bytes) else text.encode() + b"\\n")
 def hear():
-    line = sys.stdin.readline()
-    if not line:
-        sys.exit(0)
-    return json.loads(line)
+    while True:
+        line = sys.stdin.readline()
+        if not line:
+            sys.exit(0)
+        heard = json.loads(line)
+        if heard["kind"] != "ping":
+            return heard
+        say(json.dumps({"kind": "pong", "cpu_s": time.process_time()}))
 READY = json.dumps({"kind": "ready", "info": dict(
     model_sha256="a" * 64, model_size=1, architecture="fake", parameters=1, quantization="F32",
     contract="score", encoding="x", template="plain", prompt_sha256="b" * 64, prefix_tokens=1, n_ctx=1,

@@ -11,7 +11,7 @@ from llama_cpp import llama_cpp as c
 from routerlab import resources
 from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import Label, Taxonomy, load_taxonomy
-from routerlab.engine.arm import ContractName
+from routerlab.engine.arm import ContractName, Encoding
 from routerlab.engine.contract import Exemplar, Framing, frame
 from routerlab.engine.llama import Model
 from routerlab.engine.predict import Predictor
@@ -56,10 +56,11 @@ class Asked:
         contract: ContractName = "score",
         n_ctx: int = 2048,
         threads: int = 1,
+        encoding: Encoding = "json-name",
     ) -> None:
         self.model = model
         self.taxonomy = of
-        self.framing = frame(of, contract, shots, model.chat_renderer())
+        self.framing = frame(of, contract, shots, model.chat_renderer(), encoding)
         self.predictor = Predictor(model, self.framing, of.labels, n_ctx, threads, lambda _: None)
         self.ask = partial(self.predictor.predict, cancelled=lambda: False)
         self._threads = threads

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.engine import pool, process
+from routerlab.engine.protocol import Pong, from_worker
 from tests.engine import tiny
 from tests.engine.arms import LIMIT_S, fake_worker, one_line, phase, pid_of, running, tiny_arm
 
@@ -54,10 +56,33 @@ say(answer(ask)); hear()
 async def test_garbage_while_loading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_files: dict[tiny.Family, Path]
 ) -> None:
+    monkeypatch.setattr(pool, "PAUSES_S", (0.0,))
     fake_worker(monkeypatch, tmp_path, 'hear(); print("last words", file=sys.stderr); say("what?"); hear()')
     async with running(tiny_arm(tiny_files)) as arm:
         assert arm.state.phase == "failed"
+        assert "wrote what is no message of the protocol" in arm.state.message
         assert arm.state.message.endswith("its log ends: last words")
+
+
+async def test_a_worker_that_closes_its_pipe_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_files: dict[tiny.Family, Path]
+) -> None:
+    monkeypatch.setattr(process, "EOF_S", 0.1)
+    fake_worker(monkeypatch, tmp_path, "hear(); say(READY); hear(); os.close(1); time.sleep(60)")
+    async with running(tiny_arm(tiny_files)) as arm:
+        prediction = await arm.ask("hello", 30.0)
+        assert prediction.status == "crashed"
+        assert "closed its pipe and went on" in (prediction.error or "")
+        await phase(arm, "ready")
+
+
+async def test_half_a_surrogate_pair_is_replaced(tiny_files: dict[tiny.Family, Path]) -> None:
+    """Python texts may hold it (a byte of a command line that was not UTF-8), JSON in UTF-8 cannot."""
+    async with running(tiny_arm(tiny_files)) as arm:
+        odd = await arm.ask("a\ud800b", 30.0)
+        plain = await arm.ask("a?b", 30.0)
+        assert odd.status == "ok"
+        assert odd.probabilities == pytest.approx(plain.probabilities)
 
 
 async def test_messages_out_of_turn_change_nothing(
@@ -67,11 +92,13 @@ async def test_messages_out_of_turn_change_nothing(
         monkeypatch,
         tmp_path,
         """
+PONG = json.dumps({"kind": "pong", "cpu_s": 1e9})
 LOADING = json.dumps({"kind": "loading", "stage": "loading weights", "fraction": 0.5, "gpu_build": False})
-hear(); say(LOADING); say(READY); say(READY); say(LOADING)
+hear(); say(PONG); say(LOADING); say(READY); say(READY); say(LOADING)
 while True:
     ask = hear()
-    say(answer({"id": ask["id"] - 1}, "no")); say(answer({"id": ask["id"] + 1}, "no")); say(LOADING)
+    say(answer({"id": ask["id"] - 1}, "no")); say(answer({"id": ask["id"] + 1}, "no"))
+    say(LOADING); say(PONG)
     say(answer(ask)); say(answer(ask, "no")); say(LOADING)
 """,
     )
@@ -93,6 +120,17 @@ def test_garbage_to_a_worker_ends_it(line: bytes) -> None:
     assert result.returncode == 2
     assert result.stdout == b""
     assert b"not a message of the protocol" in result.stderr
+
+
+def test_a_worker_pings_back_before_it_has_a_model() -> None:
+    command = [sys.executable, "-m", "routerlab.engine.worker"]
+    result = subprocess.run(
+        command, input=b'{"kind": "ping"}\n' * 3, capture_output=True, check=False, timeout=LIMIT_S
+    )
+    assert result.returncode == 0
+    pongs = [from_worker.validate_json(line) for line in result.stdout.splitlines()]
+    assert len(pongs) == 3
+    assert all(isinstance(pong, Pong) and pong.cpu_s > 0 for pong in pongs)
 
 
 def test_worker_without_a_lab_ends_quietly() -> None:

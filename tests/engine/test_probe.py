@@ -14,9 +14,11 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine import llama
 from routerlab.engine.contract import CUT, frame
 from routerlab.engine.head import load_head
+from routerlab.engine.layers import PARTS, features
 from routerlab.engine.llama import BATCH, Model
 from routerlab.engine.pool import ModelArm
-from routerlab.engine.predict import PREFIX, Predictor, PromptTooLongError
+from routerlab.engine.predict import Predictor, PromptTooLongError
+from routerlab.engine.scoring import PREFIX
 from tests.engine import tiny
 from tests.engine.arms import running
 from tests.engine.asking import SIX, TWO, open_model, shots_for
@@ -50,7 +52,7 @@ class Probe:
         self.ask = partial(self.predictor.predict, cancelled=lambda: False)
 
     def read(self, prompt: str) -> Floats:
-        """(layers, 2 x n_embd)"""
+        """(layers, PARTS x n_embd)"""
         assert self.ask(prompt).status == "ok"
         assert self.predictor.features is not None
         return self.predictor.features
@@ -80,14 +82,17 @@ def test_features_are_the_last_output_and_the_mean_over_the_prompt(
     model = models[family]
     layers = readable(model)
     found = Probe(model, layers).read(A)
-    assert found.shape == (len(layers), 2 * EMBD)
+    assert found.shape == (len(layers), PARTS * EMBD)
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
-    assert not (found[:, :EMBD] == found[:, EMBD:]).any()
+    parts = found.reshape(len(layers), PARTS, EMBD)
+    assert all(not (parts[:, i] == parts[:, j]).any() for i in range(PARTS) for j in range(i))
     assert all(not (a == b).all() for a, b in pairwise(found))
 
 
-def test_the_mean_is_of_the_prompts_own_tokens(models: dict[tiny.Family, Model]) -> None:
+def test_the_means_are_of_the_thirds_of_the_prompt_and_of_what_follows(
+    models: dict[tiny.Family, Model],
+) -> None:
     """Read by hand: every token's row from the reader, beside what the predictor makes of them."""
     probe = Probe(models["llama"], (1, 2))
     found = probe.read(A)
@@ -96,9 +101,19 @@ def test_the_mean_is_of_the_prompts_own_tokens(models: dict[tiny.Family, Model])
     rows = [np.concatenate(reader._rows[layer]) for layer in (1, 2)]
     n = len(models["llama"].tokenize(A, special=False))
     assert all(len(r) == n + len(probe.predictor.suffix) for r in rows)
-    for features, own in zip(found, rows, strict=True):
-        assert (features[:EMBD] == own[-1]).all()
-        assert features[EMBD:] == pytest.approx(own[:n].mean(axis=0))
+    for read, own in zip(found, rows, strict=True):
+        assert (read[:EMBD] == own[-1]).all()
+        assert read[EMBD : 2 * EMBD] == pytest.approx(own[n:].mean(axis=0))
+        a, b = n // 3, 2 * n // 3
+        for i, third in enumerate((own[:a], own[a:b], own[b:n]), 2):
+            assert read[i * EMBD : (i + 1) * EMBD] == pytest.approx(third.mean(axis=0))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_a_prompt_of_few_tokens_has_thirds_too(n: int) -> None:
+    rows = np.arange(5, dtype=np.float32)[:, None]
+    thirds = {0: [0, 0, 0], 1: [0, 0, 0], 2: [0, 0, 1], 3: [0, 1, 2]}[n]
+    assert features(rows, n).tolist() == [4, rows[n:].mean(), *thirds]
 
 
 @deep
@@ -255,7 +270,7 @@ def test_the_real_model_reads_the_same_alone_and_again(real_model: Model) -> Non
     """Layers 15 and 22 of 30, on the quantised weights."""
     both = Probe(real_model, (15, 22), of=SIX)
     found = both.read(A)
-    assert found.shape == (2, 2 * 576)
+    assert found.shape == (2, PARTS * 576)
     both.read(B)
     assert (both.read(A) == found).all()
     assert (Probe(real_model, (15,), of=SIX).read(A)[0] == found[0]).all()

@@ -16,6 +16,7 @@ from routerlab.engine.arm import Arm
 from routerlab.engine.calibrate import softmax
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.head import Head, head_bytes, head_key, load_head
+from routerlab.engine.layers import PARTS
 from routerlab.engine.pool import ModelArm
 from routerlab.engine.router import Calibration, HeadPin, Router, load_router
 from routerlab.engine.specs import arm_spec, find_router, router_spec
@@ -142,7 +143,7 @@ def other_layer(path: Path, made: Tuned) -> None:
 
 
 def foreign_head(path: Path, made: Tuned) -> None:
-    put_head(path, Head(np.ones((2, 64), np.float32), np.zeros(2, np.float32), "0" * 64))
+    put_head(path, Head(np.ones((2, PARTS * 32), np.float32), np.zeros(2, np.float32), "0" * 64))
 
 
 def too_many_labels(path: Path, made: Tuned) -> None:
@@ -151,7 +152,7 @@ def too_many_labels(path: Path, made: Tuned) -> None:
 
 def last_layer(path: Path, made: Tuned) -> None:
     key = own_key(made, LAYERS - 1)
-    put_head(path, Head(np.ones((2, 64), np.float32), np.zeros(2, np.float32), key), LAYERS - 1)
+    put_head(path, Head(np.ones((2, PARTS * 32), np.float32), np.zeros(2, np.float32), key), LAYERS - 1)
 
 
 @pytest.mark.parametrize(
@@ -269,3 +270,22 @@ def test_a_missing_model_says_what_to_do(
 def test_a_name_that_no_router_may_have_is_refused_in_words(made: Tuned, tmp_path: Path, name: str) -> None:
     with pytest.raises(LabError, match="without spaces or colons"):
         make_plan(str(made.model), None, tmp_path / f"{name}.toml", None, None)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "contract", "encoding"),
+    [
+        ("", "score", "json-name"),
+        (":score", "score", "json-name"),
+        (":score-name", "score", "name"),
+        (":score-code", "score", "code"),
+        (":json", "json", "json-name"),
+    ],
+)
+def test_an_arm_says_behind_its_model_how_it_is_asked(
+    smollm2: Path, suffix: str, contract: str, encoding: str
+) -> None:
+    found = arm_spec(f"{smollm2}{suffix}", "score")
+    assert (found.contract, found.encoding) == (contract, encoding)
+    assert found.name == "smollm2-135m" + suffix.removesuffix(":score")
+    assert arm_spec(str(smollm2), "json").contract == "json"

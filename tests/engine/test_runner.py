@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
-from routerlab.engine.arm import ArmState
+from routerlab.engine.arm import ArmState, DeviceUse
 from routerlab.engine.events import Event, Notice, TrialDone
 from routerlab.settings import Settings
-from tests.tui.scripted import NOW, Bench, ScriptedArm, bench, specs
+from tests.tui.scripted import NOW, Bench, ScriptedArm, bench, info, specs
 
 LIMIT_S = 5.0
 
@@ -71,6 +72,24 @@ async def test_parallel_arms_overlap_and_say_so(tmp_path: Path) -> None:
     it.script.answers.set()
     await it.lab.finished()
     assert [t.contended for t in trials(it)] == [True] * 3
+    await it.lab.close()
+
+
+async def test_arms_on_other_devices_do_not_disturb(tmp_path: Path) -> None:
+    it = await started(tmp_path, arms=3, schedule="parallel")
+    for arm, device in zip(it.lab.arms.values(), ("CUDA0", "CUDA1", "CUDA1"), strict=True):
+        assert arm.state.info is not None
+        placed = info(arm.spec, gpu=True).model_copy(
+            update={"devices": (DeviceUse(device=device, weights=1),)}
+        )
+        arm.state = replace(arm.state, info=placed)
+    it.lab.replay(it.lab.cases()[:1])
+    await until(lambda: len(busy(it)) == 3, "all three at once")
+    it.script.answers.set()
+    await it.lab.finished()
+    assert {t.arm: t.contended for t in trials(it)} == dict(
+        zip(it.lab.arms, (False, True, True), strict=True)
+    )
     await it.lab.close()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from routerlab.core.prediction import Prediction
 from routerlab.core.taxonomy import Taxonomy
+from routerlab.engine.arm import Encoding
 from routerlab.engine.build import usable_cpus
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.llama import BATCH, Model
@@ -80,6 +81,29 @@ def test_equals_scoring_from_scratch(
         assert (prediction.tokens.cached, prediction.tokens.evaluated) == expected_tokens(asked, prompt)
         assert prediction.tokens.generated == 0
     print(f"{family}, {len(of.labels)} labels: largest relative difference {max(differences):.1e}")
+    asked.predictor.context.close()
+
+
+@families
+@pytest.mark.parametrize("encoding", ["name", "code"])
+def test_other_encodings_equal_scratch_too(
+    tiny_models: Models, family: tiny.Family, encoding: Encoding
+) -> None:
+    asked = Asked(tiny_models[family], SIX, shots_for(SIX.labels, 2), encoding=encoding)
+    prediction = ask_and_compare(asked, PROMPTS[0])
+    assert set(prediction.probabilities or {}) == set(SIX.labels)
+    assert prediction.tokens.evaluated == expected_tokens(asked, PROMPTS[0])[1]
+    asked.predictor.context.close()
+
+
+def test_a_code_is_one_token_and_decodes_no_tail(real: Asked) -> None:
+    asked = Asked(real.model, SIX, encoding="code")
+    assert [len(tail) for tail in asked.parts[2]] == [1] * 6
+    prefix, suffix, _ = asked.parts
+    prediction = asked.ask(PROMPTS[0])
+    assert prediction.tokens.cached == len(prefix)
+    own = real.model.tokenize(PROMPTS[0], special=False)
+    assert prediction.tokens.evaluated == len(own) + len(suffix)
     asked.predictor.context.close()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,6 +151,10 @@ class ScriptedArm:
         if self._cancelled.is_set():
             return Prediction(status="cancelled")
         return self._script.answer(self.spec.name, self.spec.contract, prompt)
+
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """One after the other."""
+        return [await self.ask(prompt, timeout_s) for prompt in prompts]
 
     async def _either(self, one: asyncio.Event, other: asyncio.Event) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (one, other)]

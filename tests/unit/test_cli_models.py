@@ -18,6 +18,7 @@ from routerlab.cli.models import app
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine import build
 from routerlab.models import pull as pulling
+from routerlab.models.devices import Device
 from routerlab.models.progress import Progress, StoppedError
 
 CATALOG = """schema_version = 1
@@ -257,7 +258,7 @@ def test_help_has_an_example(command: str) -> None:
 
 
 def test_doctor(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = build.Device(name="CPU", description="a CPU", kind="cpu", memory_total=10**9, memory_free=10**8)
+    cpu = Device(name="CPU", description="a CPU", kind="cpu", memory_total=10**9, memory_free=10**8)
     info = build.BuildInfo(version="0.3.36", gpu=False, system_info="AVX2 = 1", devices=(cpu,))
     monkeypatch.setattr(build, "describe_build", lambda: info)
     write(models / "tiny.gguf")
@@ -277,6 +278,33 @@ def test_doctor(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert data["build"]["devices"][0]["name"] == "CPU"
     assert data["models"][0]["name"] == "tiny"
     assert data["terminal"]["tty"] is False
+
+
+@pytest.mark.parametrize(
+    ("free", "where"),
+    [(10**10, "m (448 B), on CUDA0: models/m.gguf"), (150 << 20, "on CPU:"), (None, "m.gguf needs about")],
+)
+def test_doctor_tells_where_a_model_would_go(
+    models: Path, monkeypatch: pytest.MonkeyPatch, free: int | None, where: str
+) -> None:
+    """`free` bytes on the GPU; None: there is none, and no memory in the machine either."""
+    cpu = Device(name="CPU", description="a CPU", kind="cpu", memory_total=10**9, memory_free=10**8)
+    gpu = Device(name="CUDA0", description="a GPU", kind="gpu", memory_total=10**11, memory_free=free or 0)
+    devices = (cpu, gpu) if free else (cpu,)
+    info = build.BuildInfo(version="1", gpu=free is not None, system_info="", devices=devices)
+    monkeypatch.setattr(build, "describe_build", lambda: info)
+    if free is None:
+        monkeypatch.setattr("routerlab.models.memory.available_memory", lambda: 0)
+    write(models / "m.gguf")
+    monkeypatch.setenv("COLUMNS", "80")
+    lab = typer.Typer()
+    lab.command()(doctor)
+    out = CliRunner().invoke(lab, []).stdout
+    assert where in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
+    assert ("--device NAME" in out) == (free is not None)
+    (model,) = json.loads(CliRunner().invoke(lab, ["--format", "json"]).stdout)["models"]
+    assert (model["goes_on"] is None) == (free is None)
 
 
 def test_doctor_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

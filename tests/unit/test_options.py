@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from routerlab.cli.options import open_materials, settings_with
+from routerlab.cli.options import Devices, GpuLayers, open_materials, settings_with
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.session import pin_corpus, pin_taxonomy, pinned_files
@@ -76,6 +78,30 @@ def test_a_pinned_path_is_followed_below_the_workspace_only(workspace: Path) -> 
     (workspace / "link.toml").symlink_to(outside)
     pin = HEADER.taxonomy.model_copy(update={"path": "link.toml"})
     assert pinned_files(pin, workspace / "s.toml", TAXONOMY) == [TAXONOMY]
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ([], None),
+        (["--device", "CUDA0"], ["CUDA0"]),
+        (["--device", "CUDA0, CUDA1", "--device", "cpu"], ["CUDA0", "CUDA1", "cpu"]),
+        (["--device", ","], None),
+    ],
+)
+def test_devices_once_a_name_or_with_commas(given: list[str], names: list[str] | None) -> None:
+    seen: list[object] = []
+    lab = typer.Typer()
+
+    @lab.command()
+    def command(device: Devices = None, layers: GpuLayers = None) -> None:
+        seen.extend((device, layers))
+
+    for spelling in ("--layers", "--gpu-layers"):
+        seen.clear()
+        result = CliRunner().invoke(lab, [*given, spelling, "3"])
+        assert result.exit_code == 0, result.output
+        assert seen == [names, 3]
 
 
 def test_options_win_over_the_settings_file(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,32 @@
 import os
 import shutil
 import sys
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from routerlab.models.devices import Device
 
 GPU_HELP = (
     "this build of llama.cpp uses the CPU only. For a GPU, build it again: "
     'CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir llama-cpp-python '
     "(NVIDIA; -DGGML_METAL=on for Apple, -DGGML_VULKAN=on for any Vulkan device, -DGGML_HIP=on for AMD)"
 )
+SEQUENCES = 7
+"""Of a model's cache, with the labels that ship: one for each, and the prefix."""
 
 
 def doctor(
     format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
 ) -> None:
-    """Show what this machine offers: the llama.cpp build and its devices, memory, models, folders, terminal.
+    """Show what this machine offers: the llama.cpp build and its devices, memory, the models that are here
+    and where they would go, folders, terminal.
 
     Example: routerlab doctor --format json
     """
@@ -38,7 +47,7 @@ def _facts() -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
     from routerlab import paths
-    from routerlab.engine.build import describe_build, usable_cpus
+    from routerlab.engine.build import BuildInfo, describe_build, usable_cpus
     from routerlab.models.catalog import local_models
     from routerlab.models.memory import available_memory, total_memory
 
@@ -53,15 +62,21 @@ def _facts() -> dict[str, Any]:
         "build": None,
         "build_problem": None,
     }
+    build: BuildInfo | None = None
     try:
-        facts["build"] = describe_build().model_dump()
+        build = describe_build()
+        facts["build"] = build.model_dump()
     except LabError as e:
         facts["build_problem"] = str(e)
     size = shutil.get_terminal_size()
     return facts | {
         "cpus": usable_cpus(),
         "memory": {"total": total_memory(), "available": available_memory()},
-        "models": [{"name": m.name, "path": str(m.path), "size": m.size} for m in local_models()],
+        "models": [
+            {"name": m.name, "path": str(m.path), "size": m.size}
+            | _where(m.path, build.devices if build else ())
+            for m in local_models()
+        ],
         "folders": {
             "models": str(paths.models_dir().absolute()),
             "sessions": str(paths.sessions_dir().absolute()),
@@ -78,6 +93,21 @@ def _facts() -> dict[str, Any]:
             "encoding": sys.stdout.encoding,
         },
     }
+
+
+def _where(model: Path, devices: "Sequence[Device]") -> dict[str, str | None]:
+    """Where the lab would put a model as the settings are, in a line; or why it would not."""
+    from routerlab.models.gguf import read_header
+    from routerlab.models.placement import plan, want
+    from routerlab.settings import load_settings
+
+    try:
+        s = load_settings()
+        wanted = want(s.devices, s.gpu_layers, s.split)
+        placed, need = plan(read_header(model), model, s.context, SEQUENCES, devices, wanted)
+    except LabError as e:
+        return {"goes_on": None, "problem": str(e)}
+    return {"goes_on": placed.text(need.layers), "problem": None}
 
 
 def _colours() -> str:
@@ -114,12 +144,12 @@ def _print(facts: dict[str, Any]) -> None:
                 f", {human(d['memory_free'])} of {human(d['memory_total'])} free" if d["memory_total"] else ""
             )
             row("device", f"{d['name']}: {d['description']} ({d['kind']}{memory})")
-        if not build["gpu"]:
-            row("GPU", GPU_HELP)
+        row("GPU", "--device NAME, --layers N and --split choose" if build["gpu"] else GPU_HELP)
     row("CPUs", f"{facts['cpus']} usable by this process")
     row("memory", f"{amount(facts['memory']['available'])} available of {amount(facts['memory']['total'])}")
     for model in facts["models"]:
-        row("model", f"{model['name']} ({human(model['size'])}) {model['path']}")
+        where = f"on {model['goes_on']}" if model["goes_on"] else model["problem"]
+        row("model", f"{model['name']} ({human(model['size'])}), {where}: {model['path']}")
     if not facts["models"]:
         row("models", "none: get one with `routerlab models pull smollm2-135m`")
     for name, path in facts["folders"].items():

@@ -24,6 +24,8 @@ def lab(
     threads: o.Threads = None,
     context: o.Context = None,
     gpu_layers: o.GpuLayers = None,
+    device: o.Devices = None,
+    split: o.SplitOption = None,
     timeout: o.Timeout = None,
 ) -> None:
     """Open the lab: type prompts or replay the corpus, watch the models side by side, annotate.
@@ -39,6 +41,8 @@ def lab(
         threads=threads,
         context=context,
         gpu_layers=gpu_layers,
+        devices=device,
+        split=split,
         timeout_s=timeout,
     )
     opened, specs = o.open_lab(arm, o.open_materials(taxonomy, corpus, session), exemplars, settings, session)

@@ -7,7 +7,21 @@ import typer
 from typer.exceptions import TyperException
 
 from routerlab import __version__
-from routerlab.cli import corpus, models, sessions, tune, tune_cascade, tune_learn, tune_scores, tune_taxonomy
+from routerlab.cli import (
+    bench,
+    cache,
+    corpus,
+    models,
+    sessions,
+    tune,
+    tune_cascade,
+    tune_learn,
+    tune_scores,
+    tune_taxonomy,
+)
+from routerlab.cli.bench_length import length
+from routerlab.cli.bench_memory import memory
+from routerlab.cli.bench_throughput import throughput
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab
 from routerlab.cli.replay import replay
@@ -32,8 +46,13 @@ app.command()(replay)
 for part in (tune_cascade.cascade, tune_learn.learn, tune_scores.scores, tune_taxonomy.taxonomy):
     tune.app.command()(part)
 app.add_typer(tune.app, name="tune")
+bench.app.command()(length)
+bench.app.command()(memory)
+bench.app.command()(throughput)
+app.add_typer(bench.app, name="bench")
 app.add_typer(models.app, name="models")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(cache.app, name="cache")
 app.add_typer(sessions.app, name="sessions")
 app.command()(doctor)
 

@@ -10,6 +10,7 @@ import typer
 from routerlab.core.errors import LabError
 from routerlab.engine.arm import Untuned
 from routerlab.engine.runner import Schedule
+from routerlab.models.devices import Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +51,31 @@ ScheduleOption = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads a model may use.")]
 Context = Annotated[int | None, typer.Option(min=256, help="Context length in tokens.")]
-GpuLayers = Annotated[int | None, typer.Option(min=-1, help="Layers on the GPU: -1 all that fit, 0 none.")]
+GpuLayers = Annotated[
+    int | None,
+    typer.Option("--layers", "--gpu-layers", min=-1, help="Layers on the GPU: -1 all that fit, 0 none."),
+]
+
+
+def _names(texts: list[str] | None) -> list[str] | None:
+    """The names in options that may be given several times, or separated by commas; None for none."""
+    names = [name.strip() for text in texts or () for name in text.split(",")]
+    return [name for name in names if name] or None
+
+
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        callback=_names,
+        help="A GPU to use, as `routerlab doctor` names it, or cpu; may be given several times.",
+    ),
+]
+SplitOption = Annotated[
+    Split | None,
+    typer.Option("--split", help="How a model lies on several GPUs: on one only, by layers, or by rows."),
+]
 Timeout = Annotated[float | None, typer.Option(min=0.001, help="Seconds an arm may take for one answer.")]
 SessionPath = Annotated[
     Path | None,
@@ -109,12 +134,14 @@ def _pinned(
     return None
 
 
-def model_arms(taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings") -> "ModelArms":
-    """The factory of arms (see `exemplar_corpus`)."""
+def model_arms(
+    taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings", bulk: int = 1
+) -> "ModelArms":
+    """The factory of arms (see `exemplar_corpus`); `bulk` is how many prompts they answer together."""
     from routerlab.engine.factory import ModelArms
 
     corpus = exemplar_corpus(taxonomy, exemplars)
-    return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings)
+    return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings, bulk)
 
 
 def exemplar_corpus(taxonomy: "Taxonomy", exemplars: str | None) -> "Corpus | None":
@@ -167,6 +194,7 @@ def open_lab(
     settings: "Settings",
     session: Path | None,
     repeats: int = 1,
+    bulk: int = 1,
 ) -> "tuple[Lab, list[ArmSpec]]":
     """A lab and the arms to start in it: those named, else those of the session, else those of the settings.
 
@@ -177,7 +205,7 @@ def open_lab(
     from routerlab.engine.specs import arm_specs
     from routerlab.paths import sessions_dir
 
-    factory = model_arms(materials.taxonomy, exemplars, settings)
+    factory = model_arms(materials.taxonomy, exemplars, settings, bulk)
     specs = arm_specs(arms, settings.contract) if arms else []
     file = open_session(session, materials)
     if not specs and file:
@@ -185,12 +213,13 @@ def open_lab(
     if not specs:
         specs = [spec for text in settings.arms if (spec := _if_here(text, settings.contract))]
     path = session or new_session_path(sessions_dir(), datetime.now(UTC))
-    return Lab(materials, settings, factory, path, file, repeats), specs
+    return Lab(materials, settings, factory, path, file, repeats, bulk), specs
 
 
 def _again(record: "ArmRecord") -> "ArmSpec":
     """The arm of a session; a model or router that has moved is looked for by its name."""
     from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.encoding import DESCRIBED
     from routerlab.models.catalog import find_model
 
     if record.router_file:
@@ -202,7 +231,10 @@ def _again(record: "ArmRecord") -> "ArmSpec":
     if not model.exists():
         with suppress(LabError):
             model = find_model(model.name)
-    return ArmSpec.model_validate({"name": record.name, "model": model, "contract": record.contract})
+    encoding = next((e for e, words in DESCRIBED.items() if words == record.encoding), "json-name")
+    return ArmSpec.model_validate(
+        {"name": record.name, "model": model, "contract": record.contract, "encoding": encoding}
+    )
 
 
 def _if_here(text: str, contract: Untuned) -> "ArmSpec | None":

@@ -13,9 +13,12 @@ from routerlab.cli import options as o
 from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
-    from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.arm import ArmSpec, ArmState
     from routerlab.engine.events import Event
     from routerlab.engine.lab import Lab
+
+BULK = 16
+"""Cases that --throughput asks together."""
 
 
 def replay(
@@ -25,17 +28,23 @@ def replay(
     repeats: Annotated[int, typer.Option(min=1, help="How often every arm is asked every case.")] = 1,
     schedule: o.ScheduleOption = None,
     session: o.SessionPath = None,
+    throughput: Annotated[
+        bool, typer.Option("--throughput", help="Ask cases together: many a second, but no latencies.")
+    ] = False,
     format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
     threads: o.Threads = None,
     context: o.Context = None,
     gpu_layers: o.GpuLayers = None,
+    device: o.Devices = None,
+    split: o.SplitOption = None,
     timeout: o.Timeout = None,
 ) -> None:
     """Ask every arm every case and print accuracy, parse rate, latency and agreement.
 
-    Every trial is saved as it comes; after an interruption the same command with --session goes on.
+    Every trial is saved as it comes; after an interruption the same command with --session goes on. With
+    --throughput several cases go into one decode: the labels are the same, latencies are not measured.
 
     Example: routerlab replay --arm smollm2-135m --arm qwen2.5-coder-0.5b:json --session sessions/first.toml
     """
@@ -45,17 +54,24 @@ def replay(
         threads=threads,
         context=context,
         gpu_layers=gpu_layers,
+        devices=device,
+        split=split,
         timeout_s=timeout,
     )
     materials = o.open_materials(taxonomy, corpus, session)
     if materials.corpus is None:
         raise LabError("there is no corpus for this taxonomy: name one, as in `routerlab replay CORPUS`")
-    lab, specs = o.open_lab(arm, materials, exemplars, settings, session, repeats)
+    lab, specs = o.open_lab(
+        arm, materials, exemplars, settings, session, repeats, bulk=BULK if throughput else 1
+    )
     if not specs:
         raise LabError(
             "no arm: name one with --arm, or `routerlab models pull smollm2-135m` first", Exit.MISSING
         )
     asyncio.run(_run(lab, specs, repeats))
+    if throughput and (seconds := lab.progress.elapsed_s):
+        done = lab.progress.done
+        print(f"{done} prompts in {seconds:.1f} s: {done / seconds:.2f} a second", file=sys.stderr)
     _print(lab, format)
 
 
@@ -67,12 +83,19 @@ async def start_arms(lab: "Lab", specs: "list[ArmSpec]") -> None:
         await lab.settled()
         state = lab.arms[spec.name].state
         if state.phase == "failed":
-            raise LabError(f"{spec.name}: {state.message}", Exit.MISSING)
+            raise given_up(spec.name, state)
         assert state.info is not None
         note = "" if state.info.gpu_build else " (CPU build)"
         print(f"  ready in {state.info.load_ms / 1000:.1f} s on {state.info.device}{note}", file=sys.stderr)
         if state.message:
             print(f"  {state.message}", file=sys.stderr)
+
+
+def given_up(name: str, state: "ArmState", more: str = "") -> LabError:
+    """The error (exit 3) for an arm that failed, after the end of its log, if that says why, on stderr."""
+    for line in state.log_tail:
+        print(f"  log: {line}", file=sys.stderr)
+    return LabError(f"{name}: {state.message}{more}", Exit.MISSING)
 
 
 async def _run(lab: "Lab", specs: "list[ArmSpec]", repeats: int) -> None:
@@ -84,9 +107,7 @@ async def _run(lab: "Lab", specs: "list[ArmSpec]", repeats: int) -> None:
             await lab.finished()
         for name, arm in lab.arms.items():
             if arm.state.phase == "failed":
-                raise LabError(
-                    f"{name}: {arm.state.message}; its answers so far are in {lab.path}", Exit.MISSING
-                )
+                raise given_up(name, arm.state, f"; its answers so far are in {lab.path}")
     except asyncio.CancelledError:
         if lab.saved:
             print(f"saved in {lab.path}; go on with --session {lab.path}", file=sys.stderr)

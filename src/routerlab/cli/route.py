@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from routerlab.cli import options as o
-from routerlab.cli.replay import start_arms
+from routerlab.cli.replay import given_up, start_arms
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 
@@ -40,6 +40,8 @@ def route(
     threads: o.Threads = None,
     context: o.Context = None,
     gpu_layers: o.GpuLayers = None,
+    device: o.Devices = None,
+    split: o.SplitOption = None,
     timeout: o.Timeout = None,
 ) -> int:
     """Put a label on a prompt. Nothing is saved.
@@ -49,7 +51,13 @@ def route(
     Example: routerlab route "write a regex for ISO dates" --arm smollm2-135m --format json
     """
     settings = o.settings_with(
-        contract=contract, threads=threads, context=context, gpu_layers=gpu_layers, timeout_s=timeout
+        contract=contract,
+        threads=threads,
+        context=context,
+        gpu_layers=gpu_layers,
+        devices=device,
+        split=split,
+        timeout_s=timeout,
     )
     if prompt != "-" and not prompt.strip():
         raise LabError("the prompt is empty: type what a user would ask")
@@ -81,7 +89,7 @@ async def _run(lab: "Lab", specs: "list[ArmSpec]", prompt: str, format_: str) ->
 
 
 async def _ask(lab: "Lab", prompt: str) -> "list[Trial]":
-    """Every arm's answer to the prompt, in the order of the arms."""
+    """Every arm's answer to the prompt, in the order of the arms; LabError when one was given up."""
     from routerlab.engine.events import TrialDone
 
     answers: dict[str, Trial] = {}
@@ -90,13 +98,17 @@ async def _ask(lab: "Lab", prompt: str) -> "list[Trial]":
     def collect(event: "Event") -> None:
         if isinstance(event, TrialDone):
             answers[event.trial.arm] = event.trial
-            if len(answers) == len(lab.arms):
-                complete.set()
+        # An arm that failed answers no more: its questions are dropped.
+        if all(name in answers or arm.state.phase == "failed" for name, arm in lab.arms.items()):
+            complete.set()
 
     stop = lab.subscribe(collect)
     lab.ask(prompt)
     await complete.wait()
     stop()
+    for name, arm in lab.arms.items():
+        if name not in answers:
+            raise given_up(name, arm.state)
     return [answers[name] for name in lab.arms]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from routerlab.cli import options as o
 from routerlab.cli.tune import Corpus, Progress, Seed, make_plan, print_done, teller
+from routerlab.engine.arm import Encoding
 
 
 def scores(
@@ -21,6 +22,10 @@ def scores(
     recent: Annotated[
         int, typer.Option(min=0, help="Fit nothing: debias by so many recent prompts, without labels.")
     ] = 0,
+    encoding: Annotated[
+        Encoding | None,
+        typer.Option(help="How answers are written; by default all are tried and the best is chosen."),
+    ] = None,
     seed: Seed = 0,
     progress: Progress = "text",
     taxonomy: o.TaxonomyFile = None,
@@ -28,19 +33,23 @@ def scores(
 ) -> None:
     """Calibrate the label scores of a model: temperature and a bias for each label, or label-free debiasing.
 
+    Names in JSON, bare names and single-letter codes are measured; the quickest of the good ones is taken.
+
     A probe is better; scores need no fitting and work with any label you can name.
 
     Example: routerlab tune scores qwen2.5-coder-1.5b
     """
     from routerlab.cli.show import print_table
     from routerlab.cli.tune_tables import rows_table
+    from routerlab.engine.encoding import DESCRIBED
     from routerlab.tune.scorerouter import tune_scores
 
     plan = make_plan(model, corpus, out, taxonomy, exemplars)
     if out is None:
         name = f"{plan.name}-scores"
         plan = replace(plan, name=name, out=plan.out.with_name(f"{name}.toml"))
-    router = asyncio.run(tune_scores(replace(plan, seed=seed), recent, teller(progress)))
+    encodings = (encoding,) if encoding else tuple(DESCRIBED)
+    router = asyncio.run(tune_scores(replace(plan, seed=seed), encodings, recent, teller(progress)))
     if progress == "json":
         print_done(plan.out, (), router.evidence.row)
         return

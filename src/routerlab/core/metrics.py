@@ -75,13 +75,14 @@ class Running:
     _ordered: list[float] = field(default_factory=list)
 
     def add(self, trial: Trial) -> None:
-        """Count one trial, unless it was cancelled. Latency counts only where there was an answer."""
+        """Count one trial, unless it was cancelled. Latency counts only where there was an answer, and not
+        where others were computed with it."""
         if trial.status == "cancelled":
             return
         self.n += 1
         if trial.correct is not None:
             self._right.add(trial.group[0], trial.correct)
-        if trial.status in ("ok", "unparsed"):
+        if trial.status in ("ok", "unparsed") and not trial.batched:
             insort(self._ordered, trial.latency_ms.total)
             self.contended = self.contended or trial.contended
 

@@ -46,7 +46,8 @@ class Prediction(Record):
     (they sum to 1) and `mass` is the probability, before that softmax, that the model writes any of
     the labels at all; both are None for contracts that do not score. `confidence` is what the model
     itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
-    says why there is no label.
+    says why there is no label. `batched` is true for an answer that was computed together with others: its
+    times are its share of theirs, and no latency.
     """
 
     status: Status
@@ -56,6 +57,7 @@ class Prediction(Record):
     confidence: float | None = None
     answer: str | None = None
     error: str | None = None
+    batched: bool | None = None
     latency_ms: Latency = Latency()
     tokens: Tokens = Tokens()
 

@@ -62,8 +62,8 @@ class Header(Record):
 class ArmRecord(Record):
     """An arm became ready. A later record of the same name (the arm was reloaded) replaces it.
 
-    `model_size` is in bytes; `encoding` is how labels are written for the contract. `name` comes last: it is
-    the commit mark.
+    `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
+    lies on several GPUs. `name` comes last: it is the commit mark.
     """
 
     at: datetime
@@ -87,6 +87,7 @@ class ArmRecord(Record):
     n_ctx: int
     layers_on_gpu: int
     layers: int
+    split: Literal["layer", "row"] | None = None
     load_ms: float
     name: str
 

@@ -1,13 +1,16 @@
 """What an arm is to everybody who drives one: a specification, a state to show, and a way to ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from routerlab.core.prediction import Prediction, Record
+from routerlab.models.devices import Split
 
 ContractName = Literal["json", "score", "probe", "cascade"]
+Encoding = Literal["json-name", "name", "code"]
+"""How the answer is written that `score` reads (see encoding.py)."""
 Untuned = Literal["json", "score"]
 UNTUNED: tuple[Untuned, ...] = ("json", "score")
 """Contracts under which any model can be asked; the others need a router file."""
@@ -23,6 +26,7 @@ class ArmSpec(Record):
     name: str
     model: Path
     contract: ContractName = "score"
+    encoding: Encoding = "json-name"
     router: Path | None = None
 
 
@@ -49,6 +53,8 @@ class ArmInfo(Record):
     router_sha256: str | None = None
     window: int | None = None
     prefix_tokens: int
+    prefix_kept: bool = False
+    """Whether the prefix came from the disk."""
     n_ctx: int
     threads: int
     layers: int
@@ -57,12 +63,27 @@ class ArmInfo(Record):
     gpu_build: bool
     llama_cpp: str
     load_ms: float
+    split: Split | None = None
+    """How the model lies on several devices, None where it is on one."""
+    note: str = ""
+    """What was not done on the GPU as it was asked for, in one line; "" when all was."""
 
     @property
     def device(self) -> str:
         """One line for people: "CPU 92 MiB", "CUDA0 1.0 GiB + CPU 70 MiB"."""
         used = [d for d in self.devices if d.weights] or list(self.devices[:1])
         return " + ".join(f"{d.device} {_size(d.weights)}" for d in used) or "CPU"
+
+    @property
+    def computes_on(self) -> frozenset[str]:
+        """The devices that have layers of the model: the CPU only where some are left to it."""
+        gpus = {d.device for d in self.devices if d.device != "CPU" and d.weights}
+        return frozenset(gpus if gpus and self.layers_on_gpu >= self.layers else gpus | {"CPU"})
+
+
+def share_a_device(one: ArmInfo, other: ArmInfo) -> bool:
+    """Whether the two would slow each other down if they computed at the same time."""
+    return not one.computes_on.isdisjoint(other.computes_on)
 
 
 def _size(n: int) -> str:
@@ -72,7 +93,8 @@ def _size(n: int) -> str:
 @dataclass(frozen=True)
 class ArmState:
     """A snapshot of an arm. `since` is time.monotonic() when the phase began; `stage` and `fraction` (0..1)
-    tell how far loading is; `message` is the last thing a person should know (a fallback, a crash)."""
+    tell how far loading is; `message` is the last thing a person should know (a fallback, a crash);
+    `log_tail` is the end of the log of an arm that was given up."""
 
     phase: Phase = "starting"
     since: float = 0.0
@@ -82,6 +104,7 @@ class ArmState:
     info: ArmInfo | None = None
     restarts: int = 0
     pid: int | None = None
+    log_tail: tuple[str, ...] = ()
 
     def to(self, phase: Phase, now: float, **changes: object) -> "ArmState":
         """The state after a change of phase at `now` (time.monotonic())."""
@@ -107,6 +130,11 @@ class Arm(Protocol):
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """The arm's answer, with `latency_ms.total` on this side's clock. One question at a time."""
+        ...
+
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """The answers to some prompts in the quickest way the arm has, `timeout_s` for each. Where they are
+        computed together they are `batched`. At least one prompt; one call at a time."""
         ...
 
     def cancel(self) -> None:

@@ -5,20 +5,10 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Record
-
-
-class Device(Record):
-    """A device the library can use; memory in bytes (0 where it does not say)."""
-
-    name: str
-    description: str
-    kind: Literal["cpu", "gpu", "igpu", "accel", "other"]
-    memory_total: int
-    memory_free: int
+from routerlab.models.devices import Device
 
 
 class BuildInfo(Record):

@@ -62,7 +62,8 @@ class CascadeArm:
                     member.state, stage=stage, message=f"{member.spec.name}: {message}" if message else ""
                 )
         infos = [m.state.info for m in self._members if m.state.info]
-        return replace(self._members[-1].state, info=_combined_info(infos, self._cascade), message="")
+        told = "; ".join(i.note for i in infos if i.note)
+        return replace(self._members[-1].state, info=_combined_info(infos, self._cascade), message=told)
 
     async def start(self) -> None:
         """Load the members in turn."""
@@ -87,16 +88,45 @@ class CascadeArm:
             self._asking = member
             left = timeout_s - (time.perf_counter() - start)
             answers.append(await member.ask(prompt, max(left, 0.001)))
-            if self._cancelled or answers[-1].status != "ok" or self._settled(answers):
+            if self._cancelled or self._ends(answers):
                 break
         self._asking = None
         if self.state.phase == "busy":
             self._set(self._combined())
+        return self._summed(answers, (time.perf_counter() - start) * 1000.0)
+
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """Each member answers the prompts that those before it left open, together."""
+        if (state := self.state).phase != "ready":
+            error = state.message or "the arm is not ready"
+            return [Prediction(status="crashed", error=error)] * len(prompts)
+        self._cancelled = False
+        self._set(self.state.to("busy", time.monotonic()))
+        answers: list[list[Prediction]] = [[] for _ in prompts]
+        for member in self._members:
+            open_ = [i for i, own in enumerate(answers) if not own or not self._ends(own)]
+            if not open_ or self._cancelled:
+                break
+            self._asking = member
+            found = await member.ask_many([prompts[i] for i in open_], timeout_s)
+            for i, answer in zip(open_, found, strict=True):
+                answers[i].append(answer)
+        self._asking = None
+        if self.state.phase == "busy":
+            self._set(self._combined())
+        return [self._summed(own, sum(a.latency_ms.total for a in own)) for own in answers]
+
+    def _ends(self, answers: Sequence[Prediction]) -> bool:
+        """Whether the last answer leaves nothing to ask for."""
+        return answers[-1].status != "ok" or self._settled(answers)
+
+    def _summed(self, answers: Sequence[Prediction], total: float) -> Prediction:
+        """The last answer with the times and tokens of all; cancelled when it is not the cascade's."""
         latency = Latency(
             tokenize=sum(a.latency_ms.tokenize for a in answers),
             prefill=sum(a.latency_ms.prefill for a in answers),
             generate=sum(a.latency_ms.generate for a in answers),
-            total=(time.perf_counter() - start) * 1000.0,
+            total=total,
         )
         tokens = Tokens(
             cached=sum(a.tokens.cached for a in answers),
@@ -133,7 +163,7 @@ class CascadeArm:
 
 
 def _combined_info(infos: Sequence[ArmInfo], cascade: Cascade) -> ArmInfo:
-    """The last member's facts, with sizes, devices and load times of all added up."""
+    """The last member's facts, with sizes, layers, devices and load times of all added up."""
     return infos[-1].model_copy(
         update={
             "contract": "cascade",
@@ -141,6 +171,8 @@ def _combined_info(infos: Sequence[ArmInfo], cascade: Cascade) -> ArmInfo:
             "router_sha256": canonical_sha256(cascade),
             "model_size": sum(i.model_size for i in infos),
             "parameters": sum(i.parameters for i in infos),
+            "layers": sum(i.layers for i in infos),
+            "layers_on_gpu": sum(i.layers_on_gpu for i in infos),
             "devices": tuple(d for i in infos for d in i.devices),
             "load_ms": sum(i.load_ms for i in infos),
         }

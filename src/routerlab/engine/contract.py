@@ -19,18 +19,18 @@ from routerlab.core.errors import LabError
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.tomlfile import canonical_sha256
-from routerlab.engine.arm import ContractName
+from routerlab.engine.arm import ContractName, Encoding
+from routerlab.engine.encoding import writing
 
 MAX_NEW_TOKENS = 128
 """The study's limit on a generated answer."""
-
-PREFILL = '{"label": "'
-"""The beginning of every scored answer."""
 
 Message = dict[str, str]
 Render = Callable[[list[Message]], str]
 """Chat messages -> text with the generation prompt; raises anything when the template refuses them."""
 Template = Literal["chat", "folded", "plain"]
+Shots = Sequence[tuple[str, str]]
+"""Worked examples: (prompt, answer as it is written)."""
 
 
 class Exemplar(Record):
@@ -67,40 +67,34 @@ class Framing:
         return canonical_sha256({"pieces": pieces, "tails": list(self.tails)})
 
 
-def system_prompt(taxonomy: Taxonomy, contract: ContractName) -> str:
+def system_prompt(taxonomy: Taxonomy, contract: ContractName, encoding: Encoding = "json-name") -> str:
     """The instruction a model reads: the labels with their cues, the tie rule, the form of the answer."""
-    cues = "\n".join(f"- {label.name}: {label.cue}" for label in taxonomy.label)
+    how = writing(taxonomy, contract, encoding)
     tie = f"\nTie rule: {taxonomy.tie_rule}\n" if taxonomy.tie_rule else ""
-    form = (
-        '{"label": "<one of the labels>", "confidence": <0.0 to 1.0>}'
-        if contract == "json"
-        else '{"label": "<one of the labels>"}'
-    )
     return (
         "You are the front door of an AI service. Read the user's request and choose the one label that "
         "fits it. Do not carry out the request.\n\n"
-        f"Labels:\n{cues}\n{tie}\nAnswer with JSON only, nothing before or after it: {form}"
+        f"Labels:\n{how.cues}\n{tie}\n{how.form}"
     )
 
 
-def label_tails(labels: Sequence[str]) -> tuple[str, ...]:
-    """The text scored for each label; the closing quote is added only where one label begins another."""
-    clash = any(a != b and b.startswith(a) for a in labels for b in labels)
-    return tuple(f'{label}"' if clash else label for label in labels)
-
-
 def frame(
-    taxonomy: Taxonomy, contract: ContractName, exemplars: Sequence[Exemplar], render: Render | None
+    taxonomy: Taxonomy,
+    contract: ContractName,
+    exemplars: Sequence[Exemplar],
+    render: Render | None,
+    encoding: Encoding = "json-name",
 ) -> Framing:
     """The framing for a model with the chat template `render`, or without one (None).
 
     A template that refuses a system message or drops content gets the instruction inside the first
     user turn; one that still does not carry every message through is replaced by a plain few-shot text.
     """
-    system = system_prompt(taxonomy, contract)
-    shots = () if contract == "json" else exemplars
-    tails = label_tails(taxonomy.labels) if contract == "score" else ()
-    prefill = () if contract == "json" else (Piece(PREFILL, special=False),)
+    system = system_prompt(taxonomy, contract, encoding)
+    how = writing(taxonomy, contract, encoding)
+    asked = () if contract == "json" else exemplars_for(taxonomy, exemplars)
+    shots = [(shot.prompt, how.answer(taxonomy.labels.index(shot.label))) for shot in asked]
+    prefill = (Piece(how.prefill, special=False),) if how.prefill else ()
     template: Template = "plain"
     found = None
     if render is not None:
@@ -110,24 +104,20 @@ def frame(
                 template = "chat" if candidate == "chat" else "folded"
                 break
     before, after = found or _plain(system, shots)
-    return Framing(before, (*after, *prefill), tails, template)
+    return Framing(before, (*after, *prefill), how.tails, template)
 
 
-def _answer(label: str) -> str:
-    return f'{PREFILL}{label}"}}'
-
-
-def _turns(system: str, shots: Sequence[Exemplar], folded: bool) -> list[tuple[str, str | None]]:
+def _turns(system: str, shots: Shots, folded: bool) -> list[tuple[str, str | None]]:
     """(role, content) of every message; None stands for the user's text, which comes last."""
     turns: list[tuple[str, str | None]] = []
-    for shot in shots:
-        turns += [("user", shot.prompt), ("assistant", _answer(shot.label))]
+    for prompt, answer in shots:
+        turns += [("user", prompt), ("assistant", answer)]
     turns.append(("user", None))
     return turns if folded else [("system", system), *turns]
 
 
 def _through_template(
-    render: Render, system: str, shots: Sequence[Exemplar], folded: bool
+    render: Render, system: str, shots: Shots, folded: bool
 ) -> tuple[tuple[Piece, ...], tuple[Piece, ...]] | None:
     """Render with a marker for each content, then split there: contents never pass through the template."""
     turns = _turns(system, shots, folded)
@@ -151,12 +141,10 @@ def _through_template(
     return tuple(pieces), (Piece(parts[-1], special=True),)
 
 
-def _plain(system: str, shots: Sequence[Exemplar]) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+def _plain(system: str, shots: Shots) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     """Few-shot text for base models and for templates that cannot carry the messages."""
     pieces = [Piece(system + "\n\n", special=False)]
-    pieces += [
-        Piece(f"Request: {shot.prompt}\nAnswer: {_answer(shot.label)}\n\n", special=False) for shot in shots
-    ]
+    pieces += [Piece(f"Request: {prompt}\nAnswer: {answer}\n\n", special=False) for prompt, answer in shots]
     return (*pieces, Piece("Request: ", special=False)), (Piece("\nAnswer: ", special=False),)
 
 

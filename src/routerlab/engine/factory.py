@@ -13,6 +13,7 @@ from routerlab.engine.pool import ModelArm
 from routerlab.engine.protocol import Load
 from routerlab.engine.router import Cascade, Router, load_router
 from routerlab.engine.specs import router_spec
+from routerlab.models.placement import want
 from routerlab.settings import Settings
 
 
@@ -32,11 +33,14 @@ class ModelArms:
         exemplars: Sequence[Exemplar],
         exemplars_sha256: str | None,
         settings: Settings,
+        slots: int = 1,
     ) -> None:
+        """`slots`: prompts that a model answers in one decode when it is asked many."""
         self._taxonomy = taxonomy
         self._exemplars = tuple(exemplars)
         self._exemplars_sha256 = exemplars_sha256
         self._settings = settings
+        self._slots = slots
         self._turn = asyncio.Lock()
 
     def __call__(self, spec: ArmSpec) -> Arm:
@@ -56,15 +60,23 @@ class ModelArms:
         """An arm that is one model: plain, tuned by `router`, or one whose `layers` tuning reads."""
         if isinstance(router, Cascade):
             raise LabError(f"{spec.router}: a cascade cannot be a member of a cascade")
+        settings = self._settings
+        wanted = want(settings.devices, settings.gpu_layers, settings.split)
         load = Load(
             model=spec.model.absolute(),
             contract=spec.contract,
+            encoding=router.encoding if router else spec.encoding,
             taxonomy=self._taxonomy,
             exemplars=router.exemplar if router else self._exemplars,
             exemplars_sha256=None if router else self._exemplars_sha256,
-            n_ctx=self._settings.context,
-            threads=self._settings.threads,
-            gpu_layers=self._settings.gpu_layers,
+            n_ctx=settings.context,
+            threads=settings.threads,
+            prefix_cache=settings.prefix_cache_mb * 2**20,
+            gpu_layers=wanted.layers,
+            exact=wanted.exact,
+            devices=wanted.devices,
+            split=wanted.split,
+            slots=self._slots,
             layers=tuple(layers),
             router=router,
             router_folder=spec.router.absolute().parent if spec.router else None,

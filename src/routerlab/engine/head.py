@@ -1,7 +1,7 @@
 """A probe's head: what a linear model makes of what a layer computed. Plain numbers, no model needed.
 
-The features of a prompt are one layer's output at the answer position, followed by the mean of that output
-over the prompt's own tokens: 2 x n_embd numbers, computed in the forward pass anyway.
+The features of a prompt are a few means of one layer's output (see layers.py): numbers that the forward pass
+computes anyway.
 """
 
 import hashlib
@@ -16,6 +16,9 @@ from routerlab.core.errors import LabError
 from routerlab.core.tomlfile import canonical_sha256
 
 Floats = NDArray[np.float32]
+
+FEATURES = "answer, suffix, prompt in thirds"
+"""What the features are made of: part of every key, so that a head never meets others than its own."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def head_key(
             "model": model_sha256,
             "prompt": prompt_sha256,
             "taxonomy": taxonomy_sha256,
+            "features": FEATURES,
             "layer": layer,
             "window": window or 0,
         }

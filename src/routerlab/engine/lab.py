@@ -42,9 +42,10 @@ class Lab:
         path: Path | None,
         session: SessionFile | None = None,
         repeats: int = 1,
+        bulk: int = 1,
     ) -> None:
         """`path` is where a new session goes at its first record, None to save nothing; `session` is an
-        open one to go on with.
+        open one to go on with; `bulk` cases of a replay are asked together (see Runner).
         """
         self.taxonomy = materials.taxonomy
         self.taxonomy_path = materials.taxonomy_path
@@ -57,7 +58,7 @@ class Lab:
         self._homeless: list[SessionEvent] = []
         self._refused = False
         self._draft = Session(new_header(materials, settings, repeats))
-        self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed)
+        self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed, bulk)
         self._watchers: list[Callable[[Event], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._saving = asyncio.Lock()

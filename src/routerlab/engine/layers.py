@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,21 @@ from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
 
 GGML_TYPE_F32 = 0
+
+THIRDS = 3
+PARTS = 2 + THIRDS
+"""Vectors of n_embd numbers that make the features of a prompt."""
+
+
+def features(rows: NDArray[np.float32], n_prompt: int) -> NDArray[np.float32]:
+    """(PARTS x n_embd) from a layer's output for each token, the first `n_prompt` of which are the prompt's.
+
+    The output at the answer position, the mean over what follows the prompt, and the means over the first,
+    the middle and the last third of the prompt: where in a long request something stands tells what it is.
+    """
+    edges = [n_prompt * i // THIRDS for i in range(THIRDS + 1)]
+    thirds = [rows[a : max(b, a + 1)].mean(axis=0) for a, b in pairwise(edges)]
+    return np.concatenate([rows[-1], rows[n_prompt:].mean(axis=0), *thirds])
 
 
 class _Tensor(ctypes.Structure):
@@ -63,16 +79,19 @@ class LayerReader:
         self._rows.clear()
         self._on = True
 
-    def end(self, n_prompt: int, n_tokens: int) -> NDArray[np.float32]:
-        """Stop reading. (layers, 2 x n_embd): the last token's output, then the mean of the first `n_prompt`.
+    def end(self, asked: Sequence[tuple[int, int]]) -> list[NDArray[np.float32]]:
+        """Stop reading. (layers, PARTS x n_embd) for each of the prompts that were decoded one after the
+        other, given as (tokens of the prompt, tokens with what follows it); see `features`.
 
-        RuntimeError when the library did not show a layer for each of `n_tokens` tokens.
+        RuntimeError when the library did not show a layer for each token.
         """
         self._on = False
-        features = []
+        ends = np.cumsum([n for _, n in asked])
+        read = []
         for layer in self.layers:
             rows = np.concatenate(self._rows.get(layer) or [np.empty((0, 1), np.float32)])
-            if len(rows) != n_tokens:
+            if len(rows) != ends[-1]:
                 raise RuntimeError(self._error or f"the library does not show the output of layer {layer}")
-            features.append(np.concatenate([rows[-1], rows[: max(1, n_prompt)].mean(axis=0)]))
-        return np.stack(features)
+            parts = np.split(rows, ends[:-1])
+            read.append([features(own, n) for own, (n, _) in zip(parts, asked, strict=True)])
+        return [np.stack(own) for own in zip(*read, strict=True)]

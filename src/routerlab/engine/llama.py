@@ -1,32 +1,46 @@
-"""A typed layer over the C bindings: model, context, batches, sequences, devices.
+"""A typed layer over the C bindings: model, context, batches, sequences.
 
-Only this module and the worker import llama_cpp. Everything here may abort the process on misuse, so
-it runs in a worker (or a test), never in the process that draws the screen.
+Only this module, its neighbours layers and devices, and the worker import llama_cpp. Everything here may
+abort the process on misuse, so it runs in a worker (or a test), never in the process that draws the screen.
 """
 
 import ctypes
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import llama_cpp
 import numpy as np
 from llama_cpp import llama_cpp as c
-from llama_cpp._ggml import libggml
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from numpy.typing import NDArray
 
-from routerlab.engine.build import BuildInfo, Device
+from routerlab.engine.build import BuildInfo
 from routerlab.engine.contract import Message, Piece, Render
+from routerlab.engine.devices import devices, pointers
+from routerlab.engine.laps import Laps
 from routerlab.engine.layers import LayerReader
+from routerlab.models.devices import Split
 
 BATCH = 512
 """Tokens decoded at once (n_batch and n_ubatch): larger prompts go in several decodes."""
 
 
+MAX_SEQUENCES: int = c.llama_max_parallel_sequences()
+"""Sequences that a context may have."""
+
 LOG_LEVEL_DEBUG, LOG_LEVEL_ERROR = 1, 4
 """enum ggml_log_level; the binding does not name it."""
+
+SPLITS: dict[Split, int] = {
+    "none": c.LLAMA_SPLIT_MODE_NONE,
+    "layer": c.LLAMA_SPLIT_MODE_LAYER,
+    "row": c.LLAMA_SPLIT_MODE_ROW,
+}
+
+
+_NEVER = c.ggml_abort_callback(0)
 
 
 class LoadError(Exception):
@@ -40,9 +54,12 @@ class AbortedError(Exception):
 class Log:
     """Receives the library's log lines: passes them on, and remembers what it says about devices.
 
-    `buffers` maps a device to the bytes of weights it holds; `layers` maps a layer to its device; `error` is
-    the first error it told.
+    `buffers` maps a device to the bytes of weights it holds; `layers` maps a layer to its device (the output
+    comes after the last layer); `error` is the first error it told.
     """
+
+    _installed: "ClassVar[Log | None]" = None
+    """The library keeps only a pointer, so the latest log must live on though nobody else holds it."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.buffers: dict[str, int] = {}
@@ -50,51 +67,24 @@ class Log:
         self.error = ""
         self._write = write
         self._line = ""
-        # The library keeps only the pointer, so this object must outlive every call into it.
         self._callback = c.llama_log_callback(self._receive)
         c.llama_log_set(self._callback, ctypes.c_void_p(0))
+        Log._installed = self
 
     def _receive(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
         self._line += text.decode("utf-8", "replace")
         while "\n" in self._line:
             line, self._line = self._line.split("\n", 1)
             if found := re.search(r"(\S+)\s+model buffer size\s*=\s*([\d.]+) MiB", line):
-                device = found[1].removesuffix("_Mapped").removesuffix("_REPACK")
+                device = re.sub(r"(\[.*\])?(_Mapped|_REPACK|_Split)?$", "", found[1])
+                device = "CPU" if device.endswith("_Host") else device  # its memory, pinned for a GPU
                 self.buffers[device] = self.buffers.get(device, 0) + int(float(found[2]) * 2**20)
-            if found := re.search(r"layer\s+(\d+) assigned to device (\w+)", line):
+            if found := re.search(r"layer\s+(\d+) assigned to device ([^,\s]+)", line):
                 self.layers[int(found[1])] = found[2]
             if level == LOG_LEVEL_ERROR:
                 self.error = self.error or line.strip()
             if level != LOG_LEVEL_DEBUG:
                 self._write(line)
-
-
-def devices() -> list[Device]:
-    """Every device of the loaded build, the CPU included."""
-    lib: Any = libggml
-    for name, result in [
-        ("get", ctypes.c_void_p),
-        ("name", ctypes.c_char_p),
-        ("description", ctypes.c_char_p),
-    ]:
-        getattr(lib, f"ggml_backend_dev_{name}").restype = result
-    lib.ggml_backend_dev_count.restype = ctypes.c_size_t
-    kinds: dict[int, Literal["cpu", "gpu", "igpu", "accel"]] = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel"}
-    found = []
-    for i in range(lib.ggml_backend_dev_count()):
-        device = ctypes.c_void_p(lib.ggml_backend_dev_get(ctypes.c_size_t(i)))
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        lib.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-        found.append(
-            Device(
-                name=lib.ggml_backend_dev_name(device).decode(),
-                description=lib.ggml_backend_dev_description(device).decode(),
-                kind=kinds.get(lib.ggml_backend_dev_type(device), "other"),
-                memory_total=total.value,
-                memory_free=free.value,
-            )
-        )
-    return found
 
 
 def gpu_build() -> bool:
@@ -115,8 +105,21 @@ def system_info() -> str:
 class Model:
     """Weights and vocabulary."""
 
-    def __init__(self, path: Path, gpu_layers: int, progress: Callable[[float], None]) -> None:
-        """Load `path`; `gpu_layers` -1 puts all on the GPU, 0 none. LoadError when the library refuses."""
+    def __init__(
+        self,
+        path: Path,
+        gpu_layers: int,
+        progress: Callable[[float], None],
+        *,
+        devices: Sequence[str] = (),
+        split: Split = "layer",
+        shares: Sequence[int] = (),
+    ) -> None:
+        """Load `path` with so many layers, and the output, on these GPUs: -1 all, 0 none.
+
+        `shares` are the layers of each device, the output counted with the last. LoadError when the library
+        refuses.
+        """
 
         def report(fraction: float, _: ctypes.c_void_p) -> bool:
             progress(fraction)
@@ -124,11 +127,14 @@ class Model:
 
         c.llama_backend_init()
         params = c.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else 2**31 - 1
-        params.split_mode = c.LLAMA_SPLIT_MODE_LAYER
-        self._nothing = (ctypes.c_void_p * 1)(None)
-        if gpu_layers == 0:  # an empty device list: else large products still go to the GPU
-            params.devices = ctypes.cast(self._nothing, ctypes.c_void_p)
+        params.n_gpu_layers = gpu_layers + 1 if gpu_layers > 0 else 0 if gpu_layers == 0 else 2**31 - 1
+        params.split_mode = SPLITS[split]
+        self._devices = pointers(devices if gpu_layers else ())
+        if devices or gpu_layers == 0:  # an empty list: else large products still go to the GPU
+            params.devices = ctypes.cast(self._devices, ctypes.c_void_p)
+        params.main_gpu = 0  # of this list
+        self._shares = (ctypes.c_float * c.LLAMA_MAX_DEVICES)(*shares)
+        params.tensor_split = self._shares
         callback = c.llama_progress_callback(report)
         params.progress_callback = callback
         self.handle = c.llama_model_load_from_file(str(path).encode(), params)
@@ -226,6 +232,7 @@ class Context:
     ) -> None:
         """LoadError when the memory cannot be had. `n_outputs`: most logits rows wanted from one decode."""
         self.reader = reader  # the library keeps only a pointer into it
+        self.laps = Laps()
         self.model = model
         self._abort: Callable[[], bool] = lambda: False
         self._callback = c.ggml_abort_callback(lambda _: self._abort())
@@ -238,9 +245,9 @@ class Context:
         params.kv_unified = True
         params.swa_full = True  # else a sliding-window model silently loses the cached prefix
         params.no_perf = True
-        params.flash_attn_type = (
-            c.LLAMA_FLASH_ATTN_TYPE_AUTO if gpu_build() else c.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        )
+        # The same on every device: it rounds differently, which moves probabilities by up to 0.06, and heads
+        # are fitted on CPUs, where it is slower too.
+        params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.abort_callback = self._callback
         if reader:
             params.cb_eval = reader.callback
@@ -262,7 +269,8 @@ class Context:
         Returns the logits of the tokens whose index is in `outputs`, in order: (len(outputs), n_vocab).
         Raises AbortedError when the abort check said so, RuntimeError when the library refuses the batch.
         """
-        rows = []
+        rows = np.empty((len(outputs), self.model.n_vocab), np.float32)
+        filled = 0
         for start in range(0, len(tokens), BATCH):
             chunk = range(start, min(start + BATCH, len(tokens)))
             batch = self.batch
@@ -274,17 +282,21 @@ class Context:
                 for s, seq in enumerate(sequences[i]):
                     batch.seq_id[j][s] = seq
                 batch.logits[j] = i in outputs
+            self.laps.mark("batch")
             code = c.llama_decode(self.handle, batch)
+            c.llama_synchronize(self.handle)  # a GPU may still be at it
+            self.laps.mark("decode")
             if code == 2:
                 raise AbortedError
             if code != 0:
                 raise RuntimeError(f"llama_decode returned {code} for {len(chunk)} tokens")
-            rows += [self._row(j) for j, i in enumerate(chunk) if i in outputs]
-        return np.stack(rows) if rows else np.empty((0, self.model.n_vocab), np.float32)
-
-    def _row(self, index: int) -> NDArray[np.float32]:
-        pointer = c.llama_get_logits_ith(self.handle, index)
-        return np.ctypeslib.as_array(pointer, shape=(self.model.n_vocab,)).copy()
+            for j, i in enumerate(chunk):
+                if i in outputs:
+                    pointer = c.llama_get_logits_ith(self.handle, j)
+                    rows[filled] = np.ctypeslib.as_array(pointer, shape=(self.model.n_vocab,))
+                    filled += 1
+            self.laps.mark("read")
+        return rows
 
     def fork(self, source: int, targets: Sequence[int]) -> None:
         """Make each target sequence a copy of `source` (metadata only in a unified cache)."""
@@ -292,9 +304,29 @@ class Context:
             c.llama_memory_seq_rm(self.memory, target, -1, -1)
             c.llama_memory_seq_cp(self.memory, source, target, -1, -1)
 
-    def abort_when(self, check: Callable[[], bool]) -> None:
-        """Have decodes stop as soon as `check()` is true (CPU and Metal only)."""
-        self._abort = check
+    def empty(self, sequences: Iterable[int]) -> None:
+        """Forget what is in these sequences, which frees their cells."""
+        for sequence in sequences:
+            c.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+
+    def state(self, sequence: int) -> bytes:
+        """What the cache holds for a sequence, to `restore` it in a context of the same model and kind."""
+        size = c.llama_state_seq_get_size(self.handle, sequence)
+        buffer = (ctypes.c_uint8 * size)()
+        return memoryview(buffer)[: c.llama_state_seq_get_data(self.handle, buffer, size, sequence)].tobytes()
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        """Put back a `state`; False, and the sequence is empty, when the library does not take it."""
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        if c.llama_state_seq_set_data(self.handle, buffer, len(state), sequence) == len(state):
+            return True
+        c.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+        return False
+
+    def abort_when(self, check: Callable[[], bool] | None) -> None:
+        """Have decodes stop as soon as `check()` is true (CPU and Metal only); None: without being asked."""
+        self._abort = check or (lambda: False)
+        c.llama_set_abort_callback(self.handle, self._callback if check else _NEVER, None)
 
     def close(self) -> None:
         """Free the context and its batch."""

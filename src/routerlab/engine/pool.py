@@ -2,14 +2,11 @@
 
 import asyncio
 import base64
-import os
 import signal
-import sys
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.core.prediction import Latency, Prediction, Record
+from routerlab.core.prediction import Latency, Prediction
 from routerlab.engine.arm import Arm, ArmSpec, ArmState
+from routerlab.engine.process import Worker, log_tail, new_log
 from routerlab.engine.protocol import (
-    LINE_LIMIT,
     Answer,
     Ask,
     Cancel,
@@ -28,76 +25,27 @@ from routerlab.engine.protocol import (
     FromWorker,
     Load,
     Loading,
+    Measure,
     Ready,
-    encode,
-    from_worker,
 )
 from routerlab.models.gguf import read_header
-from routerlab.paths import log_dir
-
-WORKER_ENV = {"GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "1000"}
-"""For workers, unless the user says otherwise: an abort forks no debugger, and threads that wait for each
-other soon sleep (alone that costs about nothing, beside a busy process it saves a third and long stalls)."""
 
 CANCEL_DEADLINE_S = 2.0
 """How long a worker may take to obey a cancellation before it is killed."""
 
-MAX_RESTARTS = 3
-"""Crashes in a row after which an arm is given up until a person restarts it."""
+END_S = 2.0
+"""How long a worker that could not load may take to end."""
+
+PAUSES_S = (0.0, 0.5, 1.0, 2.0)
+"""Before each restart after crashes in a row: whatever ails the machine is given time to pass. After one more
+crash the arm is given up until a person restarts it."""
+
+TAIL_LINES = 5
+"""Last lines of the log that are shown of an arm that was given up."""
 
 
-class Worker:
-    """One child process and its pipe."""
-
-    def __init__(self, process: asyncio.subprocess.Process, heard: Callable[[FromWorker], None]) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self.process = process
-        self.garbled = False
-        self._stdin = process.stdin
-        self._stdout = process.stdout
-        self._heard = heard
-        self.ended = asyncio.create_task(self._read())
-        """Done when the process has ended; its result is the exit code (negative: the signal)."""
-
-    @staticmethod
-    async def spawn(log: Path, hide_gpus: bool, heard: Callable[[FromWorker], None]) -> "Worker":
-        """Start a worker whose output goes to `log`, in a session of its own: Ctrl+C is for the lab."""
-        env = WORKER_ENV | os.environ
-        if hide_gpus:
-            env |= {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""}
-        with log.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "routerlab.engine.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=sink,
-                env=env,
-                start_new_session=True,
-                limit=LINE_LIMIT,
-            )
-        return Worker(process, heard)
-
-    async def _read(self) -> int:
-        try:
-            while line := await self._stdout.readline():
-                self._heard(from_worker.validate_json(line))
-        except ValueError:  # not a message of ours: this worker cannot be trusted any more
-            self.garbled = True
-            self.kill()
-        return await self.process.wait()
-
-    def send(self, message: Record) -> None:
-        """Write one message; a dead worker is noticed by `ended`, and a stuck one, which reads nothing, must
-        not keep its sender waiting."""
-        self._stdin.write(encode(message))
-
-    def kill(self) -> None:
-        """End the process at once."""
-        if self.process.returncode is None:
-            self.process.kill()
+class CrashError(Exception):
+    """A worker ended before it said whether the model can be loaded."""
 
 
 class ModelArm:
@@ -119,7 +67,9 @@ class ModelArm:
         self._cancelled = False
         self._spawning = asyncio.Lock()
         self._life = 0
-        """Counts starts and stops: what began in an earlier life must not touch a later one."""
+        """Counts starts, restarts and stops: what began in an earlier life must not touch a later one."""
+        self._interrupt = asyncio.Event()
+        """Set when the life ends, for a restart that waits."""
 
     @property
     def log(self) -> Path | None:
@@ -131,20 +81,60 @@ class ModelArm:
         self.on_change(self)
 
     async def start(self) -> None:
-        """Load the model: all layers on the GPU where the build has one, then half, then none."""
+        """Load the model: all layers on the GPU where the build has one, then half, then none.
+
+        A worker that dies meanwhile is tried again, as after any crash.
+        """
+        life = self._begin()
+        self.state = replace(self.state, restarts=0, log_tail=())
+        await self._bring_up(life, pause=0.0)
+
+    def _begin(self) -> int:
         self._life += 1
-        life = self._life
-        self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
-        try:
-            await self._start(life)
-        except (OSError, ValueError, LabError) as e:  # no log, no process, a path that is not text
-            if life == self._life:
-                message = f"{self._load.model}: no worker could be started: {e}"
-                self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
+        self._interrupt.set()
+        self._interrupt = asyncio.Event()
+        return self._life
+
+    async def _bring_up(self, life: int, pause: float | None) -> None:
+        """Load after a pause; again after each crash, until the arm is ready, failed or given up."""
+        while pause is not None:
+            if pause:
+                now = time.monotonic()
+                self._set(self.state.to("starting", now, stage=f"restarting in {pause:g} s"))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._interrupt.wait(), pause)
+                if life != self._life:
+                    return
+            self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
+            try:
+                await self._start(life)
+                return
+            except CrashError as e:
+                pause = self._crashed(str(e)) if life == self._life else None
+            except (OSError, ValueError, LabError) as e:  # no log, no process, a path that is not text
+                if life == self._life:
+                    if self._worker:
+                        self._worker.kill()
+                    message = f"{self._load.model}: no worker could be started: {e}"
+                    self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
+                return
+
+    def _crashed(self, reason: str) -> float | None:
+        """Count a crash: the pause before the next attempt in seconds, None when the arm is given up."""
+        n = self.state.restarts + 1
+        crashed = self.state.to("crashed", time.monotonic(), stage="", fraction=None, message=reason)
+        self._set(replace(crashed, restarts=n, pid=None))
+        if n <= len(PAUSES_S):
+            return PAUSES_S[n - 1]
+        assert self._log is not None
+        tail = log_tail(self._log, TAIL_LINES)
+        message = f"given up after {n} crashes in a row: {reason}"
+        self._set(self.state.to("failed", time.monotonic(), message=message, log_tail=tail))
+        return None
 
     async def _start(self, life: int) -> None:
         if self._log is None:
-            self._log = _new_log(self.spec.name)
+            self._log = new_log(self.spec.name)
         async with self._turn:
             plans = [self._load.gpu_layers]
             message = self.state.message  # after a crash: a person should still read why
@@ -155,12 +145,12 @@ class ModelArm:
                     return
                 plans = plans if isinstance(reply, Failed) and reply.retry else []
                 if isinstance(reply, Ready):
-                    self._set(
-                        self.state.to("ready", time.monotonic(), stage="", fraction=None, info=reply.info)
-                    )
+                    told = "; ".join(filter(None, (self.state.message, reply.info.note)))
+                    ready = self.state.to("ready", time.monotonic(), stage="", fraction=None, message=told)
+                    self._set(replace(ready, info=reply.info))
                     return
                 message = reply.message
-                if reply.retry and layers != 0:
+                if reply.retry and layers != 0 and not self._load.exact:
                     half = ((await asyncio.to_thread(read_header, self._load.model)).n_layers or 0) // 2
                     plans = [half, 0] if layers < 0 and half else [0]
                     message = f"{_layers(layers)} on the GPU did not load; trying {_layers(plans[0])}"
@@ -168,7 +158,10 @@ class ModelArm:
             self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
 
     async def _try(self, life: int, layers: int, message: str) -> Ready | Failed:
-        """One worker, one attempt to load with so many layers on the GPU."""
+        """One worker, one attempt to load with so many layers on the GPU.
+
+        CrashError when the worker ends without saying why, unless fewer layers might help.
+        """
         assert self._log is not None
         ready = self._ready = asyncio.get_running_loop().create_future()
         async with self._spawning:
@@ -182,24 +175,28 @@ class ModelArm:
         self._set(self.state.to("loading", time.monotonic(), stage="starting", message=message, pid=pid))
         worker.send(self._load.model_copy(update={"gpu_layers": layers}))
         await _first(ready, worker.ended)
-        if ready.done():
-            reply: Ready | Failed = ready.result()
-            if isinstance(reply, Failed):
-                worker.kill()
+        reply: Ready | Failed | None = ready.result() if ready.done() else None
+        if isinstance(reply, Failed):  # it ends by itself, and should be gone before another needs the memory
+            await _first(worker.ended, timeout=END_S)
+            worker.kill()
+            return reply
+        if not worker.ended.done():
+            assert reply is not None
             return reply
         if worker.ended.result() == -getattr(signal, "SIGALRM", 0):
             limit = self._load.template_limit_s
             message = f"{self._load.model}: its chat template runs longer than {limit:g} s"
             return Failed(message=message, retry=False)
-        return Failed(
-            message=f"while loading, {self._death(worker)}",
-            retry=self._gpu_build and layers != 0,
-        )
+        message = f"while loading, {worker.death()}"
+        # An abort may mean that the device is full; a kill says nothing about it.
+        if self._gpu_build and layers != 0 and worker.ended.result() != -9:
+            return Failed(message=message, retry=True)
+        raise CrashError(message)
 
     def _noticed_end(self, worker: Worker, life: int) -> None:
         """A worker that dies between two questions is replaced at once, not when somebody asks."""
         if life == self._life and self.state.phase == "ready":
-            self._replace(worker, self._death(worker))
+            self._replace(worker, worker.death())
 
     def _heard(self, message: FromWorker) -> None:
         if isinstance(message, Loading):
@@ -210,17 +207,28 @@ class ModelArm:
             # A late answer to a question that was given up must not land in a newer one.
             if self._answer and not self._answer.done() and message.id == self._question:
                 self._answer.set_result(message)
-        elif self._ready and not self._ready.done():
+        elif isinstance(message, (Ready, Failed)) and self._ready and not self._ready.done():
             self._ready.set_result(message)
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`. A worker that dies, or does not answer in time, is replaced in the background."""
         return await self._ask(prompt, timeout_s)
 
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """See `Arm.ask_many`: the worker computes them together."""
+        first = await self._ask(prompts[0], timeout_s * len(prompts), more=prompts[1:])
+        answered = self._answer.result() if self._answer and self._answer.done() else None
+        rest = answered.more if answered and answered.prediction.status == first.status else ()
+        share = {"total": first.latency_ms.total / len(prompts)}
+        return [
+            p.model_copy(update={"batched": True, "latency_ms": p.latency_ms.model_copy(update=share)})
+            for p in (first, *(rest or [first] * (len(prompts) - 1)))
+        ]
+
     async def read(
         self, prompt: str, window: int | None, timeout_s: float
     ) -> tuple[Prediction, NDArray[np.float32] | None]:
-        """The answer, and where layers are read their features: (layers, 2 x n_embd)."""
+        """The answer, and where layers are read their features: (layers, PARTS x n_embd)."""
         prediction = await self._ask(prompt, timeout_s, window)
         text = self._answer.result().features if self._answer and self._answer.done() else None
         if prediction.status != "ok" or text is None:
@@ -228,22 +236,42 @@ class ModelArm:
         numbers = np.frombuffer(base64.b64decode(text), dtype="<f4")
         return prediction, numbers.reshape(len(self._load.layers), -1)
 
-    async def _ask(self, prompt: str, timeout_s: float, window: int | None = None) -> Prediction:
+    async def measure(
+        self, prompt: str, what: Measure, timeout_s: float, window: int | None = None
+    ) -> tuple[Prediction, dict[str, float]]:
+        """The answer, and the milliseconds of its steps in the worker, none if it failed (see `Ask`)."""
+        prediction = await self._ask(prompt, timeout_s, window, what)
+        steps = self._answer.result().steps if self._answer and self._answer.done() else None
+        return prediction, steps or {}
+
+    async def _ask(
+        self,
+        prompt: str,
+        timeout_s: float,
+        window: int | None = None,
+        measure: Measure | None = None,
+        more: Sequence[str] = (),
+    ) -> Prediction:
         worker, life = self._worker, self._life
         if worker is None or self.state.phase != "ready":
             return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+        # Half a surrogate pair is no text to send.
+        prompt, *others = (p.encode("utf-8", "replace").decode() for p in (prompt, *more))
         self._question += 1
+        ask = Ask(id=self._question, prompt=prompt, more=tuple(others), window=window, measure=measure)
         self._cancelled = False
         self._answer = asyncio.get_running_loop().create_future()
         self._set(self.state.to("busy", time.monotonic()))
         start = time.perf_counter()
-        worker.send(Ask(id=self._question, prompt=prompt, window=window))
+        worker.send(ask)
         await _first(self._answer, worker.ended, timeout=timeout_s)
         total = (time.perf_counter() - start) * 1000.0
         if self._answer.done():
             prediction = self._answer.result().prediction
             if life == self._life:
                 self._set(self.state.to("ready", time.monotonic(), restarts=0))
+                if worker.ended.done():  # right after its answer
+                    self._noticed_end(worker, life)
             latency = prediction.latency_ms.model_copy(update={"total": total})
             return prediction.model_copy(update={"latency_ms": latency})
         latency = Latency(total=total)
@@ -251,7 +279,7 @@ class ModelArm:
             prediction = Prediction(status="cancelled", latency_ms=latency)
             reason = "stopped because it did not obey a cancellation"
         elif worker.ended.done():
-            reason = self._death(worker)
+            reason = worker.death()
             prediction = Prediction(status="crashed", error=reason, latency_ms=latency)
         else:
             reason = f"no answer in {timeout_s:g} s"
@@ -262,13 +290,9 @@ class ModelArm:
 
     def _replace(self, worker: Worker, reason: str) -> None:
         worker.kill()
-        restarts = self.state.restarts + 1
-        self._set(self.state.to("crashed", time.monotonic(), message=reason, restarts=restarts, pid=None))
-        if restarts <= MAX_RESTARTS:
-            self._restart = asyncio.create_task(self.start())
-        else:
-            message = f"given up after {restarts} crashes in a row: {reason}"
-            self._set(self.state.to("failed", time.monotonic(), message=message))
+        pause = self._crashed(reason)
+        if pause is not None:
+            self._restart = asyncio.create_task(self._bring_up(self._begin(), pause))
 
     def cancel(self) -> None:
         """Ask the worker to stop the question in progress; kill it if it does not obey in two seconds."""
@@ -285,8 +309,7 @@ class ModelArm:
 
     async def stop(self) -> None:
         """Kill the worker and wait for its end. Nothing in it is worth saving."""
-        self._life += 1
-        life = self._life
+        life = self._begin()
         async with self._spawning:
             worker = self._worker
         if worker:
@@ -294,28 +317,6 @@ class ModelArm:
             await _first(worker.ended)
         if life == self._life:
             self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
-
-    def _death(self, worker: Worker) -> str:
-        """How a worker ended, in words. After SIGKILL its log has nothing to tell: somebody else did it."""
-        code = worker.ended.result()
-        if code == -9 and not worker.garbled:
-            return "the worker was killed (signal 9)"
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        if worker.garbled:
-            how = "wrote what is no message of the protocol"
-        return f"the worker {how}; {self._last_line()}"
-
-    def _last_line(self) -> str:
-        """The last line of the log, for a message; the log viewer shows the rest."""
-        assert self._log is not None
-        try:
-            with self._log.open("rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-                text = file.read().decode("utf-8", "replace")
-        except OSError:
-            return "its log is gone"
-        lines = deque((s for s in text.splitlines() if s.strip()), 1)
-        return f"its log ends: {lines[0].strip()[:200]}" if lines else "its log is empty"
 
 
 async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109
@@ -325,10 +326,3 @@ async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) ->
 
 def _layers(n: int) -> str:
     return "all layers" if n < 0 else f"{n} layers" if n else "no layers"
-
-
-def _new_log(name: str) -> Path:
-    folder = log_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    safe = "".join(ch if ch.isalnum() or ch in ".-_" else "_" for ch in name)[:60]
-    return folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}-{safe}.log"

@@ -1,7 +1,9 @@
 """From a prompt to a prediction, inside the process that holds the model."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,32 +11,40 @@ from numpy.typing import NDArray
 from routerlab.core.prediction import Latency, Prediction, Tokens
 from routerlab.engine.calibrate import Calibrator
 from routerlab.engine.contract import CUT, MAX_NEW_TOKENS, Framing, build_trie, parse_answer, window_cut
+from routerlab.engine.generate import generate
 from routerlab.engine.head import Head
 from routerlab.engine.layers import LayerReader
-from routerlab.engine.llama import AbortedError, Context, Model
+from routerlab.engine.llama import BATCH, MAX_SEQUENCES, AbortedError, Context, Model
+from routerlab.engine.prefixes import Prefixes
+from routerlab.engine.scoring import PREFIX, Scores, label_scores, recurrent_label_scores
 
-PREFIX = 0
-"""The sequence that holds the shared prefix; label k is scored in sequence k + 1."""
+PREFIX_STEP = 64
+"""Tokens of the prefix decoded at once."""
 
 
 class PromptTooLongError(ValueError):
     """The prompt does not fit: nothing was decoded. The message has both numbers."""
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Row-wise log softmax."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
-
-
 def _ms(start: float, end: float) -> float:
     return (end - start) * 1000.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt as it is asked: its tokens, cut to the window, and the answer's beginning. `n_user` are the
+    prompt's own, `dropped` those that the window left out; times in milliseconds."""
+
+    tokens: list[int]
+    n_user: int
+    dropped: int | None
+    tokenize: float
 
 
 class Predictor:
     """A loaded model under one contract: the prefix lies in the cache, every prompt is asked after it.
 
-    `features` are those of the last prompt, where layers are read: (layers, 2 x n_embd).
+    `features` are those of the last prompt, where layers are read: (layers, PARTS x n_embd).
     """
 
     def __init__(
@@ -50,17 +60,20 @@ class Predictor:
         head: Head | None = None,
         calibrator: Calibrator | None = None,
         window: int | None = None,
+        prefixes: Prefixes | None = None,
+        slots: int = 1,
     ) -> None:
-        """Make the context and decode the prefix; `progress` gets the fraction done.
+        """Make the context and decode the prefix, or take it from `prefixes`; `progress` gets the fraction.
 
-        LoadError when memory is short, PromptTooLongError when the prefix alone does not fit.
+        LoadError when memory is short, PromptTooLongError when the prefix alone does not fit. `slots` is how
+        many prompts `predict_many` puts into one decode.
         """
         self.model = model
         self.labels = tuple(labels)
         self.window = window
         self.features: NDArray[np.float32] | None = None
         self._head = head
-        self._calibrator = calibrator
+        self._calibrator = calibrator or Calibrator()
         self._mark = model.tokenize(CUT, special=False)
         self._reader = LayerReader(layers) if layers else None
         self.prefix = model.tokenize_pieces(framing.prefix, start=True)
@@ -71,22 +84,35 @@ class Predictor:
         # A recurrent state cannot be shared by the tokens of a batch: there each label decodes its own tail.
         tail_tokens = self._tail_tokens()
         self.n_ctx = min(n_ctx, model.n_ctx_train)
-        spare = 0 if layers else tail_tokens if self.trie else MAX_NEW_TOKENS
-        self.room = self.n_ctx - len(self.prefix) - len(self.suffix) - spare
+        self._spare = 0 if layers else tail_tokens if self.trie else MAX_NEW_TOKENS
+        self.room = self.n_ctx - len(self.prefix) - len(self.suffix) - self._spare
         if self.room < 1:
             raise PromptTooLongError(
                 f"system prompt and exemplars take {len(self.prefix) + len(self.suffix)} tokens, which "
                 f"leaves no room in a context of {self.n_ctx}: raise the context or use fewer exemplars"
             )
-        n_seq = 1 + (len(labels) if self.trie else 1)
-        n_outputs = 1 + tail_tokens
+        # The library takes a recurrent batch apart in an order of its own, so there prompts go one by one.
+        each = len(labels) if self.trie else 1
+        self.slots = 1 if model.recurrent else max(1, min(slots, (MAX_SEQUENCES - 1) // each))
+        n_seq, n_outputs = 1 + self.slots * each, self.slots * (1 + tail_tokens)
+        self._sequences = range(1, n_seq)
         self.context = Context(model, self.n_ctx, n_seq, n_outputs, threads, self._reader)
-        step = 64
-        for start in range(0, len(self.prefix), step):
-            tokens = self.prefix[start : start + step]
+        self.laps = self.context.laps
+        state = prefixes.load(self.prefix) if prefixes else None
+        self.prefix_kept = state is not None and self.context.restore(PREFIX, state)
+        if not self.prefix_kept:
+            self._decode_prefix(progress)
+            if prefixes:
+                prefixes.save(self.prefix, self.context.state(PREFIX))
+        progress(1.0)
+
+    def _decode_prefix(self, progress: Callable[[float], None]) -> None:
+        """In steps, so that it can be watched."""
+        for start in range(0, len(self.prefix), PREFIX_STEP):
+            tokens = self.prefix[start : start + PREFIX_STEP]
             positions = range(start, start + len(tokens))
             self.context.decode(tokens, positions, [(PREFIX,)] * len(tokens), frozenset())
-            progress(min(1.0, (start + len(tokens)) / len(self.prefix)))
+            progress(start / len(self.prefix))
 
     def _tail_tokens(self) -> int:
         if self.trie is None:
@@ -100,138 +126,188 @@ class Predictor:
 
         Raises PromptTooLongError before anything is decoded; a cancelled question has status "cancelled".
         """
-        t0 = time.perf_counter()
+        return self._answer([self._read(prompt)], cancelled)[0]
+
+    def predict_many(self, prompts: Sequence[str], cancelled: Callable[[], bool]) -> list[Prediction]:
+        """Ask for some prompts, several in one decode: each gets its share of the time.
+
+        A prompt that does not fit is "refused", and the others are answered.
+        """
+        found: list[Prediction] = [Prediction(status="cancelled")] * len(prompts)
+        questions: list[tuple[int, Question]] = []
+        for i, prompt in enumerate(prompts):
+            try:
+                questions.append((i, self._read(prompt)))
+            except PromptTooLongError as e:
+                found[i] = Prediction(status="refused", error=str(e))
+        for group in self._groups(questions):
+            answers = self._answer([q for _, q in group], cancelled)
+            for (i, _), answer in zip(group, answers, strict=True):
+                found[i] = answer
+        return found
+
+    def _groups(self, questions: Sequence[tuple[int, Question]]) -> Iterator[list[tuple[int, Question]]]:
+        """What goes into one decode: as many as there are slots, and no more tokens than one batch has."""
+        if self._reader is None and self.trie is None:  # generating fills its slots itself
+            yield list(questions)
+            return
+        group: list[tuple[int, Question]] = []
+        size = 0
+        for i, question in questions:
+            cost = len(question.tokens) + self._spare
+            if group and (
+                len(group) == self.slots or size + cost > min(BATCH, self.n_ctx - len(self.prefix))
+            ):
+                yield group
+                group, size = [], 0
+            group.append((i, question))
+            size += cost
+        if group:
+            yield group
+
+    def bare(self, prompt: str) -> Prediction:
+        """Decode what `predict` decodes: the lap "decode" is the least it can take. Nobody can cancel it.
+
+        For a probe it is a plain forward pass: all layers, and one row of logits. Raises PromptTooLongError.
+        """
+        tokens = self._read(prompt).tokens
+        n = len(tokens)
+        self.context.abort_when(None)
+        self.context.empty(self._sequences)
+        if self.trie is not None:
+            self._label_scores([tokens])
+            n += self._tail_tokens()
+        else:
+            start = len(self.prefix)
+            self.context.fork(PREFIX, (1,))
+            self.context.decode(tokens, range(start, start + n), [(1,)] * n, frozenset({n - 1}))
+        return Prediction(status="ok", tokens=Tokens(cached=len(self.prefix), evaluated=n))
+
+    def _read(self, prompt: str) -> Question:
+        """The prompt as it is asked; PromptTooLongError when that does not fit."""
+        start = time.perf_counter()
+        self.laps.start()
         whole = self.model.tokenize(prompt, special=False)
+        self.laps.mark("tokenize")
         user = window_cut(whole, self.window, self._mark)
+        self.laps.mark("cut")
         if len(user) > self.room:
             raise PromptTooLongError(
                 f"the prompt has {len(user)} tokens, but only {self.room} of the context's {self.n_ctx} "
                 "are free: shorten it, or raise the context"
             )
-        tokens = [*user, *self.suffix]
-        t1 = time.perf_counter()
+        dropped = len(whole) - len(user) + len(self._mark) if len(user) < len(whole) else None
+        spent = (time.perf_counter() - start) * 1000.0
+        return Question([*user, *self.suffix], len(user), dropped, spent)
+
+    def _answer(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Prediction]:
+        """The answers to questions that fit into one decode."""
         self.context.abort_when(cancelled)
+        self.context.empty(self._sequences)  # what was asked before may have been more than this
         try:
             if self._reader is not None:
-                prediction = self._probe(self._reader, tokens, len(user), t0, t1)
+                answers = self._probe(self._reader, questions)
             elif self.trie is not None:
-                prediction = self._score(tokens, t0, t1)
+                answers = self._score(questions)
             else:
-                prediction = self._generate(tokens, cancelled, t0, t1)
+                answers = self._generate(questions, cancelled)
         except AbortedError:
-            return Prediction(status="cancelled", latency_ms=Latency(tokenize=_ms(t0, t1)))
-        if len(user) == len(whole):
-            return prediction
-        dropped = len(whole) - len(user) + len(self._mark)
-        return prediction.model_copy(
-            update={"tokens": prediction.tokens.model_copy(update={"dropped": dropped})}
-        )
+            return [
+                Prediction(status="cancelled", latency_ms=Latency(tokenize=q.tokenize)) for q in questions
+            ]
+        self.laps.mark("answer")
+        return answers
 
-    def _probe(self, reader: LayerReader, tokens: list[int], n_user: int, t0: float, t1: float) -> Prediction:
-        """One forward pass over the prompt, up to the last layer that is read; no logits are computed."""
-        self.context.fork(PREFIX, (1,))
+    def _probe(self, reader: LayerReader, questions: Sequence[Question]) -> list[Prediction]:
+        """One forward pass over the prompts, up to the last layer that is read; no logits are computed."""
+        begun = time.perf_counter()
+        self.context.fork(PREFIX, range(1, 1 + len(questions)))
         start = len(self.prefix)
         reader.begin()
-        self.context.decode(tokens, range(start, start + len(tokens)), [(1,)] * len(tokens), frozenset())
-        self.features = reader.end(n_user, len(tokens))
-        shares = None
-        if self._head is not None:
-            shares = self._head.probabilities(self.features[0])
-        return Prediction(
-            status="ok",
-            label=None if shares is None else self.labels[int(shares.argmax())],
-            probabilities=None
-            if shares is None
-            else {k: float(p) for k, p in zip(self.labels, shares, strict=True)},
-            latency_ms=Latency(tokenize=_ms(t0, t1), prefill=_ms(t1, time.perf_counter())),
-            tokens=Tokens(cached=start, evaluated=len(tokens)),
+        self.context.decode(
+            [t for q in questions for t in q.tokens],
+            [start + i for q in questions for i in range(len(q.tokens))],
+            [(1 + k,) for k, q in enumerate(questions) for _ in q.tokens],
+            frozenset(),
+        )
+        read = reader.end([(q.n_user, len(q.tokens)) for q in questions])
+        self.features = read[-1]
+        self.laps.mark("read")
+        shares = [self._head.probabilities(f[0]) if self._head else None for f in read]
+        spent = _ms(begun, time.perf_counter()) / len(questions)
+        return [
+            Prediction(
+                **({"status": "ok"} if share is None else self._shares(share)),
+                latency_ms=Latency(tokenize=q.tokenize, prefill=spent),
+                tokens=self._tokens(q),
+            )
+            for q, share in zip(questions, shares, strict=True)
+        ]
+
+    def _shares(self, shares: NDArray[np.float64]) -> dict[str, Any]:
+        """The label that is most likely, and every label's probability; of damaged weights there is none."""
+        if not np.isfinite(shares).all():
+            return {"status": "unparsed", "error": "the scores are no numbers: the model file may be damaged"}
+        probabilities = {k: float(p) for k, p in zip(self.labels, shares, strict=True)}
+        return {
+            "status": "ok",
+            "label": self.labels[int(shares.argmax())],
+            "probabilities": probabilities,
+        }
+
+    def _tokens(self, question: Question, tails: int = 0, generated: int = 0) -> Tokens:
+        return Tokens(
+            cached=len(self.prefix),
+            evaluated=len(question.tokens) + tails,
+            generated=generated,
+            dropped=question.dropped,
         )
 
-    def _score(self, tokens: list[int], t0: float, t1: float) -> Prediction:
-        """One forward pass over the prompt and the trie of label tails (two on recurrent models)."""
-        scores, evaluated = self._label_scores(tokens)
-        mass = float(np.exp(scores).sum())
-        probabilities = (self._calibrator or Calibrator()).probabilities(scores)
-        t2 = time.perf_counter()
-        return Prediction(
-            status="ok",
-            label=self.labels[int(probabilities.argmax())],
-            probabilities={k: float(p) for k, p in zip(self.labels, probabilities, strict=True)},
-            mass=min(mass, 1.0),
-            latency_ms=Latency(tokenize=_ms(t0, t1), prefill=_ms(t1, t2)),
-            tokens=Tokens(cached=len(self.prefix), evaluated=evaluated),
-        )
+    def _score(self, questions: Sequence[Question]) -> list[Prediction]:
+        """One forward pass over the prompts and the trie of label tails (two on recurrent models)."""
+        begun = time.perf_counter()
+        scores = self._label_scores([q.tokens for q in questions])
+        shares = [self._calibrator.probabilities(own) for own in scores]
+        spent = _ms(begun, time.perf_counter()) / len(questions)
+        return [
+            Prediction(
+                **self._shares(share),
+                mass=min(float(np.exp(own).sum()), 1.0),
+                latency_ms=Latency(tokenize=q.tokenize, prefill=spent),
+                tokens=self._tokens(q, self._tail_tokens()),
+            )
+            for q, own, share in zip(questions, scores, shares, strict=True)
+        ]
 
-    def _label_scores(self, tokens: list[int]) -> tuple[NDArray[np.float64], int]:
-        """(log-likelihood of each label, tokens decoded)."""
+    def _label_scores(self, asked: Sequence[list[int]]) -> Scores:
         assert self.trie is not None
-        everyone = tuple(range(1, 1 + len(self.labels)))
-        start = len(self.prefix)
-        answer = start + len(tokens)
-        positions = list(range(start, answer))
-        if not self.model.recurrent:
-            self.context.fork(PREFIX, everyone)
-            nodes = self.trie.nodes
-            batch = [*tokens, *(n.token for n in nodes)]
-            positions += [answer + n.depth - 1 for n in nodes]
-            sequences = [everyone] * len(tokens) + [tuple(k + 1 for k in n.labels) for n in nodes]
-            outputs = frozenset(range(len(tokens) - 1, len(batch)))
-            rows = log_softmax(self.context.decode(batch, positions, sequences, outputs))
-            scores = [sum(float(rows[node + 1, token]) for node, token in read) for read in self.trie.reads]
-            return np.array(scores), len(batch)
-        # All of them: on a hybrid model the last question's tokens still fill the cache of the others.
-        self.context.fork(PREFIX, everyone)
-        first = log_softmax(
-            self.context.decode(tokens, positions, [(1,)] * len(tokens), frozenset({len(tokens) - 1}))
-        )[0]
-        self.context.fork(1, everyone[1:])
-        scores = [float(first[read[0][1]]) for read in self.trie.reads]
-        tails = [(k, i, read[i][1]) for k, read in enumerate(self.trie.reads) for i in range(len(read) - 1)]
-        if tails:
-            rows = log_softmax(
-                self.context.decode(
-                    [token for _, _, token in tails],
-                    [answer + i for _, i, _ in tails],
-                    [(k + 1,) for k, _, _ in tails],
-                    frozenset(range(len(tails))),
+        if self.model.recurrent:
+            return recurrent_label_scores(self.context, len(self.prefix), self.trie, asked[0])
+        return label_scores(self.context, len(self.prefix), self.trie, asked)
+
+    def _generate(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Prediction]:
+        """Whole answers, read under the `json` contract."""
+        begun = time.perf_counter()
+        room = self.n_ctx - len(self.prefix)
+        asked = [q.tokens for q in questions]
+        written = generate(self.context, self.model, len(self.prefix), asked, self.slots, room, cancelled)
+        share = _ms(begun, time.perf_counter()) / len(questions)
+        answers = []
+        for question, own in zip(questions, written, strict=True):
+            text = b"".join(self.model.piece(t) for t in own.tokens).decode("utf-8", "replace")
+            parsed = parse_answer(text, self.labels)
+            times = {"prefill": own.prefill_s * 1000.0, "generate": own.generate_s * 1000.0}
+            answers.append(
+                Prediction(
+                    status="unparsed" if parsed.label is None else "ok",
+                    label=parsed.label,
+                    confidence=parsed.confidence,
+                    answer=text,
+                    error=parsed.error,
+                    latency_ms=Latency(
+                        tokenize=question.tokenize, **(times if len(questions) == 1 else {"generate": share})
+                    ),
+                    tokens=self._tokens(question, generated=len(own.tokens)),
                 )
             )
-            for row, (k, i, _) in enumerate(tails):
-                scores[k] += float(rows[row, self.trie.reads[k][i + 1][1]])
-        return np.array(scores), len(tokens) + len(tails)
-
-    def _generate(self, tokens: list[int], cancelled: Callable[[], bool], t0: float, t1: float) -> Prediction:
-        """Greedy decoding to an end token or 128 new tokens, as the study did: no early stop at the brace."""
-        self.context.fork(PREFIX, (1,))
-        position = len(self.prefix)
-        logits = self.context.decode(
-            tokens,
-            range(position, position + len(tokens)),
-            [(1,)] * len(tokens),
-            frozenset({len(tokens) - 1}),
-        )
-        position += len(tokens)
-        t2 = time.perf_counter()
-        written: list[int] = []
-        while len(written) < MAX_NEW_TOKENS:
-            token = int(logits[0].argmax())
-            if self.model.ends(token):
-                break
-            if cancelled():
-                raise AbortedError
-            written.append(token)
-            if len(written) < MAX_NEW_TOKENS:
-                logits = self.context.decode([token], [position], [(1,)], frozenset({0}))
-                position += 1
-        t3 = time.perf_counter()
-        text = b"".join(self.model.piece(t) for t in written).decode("utf-8", "replace")
-        parsed = parse_answer(text, self.labels)
-        return Prediction(
-            status="unparsed" if parsed.label is None else "ok",
-            label=parsed.label,
-            confidence=parsed.confidence,
-            answer=text,
-            error=parsed.error,
-            latency_ms=Latency(tokenize=_ms(t0, t1), prefill=_ms(t1, t2), generate=_ms(t2, t3)),
-            tokens=Tokens(cached=len(self.prefix), evaluated=len(tokens), generated=len(written)),
-        )
+        return answers

@@ -7,25 +7,40 @@ from pydantic import Field, TypeAdapter
 
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import ArmInfo, ContractName
+from routerlab.engine.arm import ArmInfo, ContractName, Encoding
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.router import Router
+from routerlab.models.devices import Split
 
 Stage = Literal["checking file", "loading weights", "reading exemplars"]
+Measure = Literal["steps", "bare"]
+"""What a benchmark wants of a question: the steps of the prediction, or those of a bare decode instead."""
 
 
 class Load(Record):
-    """First message to a worker: which model, and how it will be asked. `gpu_layers` -1 means all."""
+    """First message to a worker: which model, and how it will be asked.
+
+    `gpu_layers` -1 means all that fit, n at most n, or `exact`ly n. `devices` are the GPUs by name, the best
+    where none is named, and `split` is how a model lies on several.
+    """
 
     kind: Literal["load"] = "load"
     model: Path
     contract: ContractName
+    encoding: Encoding
     taxonomy: Taxonomy
     exemplars: tuple[Exemplar, ...]
     exemplars_sha256: str | None
     n_ctx: int
     threads: int | None
     gpu_layers: int
+    exact: bool = False
+    devices: tuple[str, ...] = ()
+    split: Split | None = None
+    prefix_cache: int = 0
+    """Bytes that prefixes kept on disk may take, 0 for none (see Prefixes)."""
+    slots: int = 1
+    """Prompts that go into one decode (see `Ask.more`)."""
     layers: tuple[int, ...] = ()
     """Layers to read for a probe without a head: its answers carry features instead of a label."""
     router: Router | None = None
@@ -42,7 +57,11 @@ class Ask(Record):
     id: int
     prompt: str
     window: int | None = None
-    """For `Load.layers`: the routing window to try. An arm with a router has that of the router."""
+    """The routing window to try, 0 for none. Without it: that of the router, or of the last question."""
+    more: tuple[str, ...] = ()
+    """Prompts that are computed together with this one; the answer then has `more` predictions."""
+    measure: Measure | None = None
+    """For benchmarks: the answer carries `Answer.steps`."""
 
 
 class Cancel(Record):
@@ -50,6 +69,19 @@ class Cancel(Record):
 
     kind: Literal["cancel"] = "cancel"
     id: int
+
+
+class Ping(Record):
+    """Are you there? Answered with a pong at once, whatever the model does."""
+
+    kind: Literal["ping"] = "ping"
+
+
+class Pong(Record):
+    """The process runs. `cpu_s` is the processor time, in seconds, that it has used for the model so far."""
+
+    kind: Literal["pong"] = "pong"
+    cpu_s: float
 
 
 class Loading(Record):
@@ -75,7 +107,10 @@ class Answer(Record):
     id: int
     prediction: Prediction
     features: str | None = None
-    """For `Load.layers`: base64 of little-endian float32, (layers, 2 x n_embd)."""
+    """For `Load.layers`: base64 of little-endian float32, (layers, PARTS x n_embd)."""
+    more: tuple[Prediction, ...] = ()
+    steps: dict[str, float] | None = None
+    """For `Ask.measure`: milliseconds by step (see Laps); they add up to the worker's share."""
 
 
 class Failed(Record):
@@ -86,8 +121,8 @@ class Failed(Record):
     retry: bool
 
 
-ToWorker = Annotated[Load | Ask | Cancel, Field(discriminator="kind")]
-FromWorker = Annotated[Loading | Ready | Answer | Failed, Field(discriminator="kind")]
+ToWorker = Annotated[Load | Ask | Cancel | Ping, Field(discriminator="kind")]
+FromWorker = Annotated[Pong | Loading | Ready | Answer | Failed, Field(discriminator="kind")]
 to_worker: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
 from_worker: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
 

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from routerlab.core.prediction import Record
 from routerlab.core.tomlfile import load_toml
+from routerlab.engine.arm import Encoding
 from routerlab.engine.contract import Exemplar
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -100,6 +101,7 @@ class Router(Record):
     schema_version: Literal[1] = 1
     name: str = Field(pattern=f"^{NAME}$")
     contract: Literal["probe", "score"]
+    encoding: Encoding = "json-name"
     created: datetime
     taxonomy: str
     taxonomy_sha256: Sha256

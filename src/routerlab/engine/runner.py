@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from routerlab.core.prediction import Item, Latency, Prediction
-from routerlab.engine.arm import Arm, Phase
+from routerlab.engine.arm import Arm, Phase, share_a_device
 
 Schedule = Literal["exclusive", "parallel"]
 RunPhase = Literal["idle", "running", "paused"]
@@ -67,9 +67,16 @@ class Runner:
     """Drives the lanes; `deliver` gets every prediction, `changed` is called when the progress moved."""
 
     def __init__(
-        self, schedule: Schedule, timeout_s: float, deliver: Deliver, changed: Callable[[], None]
+        self,
+        schedule: Schedule,
+        timeout_s: float,
+        deliver: Deliver,
+        changed: Callable[[], None],
+        bulk: int = 1,
     ) -> None:
+        """`bulk`: cases of a run that an arm is asked together; with more than one no latency is measured."""
         self.schedule = schedule
+        self._bulk = bulk
         self._timeout_s = timeout_s
         self._deliver = deliver
         self._changed = changed
@@ -196,8 +203,17 @@ class Runner:
         return [other.arm.state.phase for other in self._lanes.values() if other is not lane]
 
     def _disturbed(self, lane: Lane) -> bool:
-        """Whether another arm uses the machine now."""
-        return any(phase == "busy" or phase in UNSETTLED for phase in self._others(lane))
+        """Whether another arm uses now what this one computes on."""
+        own = lane.arm.state.info
+        for other in self._lanes.values():
+            if other is lane:
+                continue
+            phase, info = other.arm.state.phase, other.arm.state.info
+            if phase in UNSETTLED:  # where it will be is not known yet
+                return True
+            if phase == "busy" and (own is None or info is None or share_a_device(own, info)):
+                return True
+        return False
 
     def _next(self, lane: Lane) -> deque[Job] | None:
         """The queue of this lane from which a question may be taken now, if there is one."""
@@ -232,17 +248,23 @@ class Runner:
             async with turn:
                 waiting = self._next(lane)  # a pause or a typed prompt may have come meanwhile
                 if waiting is not None:
-                    await self._ask(lane, waiting.popleft())
+                    n = min(self._bulk, len(waiting)) if waiting is lane.cases else 1
+                    await self._ask(lane, [waiting.popleft() for _ in range(n)])
 
-    async def _ask(self, lane: Lane, job: Job) -> None:
-        lane.current = job
+    async def _ask(self, lane: Lane, jobs: Sequence[Job]) -> None:
+        job = lane.current = jobs[0]
         queued = (time.perf_counter() - job.asked) * 1000.0 if job.index is None else 0.0
         lane.contended = self._disturbed(lane)  # and `poke` sees what begins meanwhile
-        prediction = await lane.arm.ask(job.item.prompt, self._timeout_s)
+        if self._bulk > 1 and job.index is not None:
+            predictions = await lane.arm.ask_many([j.item.prompt for j in jobs], self._timeout_s)
+        else:
+            predictions = [await lane.arm.ask(job.item.prompt, self._timeout_s)]
         contended = lane.contended
-        latency: Latency = prediction.latency_ms.model_copy(update={"queue": queued})
-        await self._deliver(lane.arm, job, prediction.model_copy(update={"latency_ms": latency}), contended)
+        for asked, prediction in zip(jobs, predictions, strict=True):
+            latency: Latency = prediction.latency_ms.model_copy(update={"queue": queued})
+            done = prediction.model_copy(update={"latency_ms": latency})
+            await self._deliver(lane.arm, asked, done, contended)
         lane.current = None
         if job.index is not None and self._phase != "idle":
-            self._done += job.run == self._run
+            self._done += len(jobs) * (job.run == self._run)
             self._settle()

@@ -4,33 +4,44 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.arm import UNTUNED, ArmSpec, ContractName
+from routerlab.engine.arm import ArmSpec, Encoding, Untuned
 from routerlab.engine.cascade import member_files
 from routerlab.engine.router import Cascade, load_router
 from routerlab.models.catalog import find_model, load_catalog
 from routerlab.paths import router_folders
 from routerlab.resources import ROUTERS
 
+SUFFIXES: dict[str, tuple[Untuned, Encoding]] = {
+    "score": ("score", "json-name"),
+    "score-name": ("score", "name"),
+    "score-code": ("score", "code"),
+    "json": ("json", "json-name"),
+}
+"""How an untuned arm says how it is asked."""
 
-def arm_spec(text: str, contract: ContractName) -> ArmSpec:
+
+def arm_spec(text: str, contract: Untuned) -> ArmSpec:
     """The arm that `text` names: a catalogue id, a GGUF path or the stem of a file in a models folder; or a
     router: a `.toml` file, or `NAME:probe` for one in ./routers, the user's folder or the package.
 
-    A suffix `:json` or `:score` wins over `contract`. The arm is named after the catalogue entry or the
-    file, with any contract but `score` added. LabError when there is no such model, with what to do.
+    A suffix `:json`, `:score`, `:score-name` or `:score-code` wins over `contract`. The arm is named after
+    the catalogue entry or the file, with any suffix but `score` added. LabError when there is no such model,
+    with what to do.
     """
     if text.endswith(".toml"):
         return router_spec(Path(text))
     head, _, tail = text.rpartition(":")
     if head and tail in ("probe", "cascade"):
         return router_spec(find_router(head))
-    for name in UNTUNED:
-        if head and tail == name:
-            text, contract = head, name
+    encoding: Encoding = "json-name"
+    if head and tail in SUFFIXES:
+        text, (contract, encoding) = head, SUFFIXES[tail]
     model = find_model(text)
     entry = next((e for e in load_catalog().model if e.file == model.name), None)
+    suffix = next(s for s, way in SUFFIXES.items() if way == (contract, encoding))
     base = entry.id if entry else model.stem
-    return ArmSpec(name=base if contract == "score" else f"{base}:{contract}", model=model, contract=contract)
+    name = base if suffix == "score" else f"{base}:{suffix}"
+    return ArmSpec(name=name, model=model, contract=contract, encoding=encoding)
 
 
 def local_routers() -> list[Path]:
@@ -71,7 +82,7 @@ def router_spec(path: Path) -> ArmSpec:
     )
 
 
-def arm_specs(texts: Sequence[str], contract: ContractName) -> list[ArmSpec]:
+def arm_specs(texts: Sequence[str], contract: Untuned) -> list[ArmSpec]:
     """The arms that the texts name, none twice."""
     specs = [arm_spec(text, contract) for text in texts]
     names = [spec.name for spec in specs]

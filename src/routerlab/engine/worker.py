@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -23,9 +23,13 @@ from routerlab.engine import llama
 from routerlab.engine.arm import ArmInfo, DeviceUse
 from routerlab.engine.build import usable_cpus
 from routerlab.engine.calibrate import Calibrator
-from routerlab.engine.contract import exemplars_for, frame
-from routerlab.engine.head import Head, head_key, load_head
-from routerlab.engine.predict import Predictor, PromptTooLongError
+from routerlab.engine.contract import frame
+from routerlab.engine.devices import choose
+from routerlab.engine.encoding import DESCRIBED
+from routerlab.engine.head import FEATURES, Head, head_key, load_head
+from routerlab.engine.layers import PARTS
+from routerlab.engine.predict import PREFIX_STEP, Predictor, PromptTooLongError
+from routerlab.engine.prefixes import Prefixes, prefix_dir
 from routerlab.engine.protocol import (
     Answer,
     Ask,
@@ -33,6 +37,8 @@ from routerlab.engine.protocol import (
     Failed,
     Load,
     Loading,
+    Ping,
+    Pong,
     Ready,
     Stage,
     encode,
@@ -41,14 +47,7 @@ from routerlab.engine.protocol import (
 from routerlab.engine.router import Router
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
-from routerlab.models.memory import check_fits
-
-ENCODINGS = {
-    "json": "json",
-    "score": "name in prefilled JSON",
-    "probe": "layer output after prefilled JSON",
-}
-"""What an answer is read from, by contract."""
+from routerlab.models.placement import Placement, shortfall
 
 TEMPLATE_MEMORY = 1 << 30
 """Bytes that a chat template may take."""
@@ -81,6 +80,12 @@ def limits(seconds: float) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def log_line(line: str) -> None:
+    """Write a line to the log; a full disk must not stop the work."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
 class Pipe:
     """The lab's end of this process: requests in a queue, cancellations in a set, replies written whole."""
 
@@ -89,6 +94,7 @@ class Pipe:
         self.cancelled: set[int] = set()
         self._source = source
         self._sink = sink
+        self._sending = threading.Lock()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -96,10 +102,12 @@ class Pipe:
             try:
                 message = to_worker.validate_json(line)
             except ValueError as e:
-                print(f"not a message of the protocol, ending: {e}", file=sys.stderr, flush=True)
+                log_line(f"not a message of the protocol, ending: {e}")
                 os._exit(2)
             if isinstance(message, Cancel):
                 self.cancelled.add(message.id)
+            elif isinstance(message, Ping):  # here and not in the queue: the model may be at work for minutes
+                self.send(Pong(cpu_s=time.process_time() - time.thread_time()))
             else:
                 self.requests.put(message)
         os._exit(0)  # the lab closed the pipe or died: nothing here is worth finishing
@@ -108,8 +116,9 @@ class Pipe:
         """Write one message; ends the process when nobody reads any more."""
         data = memoryview(encode(message))
         try:
-            while data:
-                data = data[os.write(self._sink, data) :]
+            with self._sending:
+                while data:
+                    data = data[os.write(self._sink, data) :]
         except BrokenPipeError:
             os._exit(0)
 
@@ -133,21 +142,28 @@ def throttled(send: Callable[[float], None], every_s: float = 0.1) -> Callable[[
     return report
 
 
-def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple[Predictor, ArmInfo]:
+def load(
+    request: Load, header: GgufHeader, placed: Placement, pipe: Pipe, log: llama.Log
+) -> tuple[Predictor, ArmInfo]:
     """Load the model, decode its prefix and say what really happened. LoadError, LabError."""
     start = time.perf_counter()
     model = llama.Model(
-        request.model, request.gpu_layers, throttled(partial(loading, pipe, "loading weights"))
+        request.model,
+        placed.layers,
+        throttled(partial(loading, pipe, "loading weights")),
+        devices=placed.devices,
+        split=placed.split,
+        shares=placed.shares,
     )
     router = request.router
-    shots = () if request.contract == "json" else exemplars_for(request.taxonomy, request.exemplars)
+    shown = () if request.contract == "json" else request.exemplars
     with limits(request.template_limit_s):
-        framing = frame(request.taxonomy, request.contract, shots, model.chat_renderer())
+        framing = frame(request.taxonomy, request.contract, shown, model.chat_renderer(), request.encoding)
     threads = request.threads or usable_cpus()
     labels = request.taxonomy.labels
     head, layers, calibrator, window = None, request.layers, None, None
     if router is not None:
-        head = fitting_head(router, request, framing.sha256, 2 * model.n_embd)
+        head = fitting_head(router, request, framing.sha256, PARTS * model.n_embd)
         layers = (router.head.layer,) if router.head else ()
         calibrator = Calibrator(router.calibration, labels)
         window = router.window
@@ -164,6 +180,21 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
         head=head,
         calibrator=calibrator,
         window=window,
+        slots=request.slots,
+        prefixes=Prefixes(
+            prefix_dir(),
+            request.prefix_cache,
+            request.model.name,
+            {
+                "weights": file_sha256(request.model),
+                "build": [llama.build_version(), llama.system_info()],
+                "layers": log.layers,
+                "context": [min(request.n_ctx, model.n_ctx_train), PREFIX_STEP],
+            },
+        ),
+    )
+    encoding = {"json": "json", "probe": f"features: {FEATURES}"}.get(
+        request.contract, DESCRIBED[request.encoding]
     )
     info = ArmInfo(
         model_sha256=file_sha256(request.model),
@@ -172,13 +203,14 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
         parameters=header.parameters,
         quantization=header.quantization,
         contract=request.contract,
-        encoding=ENCODINGS[request.contract],
+        encoding=encoding,
         template=framing.template,
         prompt_sha256=framing.sha256,
-        exemplars_sha256=request.exemplars_sha256 if shots else None,
+        exemplars_sha256=request.exemplars_sha256 if shown else None,
         router_sha256=canonical_sha256(router) if router else None,
         window=window,
         prefix_tokens=len(predictor.prefix),
+        prefix_kept=predictor.prefix_kept,
         n_ctx=predictor.n_ctx,
         threads=threads,
         layers=model.n_layers,
@@ -187,6 +219,7 @@ def load(request: Load, header: GgufHeader, pipe: Pipe, log: llama.Log) -> tuple
         gpu_build=llama.gpu_build(),
         llama_cpp=llama.build_version(),
         load_ms=(time.perf_counter() - start) * 1000.0,
+        split=placed.split if len(placed.devices) > 1 else None,
     )
     return predictor, info
 
@@ -215,38 +248,47 @@ def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int) 
     return head
 
 
-def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> Prediction:
-    """The prediction; a prompt that does not fit is "refused" before anything is decoded."""
-    if request.id in pipe.cancelled:
-        return Prediction(status="cancelled")
+def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> list[Prediction]:
+    """The predictions; a prompt that does not fit is "refused" before anything is decoded."""
+
+    def cancelled() -> bool:
+        return request.id in pipe.cancelled
+
+    if cancelled():
+        return [Prediction(status="cancelled")] * (1 + len(request.more))
     if request.window is not None:
-        predictor.window = request.window
+        predictor.window = request.window or None
     try:
-        return predictor.predict(request.prompt, lambda: request.id in pipe.cancelled)
+        if request.measure == "bare":
+            return [predictor.bare(request.prompt)]
+        if request.more:
+            return predictor.predict_many([request.prompt, *request.more], cancelled)
+        return [predictor.predict(request.prompt, cancelled)]
     except PromptTooLongError as e:
-        return Prediction(status="refused", error=str(e))
+        return [Prediction(status="refused", error=str(e))]
 
 
 def start(request: Load, pipe: Pipe) -> Predictor:
     """Check the file before the library sees it, hash it, load it; ends the process when that fails."""
-    log = llama.Log(lambda line: print(line, file=sys.stderr, flush=True))
+    log = llama.Log(log_line)
     try:
         loading(pipe, "checking file", None)
         header = read_header(request.model)
-        if not llama.gpu_build() or request.gpu_layers == 0:  # else the library says what does not fit where
-            check_fits(header, request.n_ctx, request.model, n_seq=1 + len(request.taxonomy.labels))
+        placed, need = choose(request, header)
         file_sha256(request.model)
-        predictor, info = load(request, header, pipe, log)
+        predictor, info = load(request, header, placed, pipe, log)
+        note = placed.note or shortfall(placed, need, log.layers, log.buffers)
+        info = info.model_copy(update={"note": note})
     except (LabError, PromptTooLongError) as e:
         pipe.send(Failed(message=str(e), retry=False))
     except Exception as e:
-        print(f"load failed: {e!r}", file=sys.stderr, flush=True)
+        log_line(f"load failed: {e!r}")
         message = ": ".join(filter(None, [str(e) or repr(e), log.error]))
         pipe.send(Failed(message=message, retry=llama.gpu_build() and request.gpu_layers != 0))
     else:
         pipe.send(Ready(info=info))
         return predictor
-    sys.exit(1)
+    os._exit(1)  # sys.exit would wait for the reader, which waits for the lab, and abort
 
 
 def main() -> None:
@@ -260,10 +302,13 @@ def main() -> None:
     while True:
         ask = pipe.requests.get()
         if isinstance(ask, Ask):
-            prediction = answer(predictor, ask, pipe)
+            prediction, *more = answer(predictor, ask, pipe)
             read = predictor.features if loaded.layers and prediction.status == "ok" else None
             features = None if read is None else base64.b64encode(read.astype("<f4").tobytes()).decode()
-            pipe.send(Answer(id=ask.id, prediction=prediction, features=features))
+            steps = predictor.laps.ms if ask.measure else None
+            pipe.send(
+                Answer(id=ask.id, prediction=prediction, more=tuple(more), features=features, steps=steps)
+            )
             pipe.cancelled.discard(ask.id)
 
 

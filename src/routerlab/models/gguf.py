@@ -24,6 +24,7 @@ MAX_KEPT = 1 << 12  # numbers of an array that are kept: one a layer; longer arr
 MAX_LAYERS = 1 << 12
 MAX_DIMS = 4
 WINDOW = 4 << 20
+EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
 
 _STRING, _ARRAY = 8, 9
 
@@ -59,6 +60,10 @@ class GgufHeader:
     recurrent: bool
     state_per_layer: int
     """Numbers of the recurrent state, a layer and sequence; 0 where there is none or it is not known."""
+    embedding_bytes: int = 0
+    """Bytes of the token embeddings."""
+    output_bytes: int = 0
+    """Bytes of the output matrix; 0 where the model writes with its token embeddings."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,7 @@ class _Parser:
         alignment = keys.number("general.alignment", 1 << 20) or 32
         if alignment & (alignment - 1):
             self.fault(f"alignment {alignment} is not a power of two")
-        parameters, data, by_type = self.tensors(n_tensors, alignment)
+        parameters, data, by_type, sizes = self.tensors(n_tensors, alignment)
         data_start = -(-self.pos // alignment) * alignment
         if data_start + data > self.size:
             promised = data_start + data
@@ -211,13 +216,15 @@ class _Parser:
         file_type = keys.number("general.file_type", 1 << 20)
         quantization = FILE_TYPES.get(-1 if file_type is None else file_type)
         return keys.header(
-            version, parameters, quantization or max(by_type, key=by_type.__getitem__), n_tensors, data
+            version, parameters, quantization or max(by_type, key=by_type.__getitem__), n_tensors, data, sizes
         )
 
-    def tensors(self, count: int, alignment: int) -> tuple[int, int, dict[str, int]]:
-        """Elements of all tensors, the end of the last one (from the data's start), bytes by type."""
+    def tensors(self, count: int, alignment: int) -> tuple[int, int, dict[str, int], dict[str, int]]:
+        """Elements of all tensors, the end of the last one (from the data's start), bytes by type, and those
+        of the tensors that belong to no layer."""
         parameters = end = 0
         by_type: dict[str, int] = {}
+        sizes = dict.fromkeys((EMBEDDING, OUTPUT), 0)
         for _ in range(count):
             name = printable(self.text(MAX_NAME))[:80]
             n_dims = self.u32()
@@ -236,12 +243,14 @@ class _Parser:
             parameters += elements
             end = max(end, offset + size)
             by_type[type_name] = by_type.get(type_name, 0) + size
+            if name in sizes:
+                sizes[name] = size
             if end > self.size:  # the exact sum is told at the end; this bounds the numbers
                 self.fault(
                     f"truncated: tensor {name} ends {end:,} bytes into the data, "
                     f"the file has {self.size:,}; pull it again"
                 )
-        return parameters, end, by_type
+        return parameters, end, by_type, sizes
 
 
 class _Keys:
@@ -273,7 +282,15 @@ class _Keys:
             return tuple(self.whole(key, v) for v in value)
         return self.number(key)
 
-    def header(self, version: int, parameters: int, quantization: str, tensors: int, data: int) -> GgufHeader:
+    def header(
+        self,
+        version: int,
+        parameters: int,
+        quantization: str,
+        tensors: int,
+        data: int,
+        sizes: dict[str, int],
+    ) -> GgufHeader:
         arch = self.string("general.architecture")
         if not arch:
             self.parser.fault("general.architecture is missing")
@@ -305,6 +322,8 @@ class _Keys:
             sliding_window=self._window(arch),
             recurrent=recurrent,
             state_per_layer=self._state(arch),
+            embedding_bytes=sizes[EMBEDDING],
+            output_bytes=sizes[OUTPUT],
         )
 
     def _window(self, arch: str) -> int | None:

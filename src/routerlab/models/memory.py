@@ -22,11 +22,29 @@ class Estimate:
     weights: int
     kv: int
     buffers: int
+    layers: int = 1
+    embedding: int = 0
+    """Weights of the token embeddings: the library reads them on the CPU, whatever else lies on a GPU."""
+    output: int = 0
+    """Weights of the output matrix; 0 where the token embeddings serve, of which a GPU then gets a copy."""
 
     @property
     def total(self) -> int:
         """All of it, in bytes."""
         return self.weights + self.kv + self.buffers
+
+    @property
+    def head(self) -> int:
+        """Bytes that a GPU with the output takes besides its layers."""
+        return self.output or self.embedding
+
+    def of_layers(self, n: int) -> int:
+        """Weights and KV cache of `n` layers, in bytes: all layers count the same."""
+        return (self.weights - self.embedding - self.output + self.kv) * n // self.layers
+
+    def offloaded(self, n: int) -> int:
+        """Bytes that leave the CPU with `n` layers, and the output, on GPUs."""
+        return self.of_layers(n) + self.output if n else 0
 
 
 def estimate(header: GgufHeader, n_ctx: int, n_seq: int = 1) -> Estimate:
@@ -54,7 +72,9 @@ def estimate(header: GgufHeader, n_ctx: int, n_seq: int = 1) -> Estimate:
     state = header.state_per_layer * layers * n_seq * 4
     row = 4 * embedding + 2 * (header.feed_forward_length or 0) + n_ctx
     buffers = 4 * (UBATCH * row + OUTPUTS * (header.vocab_size or 0))
-    return Estimate(header.tensor_bytes, kv + state, buffers)
+    return Estimate(
+        header.tensor_bytes, kv + state, buffers, layers or 1, header.embedding_bytes, header.output_bytes
+    )
 
 
 def _each(value: int | tuple[int, ...] | None) -> tuple[int, ...]:
@@ -63,15 +83,17 @@ def _each(value: int | tuple[int, ...] | None) -> tuple[int, ...]:
     return (value or 0,)
 
 
-def check_fits(header: GgufHeader, n_ctx: int, path: Path, n_seq: int = 1) -> None:
-    """LabError (missing) with the numbers when the model needs more memory than there is."""
+def check_fits(header: GgufHeader, n_ctx: int, path: Path, n_seq: int = 1, offloaded: int = 0) -> None:
+    """LabError (missing) with the numbers when the model needs more memory than there is; `offloaded` bytes
+    of it lie in a GPU's own memory."""
     free = available_memory()
     need = estimate(header, n_ctx, n_seq)
-    if free is not None and need.total > free:
+    if free is not None and need.total - offloaded > free:
+        elsewhere = f", of which {human(offloaded)} on a GPU" if offloaded else ""
         raise LabError(
             f"{printable(path.name)} needs about {human(need.total)} of memory "
             f"({human(need.weights)} weights, {human(need.kv)} for {n_ctx:,} tokens of context, "
-            f"{human(need.buffers)} buffers); "
+            f"{human(need.buffers)} buffers{elsewhere}); "
             f"{human(free)} are available: use a smaller model or a shorter context",
             Exit.MISSING,
         )

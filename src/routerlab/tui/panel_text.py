@@ -125,10 +125,12 @@ def _pending(view: PanelView) -> str:
 
 
 def _detail(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
-    """Bars; or the raw answer; or the loading bar; or the message of a fault."""
+    """Bars; or the raw answer; or the loading bar; or the message of a fault and the end of the log."""
     a = view.answer
     if view.phase in ("crashed", "failed") and view.message:
-        return _pad(_wrapped(view.message, width, p.bad, view.bar_lines), view.bar_lines)
+        lines = _wrapped(view.message, width, p.bad, view.bar_lines)
+        tail = view.log_tail[len(lines) - view.bar_lines :] if len(lines) < view.bar_lines else ()
+        return _pad([*lines, *([(fit(line, width), p.dim)] for line in tail)], view.bar_lines)
     if a is None:
         return _pad(_loading(view, width, p), view.bar_lines)
     if a.probabilities is None:
@@ -216,7 +218,7 @@ def _split(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     elif a and not faulty:
         lines += _pad(_wrapped(a.raw or a.error or "", width, p.dim, room), room)
     else:
-        lines += _pad(_detail(view, width, p)[:room], room)
+        lines += _detail(replace(view, bar_lines=room), width, p)
     split = ""
     if a:
         t = a.latency

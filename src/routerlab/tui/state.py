@@ -71,6 +71,7 @@ class PanelView:
     figures: Figures
     waiting: int = 0
     bar_lines: int = 6
+    log_tail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ def panel(
         figures=Figures(running.n, running.accuracy, running.p50, running.p95) if running else Figures(),
         waiting=0 if state.phase in ("failed", "stopped") else sitting.waiting[name],
         bar_lines=bars(len(labels)),
+        log_tail=tuple(one_line(line, 200) for line in state.log_tail),
     )
 
 

@@ -16,7 +16,7 @@ from routerlab.engine.pool import ModelArm
 
 Floats = NDArray[np.float32]
 
-WINDOWS = (256, 160, 96)
+WINDOWS = (256, 192, 128)
 """Routing windows that tuning tries, in tokens, the widest first."""
 
 TIMEOUT_S = 300.0
@@ -25,7 +25,7 @@ TIMEOUT_S = 300.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What an arm made of a prompt; `features` is (layers, 2 x n_embd) where layers are read."""
+    """What an arm made of a prompt; `features` is (layers, PARTS x n_embd) where layers are read."""
 
     prediction: Prediction
     features: Floats | None

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from routerlab.engine.arm import Untuned
+from routerlab.engine.arm import Encoding, Untuned
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.router import Row
 from routerlab.tune.answers import Answer
@@ -39,10 +39,16 @@ def score_cases(plan: Plan, shots: Sequence[Exemplar]) -> Training:
 
 
 async def asked(
-    bench: Workbench, contract: Untuned, shots: Sequence[Exemplar], part: Training, what: str, tell: Tell
+    bench: Workbench,
+    contract: Untuned,
+    shots: Sequence[Exemplar],
+    part: Training,
+    what: str,
+    tell: Tell,
+    encoding: Encoding = "json-name",
 ) -> list[Answer]:
     """The model's answers to the cases; LabError when it cannot be loaded."""
-    asker = bench.asker(contract, shots)
+    asker = bench.asker(contract, shots, encoding=encoding)
     try:
         return await asker.answers([case.prompt for case in part.cases], None, partial(tell, what))
     finally:
@@ -54,14 +60,16 @@ def logs(part: Training, answers: Sequence[Answer]) -> Doubles:
     return logs_of([a.prediction.probabilities or {} for a in answers], part.labels)
 
 
-def score_rows(part: Training, answers: Sequence[Answer], seed: int) -> list[Row]:
-    """Rows for scores as they are, debiased without labels, and calibrated (5 folds)."""
+def score_rows(
+    part: Training, answers: Sequence[Answer], seed: int, name: str = "score + exemplars"
+) -> list[Row]:
+    """Rows for scores as they are, debiased without labels, and calibrated (5 folds), in this order."""
     scores, folds = logs(part, answers), list(splits(part.gold, part.group, 5, seed))
     times = [a.prediction.latency_ms.total for a in answers]
-    rows = [_row("score + exemplars", part, answers)]
+    rows = [_row(name, part, answers)]
     for method, shares in (
-        ("score + exemplars, debiased", debiased(scores)),
-        ("score + exemplars, calibrated", cross_validated(scores, part.gold, folds)),
+        (f"{name}, debiased", debiased(scores)),
+        (f"{name}, calibrated", cross_validated(scores, part.gold, folds)),
     ):
         rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times, True))
     return rows

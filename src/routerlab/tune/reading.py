@@ -11,9 +11,10 @@ from routerlab import __version__
 from routerlab.core.metrics import percentile
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.tomlfile import canonical_sha256
-from routerlab.engine.arm import ArmSpec, ContractName
+from routerlab.engine.arm import ArmSpec, ContractName, Encoding
 from routerlab.engine.contract import Exemplar, system_prompt
 from routerlab.engine.factory import ModelArms
+from routerlab.engine.head import FEATURES
 from routerlab.models.fingerprint import file_sha256
 from routerlab.settings import Settings
 from routerlab.tune.answers import Answers, Asker
@@ -42,9 +43,15 @@ class Workbench:
     settings: Settings
     store: Answers
 
-    def asker(self, contract: ContractName, shots: Sequence[Exemplar], layers: Sequence[int] = ()) -> Asker:
+    def asker(
+        self,
+        contract: ContractName,
+        shots: Sequence[Exemplar],
+        layers: Sequence[int] = (),
+        encoding: Encoding = "json-name",
+    ) -> Asker:
         """The model under a contract, with these exemplars; loaded when it is first needed."""
-        spec = self.spec.model_copy(update={"contract": contract})
+        spec = self.spec.model_copy(update={"contract": contract, "encoding": encoding})
         arm = ModelArms(self.taxonomy, shots, None, self.settings).model_arm(spec, layers=layers)
         key = canonical_sha256(
             {
@@ -52,9 +59,10 @@ class Workbench:
                 "model": file_sha256(self.spec.model),
                 "contract": contract,
                 "exemplars": [shot.model_dump() for shot in shots],
-                "prompt": system_prompt(self.taxonomy, contract),
+                "prompt": system_prompt(self.taxonomy, contract, encoding),
                 "layers": list(layers),
             }
+            | ({"features": FEATURES} if layers else {})
         )
         return Asker(arm, key, len(layers), self.store)
 

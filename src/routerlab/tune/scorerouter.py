@@ -1,7 +1,13 @@
-"""A router for the `score` contract: no head, but label scores that are calibrated or debiased."""
+"""A router for the `score` contract: no head, but an encoding, and label scores calibrated or debiased."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import sqrt
 
 from routerlab.core.errors import LabError
-from routerlab.engine.router import Calibration, Router
+from routerlab.engine.arm import Encoding
+from routerlab.engine.encoding import DESCRIBED
+from routerlab.engine.router import Calibration, Router, Row
 from routerlab.tune.answers import Answers
 from routerlab.tune.baselines import asked, logs, score_cases, score_rows
 from routerlab.tune.plan import Plan
@@ -10,17 +16,22 @@ from routerlab.tune.scores import fit_scores
 from routerlab.tune.write import evidence, new_router, save_toml
 
 
-async def tune_scores(plan: Plan, recent: int, tell: Tell) -> Router:
-    """Measure, fit and write a calibration; with `recent` nothing is fitted, the router debiases itself by so
-    many recent prompts. LabError when the model cannot be used."""
+async def tune_scores(plan: Plan, encodings: Sequence[Encoding], recent: int, tell: Tell) -> Router:
+    """Measure the encodings, choose one, fit and write a calibration; with `recent` nothing is fitted, the
+    router debiases itself by so many recent prompts. LabError when the model cannot be used."""
     if not plan.shots:
         raise LabError("a score router wants exemplars: name a file with --exemplars")
     store = Answers(plan.store)
+    part = score_cases(plan, plan.shots)
+    answers, rows = {}, {}
     try:
         bench = Workbench(plan.spec, plan.taxonomy, plan.settings, store)
-        part = score_cases(plan, plan.shots)
-        answers = await asked(bench, "score", plan.shots, part, "score with exemplars", tell)
-        asker = bench.asker("score", plan.shots)
+        for encoding in encodings:
+            what = f"score + exemplars ({DESCRIBED[encoding]})"
+            answers[encoding] = await asked(bench, "score", plan.shots, part, what, tell, encoding)
+            rows[encoding] = score_rows(part, answers[encoding], plan.seed, what)
+        chosen = best({encoding: own[1 if recent else 2] for encoding, own in rows.items()})
+        asker = bench.asker("score", plan.shots, encoding=chosen)
         try:
             await asker.start()
             info = asker.arm.state.info
@@ -29,22 +40,33 @@ async def tune_scores(plan: Plan, recent: int, tell: Tell) -> Router:
     finally:
         store.close()
     assert info is not None
-    rows = score_rows(part, answers, plan.seed)
     if recent:
         calibration = Calibration(recent=recent)
         said = f"Nothing was fitted: each label's mean log p over {recent} recent prompts is taken off."
     else:
-        temperature, bias = fit_scores(logs(part, answers), part.gold)
+        temperature, bias = fit_scores(logs(part, answers[chosen]), part.gold)
         shares = dict(zip(part.labels, (round(float(b), 6) for b in bias), strict=True))
         calibration = Calibration(temperature=round(temperature, 6), bias=shares)
         said = f"Temperature and biases were fitted to {len(part.cases)} cases of {part.corpus.name}."
+    seen = [said, "routing60 was not read for any of it."]
+    if len(encodings) > 1:
+        seen.insert(0, f"The encoding ({DESCRIBED[chosen]}) was chosen with the cases of the rows above.")
+    every = [row for own in rows.values() for row in own]
     router = new_router(
-        plan,
+        replace(plan, spec=plan.spec.model_copy(update={"encoding": chosen})),
         info,
         "score",
         plan.shots,
-        evidence(plan, info, rows, (said, "routing60 was not read for any of it.")),
+        evidence(plan, info, every, tuple(seen)),
         calibration=calibration,
     )
     save_toml(plan.out, router)
     return router
+
+
+def best(rows: Mapping[Encoding, Row]) -> Encoding:
+    """The quickest of the encodings whose accuracy is within a standard error of the best one's."""
+    top = max(row.accuracy for row in rows.values())
+    error = {encoding: sqrt(top * (1 - top) / row.n) for encoding, row in rows.items()}
+    good = [encoding for encoding, row in rows.items() if row.accuracy >= top - error[encoding]]
+    return min(good, key=lambda encoding: rows[encoding].p50 or 0.0)

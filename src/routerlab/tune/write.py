@@ -90,6 +90,7 @@ def new_router(
     return Router(
         name=plan.name,
         contract=contract,
+        encoding=plan.spec.encoding,
         created=datetime.now(UTC).replace(microsecond=0),
         taxonomy=plan.taxonomy.name,
         taxonomy_sha256=plan.taxonomy.sha256,

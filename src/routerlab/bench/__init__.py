@@ -1,0 +1,1 @@
+"""What routing costs, measured on this machine: speed against the library and its peers, length, memory."""

@@ -1,0 +1,108 @@
+"""Opens the ways of one model: our arms, and the peers that can be had here."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from routerlab.bench.groups import Group
+from routerlab.bench.peers import Peer, PeerKind, PeerSetup
+from routerlab.bench.ways import Way, bare, ours, peer, ready
+from routerlab.core.corpus import Case
+from routerlab.core.errors import LabError
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.engine.arm import ArmInfo, ArmSpec
+from routerlab.engine.contract import Exemplar
+from routerlab.engine.factory import ModelArms
+from routerlab.engine.pool import ModelArm
+from routerlab.engine.router import Router, load_router
+from routerlab.settings import Settings
+
+Tell = Callable[[str, int, int], None]
+"""Progress: what is being done, how much of it, of how much."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked, and how. Every way has the threads and the context of the settings."""
+
+    taxonomy: Taxonomy
+    cases: tuple[Case, ...]
+    shots: tuple[Exemplar, ...]
+    shots_sha256: str | None
+    settings: Settings
+    repeats: int
+    seed: int
+    peers: tuple[PeerKind, ...]
+
+
+async def open_arms(group: Group, plan: Plan, stack: AsyncExitStack, tell: Tell) -> list[Way]:
+    """Our ways, each with its bare decode, and some without exemplars in the prefix; `stack` will stop them.
+
+    LabError when an arm cannot be loaded.
+    """
+    ways: list[Way] = []
+    timeout_s = plan.settings.timeout_s
+    make = ModelArms(plan.taxonomy, plan.shots, plan.shots_sha256, plan.settings)
+
+    async def started(arm: ModelArm) -> ArmInfo:
+        stack.push_async_callback(arm.stop)
+        return await ready(arm)
+
+    for i, spec in enumerate(group.specs):
+        tell(f"{group.name}: loading arms", i, len(group.specs))
+        router = load_router(spec.router) if spec.router else None
+        name = group.way(spec)
+        arm = make.model_arm(spec, router)
+        ways.append(Way(name, "ours", name, ours(arm, timeout_s), await started(arm)))
+        if spec.contract == "json":
+            continue
+        ways.append(Way(f"{name}, bare", "bare", name, bare(arm, timeout_s)))
+        assert router is None or isinstance(router, Router)
+        # What exemplars cost does not depend on how the answer is written: of the untuned ones, one will do.
+        plain = router is None and not any(w.kind == "zero-shot" for w in ways)
+        if router.exemplar if router else plain and plan.shots:
+            arm = _zero_shot(spec, router, plan)
+            ask = ours(arm, timeout_s, window=router.window or 0 if router else None)
+            ways.append(Way(f"{name}, zero-shot", "zero-shot", name, ask, await started(arm)))
+    tell(f"{group.name}: loading arms", len(group.specs), len(group.specs))
+    return ways
+
+
+def _zero_shot(spec: ArmSpec, router: Router | None, plan: Plan) -> ModelArm:
+    """The same model without exemplars. A head holds for its own prompt only, so of a probe only the layer
+    is read, which is what takes the time."""
+    encoding = router.encoding if router else spec.encoding
+    plain = ArmSpec(
+        name=f"{spec.name}-zero-shot", model=spec.model, contract=spec.contract, encoding=encoding
+    )
+    layers = (router.head.layer,) if router and router.head else ()
+    return ModelArms(plan.taxonomy, (), None, plan.settings).model_arm(plain, layers=layers)
+
+
+async def open_peers(
+    group: Group, plan: Plan, info: ArmInfo, stack: AsyncExitStack, tell: Tell
+) -> tuple[list[Way], dict[PeerKind, str]]:
+    """The peers' ways, with the context and the threads that our arm has by its `info`; and for each peer
+    that cannot be had here the reason."""
+    ways: list[Way] = []
+    skipped: dict[PeerKind, str] = {}
+    for i, kind in enumerate(plan.peers, 1):
+        process = Peer(
+            PeerSetup(
+                kind=kind,
+                model=group.model.absolute(),
+                taxonomy=plan.taxonomy,
+                n_ctx=info.n_ctx,
+                threads=info.threads,
+                gpu_layers=plan.settings.gpu_layers,
+            )
+        )
+        stack.push_async_callback(process.stop)
+        try:
+            await process.start()
+        except LabError as e:
+            skipped[kind] = str(e)
+        else:
+            ways.append(Way(kind, "peer", kind, peer(process, plan.settings.timeout_s)))
+        tell(f"{group.name}: loading peers", i, len(plan.peers))
+    return ways, skipped

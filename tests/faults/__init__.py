@@ -1,0 +1,1 @@
+"""Faults against real workers: see __main__.py, or `make faults`."""
