@@ -30,7 +30,7 @@ bench: .make/dev models ## Measure start-up, event-loop lateness, and routing ag
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/routerlab bench engine --arm smollm2-135m --profile --out benchmarks/results/engine.json
 
-faults: .make/dev models ## Kill, stop, fuzz and starve real workers 500 times (some 6 minutes)
+faults: .make/dev models ## Kill, stop, fuzz and starve real workers 500 times (some 4 minutes)
 	@$(BIN)/python -m tests.faults
 
 clean: ## Remove the virtual environment (models and sessions stay)

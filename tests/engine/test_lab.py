@@ -213,6 +213,21 @@ async def test_a_folder_that_cannot_be_made_is_told_and_tried_again(tmp_path: Pa
     assert list(kept.arms) == [specs(1)[0].name]
 
 
+async def test_what_could_never_be_saved_is_put_somewhere_at_the_end(tmp_path: Path) -> None:
+    it = bench(tmp_path / "file" / "below")
+    (tmp_path / "file").write_text("in the way")
+    it.lab.add_arm(specs(1)[0])
+    await it.lab.settled()
+    it.lab.ask("one")
+    await until(lambda: len(trials(it)) == 1, "an answer all the same")
+    with pytest.raises(LabError, match=r"cannot be made: .*; this session is in ") as told:
+        await it.lab.close()
+    rescued = Path(str(told.value).rpartition(" is in ")[2].removesuffix(" instead"))
+    kept = read_session(rescued).session
+    assert [t.prompt for t in kept.trials] == ["one"]
+    assert list(kept.arms) == [specs(1)[0].name]
+
+
 async def test_a_session_open_elsewhere_is_refused(tmp_path: Path) -> None:
     it = await started(tmp_path, arms=1)
     it.script.answers.set()

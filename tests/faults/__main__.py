@@ -6,6 +6,7 @@ Exit 1 at the first that does not hold, with the command that does the same faul
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 import time
@@ -23,10 +24,14 @@ EVERY_S = 15.0
 async def _watched(suite: Suite, numbers: range) -> None:
     start = time.monotonic()
     task = asyncio.create_task(suite.run(numbers))
-    while not task.done():
-        await asyncio.wait([task], timeout=EVERY_S)
-        print(f"{suite.done.total()}/{len(numbers)} faults, {time.monotonic() - start:.0f} s", flush=True)
-    await task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=EVERY_S)
+            print(f"{suite.done.total()}/{len(numbers)} faults, {time.monotonic() - start:.0f} s", flush=True)
+    finally:
+        task.cancel()
+        await task
 
 
 def _summary(suite: Suite, seconds: float) -> None:
@@ -56,7 +61,7 @@ def main() -> int:
                 asyncio.run(_watched(suite, range(asked.first, asked.first + asked.count)))
                 if left := children():
                     raise Violation(f"processes are left: {left}")
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, asyncio.CancelledError):
                 return 130
             except Exception as e:
                 if not isinstance(e, Violation):

@@ -65,12 +65,15 @@ class Suite(ExitStack):
         """Do these faults; Violation, or whatever went wrong, at the first that does not end well."""
         blocks = iter([(b, list(group)) for b, group in groupby(numbers, lambda n: n // BLOCK)])
         lanes = [asyncio.create_task(self._lane(blocks, disk)) for disk in self.disks]
-        done, pending = await asyncio.wait(lanes, return_when=asyncio.FIRST_EXCEPTION)
-        for lane in pending:
-            lane.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        for lane in done:
-            lane.result()
+        try:
+            await asyncio.wait(lanes, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for lane in lanes:
+                lane.cancel()  # which does nothing to one that is done
+            await asyncio.wait(lanes)
+        for lane in lanes:
+            if not lane.cancelled():
+                lane.result()
 
     async def _lane(self, blocks: Iterator[tuple[int, list[int]]], disk: Disk) -> None:
         for block, numbers in blocks:

@@ -48,6 +48,8 @@ async def open_arms(group: Group, plan: Plan, stack: AsyncExitStack, tell: Tell)
         stack.push_async_callback(arm.stop)
         return await ready(arm)
 
+    # What exemplars cost does not depend on how the answer is written: of the untuned arms one will do.
+    first = next((s for s in group.specs if s.router is None and s.contract == "score"), None)
     for i, spec in enumerate(group.specs):
         tell(f"{group.name}: loading arms", i, len(group.specs))
         router = load_router(spec.router) if spec.router else None
@@ -58,9 +60,7 @@ async def open_arms(group: Group, plan: Plan, stack: AsyncExitStack, tell: Tell)
             continue
         ways.append(Way(f"{name}, bare", "bare", name, bare(arm, timeout_s)))
         assert router is None or isinstance(router, Router)
-        # What exemplars cost does not depend on how the answer is written: of the untuned ones, one will do.
-        plain = router is None and not any(w.kind == "zero-shot" for w in ways)
-        if router.exemplar if router else plain and plan.shots:
+        if router.exemplar if router else plan.shots and spec == first:
             arm = _zero_shot(spec, router, plan)
             ask = ours(arm, timeout_s, window=router.window or 0 if router else None)
             ways.append(Way(f"{name}, zero-shot", "zero-shot", name, ask, await started(arm)))
@@ -82,8 +82,8 @@ def _zero_shot(spec: ArmSpec, router: Router | None, plan: Plan) -> ModelArm:
 async def open_peers(
     group: Group, plan: Plan, info: ArmInfo, stack: AsyncExitStack, tell: Tell
 ) -> tuple[list[Way], dict[PeerKind, str]]:
-    """The peers' ways, with the context and the threads that our arm has by its `info`; and for each peer
-    that cannot be had here the reason."""
+    """The peers' ways, with the context, threads and layers on the GPU that our arm has by its `info`; and
+    for each peer that cannot be had here the reason."""
     ways: list[Way] = []
     skipped: dict[PeerKind, str] = {}
     for i, kind in enumerate(plan.peers, 1):
@@ -94,7 +94,7 @@ async def open_peers(
                 taxonomy=plan.taxonomy,
                 n_ctx=info.n_ctx,
                 threads=info.threads,
-                gpu_layers=plan.settings.gpu_layers,
+                gpu_layers=-1 if info.layers_on_gpu >= info.layers else info.layers_on_gpu,
             )
         )
         stack.push_async_callback(process.stop)

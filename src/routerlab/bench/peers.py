@@ -11,7 +11,7 @@ from typing import Literal
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.process import log_tail, new_log
+from routerlab.engine.process import NO_GPUS, log_tail, new_log
 
 PeerKind = Literal["chat", "grammar", "schema", "server"]
 PEERS: dict[PeerKind, str] = {
@@ -66,6 +66,7 @@ class Peer:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=sink,
+                env=os.environ | (NO_GPUS if self._setup.gpu_layers == 0 else {}),
                 start_new_session=True,  # with its server a group; Ctrl+C is for the lab
             )
         await self._exchange(self._setup.model_dump_json(), START_S)

@@ -31,7 +31,8 @@ class Latency(Record):
 
 class Tokens(Record):
     """Tokens taken from the cached prefix, decoded in the prefill, and generated; `dropped` are those of the
-    prompt that the router's window left out, if any."""
+    prompt that the router's window left out, if any (at least so many, of a huge one whose middle is not
+    read)."""
 
     cached: int = 0
     evaluated: int = 0

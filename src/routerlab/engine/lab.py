@@ -4,6 +4,7 @@ The terminal app and the headless commands drive this same object and see the sa
 """
 
 import asyncio
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -333,3 +334,22 @@ class Lab:
                 await task
         if self._file:
             await asyncio.to_thread(self._file.close)
+        elif self._homeless:
+            await asyncio.to_thread(self._house)
+
+    def _house(self) -> None:
+        """Make the session's file after all, in the temporary folder if need be (then LabError says so)."""
+        assert self.path is not None
+        reason = ""
+        try:
+            file = SessionFile.create(self.path, self._draft.header)
+        except LabError as e:
+            folder = Path(tempfile.mkdtemp(prefix="routerlab-"))
+            reason = f"{e}; this session is in {folder / self.path.name} instead"
+            file = SessionFile.create(folder / self.path.name, self._draft.header)
+        with file:
+            for record in self._homeless:
+                file.append(record)
+        self._homeless.clear()
+        if reason:
+            raise LabError(reason)

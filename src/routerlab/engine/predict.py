@@ -21,6 +21,9 @@ from routerlab.engine.scoring import PREFIX, Scores, label_scores, recurrent_lab
 PREFIX_STEP = 64
 """Tokens of the prefix decoded at once."""
 
+END = 1 << 15
+"""Characters that are read at least of each end of a prompt that is longer than both."""
+
 
 class PromptTooLongError(ValueError):
     """The prompt does not fit: nothing was decoded. The message has both numbers."""
@@ -187,18 +190,33 @@ class Predictor:
         """The prompt as it is asked; PromptTooLongError when that does not fit."""
         start = time.perf_counter()
         self.laps.start()
-        whole = self.model.tokenize(prompt, special=False)
+        whole, n = self._tokenize(prompt)
         self.laps.mark("tokenize")
         user = window_cut(whole, self.window, self._mark)
         self.laps.mark("cut")
         if len(user) > self.room:
             raise PromptTooLongError(
-                f"the prompt has {len(user)} tokens, but only {self.room} of the context's {self.n_ctx} "
+                f"the prompt has {n} tokens, but only {self.room} of the context's {self.n_ctx} "
                 "are free: shorten it, or raise the context"
             )
         dropped = len(whole) - len(user) + len(self._mark) if len(user) < len(whole) else None
         spent = (time.perf_counter() - start) * 1000.0
         return Question([*user, *self.suffix], len(user), dropped, spent)
+
+    def _tokenize(self, prompt: str) -> tuple[list[int], str]:
+        """The prompt's tokens, and how many they are in words.
+
+        Where both ends of a huge prompt have more than can be used, its middle is not read: for a megabyte
+        some tokenizers take minutes.
+        """
+        wanted = self.room if self.window is None else max(self.window, 1)
+        end = max(END, 8 * wanted)
+        if len(prompt) > 2 * end:
+            head, tail = (self.model.tokenize(part, special=False) for part in (prompt[:end], prompt[-end:]))
+            if min(len(head), len(tail)) > wanted:
+                return [*head, *tail], f"more than {len(head) + len(tail)}"
+        tokens = self.model.tokenize(prompt, special=False)
+        return tokens, str(len(tokens))
 
     def _answer(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Prediction]:
         """The answers to questions that fit into one decode."""

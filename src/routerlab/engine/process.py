@@ -29,6 +29,9 @@ WORKER_ENV = {"GGML_NO_BACKTRACE": "1", "GOMP_SPINCOUNT": "1000"}
 """For workers, unless the user says otherwise: an abort forks no debugger, and threads that wait for each
 other soon sleep (alone that costs about nothing, beside a busy process it saves a third and long stalls)."""
 
+NO_GPUS = {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""}
+"""For processes that must not use one: a GPU build does so for large products even without layers there."""
+
 BEAT_S = 2.0
 """A worker that said nothing for so long is asked whether it is there. So a run of short questions is never
 disturbed, for every answer is a word, and a question gets no ping before it is older than this; in a longer
@@ -78,7 +81,7 @@ class Worker:
         """Start a worker whose output goes to `log`, in a session of its own: Ctrl+C is for the lab."""
         env = WORKER_ENV | os.environ
         if hide_gpus:
-            env |= {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""}
+            env |= NO_GPUS
         with log.open("ab") as sink:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,

@@ -4,6 +4,7 @@ The process ends when its stdin closes, so it never outlives the lab, however th
 """
 
 import base64
+import ctypes
 import os
 import queue
 import signal
@@ -78,6 +79,17 @@ def limits(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
+
+
+def end_with_the_lab() -> None:
+    """Have the kernel kill this process when the lab is gone (Linux): while it is stopped, or stuck with the
+    interpreter's lock, it cannot see its stdin close."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def log_line(line: str) -> None:
@@ -293,6 +305,7 @@ def start(request: Load, pipe: Pipe) -> Predictor:
 
 def main() -> None:
     """Serve until stdin closes."""
+    end_with_the_lab()
     sink = os.dup(1)
     os.dup2(2, 1)  # whatever native code prints goes to the log, never into the protocol
     pipe = Pipe(sys.stdin.buffer, sink)
