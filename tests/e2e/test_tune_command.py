@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from routerlab import resources
 from routerlab.engine.head import load_head
+from routerlab.engine.layers import PARTS
 from routerlab.engine.router import Router, load_router
 from routerlab.tune.oof import load_oof
 from routerlab.tune.reading import layers_of
@@ -131,7 +132,7 @@ def features_of(cache: Path, prompt: str, layer: int) -> np.ndarray:
     key = hashlib.sha256(prompt.encode()).hexdigest()
     with closing(sqlite3.connect(path)) as store:
         rows = store.execute("SELECT features FROM answer WHERE prompt = ?", (key,)).fetchall()
-    blob = next(r[0] for r in rows if len(r[0]) == len(layers) * 2 * 576 * 4)
+    blob = next(r[0] for r in rows if len(r[0]) == len(layers) * PARTS * 576 * 4)
     found: np.ndarray = np.frombuffer(blob, "<f4").reshape(len(layers), -1)[layers.index(layer)]
     return found
 

@@ -127,11 +127,15 @@ async def test_a_person_does_not_wait_for_a_pause(
 
 async def test_worker_killed_while_loading_is_tried_again(smollm2: Path) -> None:
     arm = arms().model_arm(spec(smollm2))
-    async with running(arm, start=False):
-        starting = asyncio.create_task(arm.start())
-        await phase(arm, "loading")
-        os.kill(pid_of(arm), signal.SIGKILL)
-        await starting
+    killed: list[int] = []
+
+    def kill_once(_: Arm) -> None:
+        if arm.state.phase == "loading" and not killed:
+            killed.append(pid_of(arm))
+            os.kill(killed[0], signal.SIGKILL)
+
+    arm.on_change = kill_once
+    async with running(arm):
         assert (arm.state.phase, arm.state.restarts) == ("ready", 1)
         assert arm.state.message == "while loading, the worker was killed (signal 9)"
         assert (await arm.ask("hello", 30.0)).status == "ok"

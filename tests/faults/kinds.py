@@ -195,7 +195,10 @@ async def full_disk(it: Sitting, rng: random.Random) -> None:
     assert path is not None
     with it.disk.full(path, rng.randrange(400)):
         try:
-            path.with_name("probe").write_bytes(bytes(1 << 20))
+            with path.with_name("probe").open("wb", buffering=0) as probe:
+                probe.seek(path.stat().st_size)
+                probe.write(bytes(1 << 20))
+                probe.write(bytes(1 << 20))  # the first may have been cut short
         except OSError as e:
             if e.errno not in (errno.ENOSPC, errno.EFBIG):
                 raise

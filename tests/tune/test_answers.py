@@ -9,6 +9,7 @@ import pytest
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Tokens
+from routerlab.engine.layers import PARTS
 from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.reading import DEPTHS, Reader, Workbench, layers_of
 from tests.engine.arms import SETTINGS, arms, running, spec
@@ -212,7 +213,7 @@ async def test_a_reader_has_features_of_every_case_under_every_setting(model: Pa
     found = reader.candidates(float("inf"))
     n = len(plan.training.cases)
     assert {k: v.shape for k, v in found.table.items()} == {
-        (0, WIDE): (2, n, 64), (0, NARROW): (2, n, 64), (1, NARROW): (2, n, 64),
+        (0, WIDE): (2, n, PARTS * 32), (0, NARROW): (2, n, PARTS * 32), (1, NARROW): (2, n, PARTS * 32),
     }  # fmt: skip
     assert (found.windows, found.sets, found.layers) == ([WIDE, NARROW], [0, 1], layers)
     assert not (found.table[0, NARROW] == found.table[1, NARROW]).any(axis=2).all()
