@@ -6,6 +6,7 @@ Exit 1 at the first that does not hold, with the command that does the same faul
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def main() -> int:
     asked = parser.parse_args()
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, short_limits():
+        os.environ["XDG_CACHE_HOME"] = folder  # hundreds of broken models must not fill the user's
         with Suite(asked.seed, Path(folder), asked.only, asked.verbose) as suite:
             what = f"tmpfs of {SIZE_MB} MB" if suite.mounted else "limit on the size of files"
             print(f"seed {asked.seed}; a full disk is a {what}", flush=True)
