@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.bench.running import bench, command, random_router, raw
+from routerlab.resources import ROUTERS
+from tests.bench.running import bench, command, raw
 from tests.engine import tiny
 
 QUICK = ("--exemplars", "none", "--threads", 2)
@@ -26,7 +27,7 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, smollm2:
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\")")
-    arms = ("--arm", f"{smollm2}:score", "--arm", random_router(tmp_path), "--corpus", "two.toml")
+    arms = ("--arm", f"{smollm2}:score", "--arm", ROUTERS / "smollm2-135m.toml", "--corpus", "two.toml")
     ended = bench(
         tmp_path, "engine", *arms, *QUICK, "--profile", "--out", "e.json",
         env={**os.environ, "PYTHONPATH": str(shadow)},

@@ -1,5 +1,7 @@
 """What is computed from samples: checked with samples whose figures are known."""
 
+from pathlib import Path
+
 import pytest
 
 from routerlab.bench.engine import Measured, Sample, WayRecord
@@ -10,30 +12,12 @@ from routerlab.bench.ways import WayKind
 from routerlab.cli.bench_tables import length_plot, length_table, memory_table, ratio_tables, ways_table
 from routerlab.cli.show import new_table
 from routerlab.core.prediction import Status
-from routerlab.engine.arm import ArmInfo, ContractName, DeviceUse
+from routerlab.engine.arm import ArmInfo, ArmSpec, ContractName
+from tests.tui import scripted
 
 
 def info(contract: ContractName) -> ArmInfo:
-    return ArmInfo(
-        model_sha256="a" * 64,
-        model_size=1,
-        architecture="x",
-        parameters=1,
-        quantization="F32",
-        contract=contract,
-        encoding="x",
-        template="chat",
-        prompt_sha256="b" * 64,
-        prefix_tokens=1,
-        n_ctx=8192,
-        threads=1,
-        layers=2,
-        layers_on_gpu=0,
-        devices=(DeviceUse(device="CPU", weights=1),),
-        gpu_build=False,
-        llama_cpp="x",
-        load_ms=1.0,
-    )
+    return scripted.info(ArmSpec(name="a", model=Path("a.gguf"), contract=contract))
 
 
 def way(name: str, kind: WayKind, of: str, contract: ContractName | None = None) -> WayRecord:

@@ -13,23 +13,9 @@ import pytest
 
 from routerlab.core.sessionfile import read_session
 from tests.e2e.test_terminal import wait_gone, workers_of
+from tests.twocases import TWO_CASES
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-CORPUS = """schema_version = 1
-name = "two"
-taxonomy = "front-door"
-
-[[case]]
-id = "A"
-prompt = "write a regex for ISO dates"
-label = "code/simple"
-
-[[case]]
-id = "B"
-prompt = "why is the sky blue?"
-label = "CoT/simple"
-"""
 
 
 @pytest.fixture
@@ -136,7 +122,7 @@ def test_a_truncated_model_says_both_sizes(run: Run, tmp_path: Path, smollm2: Pa
 
 
 def test_replay_saves_prints_and_goes_on(run: Run, tmp_path: Path, smollm2: Path) -> None:
-    (tmp_path / "two.toml").write_text(CORPUS)
+    (tmp_path / "two.toml").write_text(TWO_CASES)
     command = ["replay", "two.toml", "--arm", smollm2, "--exemplars", "none", "--out", "run.toml"]
     first = run(*command)
     assert first.returncode == 0
@@ -148,7 +134,7 @@ def test_replay_saves_prints_and_goes_on(run: Run, tmp_path: Path, smollm2: Path
     trials = read_session(tmp_path / "run.toml").session.trials
     assert [(t.case, t.repeat) for t in trials] == [("A", 1), ("B", 1), ("A", 2), ("B", 2)]
     assert trials[0].probabilities == trials[2].probabilities, "the same prompt gives the same answer"
-    changed = CORPUS.replace("sky blue", "sea blue")
+    changed = TWO_CASES.replace("sky blue", "sea blue")
     (tmp_path / "two.toml").write_text(changed)
     refused = run(*command)
     assert refused.returncode == 2
@@ -156,7 +142,7 @@ def test_replay_saves_prints_and_goes_on(run: Run, tmp_path: Path, smollm2: Path
 
 
 def test_a_corpus_fault_names_file_and_line(run: Run, tmp_path: Path, smollm2: Path) -> None:
-    (tmp_path / "bad.toml").write_text(CORPUS.replace('"CoT/simple"', '"CoT/easy"'))
+    (tmp_path / "bad.toml").write_text(TWO_CASES.replace('"CoT/simple"', '"CoT/easy"'))
     result = run("replay", "bad.toml", "--arm", smollm2)
     assert result.returncode == 2
     assert "bad.toml:13" in one_line(result.stderr)
@@ -200,3 +186,27 @@ def test_version_is_answered_before_anything_heavy_is_imported() -> None:
     version, heavy = result.stdout.splitlines()
     assert version.startswith("routerlab ")
     assert heavy == "[]"
+
+
+def test_throughput_has_the_labels_of_one_by_one_and_no_latency(
+    run: Run, tmp_path: Path, smollm2: Path
+) -> None:
+    (tmp_path / "two.toml").write_text(TWO_CASES)
+    command = ["replay", "two.toml", "--arm", f"{smollm2}:score-code", "--exemplars", "none"]
+    plain = run(*command, "--out", "plain.toml", "--format", "json")
+    bulk = run(*command, "--out", "bulk.toml", "--format", "json", "--throughput")
+    assert bulk.returncode == 0, bulk.stderr
+    assert "2 prompts in" in bulk.stderr
+    assert "a second" in bulk.stderr
+    ((one,), (many,)) = (json.loads(r.stdout)["arms"] for r in (plain, bulk))
+    assert one["p50"] > 0
+    assert many["p50"] is None
+    one_by_one, together = (read_session(tmp_path / f"{n}.toml").session.trials for n in ("plain", "bulk"))
+    assert [t.batched for t in one_by_one + together] == [None, None, True, True]
+    assert [t.label for t in one_by_one] == [t.label for t in together]
+    # the arm comes back as it was, its encoding included
+    again = run("replay", "two.toml", "--session", "plain.toml", "--exemplars", "none", "--repeats", "2")
+    assert again.returncode == 0, again.stderr
+    session = read_session(tmp_path / "plain.toml").session
+    assert [a.encoding for a in session.arms.values()] == ["single-token code"]
+    assert len(session.trials) == 4

@@ -17,8 +17,8 @@ from routerlab.core.session import ArmRecord, Event, Session, fragment, header_t
 from routerlab.core.sessionfile import read_session
 from scripts.gpu_compare import TOLERANCE, compare, main
 from tests.conftest import REPO
-from tests.e2e.test_commands import CORPUS
 from tests.engine import tiny
+from tests.twocases import TWO_CASES
 
 Change = Callable[[Event], Event]
 
@@ -27,7 +27,7 @@ Change = Callable[[Event], Event]
 def sessions(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two real runs of the same arms on the same cases: a small model, and a tiny one that writes noise."""
     folder = tmp_path_factory.mktemp("runs")
-    (folder / "two.toml").write_text(CORPUS)
+    (folder / "two.toml").write_text(TWO_CASES)
     nonsense = tiny.build(folder / "tiny.gguf", template=tiny.TEMPLATES["chatml"])
     arms = ["--arm", f"{smollm2}", "--arm", f"{nonsense}:json", "--exemplars", "none", "--layers", "0"]
     for name in ("one.toml", "other.toml"):

@@ -15,9 +15,11 @@ from routerlab.core.prediction import Trial
 from routerlab.core.session import Annotation
 from routerlab.core.sessionfile import SessionFile
 from routerlab.core.taxonomy import load_taxonomy
+from routerlab.engine.encoding import DESCRIBED
 from routerlab.engine.records import Materials, new_header
 from routerlab.engine.router import Cascade, Router, load_router
 from routerlab.settings import Settings
+from routerlab.tune.scorerouter import best
 from tests.e2e.tuning import LABELS, Bench, Ended
 
 TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/simple"}
@@ -121,4 +123,8 @@ def test_scores_are_calibrated(bench: Bench) -> None:
     assert isinstance(made, Router)
     assert made.calibration is not None
     assert set(made.calibration.bias) == set(LABELS)
+    for words in DESCRIBED.values():  # every encoding was measured, and the best was taken
+        assert [r.method for r in made.evidence.row if words in r.method]
+    calibrated = {e: r for e, w in DESCRIBED.items() for r in made.evidence.row if f"({w}), cal" in r.method}
+    assert made.encoding == best(calibrated)
     assert routed(bench, "scores.toml") in LABELS

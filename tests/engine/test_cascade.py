@@ -48,6 +48,23 @@ async def test_a_threshold_of_zero_never_asks_the_second() -> None:
     assert large.asked == []
 
 
+async def test_many_prompts_go_to_the_second_together_where_the_first_is_not_sure() -> None:
+    small, large = Member("small", "yes", 0.95), Member("large", "no")
+    arm = await started(small, large)
+    found = await arm.ask_many(["a", "b", "c"], 5.0)
+    assert [p.label for p in found] == ["yes"] * 3
+    assert (len(small.asked), len(large.asked)) == (3, 0)
+    small.confidence = 0.5
+    found = await arm.ask_many(["a", "b"], 5.0)
+    assert [p.label for p in found] == ["no"] * 2
+    assert [p.latency_ms.total for p in found] == [26.0, 26.0]  # of both members
+    assert (len(small.asked), len(large.asked)) == (5, 2)
+    assert arm.state.phase == "ready"
+    small.status = "refused"
+    assert [p.status for p in await arm.ask_many(["a"], 5.0)] == ["refused"]
+    assert len(large.asked) == 2
+
+
 @pytest.mark.parametrize(("second", "third_asked", "label"), [("yes", 0, "yes"), ("no", 1, "no")])
 async def test_the_third_is_asked_where_the_first_two_disagree(
     second: str, third_asked: int, label: str

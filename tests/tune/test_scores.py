@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from routerlab.core.calibration import expected_calibration_error, log_loss
+from routerlab.engine.arm import Encoding
 from routerlab.engine.calibrate import Calibrator, log_shares, softmax
-from routerlab.engine.router import Calibration
+from routerlab.engine.router import Calibration, Row
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.curve import REPEATS, learning_curve
 from routerlab.tune.fit import Doubles
 from routerlab.tune.rows import row
+from routerlab.tune.scorerouter import best
 from routerlab.tune.scores import cross_validated, debiased, fit_scores, logs_of
 from tests.tune.making import balanced, noise, telling
 
@@ -152,3 +154,22 @@ def test_a_row_by_hand() -> None:
     assert found.log_loss == pytest.approx(-np.log([0.9, 0.8, 0.4, 0.5]).mean(), abs=1e-4)
     plain = row("m", gold, np.zeros(4, dtype=bool), answered, None, [], False)
     assert (plain.hard, plain.log_loss, plain.ece, plain.p50, plain.p95) == (None,) * 5
+
+
+@pytest.mark.parametrize(
+    ("figures", "chosen"),
+    [
+        ({"json-name": (0.80, 300), "name": (0.79, 280), "code": (0.70, 200)}, "name"),
+        ({"json-name": (0.80, 300), "name": (0.70, 280), "code": (0.78, 200)}, "code"),
+        ({"json-name": (0.90, 300), "name": (0.70, 280), "code": (0.70, 200)}, "json-name"),
+    ],
+)
+def test_the_quickest_of_the_good_encodings_is_taken(
+    figures: dict[Encoding, tuple[float, float]], chosen: Encoding
+) -> None:
+    """A standard error of 0.80 from 100 cases is 0.04."""
+    rows = {
+        encoding: Row(method="m", n=100, accuracy=a, low=0, high=1, p50=ms, cross_validated=True)
+        for encoding, (a, ms) in figures.items()
+    }
+    assert best(rows) == chosen
