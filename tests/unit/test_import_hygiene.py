@@ -1,8 +1,13 @@
-"""The core stays free of screens, engines and networks: proved by importing all of it in a fresh process."""
+"""What may be imported where: proved by importing it in a fresh process."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
+
+from tests.conftest import REPO
 
 FORBIDDEN = {"textual", "rich", "llama_cpp", "typer", "click", "huggingface_hub", "httpx", "jinja2", "openai"}
 SCRIPT = """
@@ -20,3 +25,41 @@ def test_the_core_imports_no_screen_engine_or_network() -> None:
     names, loaded = json.loads(run.stdout)
     assert {"routerlab.core.session", "routerlab.core.sessionfile", "routerlab.core.metrics"} <= set(names)
     assert not FORBIDDEN & set(loaded)
+
+
+EVERYTHING = """
+import importlib, json, pkgutil, sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in blocked:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+blocked = set(json.loads(sys.argv[1]))
+sys.meta_path.insert(0, Missing())
+import routerlab
+names = [m.name for m in pkgutil.walk_packages(routerlab.__path__, "routerlab.")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+print(len(names))
+"""
+
+
+def test_everything_imports_without_what_only_extras_bring() -> None:
+    """A plain install has the dependencies and none of the extras: no command may end in an import error."""
+    project = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+
+    def names(lines: list[str]) -> set[str]:
+        return {re.split(r"[\\[>=<;]", line)[0].lower() for line in lines}
+
+    extras = {name for lines in project["optional-dependencies"].values() for name in names(lines)}
+    only_extra = extras - names(project["dependencies"])
+    blocked = [
+        module
+        for module, found in packages_distributions().items()
+        if {name.lower() for name in found} & only_extra
+    ]
+    assert "sklearn" in blocked
+    command = [sys.executable, "-c", EVERYTHING, json.dumps(blocked)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr.strip().splitlines()[-1]
+    assert int(run.stdout) > 100

@@ -6,7 +6,7 @@ import typer
 
 from routerlab.cli import options as o
 from routerlab.cli.bench import Corpus, Format, Out, named
-from routerlab.core.errors import Exit, LabError
+from routerlab.core.errors import Exit
 
 
 def memory(
@@ -31,10 +31,6 @@ def memory(
 
     Example: routerlab bench memory --arm smollm2-135m:probe --out memory.json
     """
-    from importlib.util import find_spec
-
-    if find_spec("psutil") is None:
-        raise LabError("measuring memory needs psutil: pip install 'routerlab[bench]'", Exit.MISSING)
     from routerlab.bench.groups import single_arms
     from routerlab.bench.memory import MemoryRun, flat, measure_memory, slope
     from routerlab.bench.record import RawData
