@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from routerlab.core.errors import Exit
+from routerlab.core.fragment import fragment, header_text
 from routerlab.core.prediction import Trial
-from routerlab.core.session import ArmRecord, Event, Session, fragment, header_text
+from routerlab.core.session import ArmRecord, Event, Session
 from routerlab.core.sessionfile import read_session
 from scripts.gpu_compare import TOLERANCE, compare, main
 from tests.conftest import REPO

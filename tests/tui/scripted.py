@@ -207,7 +207,7 @@ def bench(folder: Path, corpus: Corpus | None = None, settings: Settings | None 
     if corpus is None:
         sixty = load_corpus(ROUTING60, taxonomy)
         corpus = Corpus(**sixty.model_dump() | {"case": sixty.case[:CASES]})
-    script = Script(taxonomy, gold={case.prompt: case.label for case in corpus.case})
+    script = Script(taxonomy, gold={case.prompt: case.label or "" for case in corpus.case})
     script.loads.set()
     script.answers.set()
     materials = Materials(taxonomy, TAXONOMY, corpus, ROUTING60)

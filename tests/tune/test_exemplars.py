@@ -20,7 +20,7 @@ def mixed(a_label: int = 12, names: str = "abc", hard_every: int = 3) -> Trainin
 
 
 def labels_of(part: Training, rows: Sequence[int]) -> list[str]:
-    return [part.cases[i].label for i in rows]
+    return [part.cases[i].label or "" for i in rows]
 
 
 @pytest.mark.parametrize("seed", range(6))

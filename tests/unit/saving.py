@@ -6,17 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from routerlab.core.fragment import fragment, header_text
 from routerlab.core.prediction import Trial
-from routerlab.core.session import (
-    Annotation,
-    ArmRecord,
-    Event,
-    Header,
-    Session,
-    TaxonomyPin,
-    fragment,
-    header_text,
-)
+from routerlab.core.session import Annotation, ArmRecord, Event, Header, Session, TaxonomyPin
 
 AT = datetime(2026, 11, 23, 19, 40, 3, 120000, UTC)
 HEADER = Header(
@@ -103,7 +95,8 @@ import os, random, resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from routerlab.core.errors import LabError
-from routerlab.core.session import Annotation, fragment
+from routerlab.core.fragment import fragment
+from routerlab.core.session import Annotation
 from routerlab.core.sessionfile import SessionFile, read_session
 path = Path(sys.argv[1])
 AT = datetime(2026, 11, 23, tzinfo=UTC)

@@ -65,7 +65,7 @@ def test_faults_of_cases(tmp_path: Path, old: str, new: str, line: int, message:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('label = "CoT/simple"\n', "", "{path}:10: case[1].label: Field required"),
+        ('prompt = "Sort a list in Go."\n', "", "{path}:5: case[0].prompt: Field required"),
         ('id = "A-1"', 'id = ""', "{path}:6: case[0].id: "),
         ('id = "A-1"', 'id = "A 1"', "{path}:6: case[0].id: "),
         ('id = "A-1"', 'id = "A-1"\nlable = "x"', "{path}:7: case[0].lable: Extra inputs"),

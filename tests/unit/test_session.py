@@ -8,15 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from routerlab.core.corpus import load_corpus
+from routerlab.core.fragment import fragment
 from routerlab.core.prediction import Latency, Tokens
-from routerlab.core.session import (
-    Event,
-    Session,
-    State,
-    fragment,
-    pin_corpus,
-    pin_taxonomy,
-)
+from routerlab.core.session import Event, Session, State, pin_corpus, pin_taxonomy
 from routerlab.core.sessionfile import SessionFile, peek_session, read_session
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY

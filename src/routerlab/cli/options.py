@@ -159,7 +159,8 @@ def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
     """The cases as exemplars."""
     from routerlab.engine.contract import Exemplar
 
-    return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in corpus.case) if corpus else ()
+    labelled = [case for case in corpus.case if case.label is not None] if corpus else []
+    return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in labelled)
 
 
 def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":

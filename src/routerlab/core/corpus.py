@@ -1,7 +1,7 @@
 """Cases: prompts with a gold label and where they come from."""
 
 import unicodedata
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -14,13 +14,30 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.tomlfile import canonical_sha256, line_of, load_toml, read_text
 
 
+class Annotated(Record):
+    """How a case got its label: who gave it and when the last of them did, in which sessions (their ids), and
+    how many of them agree ("2 of 2"). Where they did not, `adjudicator` decided, for that `reason`."""
+
+    annotators: tuple[str, ...] = Field(min_length=1)
+    at: datetime
+    sessions: tuple[str, ...] = Field(min_length=1)
+    agreement: str
+    suggested: Literal[True] | None = None
+    adjudicator: str | None = None
+    reason: str | None = None
+
+
 class Case(Record):
-    """A prompt, its gold label and provenance. `also` lists labels that would fit too (the rule decided);
-    cases of one `group` (translations, variants of a scenario) stay on one side of every split."""
+    """A prompt, its gold label (None while nobody has labelled it) and provenance.
+
+    `also` lists labels that would fit too (the rule decided); cases of one `group` (translations, variants of
+    a scenario) stay on one side of every split. `annotated` is there when the label was promoted from
+    sessions.
+    """
 
     id: str = Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")
     prompt: str = Field(min_length=1)
-    label: str
+    label: str | None = None
     difficulty: Literal["easy", "medium", "hard"] | None = None
     language: str = "en"
     also: tuple[str, ...] = ()
@@ -29,6 +46,7 @@ class Case(Record):
     created: date | None = None
     source: str | None = None
     group: str | None = None
+    annotated: Annotated | None = None
 
     @property
     def item(self) -> Item:
@@ -83,7 +101,7 @@ def corpus_faults(corpus: Corpus, taxonomy: Taxonomy) -> list[tuple[int, str, st
         faults += [
             (i, key, f"case {case.id}: unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
             for key, label in [("label", case.label), *(("also", a) for a in case.also)]
-            if label not in taxonomy.labels
+            if label is not None and label not in taxonomy.labels
         ]
     return faults
 

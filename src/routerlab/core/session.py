@@ -1,14 +1,13 @@
-"""What one sitting writes down, and what its events add up to. Reading and writing: sessionfile.py.
+"""What one sitting writes down, and what its events add up to. Its text: fragment.py; files: sessionfile.py.
 
 A session file is a header and then records, each a TOML fragment that stands alone. The last key written of
 every kind of record is required, so a fragment that was cut short can never pass for a whole one.
 """
 
-import json
-import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from os.path import isfile  # False for any text, where Path.is_file raises for some
 from pathlib import Path
 from typing import Literal
@@ -44,7 +43,10 @@ class TaxonomyPin(Pin):
 
 
 class Header(Record):
-    """Facts that hold for the whole session; written once, at the top. `machine` is platform and CPU."""
+    """Facts that hold for the whole session; written once, at the top. `machine` is platform and CPU.
+
+    `schedule` and `repeats` are absent where nothing is asked: in a session of annotations only.
+    """
 
     schema_version: Literal[1] = 1
     id: str
@@ -52,8 +54,8 @@ class Header(Record):
     lab_version: str
     title: str | None = None
     machine: str
-    schedule: Literal["exclusive", "parallel"]
-    repeats: int
+    schedule: Literal["exclusive", "parallel"] | None = None
+    repeats: int | None = None
     seed: int | None = None
     corpus: Pin | None = None
     taxonomy: TaxonomyPin
@@ -92,11 +94,45 @@ class ArmRecord(Record):
     name: str
 
 
+class CaseRecord(Record):
+    """A prompt as an annotator saw it, written before the first annotation of that case.
+
+    With it a session of annotations stands alone: it still says what was labelled when the file that the
+    prompt came from has changed. `source` says where it stood there ("line 12"); it is the commit mark.
+    """
+
+    id: str
+    prompt: str
+    source: str
+
+
+class QueueRecord(Record):
+    """Somebody began to annotate: what, and in which order. `items` is the queue's length.
+
+    `answers` are the sessions whose models were at hand; `suggest` says that their answers were shown before
+    the label. The taxonomy is that of this opening, which may be newer than the header's.
+    """
+
+    at: datetime
+    source: Pin
+    answers: tuple[Pin, ...] = ()
+    order: str
+    seed: int
+    items: int
+    suggest: bool
+    taxonomy_version: str
+    taxonomy_sha256: str
+    annotator: str
+
+
 class Annotation(Record):
     """What a person said about a trial or a case: a label, an action, a note, or a note with either.
 
-    "undo" takes back the latest event about the same target that still counts. `annotator` comes last: it is
-    the commit mark.
+    "undo" takes back the latest event about the same target that still counts. `also` are labels that fit as
+    well. A `draft` was not submitted. `seen` says what the annotator had been shown before: models'
+    suggestions (`suggested` is their majority), or everything, after an earlier label. `decides` makes it an
+    adjudication, with `note` as its reason: annotator -> the label that was decided between. `annotator`
+    comes last: it is the commit mark.
     """
 
     id: str
@@ -104,8 +140,13 @@ class Annotation(Record):
     trial: str | None = None
     case: str | None = None
     label: str | None = None
+    also: tuple[str, ...] | None = None
+    draft: Literal[True] | None = None
     action: Literal["skip", "flag", "undo"] | None = None
     note: str | None = None
+    seen: Literal["suggestion", "reveal"] | None = None
+    suggested: str | None = None
+    decides: dict[str, str] | None = None
     annotator: str
 
     @model_validator(mode="after")
@@ -116,6 +157,8 @@ class Annotation(Record):
             raise ValueError("an annotation has a label or an action, not both")
         if self.label is None and self.action is None and self.note is None:
             raise ValueError("an annotation needs a label, an action or a note")
+        if self.label is None and (self.also or self.draft or self.decides):
+            raise ValueError("only a label can be a draft, a decision, or have others that also fit")
         return self
 
     @property
@@ -124,18 +167,33 @@ class Annotation(Record):
         return ("trial", self.trial) if self.trial is not None else ("case", self.case or "")
 
 
-Event = ArmRecord | Trial | Annotation
-KINDS: dict[str, type[Event]] = {"arm": ArmRecord, "trial": Trial, "annotation": Annotation}
+Event = ArmRecord | Trial | CaseRecord | QueueRecord | Annotation
+KINDS: dict[str, type[Event]] = {
+    "arm": ArmRecord,
+    "trial": Trial,
+    "case": CaseRecord,
+    "queue": QueueRecord,
+    "annotation": Annotation,
+}
 
 
 @dataclass(frozen=True)
 class State:
-    """What the annotations of one target add up to. Labels that the taxonomy does not know are kept."""
+    """What the annotations of one target add up to. Labels that the taxonomy does not know are kept.
+
+    `said` is the event that the label comes from; it has everything that was written with it.
+    """
 
     label: str | None = None
     skipped: bool = False
     flagged: bool = False
     note: str | None = None
+    said: Annotation | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def draft(self) -> bool:
+        """Whether the label was not submitted."""
+        return self.said is not None and self.said.draft is True
 
 
 @dataclass
@@ -145,6 +203,8 @@ class Session:
     header: Header
     arms: dict[str, ArmRecord] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    cases: dict[str, CaseRecord] = field(default_factory=dict)
+    queues: list[QueueRecord] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     _standing: list[Annotation] = field(default_factory=list, repr=False)
     _by_target: dict[Target, list[Annotation]] = field(default_factory=lambda: defaultdict(list), repr=False)
@@ -158,6 +218,10 @@ class Session:
             case Trial():
                 self.trials.append(event)
                 self._count("t", event.id)
+            case CaseRecord():
+                self.cases[event.id] = event
+            case QueueRecord():
+                self.queues.append(event)
             case Annotation():
                 self.annotations.append(event)
                 self._count("a", event.id)
@@ -165,19 +229,23 @@ class Session:
 
     def current(self, target: str, kind: TargetKind = "trial") -> State:
         """What stands for a trial id (or, with kind="case", a case id)."""
-        label: str | None = None
+        said: Annotation | None = None
         note: str | None = None
         skipped = flagged = False
         for event in self._by_target.get((kind, target), ()):
             if event.label is not None:
-                label, skipped = event.label, False
+                said, skipped = event, False
             elif event.action == "skip":
-                label, skipped = None, True
+                said, skipped = None, True
             elif event.action == "flag":
                 flagged = True
             if event.note is not None:
                 note = event.note or None
-        return State(label, skipped, flagged, note)
+        return State(said.label if said else None, skipped, flagged, note, said)
+
+    def annotated(self) -> Iterator[Target]:
+        """Every target that has an annotation which still counts, in the order of the first."""
+        return (target for target, events in self._by_target.items() if events)
 
     def last_annotated(self) -> Target | None:
         """The target of the latest annotation that still counts: what the next undo should name."""
@@ -240,66 +308,3 @@ def pinned_files(pin: Pin, session: Path, shipped: Path) -> list[Path]:
     inside = [Path.cwd().resolve(), session.resolve().parent]
     found = [folder / pin.path for folder in inside if isfile(folder / pin.path)]
     return [p for p in found if any(p.resolve().is_relative_to(d) for d in inside)] + [shipped]
-
-
-# --- rendering -------------------------------------------------------------------------------------------
-
-# Legal in TOML as they are, but they act on a terminal or hide text when somebody prints the file: DEL and C1
-# controls, line and paragraph separators, bidi marks, and the byte order mark.
-_ACTIVE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_FIRST = ("id", "at", "case", "prompt", "arm", "repeat", "gold")
-
-
-def fragment(event: Event) -> bytes:
-    """The event as one block of TOML that begins on a new line whatever stands before it.
-
-    Every value is on one line (tables inline, control characters escaped), so nothing in the data can look
-    like the head of a record. None is left out; milliseconds have 3 decimals, other floats 6.
-    """
-    kind = next(name for name, model in KINDS.items() if isinstance(event, model))
-    data = event.model_dump(exclude_none=True)
-    ordered = {key: data[key] for key in (*_FIRST, *data) if key in data}
-    return f"\n[[{kind}]]\n{_lines(ordered)}".encode()
-
-
-def header_text(header: Header) -> bytes:
-    """The header as the top of a session file."""
-    return _lines(header.model_dump(exclude_none=True)).encode()
-
-
-def _lines(data: dict[str, object]) -> str:
-    return "".join(f"{_key(k)} = {_value(v, 3 if k.endswith('_ms') else 6)}\n" for k, v in data.items())
-
-
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _string(key)
-
-
-def _value(value: object, digits: int) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return _string(value)
-        case int():
-            return str(value)
-        case float():
-            return repr(round(value, digits))
-        case datetime():
-            return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case dict():
-            return "{ " + ", ".join(f"{_key(k)} = {_value(v, digits)}" for k, v in value.items()) + " }"
-        case list() | tuple():
-            return "[" + ", ".join(_value(v, digits) for v in value) + "]"
-    raise TypeError(f"no TOML for {type(value).__name__}")
-
-
-def _string(text: str) -> str:
-    """A basic string on one line. A lone surrogate (a byte of the command line that was not UTF-8) is not
-    text and becomes U+FFFD, because refusing it would lose the record."""
-    quoted = json.dumps(_SURROGATE.sub("\ufffd", text), ensure_ascii=False)
-    return _ACTIVE.sub(lambda m: f"\\u{ord(m[0]):04x}", quoted)

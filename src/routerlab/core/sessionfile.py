@@ -19,7 +19,8 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from routerlab.core.errors import LabError
-from routerlab.core.session import KINDS, Event, Header, Session, fragment, header_text
+from routerlab.core.fragment import fragment, header_text
+from routerlab.core.session import KINDS, Event, Header, Session
 from routerlab.core.tomlfile import line_of, validate
 
 Progress = Callable[[int, int], None]

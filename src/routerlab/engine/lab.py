@@ -180,7 +180,7 @@ class Lab:
             answers = list(latest.get(case.id, {}).values())
             wrong = any(t.correct is False for t in answers)
             differ = len({t.label for t in answers}) > 1
-            if family is not None and self.taxonomy.families[case.label] != family:
+            if family is not None and self.taxonomy.families.get(case.label or "") != family:
                 continue
             if which == "all" or (which == "errors" and wrong) or (which == "disagreements" and differ):
                 chosen.append(case.item)

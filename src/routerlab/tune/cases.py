@@ -89,7 +89,9 @@ def training(corpus: Corpus, taxonomy: Taxonomy, where: str) -> Training:
     warnings = []
     if faults:
         warnings.append(f"{where}: {len(bad)} cases left out, the first because of: {faults[0][2]}")
-    cases = [case for i, case in enumerate(corpus.case) if i not in bad]
+    if unlabelled := sum(case.label is None for case in corpus.case):
+        warnings.append(f"{where}: {unlabelled} cases without a label left out")
+    cases = [case for i, case in enumerate(corpus.case) if i not in bad and case.label is not None]
     apart = {(case.label, number) for case, number in zip(cases, groups(cases), strict=True)}
     count = Counter(label for label, _ in apart)
     warnings += [

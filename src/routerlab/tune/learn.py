@@ -69,10 +69,13 @@ def annotated(
         trials = {trial.id: trial for trial in session.trials}
         for annotation in session.annotations:
             kind, target = annotation.target
-            label = session.current(target, kind).label
+            state = session.current(target, kind)
+            label = None if state.draft else state.label
             trial = trials.get(target) if kind == "trial" else None
             case = target if kind == "case" else trial.case if trial else None
             prompt = trial.prompt if trial and trial.prompt else prompts.get(case or "")
+            if prompt is None and case in session.cases:
+                prompt = session.cases[case].prompt
             if label is None:
                 continue
             if prompt is None:

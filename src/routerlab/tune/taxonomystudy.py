@@ -89,7 +89,7 @@ async def _again(plan: Plan, merged: Taxonomy, a: int, b: int, tell: Tell) -> Ex
     new = merged.labels[a]
     old = {plan.taxonomy.labels[a], plan.taxonomy.labels[b]}
 
-    def renamed(label: str) -> str:
+    def renamed(label: str | None) -> str | None:
         return new if label in old else label
 
     cases = [

@@ -1,0 +1,1 @@
+"""The studies: from trials to figures, tests, a verdict and a report."""
