@@ -8,6 +8,7 @@ _ROOT = _PACKAGE / "data" if (_PACKAGE / "data").is_dir() else _PACKAGE.parent.p
 TAXONOMY = _ROOT / "corpus" / "taxonomy.toml"
 ROUTING60 = _ROOT / "corpus" / "routing60.toml"
 EXEMPLARS = _ROOT / "corpus" / "exemplars.toml"
+GUIDELINES = _ROOT / "corpus" / "guidelines.md"
 POOL = _ROOT / "corpus" / "pool.toml"
 ROUTERS = _ROOT / "routers"
 CATALOG = _ROOT / "models" / "catalog.toml"

@@ -8,7 +8,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from routerlab.tune.cases import splits
 from routerlab.tune.fit import out_of_fold
-from routerlab.tune.taxonomy import confusion, kappa, merged_taxonomy, merges, try_merge, try_split
+from routerlab.tune.taxonomy import kappa, merged_taxonomy, merges, try_merge, try_split
 from tests.tune.making import taxonomy, telling, trained
 
 GOLD = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 3])
@@ -16,25 +16,20 @@ SAID = np.array([0, 1, 1, 0, 1, 0, 1, 2, 3, 3])
 """0 and 1 are taken for each other three times, 2 for 3 once, all others never."""
 
 
-def test_confusion_by_hand() -> None:
-    expected = [[2, 2, 0, 0], [1, 2, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1]]
-    assert confusion(GOLD, SAID, 4).tolist() == expected
-
-
 def test_kappa_by_hand() -> None:
     """Six of ten agree; by chance (4x3 + 3x4 + 2x1 + 1x2) / 100 would."""
     chance = (4 * 3 + 3 * 4 + 2 * 1 + 1 * 2) / 100
-    assert kappa(GOLD, SAID, 4) == pytest.approx((0.6 - chance) / (1 - chance))
-    assert kappa(GOLD, GOLD, 4) == 1.0
-    assert kappa(np.zeros(5, np.int64), np.zeros(5, np.int64), 3) == 1.0
-    assert kappa(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), 2) == 0.0
+    assert kappa(GOLD, SAID) == pytest.approx((0.6 - chance) / (1 - chance))
+    assert kappa(GOLD, GOLD) == 1.0
+    assert kappa(np.zeros(5, np.int64), np.zeros(5, np.int64)) == 1.0
+    assert kappa(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])) == 0.0
 
 
 def test_kappa_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     gold = rng.integers(0, 5, 200)
     said = np.where(rng.uniform(size=200) < 0.6, gold, rng.integers(0, 5, 200))
-    assert kappa(gold, said, 5) == pytest.approx(cohen_kappa_score(gold, said))
+    assert kappa(gold, said) == pytest.approx(cohen_kappa_score(gold, said))
 
 
 def test_the_most_confused_pairs_come_first_and_others_not_at_all() -> None:
@@ -51,7 +46,7 @@ def test_merging_what_cannot_be_told_apart_helps() -> None:
     features = telling(seen, 6, 4.0, seed=1)
     folds = list(splits(part.gold, part.group, 5, 0))
     answered = out_of_fold(features, part.gold, 3, 3.0, folds).argmax(axis=1)
-    before = kappa(part.gold, answered, 3)
+    before = kappa(part.gold, answered)
     found = try_merge(part, features, 3.0, folds, answered, 0, 1)
     assert (found.name, found.labels) == ("a + b", 2)
     assert found.accuracy > 0.9

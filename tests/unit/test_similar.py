@@ -1,11 +1,15 @@
 """Near duplicates: which prompts must stay on one side of a split, in any script."""
 
+import random
 import unicodedata
 
 import pytest
 
-from routerlab.core.corpus import Case
-from routerlab.core.similar import NEAR, groups, jaccard, tokens
+from routerlab.core import similar
+from routerlab.core.corpus import Case, Corpus
+from routerlab.core.similar import NEAR, NEAR_REPORT, groups, jaccard, near_pairs, nearest, tokens
+from routerlab.core.tomlfile import load_toml
+from routerlab.resources import POOL
 
 
 def cases(*prompts: str, group: dict[int, str] | None = None) -> list[Case]:
@@ -92,3 +96,84 @@ def test_named_groups_are_joined_by_a_near_duplicate() -> None:
     prompts = ("why is the sky blue?", "warum ist der Himmel blau?", "tell me why the sky is blue")
     assert parts(groups(cases(*prompts, group={0: "sky", 1: "sky"}))) == {frozenset({0, 1, 2})}
     assert parts(groups(cases(*prompts[::-1], group={1: "sky", 2: "sky"}))) == {frozenset({0, 1, 2})}
+
+
+def texts(n: int, seed: int) -> list[str]:
+    """Random prompts: some share most words with another, some have none at all."""
+    rng = random.Random(seed)
+    words = [f"w{i}" for i in range(60)]
+    found: list[str] = ["", "?!"]
+    while len(found) < n:
+        base = rng.choice(found).split() if rng.random() < 0.4 else []
+        kept = [word for word in base if rng.random() < 0.8]
+        found.append(" ".join([*kept, *rng.choices(words, k=rng.randrange(12))]))
+    return found
+
+
+def brute(prompts: list[str], near: float) -> list[tuple[int, int, float]]:
+    """What near_pairs must return, by comparing sets."""
+    sets = [tokens(prompt) for prompt in prompts]
+    pairs = ((i, j, jaccard(sets[i], sets[j])) for j in range(len(sets)) for i in range(j))
+    return [pair for pair in pairs if pair[2] >= near]
+
+
+def old_groups(found: list[Case], near: float) -> list[int]:
+    """The groups by comparing sets; the numbers too, since folds depend on them."""
+    parent = list(range(len(found)))
+
+    def root(i: int) -> int:
+        return i if parent[i] == i else root(parent[i])
+
+    sets = [tokens(case.prompt) for case in found]
+    named: dict[str, int] = {}
+    for i, case in enumerate(found):
+        if case.group is not None:
+            parent[root(i)] = root(named.setdefault(case.group, i))
+        for j in range(i):
+            if jaccard(sets[i], sets[j]) >= near:
+                parent[root(i)] = root(j)
+    return [root(i) for i in range(len(found))]
+
+
+@pytest.mark.parametrize("cells", [1, 700, 10**6])
+def test_near_pairs_are_those_of_comparing_sets(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exactly, whatever the size of the blocks."""
+    monkeypatch.setattr(similar, "_CELLS", cells)
+    for seed in range(3):
+        prompts = texts(120, seed)
+        for near in (NEAR, 0.5, NEAR_REPORT, 1.0):
+            expected = brute(prompts, near)
+            assert near_pairs(prompts, near) == expected
+            assert near_pairs(prompts, near, since=50) == [pair for pair in expected if pair[1] >= 50]
+            assert expected
+
+
+def test_near_pairs_and_groups_of_the_pool() -> None:
+    found = list(load_toml(POOL, Corpus).case)
+    prompts = [case.prompt for case in found]
+    expected = brute(prompts, 0.15)
+    assert len(expected) > 50
+    assert near_pairs(prompts, 0.15) == expected
+    assert groups(found[:300], 0.15) == old_groups(found[:300], 0.15)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_those_of_comparing_sets(seed: int) -> None:
+    rng = random.Random(seed)
+    prompts = texts(80, seed)
+    found = cases(*(p or "-" for p in prompts), group={i: f"g{rng.randrange(9)}" for i in range(0, 80, 5)})
+    for near in (NEAR, 0.6):
+        assert groups(found, near) == old_groups(found, near)
+
+
+@pytest.mark.parametrize("cells", [1, 700, 10**6])
+def test_nearest_are_the_most_similar_pairs(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similar, "_CELLS", cells)
+    for seed in range(3):
+        prompts = texts(60, seed)
+        every = sorted(brute(prompts, 0.001), key=lambda pair: -pair[2])
+        for k in (1, 5, 50):
+            assert nearest(prompts, k) == every[:k]
+    assert nearest(["a b", "c d"], 5) == []
+    assert nearest(["a"], 5) == nearest([], 5) == near_pairs([]) == []
+    assert nearest(["a b c", "a b", "x a"], 5) == [(0, 1, 2 / 3), (1, 2, 1 / 3), (0, 2, 1 / 4)]

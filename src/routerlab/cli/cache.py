@@ -11,7 +11,18 @@ app = typer.Typer(
     help="See and clear what the lab keeps so as not to do it twice.",
     no_args_is_help=True,
 )
-FILES = {"answers": "answers.sqlite*", "hashes": "hashes.json"}
+FILES = {
+    "answers": "answers.sqlite*",
+    "hashes": "hashes.json",
+    "queues": "queues/*.json",
+    "sessions": "sessions/*.json",
+}
+ABOUT = {
+    "answers": "read while tuning",
+    "hashes": "of model files",
+    "queues": "of prompts to annotate, as read",
+    "sessions": "long ones, as parsed",
+}
 """What the cache folder holds besides prefixes."""
 
 
@@ -19,7 +30,7 @@ FILES = {"answers": "answers.sqlite*", "hashes": "hashes.json"}
 def show(
     format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
 ) -> None:
-    """List decoded prefixes (the settings bound their size), answers read while tuning, and hashes of files.
+    """List decoded prefixes (the settings bound their size), and what else was kept so as not to do it again.
 
     Example: routerlab cache show --format json
     """
@@ -52,8 +63,7 @@ def show(
                     for k in files
                 ],
                 "prefix_limit": limit,
-                "answers": sizes["answers"],
-                "hashes": sizes["hashes"],
+                **sizes,
             }
         )
         return
@@ -61,8 +71,8 @@ def show(
     for k in files:
         used = f"{datetime.fromtimestamp(k.used, UTC):%Y-%m-%d %H:%M}"
         table.add_row(cell("prefix"), cell(f"{k.model}, {k.tokens} tokens"), cell(human(k.size)), cell(used))
-    table.add_row("answers", "read while tuning", human(sizes["answers"]), "")
-    table.add_row("hashes", "of model files", human(sizes["hashes"]), "")
+    for kind, size in sizes.items():
+        table.add_row(kind, ABOUT[kind], human(size), "")
     print_table(table)
     typer.echo(
         f"{human(sum(k.size for k in files))} of {human(limit)} for prefixes are used, in {cache_dir()}",
@@ -73,7 +83,7 @@ def show(
 @app.command("clear")
 def clear(
     what: Annotated[
-        Literal["prefixes", "answers", "hashes", "all"], typer.Argument(help="What to delete.")
+        Literal["prefixes", "answers", "hashes", "queues", "sessions", "all"], typer.Argument(help="What to delete.")
     ] = "prefixes",
 ) -> None:
     """Delete decoded prefixes, or what is named. Nothing is lost but time: it is made again when needed.

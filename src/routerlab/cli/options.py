@@ -77,6 +77,23 @@ SplitOption = Annotated[
     typer.Option("--split", help="How a model lies on several GPUs: on one only, by layers, or by rows."),
 ]
 Timeout = Annotated[float | None, typer.Option(min=0.001, help="Seconds an arm may take for one answer.")]
+ColumnMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="KEY=COLUMN",
+        help="Which column of a JSONL file holds prompt, id, label, notes, group, language or also, for "
+        "example --map prompt=text; by default the one of that name. May be given several times.",
+    ),
+]
+Near = Annotated[
+    float | None,
+    typer.Option(
+        min=0.05,
+        max=1.0,
+        help="Report prompts of a text or JSONL file that are alike: the share of words they have in common.",
+    ),
+]
 SessionPath = Annotated[
     Path | None,
     typer.Option(

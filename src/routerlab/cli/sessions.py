@@ -169,27 +169,18 @@ def export(
 
 
 def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | None":
-    """The corpus that the session pins, or None (told on stderr). A path in a file may not lead elsewhere."""
+    """The corpus that the session pins, or None (told on stderr)."""
+    from routerlab.annotate.pinned import pinned_corpus
     from routerlab.core.corpus import Corpus
-    from routerlab.core.errors import LabError
-    from routerlab.core.session import pinned_files
     from routerlab.core.tomlfile import load_toml
-    from routerlab.resources import ROUTING60
 
-    for path in [given] if given else pinned_files(pin, session, ROUTING60):
-        try:
-            corpus = load_toml(path, Corpus)
-        except LabError:
-            if given:
-                raise
-            continue
-        if corpus.sha256 == pin.sha256:
-            return corpus
-    _narrate(
-        f"{pin.path}: no corpus {pin.name!r} with the hash {pin.sha256[:12]} found; prompts of its cases are "
-        "empty (name the file with --corpus)"
-    )
-    return None
+    corpus = pinned_corpus(pin, session, [load_toml(given, Corpus)] if given else [])
+    if corpus is None:
+        _narrate(
+            f"{pin.path}: no corpus {pin.name!r} with the hash {pin.sha256[:12]} found; prompts of its cases "
+            "are empty (name the file with --corpus)"
+        )
+    return corpus
 
 
 def _rows(session: "Session", corpus: "Corpus | None") -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ every kind of record is required, so a fragment that was cut short can never pas
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from os.path import isfile  # False for any text, where Path.is_file raises for some
@@ -247,9 +247,13 @@ class Session:
         """Every target that has an annotation which still counts, in the order of the first."""
         return (target for target, events in self._by_target.items() if events)
 
-    def last_annotated(self) -> Target | None:
-        """The target of the latest annotation that still counts: what the next undo should name."""
-        return self._standing[-1].target if self._standing else None
+    def last_annotated(self, cases: Container[str] | None = None) -> Target | None:
+        """The target of the latest annotation that still counts: what the next undo should name.
+
+        With `cases`, only annotations of these cases are looked at.
+        """
+        standing = (event.target for event in reversed(self._standing))
+        return next((t for t in standing if cases is None or (t[0] == "case" and t[1] in cases)), None)
 
     def keys(self) -> set[tuple[str, str, int]]:
         """Keys of finished trials, to resume by: a crash or timeout is a result, a cancelled trial is not."""
@@ -284,17 +288,17 @@ class Session:
 
 def pin_corpus(corpus: Corpus, path: Path) -> Pin:
     """The header's reference to a corpus."""
-    return Pin(name=corpus.name, path=_short(path), sha256=corpus.sha256)
+    return Pin(name=corpus.name, path=short_path(path), sha256=corpus.sha256)
 
 
 def pin_taxonomy(taxonomy: Taxonomy, path: Path) -> TaxonomyPin:
     """The header's reference to a taxonomy."""
     return TaxonomyPin(
-        name=taxonomy.name, path=_short(path), sha256=taxonomy.sha256, families=dict(taxonomy.families)
+        name=taxonomy.name, path=short_path(path), sha256=taxonomy.sha256, families=dict(taxonomy.families)
     )
 
 
-def _short(path: Path) -> str:
+def short_path(path: Path) -> str:
     """Relative to this folder where it lies below it, so that a session can move with its workspace."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -15,12 +15,15 @@ from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from pydantic import ValidationError
 
+from routerlab.core.atomic import write_new
 from routerlab.core.errors import LabError
 from routerlab.core.fragment import fragment, header_text
+from routerlab.core.lock import lock_beside
 from routerlab.core.session import KINDS, Event, Header, Session
+from routerlab.core.snapshot import LEAST, load_snapshot, save_snapshot
 from routerlab.core.tomlfile import line_of, validate
 
 Progress = Callable[[int, int], None]
@@ -30,6 +33,7 @@ Progress = Callable[[int, int], None]
 _RECORD = re.compile(rb"^\[(?=\[|\Z)", re.MULTILINE)
 _KIND = re.compile(rb"^\[\[(\w+)\]\]", re.MULTILINE)
 _PROGRESS_EVERY = 500
+_LOCKED = "close it there, or use another session"
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,13 @@ def new_session_path(folder: Path, now: datetime) -> Path:
     return path
 
 
-def read_session(path: Path, progress: Progress | None = None) -> Opened:
+def read_session(path: Path, progress: Progress | None = None, cache: Path | None = None) -> Opened:
     """The session in `path`, which is not touched: an unfinished last record is skipped and told in `torn`.
 
-    LabError with file and line for anything else that is wrong.
+    `cache` is a folder for snapshots, which make a long session open quickly the second time. LabError with
+    file and line for anything else that is wrong.
     """
-    return _parse(path, _read(path), progress)
+    return _parse(path, _read(path), progress, cache)
 
 
 def peek_session(path: Path) -> tuple[Header, Counter[str]]:
@@ -99,10 +104,10 @@ class SessionFile:
         lock = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = _lock(path)
+            lock = lock_beside(path, _LOCKED)
             if path.exists():
                 raise LabError(f"{path}: exists already; choose another name, or continue it with --session")
-            _write_new(path, data)
+            write_new(path, data)
             fd = os.open(path, os.O_RDWR | os.O_APPEND)
         except BaseException as e:
             if lock is not None:
@@ -113,18 +118,19 @@ class SessionFile:
         return cls(path, Opened(Session(header), len(data), 0), lock, fd)
 
     @classmethod
-    def open(cls, path: Path, progress: Progress | None = None) -> "SessionFile":
+    def open(cls, path: Path, progress: Progress | None = None, cache: Path | None = None) -> "SessionFile":
         """An existing session, to go on with. An unfinished last record is moved to NAME.toml.torn.
 
-        LabError when another lab has the file open, or when it is not sound (then it is not touched).
+        `cache` is a folder for snapshots (see read_session). LabError when another lab has the file open, or
+        when it is not sound (then it is not touched).
         """
         if not path.is_file():
             raise LabError(f"{path}: no such file")
-        lock = _lock(path)
+        lock = lock_beside(path, _LOCKED)
         fd = -1
         try:
             data = _read(path)
-            opened = _parse(path, data, progress)
+            opened = _parse(path, data, progress, cache)
             fd = os.open(path, os.O_RDWR | os.O_APPEND)
             if opened.torn:
                 _set_aside(_torn_path(path), data[opened.good :])
@@ -224,25 +230,30 @@ def _read(path: Path) -> bytes:
         raise LabError(f"{path}: cannot be read: {e.strerror}") from None
 
 
-def _parse(path: Path, data: bytes, progress: Progress | None) -> Opened:
+def _parse(path: Path, data: bytes, progress: Progress | None, cache: Path | None) -> Opened:
     # We escape NUL, so a NUL after the last head is space that was allocated and never written.
     nul = data.find(b"\0", max(data.rfind(b"\n[["), 0))
     end = nul if nul >= 0 else len(data)
-    bounds = [*(m.start() for m in _RECORD.finditer(data, 0, end)), end]
-    session = Session(_header(path, data[: bounds[0]]))
+    first = _RECORD.search(data, 0, end)
+    session = Session(_header(path, data[: first.start() if first else end]))
+    known = load_snapshot(cache, path, data[:end], session) if cache else 0
+    bounds = [*(m.start() for m in _RECORD.finditer(data, known, end)), end]
     line = 1 + data.count(b"\n", 0, bounds[0])
     for n, (start, stop) in enumerate(pairwise(bounds)):
         try:
             session.add(_event(data[start:stop]))
         except _FaultError as e:
             if e.torn and stop == end:
-                return Opened(session, start, len(data) - start)
+                end = start
+                break
             raise LabError(f"{path}:{line + e.line}: {e}") from None
         line += data.count(b"\n", start, stop)
         if progress and n % _PROGRESS_EVERY == 0:
             progress(stop, len(data))
     if progress:
         progress(len(data), len(data))
+    if cache and len(bounds) > LEAST:
+        save_snapshot(cache, path, data[:end], session)
     return Opened(session, end, len(data) - end)
 
 
@@ -281,27 +292,6 @@ def _event(data: bytes) -> Event:
         ) from None
 
 
-def _lock(path: Path) -> FileLock:
-    real = path.resolve()
-    mark = real.with_name(f".{real.name}.lock")
-    owner = ""
-    with suppress(OSError):
-        owner = mark.read_text()[:20].strip()
-    lock = FileLock(mark, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        who = f" (pid {owner})" if owner.isdigit() else ""
-        raise LabError(
-            f"{path} is open in another lab{who}; close it there, or use another session"
-        ) from None
-    except OSError as e:
-        raise LabError(f"{path}: cannot be locked: {e.strerror}") from None
-    with suppress(OSError):
-        mark.write_text(str(os.getpid()))
-    return lock
-
-
 def _torn_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.torn")
 
@@ -313,25 +303,6 @@ def _set_aside(path: Path, data: bytes) -> None:
         f.write(data)
         f.flush()
         os.fsync(f.fileno())
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    """The file with `data`, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    with suppress(OSError):  # Windows cannot open a folder; it needs no flush for a name either
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from routerlab.core.reliability import cohen, confusion
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.tune.cases import Ints, Split, Training
 from routerlab.tune.fit import Floats, out_of_fold
@@ -23,18 +24,10 @@ class Experiment:
     collapsed: float
 
 
-def confusion(gold: Ints, answered: Ints, n: int) -> Ints:
-    """(n, n) counts: row the gold label, column the answer."""
-    table = np.zeros((n, n), dtype=np.int64)
-    np.add.at(table, (gold, answered), 1)
-    return table
-
-
-def kappa(gold: Ints, answered: Ints, n: int) -> float:
-    """Cohen's kappa between gold and answers."""
-    table = confusion(gold, answered, n) / len(gold)
-    chance = float(table.sum(axis=0) @ table.sum(axis=1))
-    return float((np.trace(table) - chance) / (1 - chance)) if chance < 1 else 1.0
+def kappa(gold: Ints, answered: Ints) -> float:
+    """Cohen's kappa between gold and answers; 1 where there is but one label, and all agree on it."""
+    found = cohen(np.stack([gold, answered], axis=1), np.ones((1, len(gold))))
+    return 1.0 if np.isnan(found[0]) else float(found[0])
 
 
 def merges(gold: Ints, answered: Ints, n: int, most: int) -> list[tuple[int, int]]:
@@ -61,7 +54,7 @@ def try_merge(
         f"{training.labels[a]} + {training.labels[b]}",
         len(set(gold.tolist())),
         float((new == gold).mean()),
-        kappa(gold, new, n),
+        kappa(gold, new),
         float((old == gold).mean()),
     )
 
@@ -84,7 +77,7 @@ def try_split(
         f"{training.labels[label]} in two",
         n + 1,
         float((new == gold).mean()),
-        kappa(gold, new, n + 1),
+        kappa(gold, new),
         float((merged == training.gold).mean()),
     )
     return experiment, (training.cases[typical[0]].prompt, training.cases[typical[1]].prompt)

@@ -69,7 +69,7 @@ def _fit_all(
     n, strength = len(part.labels), STRENGTHS[0]
     answered = out_of_fold(features, part.gold, n, strength, folds).argmax(axis=1)
     right = float((answered == part.gold).mean())
-    experiments = [Experiment("as they are", n, right, kappa(part.gold, answered, n), right)]
+    experiments = [Experiment("as they are", n, right, kappa(part.gold, answered), right)]
     halves: dict[str, tuple[str, str]] = {}
     pairs = merges(part.gold, answered, n, most)
     present = sorted(set(part.gold.tolist()))
@@ -105,6 +105,6 @@ async def _again(plan: Plan, merged: Taxonomy, a: int, b: int, tell: Tell) -> Ex
         n = len(part.labels)
         answered = out_of_fold(features, part.gold, n, STRENGTHS[0], folds).argmax(axis=1)
         right = float((answered == part.gold).mean())
-        return Experiment(f"{new}, asked anew", n, right, kappa(part.gold, answered, n), right)
+        return Experiment(f"{new}, asked anew", n, right, kappa(part.gold, answered), right)
 
     return await off_loop(work)

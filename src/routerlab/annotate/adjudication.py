@@ -1,0 +1,43 @@
+"""What annotators disagree on, as a queue for somebody to decide."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from routerlab.annotate.importing import prompt_id
+from routerlab.annotate.item import Opinion, QueueItem
+from routerlab.annotate.ratings import Collected, Unit
+from routerlab.annotate.source import Source, models_of
+from routerlab.core.errors import LabError
+from routerlab.core.session import Pin, short_path
+
+
+def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> Source:
+    """The prompts whose annotators gave different labels, and flagged ones that have a label.
+
+    Those that another adjudicator decided are left out. LabError when nothing is left to decide.
+    """
+    open_ = [
+        unit
+        for unit in collected.units.values()
+        if unit.ratings and (not unit.agreed or unit.flagged) and not unit.decisions.keys() - {adjudicator}
+    ]
+    items = tuple(_item(unit, unit.prompt) for unit in open_ if unit.prompt is not None)
+    notes = list(collected.notes)
+    if lost := len(open_) - len(items):
+        notes.append(
+            f"{lost} cases to decide left out: their prompts are not here (name the corpus with --corpus)"
+        )
+    if not items:
+        who = ", ".join(collected.annotators) or "nobody"
+        raise LabError(f"nothing to decide: the labels of {who} do not differ, and none is flagged")
+    pins = tuple(
+        Pin(name=p.stem, path=short_path(p), sha256=hashlib.sha256(p.read_bytes()).hexdigest()) for p in paths
+    )
+    return Source(pins[0], items, tuple(notes), pins)
+
+
+def _item(unit: Unit, prompt: str) -> QueueItem:
+    people = {name: Opinion(r.label, r.also, r.note) for name, r in unit.ratings.items()}
+    source = f"case {unit.case}" if unit.case else "typed"
+    return QueueItem(unit.case or prompt_id(prompt), prompt, source, unit.gold, models_of(unit), people)

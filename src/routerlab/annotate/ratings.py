@@ -1,0 +1,338 @@
+"""From session files to units: what each annotator, adjudicator and model said about each prompt.
+
+People and models meet on a prompt, whichever file it came from: a unit's key is the folded prompt where that
+is known, otherwise the case's id. A rater of several sessions is still one rater.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from routerlab.annotate.doubts import doubts, unfinished
+from routerlab.annotate.pinned import About, asked, pinned_corpus, shown
+from routerlab.core.corpus import Corpus, fold
+from routerlab.core.prediction import Trial
+from routerlab.core.session import Annotation, Header, Session, Target
+from routerlab.core.sessionfile import Progress, read_session
+from routerlab.core.tomlfile import load_toml
+
+
+@dataclass(frozen=True)
+class Rating:
+    """The label that an annotator submitted last. `session` is the session's id.
+
+    `seen` is what had been shown before: models' suggestions, or everything (the label is a correction after
+    the reveal). A label about a trial was given in the lab, beside the models' answers: a suggestion too.
+    `blind` is the last label given with nothing shown, None where there is none.
+    """
+
+    label: str
+    also: tuple[str, ...]
+    note: str | None
+    at: datetime
+    session: str
+    seen: Literal["suggestion", "reveal"] | None
+    blind: str | None
+
+    @property
+    def suggested(self) -> bool:
+        """Whether the label was given after models' suggestions."""
+        return self.seen == "suggestion"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An adjudicator's label and reason; `between` is what it was decided between, annotator -> label."""
+
+    label: str
+    also: tuple[str, ...]
+    reason: str | None
+    at: datetime
+    session: str
+    between: dict[str, str]
+
+
+@dataclass
+class Unit:
+    """One prompt and all that was said about it.
+
+    `ratings` are by annotator, `decisions` by adjudicator, `models` by arm (the label of its latest answer
+    that could be read) with `sure`, the probability it gave that label. Who skipped it has no rating; who
+    flagged it or wrote one of the `notes` may have one. `prompt` is None where it is known by its case's id
+    only.
+    """
+
+    key: str
+    prompt: str | None = None
+    case: str | None = None
+    gold: str | None = None
+    ratings: dict[str, Rating] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    sure: dict[str, float | None] = field(default_factory=dict)
+    skipped: set[str] = field(default_factory=set)
+    flagged: set[str] = field(default_factory=set)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided last, by whichever adjudicator."""
+        return max(self.decisions.values(), key=lambda d: d.at, default=None)
+
+    @property
+    def agreed(self) -> bool:
+        """Whether all annotators who submitted a label (at least one) gave the same."""
+        return len({rating.label for rating in self.ratings.values()}) == 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A session that was read: its annotators in the order of their first event; `torn` bytes left out."""
+
+    path: Path
+    id: str
+    annotators: tuple[str, ...]
+    torn: int
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Units by key, in the order in which they were first met.
+
+    `labels` are the newest session's taxonomy in its order, then others as they were met; `families` is label
+    -> family as far as known. `notes` say what was left out or is doubtful, a line each.
+    """
+
+    units: dict[str, Unit]
+    labels: tuple[str, ...]
+    families: dict[str, str]
+    sessions: tuple[Source, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def annotators(self) -> tuple[str, ...]:
+        """Everybody who submitted a label, as met."""
+        return tuple(dict.fromkeys(name for unit in self.units.values() for name in unit.ratings))
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Every model that gave a label, as met."""
+        return tuple(dict.fromkeys(arm for unit in self.units.values() for arm in unit.models))
+
+
+def collect(
+    paths: Sequence[Path],
+    corpora: Sequence[Path] = (),
+    progress: Progress | None = None,
+    cache: Path | None = None,
+) -> Collected:
+    """Everything that the sessions in `paths` say, a unit a prompt; LabError when one cannot be read.
+
+    Prompts of pinned cases come from `corpora` (by hash), or from where the session's own corpus may lie;
+    gold labels from these, and from any of `corpora` that has the prompt. Drafts are left out, labels of an
+    older taxonomy are kept; both are noted. `cache` is a folder for snapshots (see read_session).
+    """
+    given = [load_toml(path, Corpus) for path in corpora]
+    paths = list({path.resolve(): path for path in paths}.values())
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
+    gathered = _Gathered(given)
+    for i, path in enumerate(paths):
+        opened = read_session(path, progress and _shifted(progress, sum(sizes[:i]), sum(sizes)), cache)
+        gathered.add(path, opened.session, opened.torn)
+    for path, corpus in zip(corpora, given, strict=True):
+        if not gathered.add_gold(corpus):
+            gathered.notes.append(f"{path}: has none of the sessions' prompts")
+    return gathered.result()
+
+
+def _shifted(progress: Progress, before: int, total: int) -> Progress:
+    return lambda done, _: progress(before + done, total)
+
+
+def _utc(at: datetime) -> datetime:
+    """Comparable with every other time: one without a zone, as a person may have written, counts as UTC."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _standing(annotations: Iterable[Annotation]) -> dict[Target, list[Annotation]]:
+    """The events that no undo took back, by target."""
+    standing: dict[Target, list[Annotation]] = defaultdict(list)
+    for event in annotations:
+        if event.action != "undo":
+            standing[event.target].append(event)
+        elif standing[event.target]:
+            standing[event.target].pop()
+    return standing
+
+
+class _Said(NamedTuple):
+    """What an annotator's events about one target add up to; `draft`: a label was not submitted."""
+
+    rating: Rating | None
+    decision: Decision | None
+    note: str | None
+    skipped: bool
+    flagged: bool
+    draft: bool
+
+
+class _Gathered:
+    """What the sessions say, as they are added one by one."""
+
+    def __init__(self, given: Sequence[Corpus]) -> None:
+        self._corpora: dict[str, Corpus | None] = {}
+        self.notes: list[str] = []
+        self._given = given
+        self._units: dict[str, Unit] = {}
+        self._answered: dict[tuple[str, str], datetime] = {}
+        self._headers: list[Header] = []
+        self._sources: list[Source] = []
+        self._arms: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        self._drafts: Counter[str] = Counter()
+        self._again: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, path: Path, session: Session, torn: int) -> None:
+        """Count one session in."""
+        header, corpus = session.header, self._corpus(session, path)
+        self._headers.append(header)
+        annotators = tuple(dict.fromkeys(event.annotator for event in session.annotations))
+        self._sources.append(Source(path, header.id, annotators, torn))
+        if torn:
+            self.notes.append(f"{path}: an unfinished record of {torn} bytes at the end is left out")
+        for arm in session.arms.values():
+            self._arms[arm.name].add((arm.model_sha256, arm.prompt_sha256))
+        units: dict[Target, Unit] = {}
+        for trial in session.trials:
+            units["trial", trial.id] = unit = self._unit(asked(trial, session, corpus))
+            self._answer(unit, trial)
+        for case in session.cases:
+            units["case", case] = self._unit(shown(case, session, corpus))
+        lost = 0
+        for target, events in _standing(session.annotations).items():
+            if target[0] == "case" and target not in units:
+                units[target] = self._unit(shown(target[1], session, corpus))
+            if target not in units:
+                lost += len(events)
+                continue
+            for name in dict.fromkeys(event.annotator for event in events):
+                own = [event for event in events if event.annotator == name]
+                self._enter(units[target], name, _add_up(own, header.id))
+        if lost:
+            self.notes.append(f"{path}: left out, because their trial is not in the file: {lost} annotations")
+
+    def add_gold(self, corpus: Corpus) -> bool:
+        """Enter the corpus's labels of prompts that were met; whether there is any such prompt."""
+        cases = {fold(case.prompt): case for case in corpus.case}
+        met = cases.keys() & self._units.keys()
+        for key in met:
+            unit, case = self._units[key], cases[key]
+            unit.case, unit.gold = unit.case or case.id, unit.gold or case.label
+        return bool(met)
+
+    def result(self) -> Collected:
+        """All of it, and what is doubtful about it."""
+        newest = sorted(self._headers, key=lambda header: _utc(header.created), reverse=True)
+        families: dict[str, str] = {}
+        for header in newest:
+            families = header.taxonomy.families | families
+        current = newest[0].taxonomy.labels if newest else ()
+        used = Counter(label for unit in self._units.values() for label in _labels(unit))
+        older = {label: n for label, n in used.items() if label not in current}
+        labels = (*current, *older)
+        self.notes += [*unfinished(self._drafts, self._again), *doubts(self._units.values())]
+        if older:
+            which = ", ".join(f"{label} ({n})" for label, n in older.items())
+            self.notes.append(f"not in the newest session's taxonomy, and kept: {which}")
+        changed = [name for name, what in self._arms.items() if len(what) > 1]
+        if changed:
+            self.notes.append(f"not the same model and prompt in all sessions: {', '.join(changed)}")
+        return Collected(self._units, labels, families, tuple(self._sources), tuple(self.notes))
+
+    def _corpus(self, session: Session, path: Path) -> Corpus | None:
+        """The corpus that the session pins, if it is here."""
+        pin = session.header.corpus
+        if pin is None:
+            return None
+        if self._corpora.get(pin.sha256) is None:  # beside another session it may be found
+            self._corpora[pin.sha256] = pinned_corpus(pin, path, self._given)
+        return self._corpora[pin.sha256]
+
+    def _unit(self, about: About) -> Unit:
+        key = fold(about.prompt) if about.prompt is not None else f"case:{about.case}"
+        unit = self._units.setdefault(key, Unit(key, about.prompt))
+        unit.case = unit.case or about.case
+        unit.gold = unit.gold or about.gold
+        return unit
+
+    def _answer(self, unit: Unit, trial: Trial) -> None:
+        """The model's label, unless there is a later one already."""
+        key, at = (unit.key, trial.arm), _utc(trial.at)
+        if trial.status == "ok" and trial.label is not None and at >= self._answered.get(key, at):
+            unit.models[trial.arm], self._answered[key] = trial.label, at
+            unit.sure[trial.arm] = (trial.probabilities or {}).get(trial.label)
+
+    def _enter(self, unit: Unit, name: str, said: _Said) -> None:
+        """Add what the annotator said of one target to what the same annotator said of the unit elsewhere."""
+        self._drafts[name] += said.draft
+        if said.flagged:
+            unit.flagged.add(name)
+        if said.note is not None:
+            unit.notes[name] = said.note
+        if said.decision and said.decision.at >= unit.decisions.get(name, said.decision).at:
+            unit.decisions[name] = said.decision
+        if said.rating:
+            unit.ratings[name] = self._latest(unit, name, said.rating)
+        if said.skipped:
+            unit.skipped.add(name)
+        if name in unit.ratings:
+            unit.skipped.discard(name)
+
+    def _latest(self, unit: Unit, name: str, rating: Rating) -> Rating:
+        """The later of a new rating and the one that stands, with the blind label of either."""
+        old = unit.ratings.get(name)
+        if old is None:
+            return rating
+        if old.session != rating.session:
+            self._again.setdefault((name, unit.key), set()).update((old.label, rating.label))
+        late, early = (rating, old) if rating.at >= old.at else (old, rating)
+        return replace(late, blind=late.blind or early.blind)
+
+
+def _add_up(events: Iterable[Annotation], session: str) -> _Said:
+    """What the events of one annotator about one target come to, in their order."""
+    rating: Rating | None = None
+    decision: Decision | None = None
+    note: str | None = None
+    blind: str | None = None
+    skipped = flagged = draft = False
+    for event in events:
+        at, also = _utc(event.at), event.also or ()
+        if event.note is not None and event.decides is None:
+            note = event.note or None
+        if event.label is not None:
+            skipped, draft = False, event.draft is True
+        if event.action == "flag":
+            flagged = True
+        elif event.action == "skip":
+            rating = decision = None
+            skipped, draft = True, False
+        elif event.label is None or event.draft:
+            continue
+        elif event.decides is not None:
+            decision = Decision(event.label, also, event.note, at, session, event.decides)
+        else:
+            seen = event.seen or ("suggestion" if event.trial is not None else None)
+            blind = blind if seen else event.label
+            rating = Rating(event.label, also, None, at, session, seen, blind)
+    rating = rating and replace(rating, note=note)
+    return _Said(rating, decision, note, skipped, flagged, draft)
+
+
+def _labels(unit: Unit) -> Iterable[str]:
+    """Every label that anybody gave to the unit."""
+    people = [rating.label for rating in unit.ratings.values()]
+    decided = [decision.label for decision in unit.decisions.values()]
+    return [*people, *decided, *unit.models.values(), *([unit.gold] if unit.gold else [])]

@@ -1,0 +1,247 @@
+"""What there is to annotate: the prompts of a session, a corpus, a text or a JSONL file, as queue items."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from routerlab import __version__
+from routerlab.annotate.importing import prompt_id, read_prompts
+from routerlab.annotate.item import Opinion, QueueItem
+from routerlab.annotate.pinned import pinned_corpus
+from routerlab.annotate.ratings import Unit, collect
+from routerlab.core.atomic import write_new
+from routerlab.core.corpus import Corpus, check_corpus, fold
+from routerlab.core.errors import LabError
+from routerlab.core.session import Pin, Session, pinned_files, short_path
+from routerlab.core.sessionfile import peek_session, read_session
+from routerlab.core.snapshot import trim
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.paths import cache_dir
+from routerlab.resources import ROUTING60
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being read, how much of it is done, and of how much."""
+
+MOST = 20
+"""Indexes kept in the cache; the ones used longest ago go first."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Items in the file's order; `notes` say what was left out or looks odd. `answers` are the sessions that
+    others' labels and models' answers come from."""
+
+    pin: Pin
+    items: tuple[QueueItem, ...]
+    notes: tuple[str, ...]
+    answers: tuple[Pin, ...] = ()
+
+
+def queue_cache() -> Path:
+    """The folder of indexes: files read once, so that a long queue opens quickly the second time."""
+    return cache_dir() / "queues"
+
+
+def session_cache() -> Path:
+    """The folder of parsed sessions (see core/snapshot.py)."""
+    return cache_dir() / "sessions"
+
+
+def load_source(
+    path: Path,
+    taxonomy: Taxonomy,
+    annotator: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    near: float | None = None,
+    answers: Sequence[Path] = (),
+    progress: Progress = lambda what, done, total: None,
+) -> Source:
+    """The prompts in `path`, with what the models and the other annotators of `answers` said of them.
+
+    A session's own trials and annotations count too; the annotator's own are no other's. `columns` and
+    `near` are for text and JSONL (see importing.py). What was read is kept in the cache, by the content of
+    every file it came from. LabError naming file, place and remedy when a file is not what it should be.
+    """
+    key = _key([path, *answers], taxonomy, annotator, dict(columns or {}), near)
+    file = queue_cache() / f"{key}.json"
+    if (known := _load(file)) is not None:
+        return replace(known, pin=known.pin.model_copy(update={"path": short_path(path)}))
+    source = _read(path, taxonomy, columns, near, progress)
+    sessions = [path, *answers] if is_session(path) else list(answers)
+    if sessions:
+        source = _with_answers(source, sessions, annotator, progress)
+    _save(file, source)
+    return source
+
+
+def is_session(path: Path) -> bool:
+    """Whether the file is a session rather than a corpus: both are TOML with `[[case]]`."""
+    if path.suffix.lower() != ".toml":
+        return False
+    try:
+        with path.open("rb") as f:
+            head = f.read(65536).partition(b"\n[[")[0]
+        return "lab_version" in tomllib.loads(head.decode())
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _read(
+    path: Path,
+    taxonomy: Taxonomy,
+    columns: Mapping[str, str] | None,
+    near: float | None,
+    progress: Progress,
+) -> Source:
+    if is_session(path):
+        session = read_session(path, lambda n, of: progress(path.name, n, of), session_cache()).session
+        return _of_session(path, session)
+    if path.suffix.lower() == ".toml":
+        progress(path.name, 0, 1)
+        return _of_corpus(path, taxonomy)
+    read = read_prompts(path, taxonomy, columns=columns, near=near)
+    items = tuple(
+        QueueItem(case.id, case.prompt, source, case.label)
+        for case, source in zip(read.cases, read.sources, strict=True)
+    )
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Source(Pin(name=path.stem, path=short_path(path), sha256=sha256), items, read.notes)
+
+
+def _of_corpus(path: Path, taxonomy: Taxonomy) -> Source:
+    corpus, faults = check_corpus(path, taxonomy)
+    if len(corpus.by_id) < len(corpus.case):
+        fatal = next(fault for fault in faults if "duplicate id" in fault)
+        raise LabError(f"{fatal}; every case needs an id of its own")
+    items = tuple(QueueItem(c.id, c.prompt, f"case {c.id}", c.label) for c in corpus.case)
+    return Source(_pin(corpus, path), items, tuple(faults))
+
+
+def _of_session(path: Path, session: Session) -> Source:
+    """Every question of the session once, in the order it was first asked or annotated."""
+    header = session.header
+    corpus = pinned_corpus(header.corpus, path) if header.corpus else None
+    prompts = {c.id: c.prompt for c in corpus.case} if corpus else {}
+    prompts |= {case.id: case.prompt for case in session.cases.values()}
+    gold = {c.id: c.label for c in corpus.case} if corpus else {}
+    found: dict[str, QueueItem] = {}
+    lost: set[str] = set()
+    for trial in session.trials:
+        prompt = prompts.get(trial.case) if trial.case else trial.prompt
+        if prompt is None:
+            lost.add(trial.case or "")
+            continue
+        name = trial.case or prompt_id(prompt)
+        found.setdefault(name, QueueItem(name, prompt, f"trial {trial.id}", trial.gold or gold.get(name)))
+    for case in session.cases.values():
+        found.setdefault(case.id, QueueItem(case.id, case.prompt, case.source, gold.get(case.id)))
+    if not found:
+        raise LabError(f"{path}: holds no prompt to annotate; ask something in the lab first")
+    notes = []
+    if lost and header.corpus:
+        notes.append(
+            f"{path}: {len(lost)} cases left out: their prompts are in {header.corpus.path}, which is not "
+            "here as it was then"
+        )
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Source(
+        Pin(name=path.stem, path=short_path(path), sha256=sha256), tuple(found.values()), tuple(notes)
+    )
+
+
+def _with_answers(source: Source, sessions: Sequence[Path], annotator: str, progress: Progress) -> Source:
+    collected = collect(sessions, progress=lambda n, of: progress("answers", n, of), cache=session_cache())
+    units = collected.units
+    items = tuple(_heard(item, units.get(fold(item.prompt)), annotator) for item in source.items)
+    pins = tuple(
+        Pin(name=p.stem, path=short_path(p), sha256=hashlib.sha256(p.read_bytes()).hexdigest())
+        for p in sessions
+    )
+    return replace(source, items=items, notes=(*source.notes, *collected.notes), answers=pins)
+
+
+def _heard(item: QueueItem, unit: Unit | None, annotator: str) -> QueueItem:
+    if unit is None:
+        return item
+    people = {
+        name: Opinion(rating.label, rating.also, rating.note)
+        for name, rating in unit.ratings.items()
+        if name != annotator
+    }
+    return replace(item, models=models_of(unit), people=people, gold=item.gold or unit.gold)
+
+
+def models_of(unit: Unit) -> dict[str, tuple[str, float | None]]:
+    """Arm -> its label, and the probability it gave that label (None where it gave none)."""
+    return {arm: (label, unit.sure[arm]) for arm, label in unit.models.items()}
+
+
+def _pin(corpus: Corpus, path: Path) -> Pin:
+    return Pin(name=corpus.name, path=short_path(path), sha256=corpus.sha256)
+
+
+# --- the index -------------------------------------------------------------------------------------------
+
+
+def _key(paths: Sequence[Path], *options: Any) -> str:
+    """Of everything that the items depend on: every file's content, and the options."""
+    digest = hashlib.sha256()
+    taxonomy = options[0]
+    digest.update(json.dumps([__version__, taxonomy.sha256, *map(str, options[1:])]).encode())
+    for path in paths:
+        for file in [path, *_pinned_by(path)]:
+            try:
+                digest.update(hashlib.sha256(file.read_bytes()).digest() + file.suffix.encode())
+            except OSError as e:
+                raise LabError(f"{file}: cannot be read: {(e.strerror or '').lower()}") from None
+    return digest.hexdigest()[:32]
+
+
+def _pinned_by(path: Path) -> list[Path]:
+    if not is_session(path):
+        return []
+    with suppress(LabError):
+        pin = peek_session(path)[0].corpus
+        return pinned_files(pin, path, ROUTING60) if pin else []
+    return []
+
+
+def _load(file: Path) -> Source | None:
+    try:
+        data = json.loads(file.read_bytes())
+        items = tuple(
+            QueueItem(
+                d["id"],
+                d["prompt"],
+                d["source"],
+                d["gold"],
+                {arm: (label, p) for arm, (label, p) in d["models"].items()},
+                {name: Opinion(o["label"], tuple(o["also"]), o["note"]) for name, o in d["people"].items()},
+            )
+            for d in data["items"]
+        )
+        answers = tuple(Pin(**pin) for pin in data["answers"])
+        source = Source(Pin(**data["pin"]), items, tuple(data["notes"]), answers)
+        file.touch()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return source
+
+
+def _save(file: Path, source: Source) -> None:
+    data = {
+        "pin": source.pin.model_dump(),
+        "answers": [pin.model_dump() for pin in source.answers],
+        "notes": source.notes,
+        "items": [asdict(item) for item in source.items],
+    }
+    with suppress(OSError):  # it is only a cache
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_new(file, json.dumps(data).encode())
+        trim(file.parent, MOST)

@@ -1,0 +1,163 @@
+"""`routerlab annotate`: label prompts in the terminal, blind unless asked otherwise."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from routerlab.cli import options as o
+from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from routerlab.annotate.opening import Wanted
+    from routerlab.annotate.source import Source
+
+Order = Literal["file", "random", "disagreement", "confidence", "errors", "mix"]
+Name = Annotated[
+    str | None, typer.Option("--as", metavar="NAME", help="Who labels (default: the settings' annotator).")
+]
+SessionFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--session",
+        metavar="FILE",
+        help="Where the labels are saved; if it is there already, go on where it stopped "
+        "(default: FILE.NAME.toml among the sessions).",
+    ),
+]
+Guidelines = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Guidelines to show, a Markdown file (default: ours).")
+]
+Theme = Annotated[str | None, typer.Option(help="A theme of the app, for this time only.")]
+Seed = Annotated[int, typer.Option(help="Seed of the order, and of how ties are broken.")]
+
+
+def annotate(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A session, a corpus, a text file or JSONL of prompts.")
+    ],
+    name: Name = None,
+    order: Annotated[
+        Order,
+        typer.Option(
+            help="As in the file; at random; where the models disagree most first; the least confident "
+            "first; only what a model got wrong; or disagreement, confidence and random by turns."
+        ),
+    ] = "file",
+    seed: Seed = 0,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Show the models' majority before you label; it is recorded.")
+    ] = False,
+    answers: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="SESSION", help="Sessions whose models and annotators are revealed after your label."
+        ),
+    ] = None,
+    columns: o.ColumnMap = None,
+    near: o.Near = None,
+    session: SessionFile = None,
+    taxonomy: o.TaxonomyFile = None,
+    guidelines: Guidelines = None,
+    theme: Theme = None,
+) -> None:
+    """Label prompts one by one. Nobody else's label is shown before yours is submitted.
+
+    Your labels are saved as they are given, in a session of your own; the same command goes on later.
+
+    Example: routerlab annotate prompts.jsonl --as ada --map prompt=text --order random --seed 7
+    """
+    from routerlab.annotate.opening import Wanted, session_path
+    from routerlab.annotate.source import load_source
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.paths import sessions_dir
+    from routerlab.resources import TAXONOMY
+
+    need_terminal()
+    who = annotator(name)
+    labels = load_taxonomy(taxonomy or TAXONOMY)
+    with reading() as tell:
+        source = load_source(
+            file, labels, who, columns=columns, near=near, answers=answers or (), progress=tell
+        )
+    mode: Literal["suggest", "blind"] = "suggest" if suggest else "blind"
+    path = session or session_path(sessions_dir(), file.stem, who)
+    run(source, Wanted(who, path, labels, taxonomy or TAXONOMY, mode, order, seed), guidelines, theme)
+
+
+def need_terminal() -> None:
+    """LabError without a terminal to draw on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LabError("annotating needs a terminal; `routerlab corpus import` reads prompts without one")
+
+
+def annotator(name: str | None) -> str:
+    """The name given, or that of the settings; LabError when it cannot be a name."""
+    from routerlab.settings import load_settings
+
+    who = (name if name is not None else load_settings().annotator).strip()
+    if not who or len(who) > 64 or not who.isprintable():
+        raise LabError("--as: a name has 1 to 64 characters, none of them a control character")
+    return who
+
+
+def run(source: "Source", wanted: "Wanted", guidelines: Path | None, theme: str | None) -> None:
+    """Open the desk and its screen; says at the end where the labels are."""
+    from routerlab.annotate.opening import open_desk
+    from routerlab.core.tomlfile import read_text
+    from routerlab.resources import GUIDELINES
+
+    text = read_text(guidelines or GUIDELINES)
+    settings = o.settings_with(theme=theme)
+    with reading() as tell:
+        desk, notes = open_desk(source, wanted, lambda n, of: tell(wanted.session.name, n, of))
+    try:
+        from routerlab.tui.annotate_app import AnnotateApp
+
+        app = AnnotateApp(desk, text, settings, notes)
+        app.run()
+    finally:
+        desk.file.close()
+    if app.return_code:
+        raise typer.Exit(app.return_code)
+    left = desk.count("pending") + desk.count("draft")
+    print(
+        f"{desk.count('submitted')} submitted, {desk.count('skipped')} skipped, {left} left; "
+        f"saved in {desk.file.path}",
+        file=sys.stderr,
+    )
+
+
+@contextmanager
+def reading() -> "Iterator[Callable[[str, int, int], None]]":
+    """Something to tell progress to, which shows it on stderr when that takes long enough to be seen."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True, markup=False, highlight=False)
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    task = bars.add_task("reading", total=1)
+
+    def tell(what: str, done: int, total: int) -> None:
+        from routerlab.core.text import printable
+
+        if done < total and not bars.live.is_started:
+            bars.start()
+        bars.update(task, description=f"reading {printable(what)}", completed=done, total=total)
+        if done >= total:
+            bars.stop()
+
+    try:
+        yield tell
+    finally:
+        bars.stop()

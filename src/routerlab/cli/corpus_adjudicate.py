@@ -1,0 +1,57 @@
+"""`routerlab corpus adjudicate`: decide where annotators disagree."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from routerlab.cli import options as o
+from routerlab.cli.annotate import (
+    Guidelines,
+    Name,
+    SessionFile,
+    Theme,
+    annotator,
+    need_terminal,
+    reading,
+    run,
+)
+
+
+def adjudicate(
+    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION...", help="The annotators' sessions.")],
+    name: Name = None,
+    corpus: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Corpora that the sessions' cases come from.")
+    ] = None,
+    session: SessionFile = None,
+    taxonomy: o.TaxonomyFile = None,
+    guidelines: Guidelines = None,
+    theme: Theme = None,
+) -> None:
+    """Decide, with a reason, the cases that annotators labelled differently or flagged.
+
+    Both labels and notes are shown, models' answers and gold only after the decision. Decisions are saved in
+    a session of their own; `routerlab corpus promote` takes it along with the annotators'.
+
+    Example: routerlab corpus adjudicate sessions/p.ada.toml sessions/p.ben.toml --as cyd
+    """
+    from routerlab.annotate.adjudication import to_decide
+    from routerlab.annotate.opening import Wanted, session_path
+    from routerlab.annotate.ratings import collect
+    from routerlab.annotate.source import session_cache
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.paths import sessions_dir
+    from routerlab.resources import TAXONOMY
+
+    need_terminal()
+    who = annotator(name)
+    labels = load_taxonomy(taxonomy or TAXONOMY)
+    path = session or session_path(sessions_dir(), f"{sessions[0].stem}.decided", who)
+    earlier = [path] if path.exists() else []
+    with reading() as tell:
+        collected = collect(
+            [*sessions, *earlier], corpus or (), lambda n, of: tell("sessions", n, of), session_cache()
+        )
+    source = to_decide(collected, who, sessions)
+    run(source, Wanted(who, path, labels, taxonomy or TAXONOMY, "adjudicate"), guidelines, theme)
