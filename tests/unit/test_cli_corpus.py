@@ -49,6 +49,13 @@ def test_another_taxonomy(files: tuple[Path, Path]) -> None:
     assert CliRunner().invoke(app, ["check", str(files[0])]).exit_code == Exit.USAGE
 
 
+def test_cases_without_a_label_are_counted(files: tuple[Path, Path]) -> None:
+    corpus, taxonomy = files
+    corpus.write_text(CORPUS + '\n[[case]]\nid = "2"\nprompt = "And so?"\n')
+    result = CliRunner().invoke(app, ["check", str(corpus), "--taxonomy", str(taxonomy)])
+    assert result.stdout.startswith("mine: 2 cases (yes 1, no 0, without a label 1), sha256 ")
+
+
 def test_every_fault_is_a_line_on_stderr(files: tuple[Path, Path]) -> None:
     corpus, taxonomy = files
     corpus.write_text(CORPUS + '\n[[case]]\nid = "1"\nprompt = "is it  so?"\nlabel = "\\u001b[31mmaybe"\n')

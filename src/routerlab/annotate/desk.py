@@ -33,7 +33,7 @@ IDLE_S = 300.0
 
 @dataclass(frozen=True)
 class Pace:
-    """`each_s` is the median time an item took lately, None before the second; `left_s` what is left at it."""
+    """`each_s` is the median time that an item took lately, `left_s` what is left at that; None at first."""
 
     each_s: float | None
     left_s: float | None

@@ -42,22 +42,23 @@ class Imported:
     unread: tuple[tuple[str, int], ...] = ()
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What was left out or looks odd, a line each, with the first few places."""
-        return self.report(SHOWN)
-
-    def report(self, most: int | None = None) -> tuple[str, ...]:
-        """What was left out or looks odd, a line each, with `most` places at most (None: all)."""
+    def findings(self) -> tuple[tuple[str, int, list[str]], ...]:
+        """What was left out or looks odd: (what, how many, where)."""
         same = [f"line {left} as line {kept}" for left, kept in self.duplicates]
         near = [f"line {a} and line {b} ({similarity:.2f})" for a, b, similarity in self.near]
         keys = [f"{key!r} of {lines} lines" for key, lines in self.unread]
-        kinds = [
+        kinds = (
             ("empty lines left out", len(self.empty), _ranges(self.empty)),
             ("duplicates left out (after folding)", len(same), same),
             ("near duplicates, kept", len(near), near),
             ("keys not read", len(keys), keys),
-        ]
-        return tuple(f"{what}: {n} ({_listed(places, most)})" for what, n, places in kinds if n)
+        )
+        return tuple(kind for kind in kinds if kind[1])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The findings, a line each, with the first few places."""
+        return tuple(f"{what}: {n} ({_listed(places)})" for what, n, places in self.findings)
 
 
 def prompt_id(prompt: str) -> str:
@@ -239,9 +240,9 @@ def _distinct(path: Path, read: Sequence[Placed]) -> tuple[list[Placed], list[tu
     return kept, sorted(duplicates)
 
 
-def _listed(places: Sequence[str], most: int | None) -> str:
-    more = f" and {len(places) - most} more" if most is not None and len(places) > most else ""
-    return ", ".join(places[:most]) + more
+def _listed(places: Sequence[str]) -> str:
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return ", ".join(places[:SHOWN]) + more
 
 
 def _ranges(numbers: Sequence[int]) -> list[str]:

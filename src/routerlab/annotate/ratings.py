@@ -190,7 +190,7 @@ class _Gathered:
         self._answered: dict[tuple[str, str], datetime] = {}
         self._headers: list[Header] = []
         self._sources: list[Source] = []
-        self._arms: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        self._arms: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         self._drafts: Counter[str] = Counter()
         self._again: dict[tuple[str, str], set[str]] = {}
 
@@ -203,7 +203,7 @@ class _Gathered:
         if torn:
             self.notes.append(f"{path}: an unfinished record of {torn} bytes at the end is left out")
         for arm in session.arms.values():
-            self._arms[arm.name].add((arm.model_sha256, arm.prompt_sha256))
+            self._arms[arm.name].add(arm.identity)
         units: dict[Target, Unit] = {}
         for trial in session.trials:
             units["trial", trial.id] = unit = self._unit(asked(trial, session, corpus))

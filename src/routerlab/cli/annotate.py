@@ -10,6 +10,7 @@ import typer
 
 from routerlab.cli import options as o
 from routerlab.core.errors import LabError
+from routerlab.core.similar import NEAR_REPORT
 
 if TYPE_CHECKING:
     from routerlab.annotate.opening import Wanted
@@ -58,7 +59,7 @@ def annotate(
         ),
     ] = None,
     columns: o.ColumnMap = None,
-    near: o.Near = None,
+    near: o.Near = NEAR_REPORT,
     session: SessionFile = None,
     taxonomy: o.TaxonomyFile = None,
     guidelines: Guidelines = None,
@@ -70,6 +71,7 @@ def annotate(
 
     Example: routerlab annotate prompts.jsonl --as ada --map prompt=text --order random --seed 7
     """
+    from routerlab.annotate.importing import column_map
     from routerlab.annotate.opening import Wanted, session_path
     from routerlab.annotate.source import load_source
     from routerlab.core.taxonomy import load_taxonomy
@@ -81,7 +83,13 @@ def annotate(
     labels = load_taxonomy(taxonomy or TAXONOMY)
     with reading() as tell:
         source = load_source(
-            file, labels, who, columns=columns, near=near, answers=answers or (), progress=tell
+            file,
+            labels,
+            who,
+            columns=column_map(columns or ()),
+            near=near or None,
+            answers=answers or (),
+            progress=tell,
         )
     mode: Literal["suggest", "blind"] = "suggest" if suggest else "blind"
     path = session or session_path(sessions_dir(), file.stem, who)

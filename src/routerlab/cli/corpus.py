@@ -44,5 +44,7 @@ def check(
         raise typer.Exit(Exit.USAGE)
     counts = Counter(case.label for case in corpus.case)
     spread = ", ".join(f"{label} {counts[label]}" for label in labels.labels)
+    if counts[None]:
+        spread += f", without a label {counts[None]}"
     line = f"{corpus.name}: {len(corpus.case)} cases ({spread}), sha256 {corpus.sha256[:12]}"
     typer.echo(printable(line))

@@ -15,11 +15,12 @@ from routerlab.models.devices import Split
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from routerlab.core.armrecord import AnyArmRecord, ArmRecord
     from routerlab.core.corpus import Corpus
-    from routerlab.core.session import ArmRecord, Pin
+    from routerlab.core.session import Pin
     from routerlab.core.sessionfile import SessionFile
     from routerlab.core.taxonomy import Taxonomy
-    from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.arm import ArmSpec, Spec
     from routerlab.engine.contract import Exemplar
     from routerlab.engine.factory import ModelArms
     from routerlab.engine.lab import Lab
@@ -32,7 +33,8 @@ Arms = Annotated[
         "--arm",
         "-a",
         metavar="ID_OR_PATH[:CONTRACT]",
-        help="What to ask: a catalogue id, a .gguf file or a router file; may be given several times.",
+        help="What to ask: a catalogue id, a .gguf file, a router file, control, or baseline:majority, "
+        ":keywords or :agreement:ARM,ARM[,ARM]; may be given several times.",
     ),
 ]
 Contract = Annotated[
@@ -81,17 +83,17 @@ ColumnMap = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        metavar="KEY=COLUMN",
-        help="Which column of a JSONL file holds prompt, id, label, notes, group, language or also, for "
-        "example --map prompt=text; by default the one of that name. May be given several times.",
+        metavar="FIELD=KEY",
+        help="Which key of a JSONL file holds prompt, id, label, notes, group, language, difficulty or also, "
+        "for example --map prompt=text; by default the one of that name. May be given several times.",
     ),
 ]
 Near = Annotated[
-    float | None,
+    float,
     typer.Option(
-        min=0.05,
+        min=0.0,
         max=1.0,
-        help="Report prompts of a text or JSONL file that are alike: the share of words they have in common.",
+        help="Report prompts that share at least this part of all their words (0: do not compare).",
     ),
 ]
 SessionPath = Annotated[
@@ -213,7 +215,7 @@ def open_lab(
     session: Path | None,
     repeats: int = 1,
     bulk: int = 1,
-) -> "tuple[Lab, list[ArmSpec]]":
+) -> "tuple[Lab, list[Spec]]":
     """A lab and the arms to start in it: those named, else those of the session, else those of the settings.
 
     Of the settings' arms only those whose model is here count. LabError when a named model is missing.
@@ -234,8 +236,26 @@ def open_lab(
     return Lab(materials, settings, factory, path, file, repeats, bulk), specs
 
 
-def _again(record: "ArmRecord") -> "ArmSpec":
+def _again(record: "AnyArmRecord") -> "Spec":
     """The arm of a session; a model or router that has moved is looked for by its name."""
+    from routerlab.core.armrecord import ArmRecord, RemoteRecord
+    from routerlab.engine.baseline import BaselineSpec
+    from routerlab.engine.specs import remote_spec
+
+    if isinstance(record, ArmRecord):
+        return _model_again(record)
+    if isinstance(record, RemoteRecord):
+        again = f"{record.remote}@{record.recording}" if record.recording else record.remote
+        return remote_spec(again).model_copy(update={"name": record.name})
+    return BaselineSpec(
+        name=record.name,
+        contract=record.contract,
+        file=Path(record.source_file) if record.source_file and Path(record.source_file).exists() else None,
+        members=tuple(map(_model_again, record.member)),
+    )
+
+
+def _model_again(record: "ArmRecord") -> "ArmSpec":
     from routerlab.engine.arm import ArmSpec
     from routerlab.engine.encoding import DESCRIBED
     from routerlab.models.catalog import find_model
@@ -244,7 +264,8 @@ def _again(record: "ArmRecord") -> "ArmSpec":
         from routerlab.engine.specs import find_router, router_spec
 
         router = Path(record.router_file)
-        return router_spec(router if router.exists() else find_router(router.stem))
+        spec = router_spec(router if router.exists() else find_router(router.stem))
+        return spec.model_copy(update={"name": record.name})
     model = Path(record.model_file)
     if not model.exists():
         with suppress(LabError):
@@ -255,10 +276,10 @@ def _again(record: "ArmRecord") -> "ArmSpec":
     )
 
 
-def _if_here(text: str, contract: Untuned) -> "ArmSpec | None":
-    from routerlab.engine.specs import arm_spec
+def _if_here(text: str, contract: Untuned) -> "Spec | None":
+    from routerlab.engine.specs import any_spec
 
     try:
-        return arm_spec(text, contract)
+        return any_spec(text, contract)
     except LabError:
         return None

@@ -16,13 +16,17 @@ from routerlab.core.tomlfile import canonical_sha256, line_of, load_toml, read_t
 
 class Annotated(Record):
     """How a case got its label: who gave it and when the last of them did, in which sessions (their ids), and
-    how many of them agree ("2 of 2"). Where they did not, `adjudicator` decided, for that `reason`."""
+    how many of them agree ("2 of 2"). Where they did not, `adjudicator` decided, for that `reason`.
+
+    `seen` is there when not all of them were blind: somebody's label came after everything was revealed, or
+    else after the models' suggestions.
+    """
 
     annotators: tuple[str, ...] = Field(min_length=1)
     at: datetime
     sessions: tuple[str, ...] = Field(min_length=1)
     agreement: str
-    suggested: Literal[True] | None = None
+    seen: Literal["suggestion", "reveal"] | None = None
     adjudicator: str | None = None
     reason: str | None = None
 

@@ -20,7 +20,7 @@ def fragment(event: Event) -> bytes:
     Every value is on one line (tables inline, control characters escaped), so nothing in the data can look
     like the head of a record. None is left out; milliseconds have 3 decimals, other floats 6.
     """
-    kind = next(name for name, model in KINDS.items() if isinstance(event, model))
+    kind = next(name for name, models in KINDS.items() if isinstance(event, models))
     data = event.model_dump(exclude_none=True)
     ordered = {key: data[key] for key in (*_FIRST, *data) if key in data}
     return f"\n[[{kind}]]\n{_lines(ordered)}".encode()
@@ -29,6 +29,11 @@ def fragment(event: Event) -> bytes:
 def header_text(header: Header) -> bytes:
     """The header as the top of a session file."""
     return _lines(header.model_dump(exclude_none=True)).encode()
+
+
+def toml_value(value: object) -> str:
+    """The value on one line of TOML, as it stands in a record."""
+    return _value(value, 6)
 
 
 def _lines(data: dict[str, object]) -> str:
