@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.metrics import percentile
 from routerlab.core.prediction import Trial
-from routerlab.core.session import ArmRecord, Session
+from routerlab.core.quantiles import percentile
+from routerlab.core.session import Session
 from routerlab.core.sessionfile import read_session
 from routerlab.core.text import printable
 
@@ -56,6 +57,8 @@ def compare(gpu: Session, cpu: Session) -> list[Row]:
 def _row(gpu: Session, cpu: Session, name: str) -> Row:
     on_gpu, on_cpu = _answers(gpu, name), _answers(cpu, name)
     first, second = gpu.arms[name], cpu.arms[name]
+    if not (isinstance(first, ArmRecord) and isinstance(second, ArmRecord)):
+        raise LabError(f"{name}: is no model, so it runs on no device")
     for what in ("model_sha256", "prompt_sha256", "contract", "router_sha256", "n_ctx"):
         if getattr(first, what) != getattr(second, what):
             raise LabError(f"{name}: the sessions have another {what}: their answers cannot be compared")

@@ -4,8 +4,9 @@ import getpass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from routerlab.core.remote import Remote
 from routerlab.core.tomlfile import load_toml
 from routerlab.paths import config_file
 
@@ -63,8 +64,19 @@ class Settings(BaseModel):
     timeout_s: float = Field(default=120.0, gt=0)
     """Seconds an arm may take for one answer before it is stopped."""
 
+    remote: tuple[Remote, ...] = ()
+    """Models behind OpenAI-compatible endpoints, each a `[[remote]]`; its arm is `remote:NAME`."""
+
     keys: dict[str, str] = Field(default_factory=dict)
     """Key bindings by action id, for example `annotate_skip = "x"`."""
+
+    @field_validator("remote")
+    @classmethod
+    def _are_distinct(cls, remotes: tuple[Remote, ...]) -> tuple[Remote, ...]:
+        names = [remote.name for remote in remotes]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two remotes are called {twice[0]!r}")
+        return remotes
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import Exit
 from routerlab.core.fragment import fragment, header_text
 from routerlab.core.prediction import Trial
-from routerlab.core.session import ArmRecord, Event, Session
+from routerlab.core.session import Event, Session
 from routerlab.core.sessionfile import read_session
 from scripts.gpu_compare import TOLERANCE, compare, main
 from tests.conftest import REPO

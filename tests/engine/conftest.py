@@ -8,6 +8,7 @@ from routerlab.engine import llama
 from routerlab.engine.build import usable_cpus
 from tests.engine import tiny
 from tests.engine.asking import SIX, Asked, open_model, shots_for
+from tests.engine.serving import KEY, KEY_ENV
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,12 @@ def real_model(smollm2: Path, quiet: llama.Log) -> llama.Model:
 def real(real_model: llama.Model) -> Asked:
     """SmolLM2 under the score contract, with three exemplars."""
     return Asked(real_model, SIX, shots_for(SIX.labels, 3), threads=usable_cpus())
+
+
+@pytest.fixture
+def remote_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of the remotes in tests is set, and attempts follow each other quickly."""
+    from routerlab.engine import endpoint
+
+    monkeypatch.setenv(KEY_ENV, KEY)
+    monkeypatch.setattr(endpoint, "FIRST_PAUSE_S", 0.02)

@@ -8,7 +8,7 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.tomlfile import canonical_sha256
-from routerlab.engine.arm import ArmState
+from routerlab.engine.arm import ArmInfo, ArmState
 from routerlab.engine.cascade import member_files
 from routerlab.engine.router import Cascade, FilePin, load_router
 from routerlab.engine.specs import router_spec
@@ -179,7 +179,7 @@ async def test_its_facts_are_those_of_all() -> None:
     arm = await started(Member("small"), Member("large"))
     found = arm.state.info
     one = info(Member("x").spec)
-    assert found is not None
+    assert isinstance(found, ArmInfo)
     assert (found.contract, found.encoding) == ("cascade", "names -> names")
     assert found.router_sha256 == canonical_sha256(cascade())
     assert found.model_size == 2 * one.model_size

@@ -10,6 +10,7 @@ import pytest
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine import devices, llama
+from routerlab.engine.arm import ArmInfo
 from routerlab.engine.build import describe_build
 from routerlab.engine.pool import ModelArm
 from routerlab.engine.protocol import Failed, Ready
@@ -142,7 +143,7 @@ async def test_a_cpu_build_does_what_it_can(
     arm = arms(SETTINGS.model_copy(update=asked)).model_arm(spec(tiny_files["llama"]))
     async with running(arm):
         assert (arm.state.phase, arm.state.message) == ("ready", "")
-        assert arm.state.info is not None
+        assert isinstance(arm.state.info, ArmInfo)
         found = arm.state.info
         assert (found.layers_on_gpu, found.split, found.note, found.gpu_build) == (0, None, "", False)
         assert found.computes_on == {"CPU"}
@@ -168,7 +169,7 @@ async def test_a_gpu_build_puts_all_layers_on_the_gpu(smollm2: Path) -> None:
     arm = arms(SETTINGS.model_copy(update={"gpu_layers": -1})).model_arm(spec(smollm2))
     async with running(arm):
         assert (arm.state.phase, arm.state.message) == ("ready", "")
-        assert arm.state.info is not None
+        assert isinstance(arm.state.info, ArmInfo)
         found = arm.state.info
         assert (found.layers_on_gpu, found.note) == (30, "")
         assert "CPU" not in found.computes_on
@@ -179,7 +180,7 @@ async def test_a_gpu_build_puts_all_layers_on_the_gpu(smollm2: Path) -> None:
 async def test_a_gpu_build_puts_as_many_layers_as_asked_for(smollm2: Path) -> None:
     arm = arms(SETTINGS.model_copy(update={"gpu_layers": 10})).model_arm(spec(smollm2))
     async with running(arm):
-        assert arm.state.info is not None
+        assert isinstance(arm.state.info, ArmInfo)
         assert (arm.state.info.layers_on_gpu, arm.state.info.note) == (10, "")
         assert {"CPU"} < arm.state.info.computes_on
 

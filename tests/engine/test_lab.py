@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
-from routerlab.core.session import ArmRecord
 from routerlab.core.sessionfile import SessionFile, read_session
 from routerlab.engine.events import Notice
 from routerlab.engine.lab import Lab

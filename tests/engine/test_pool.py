@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.engine import process
-from routerlab.engine.arm import ArmState
+from routerlab.engine.arm import ArmInfo, ArmState
 from routerlab.engine.pool import ModelArm
 from routerlab.engine.protocol import Failed, Ready
 from routerlab.settings import Settings
@@ -34,7 +34,7 @@ async def test_ready_tells_what_really_happened(smollm2: Path) -> None:
         state = arm.state
         found = state.info
         assert state.phase == "ready"
-        assert found is not None
+        assert isinstance(found, ArmInfo)
         with smollm2.open("rb") as file:
             assert found.model_sha256 == hashlib.file_digest(file, "sha256").hexdigest()
         assert found.model_size == smollm2.stat().st_size
@@ -134,7 +134,7 @@ async def test_templates_that_cannot_be_used_are_replaced(tmp_path: Path, templa
     model = tiny.build(tmp_path / "evil.gguf", "llama", tiny.TEMPLATES[template])
     async with running(arms().model_arm(spec(model))) as arm:
         assert arm.state.phase == "ready", arm.state.message
-        assert arm.state.info is not None
+        assert isinstance(arm.state.info, ArmInfo)
         assert arm.state.info.template == "plain"
         assert (await arm.ask("hello", 30.0)).status == "ok"
 

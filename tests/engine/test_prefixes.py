@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.prediction import Prediction
+from routerlab.engine.arm import ArmInfo
 from routerlab.engine.contract import frame
 from routerlab.engine.llama import Model
 from routerlab.engine.predict import Predictor
@@ -135,7 +136,7 @@ async def test_an_arm_started_again_has_its_prefix_from_the_disk(
     answers = []
     for kept_before in (False, True):
         async with running(arms().model_arm(spec(smollm2))) as arm:
-            assert arm.state.info is not None
+            assert isinstance(arm.state.info, ArmInfo)
             assert arm.state.info.prefix_kept is kept_before
             answers.append((await arm.ask(QUESTION, 30.0)).probabilities)
     assert answers[0] == answers[1]

@@ -12,7 +12,7 @@ import pytest
 from routerlab.cli.tune import make_plan
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.tomlfile import canonical_sha256
-from routerlab.engine.arm import Arm
+from routerlab.engine.arm import Arm, ArmInfo
 from routerlab.engine.calibrate import softmax
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.head import Head, head_bytes, head_key, load_head
@@ -99,7 +99,7 @@ async def test_a_router_answers_as_its_head_says(made: Tuned) -> None:
     async with running(as_model(factory()(tuned_spec(made)))) as arm:
         assert arm.state.phase == "ready", arm.state.message
         info = arm.state.info
-        assert info is not None
+        assert isinstance(info, ArmInfo)
         assert (info.contract, info.window) == ("probe", WINDOW)
         assert info.router_sha256 == canonical_sha256(made.router)
         assert info.prompt_sha256 == made.router.prompt_sha256
@@ -205,7 +205,7 @@ async def test_a_head_of_another_width_fails_when_it_is_loaded(made: Tuned, copy
 async def test_a_score_router_calibrates_what_the_model_says(made: Tuned, copy: Path) -> None:
     async with running(arms(shots=SHOTS).model_arm(spec(made.model))) as arm:
         plain = (await arm.ask("hello", 30.0)).probabilities
-        assert arm.state.info is not None
+        assert isinstance(arm.state.info, ArmInfo)
         prompt_sha256 = arm.state.info.prompt_sha256
     assert plain is not None
     changed(

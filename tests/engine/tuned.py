@@ -50,7 +50,7 @@ async def read(model: Path, of: Taxonomy = TWO, layer: int = LAYER) -> tuple[Arm
             _, found = await arm.read(prompt, WINDOW, 30.0)
             assert found is not None
             features.append(found[0])
-        assert arm.state.info is not None
+        assert isinstance(arm.state.info, ArmInfo)
         return arm.state.info, np.stack(features)
 
 

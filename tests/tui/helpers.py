@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from textual.pilot import Pilot
 
@@ -12,6 +13,7 @@ from routerlab.core.corpus import Corpus
 from routerlab.settings import Settings
 from routerlab.tui.app import RouterLabApp
 from routerlab.tui.screens.lab import LabScreen
+from routerlab.tui.shell import Shell
 from routerlab.tui.widgets.history import HistoryTable
 from routerlab.tui.widgets.panels import ArmPanel
 from tests.tui.scripted import NOW, Bench, bench, specs
@@ -19,26 +21,14 @@ from tests.tui.scripted import NOW, Bench, bench, specs
 LIMIT_S = 5.0
 
 
-class Sitting:
-    """A running app with its pilot, its scripted bench, and short ways to look at it."""
+AnyApp = TypeVar("AnyApp", bound=Shell)
 
-    def __init__(self, app: RouterLabApp, pilot: Pilot[None], bench: Bench) -> None:
-        self.app, self.pilot, self.bench = app, pilot, bench
-        self.lab, self.script = bench.lab, bench.script
 
-    @property
-    def screen(self) -> LabScreen:
-        """The lab screen, below any dialog."""
-        return next(s for s in self.app.screen_stack if isinstance(s, LabScreen))
+class Watch(Generic[AnyApp]):
+    """A running app with its pilot, and short ways to look at it."""
 
-    @property
-    def table(self) -> HistoryTable:
-        """The history."""
-        return self.screen.query_one(HistoryTable)
-
-    def panels(self) -> list[str]:
-        """The panels' text."""
-        return [str(panel.render()) for panel in self.screen.query(ArmPanel)]
+    def __init__(self, app: AnyApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
 
     def picture(self) -> str:
         """All that is on the screen, as text."""
@@ -62,6 +52,29 @@ class Sitting:
     async def type(self, text: str) -> None:
         """Type into whatever has the focus."""
         await self.pilot.press(*("space" if c == " " else c for c in text))
+
+
+class Sitting(Watch[RouterLabApp]):
+    """A running lab over its scripted bench."""
+
+    def __init__(self, app: RouterLabApp, pilot: Pilot[None], bench: Bench) -> None:
+        super().__init__(app, pilot)
+        self.bench = bench
+        self.lab, self.script = bench.lab, bench.script
+
+    @property
+    def screen(self) -> LabScreen:
+        """The lab screen, below any dialog."""
+        return next(s for s in self.app.screen_stack if isinstance(s, LabScreen))
+
+    @property
+    def table(self) -> HistoryTable:
+        """The history."""
+        return self.screen.query_one(HistoryTable)
+
+    def panels(self) -> list[str]:
+        """The panels' text."""
+        return [str(panel.render()) for panel in self.screen.query(ArmPanel)]
 
     async def replayed(self) -> None:
         """Run the whole corpus and draw it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.prediction import Latency, Prediction, Tokens
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
-from routerlab.engine.arm import Arm, ArmInfo, ArmSpec, ArmState, DeviceUse
+from routerlab.engine.arm import Arm, ArmInfo, ArmSpec, ArmState, DeviceUse, Spec
 from routerlab.engine.lab import Lab
 from routerlab.engine.records import Materials
 from routerlab.resources import ROUTING60, TAXONOMY
@@ -25,7 +25,7 @@ def digest(*words: str) -> int:
     return int.from_bytes(hashlib.sha256("\0".join(words).encode()).digest()[:6], "big")
 
 
-def info(spec: ArmSpec, gpu: bool = False) -> ArmInfo:
+def info(spec: Spec, gpu: bool = False) -> ArmInfo:
     """Facts about a model that was never loaded."""
     devices = (DeviceUse(device="CUDA0", weights=1 << 30),) if gpu else ()
     return ArmInfo(
@@ -106,7 +106,7 @@ class Script:
 class ScriptedArm:
     """An arm without a process."""
 
-    def __init__(self, spec: ArmSpec, script: Script, log: Path | None = None) -> None:
+    def __init__(self, spec: Spec, script: Script, log: Path | None = None) -> None:
         self.spec = spec
         self.state = ArmState("starting", NOW)
         self.on_change: Callable[[Arm], None] = lambda arm: None
@@ -213,7 +213,7 @@ def bench(folder: Path, corpus: Corpus | None = None, settings: Settings | None 
     materials = Materials(taxonomy, TAXONOMY, corpus, ROUTING60)
     log = folder / "worker.log"
 
-    def make(spec: ArmSpec) -> Arm:
+    def make(spec: Spec) -> Arm:
         return ScriptedArm(spec, script, log if log.exists() else None)
 
     lab = Lab(materials, settings or Settings(annotator="ada"), make, folder / "session.toml")

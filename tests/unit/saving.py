@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from routerlab.core.armrecord import ArmRecord
 from routerlab.core.fragment import fragment, header_text
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, ArmRecord, Event, Header, Session, TaxonomyPin
+from routerlab.core.session import Annotation, Event, Header, Session, TaxonomyPin
 
 AT = datetime(2026, 11, 23, 19, 40, 3, 120000, UTC)
 HEADER = Header(

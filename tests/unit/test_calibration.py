@@ -9,10 +9,14 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from routerlab.core.calibration import (
     Doubles,
     Ints,
+    Kept,
+    binned,
     brier,
     expected_calibration_error,
+    gap,
     log_loss,
     reliability,
+    risk_coverage,
     selective,
 )
 
@@ -107,3 +111,30 @@ def test_selective_accuracy_rises_where_confidence_means_something() -> None:
     all_of_them, half, few = selective(shares, gold, [1.0, 0.5, 0.1])
     assert all_of_them == pytest.approx((shares.argmax(axis=1) == gold).mean())
     assert all_of_them + 0.05 < half < few - 0.05
+
+
+def test_claimed_confidence_is_binned_like_probabilities() -> None:
+    found = binned(SHARES.max(axis=1), SHARES.argmax(axis=1) == GOLD)
+    assert found == reliability(SHARES, GOLD)
+    assert gap(found) == expected_calibration_error(SHARES, GOLD)
+
+
+def test_coverage_by_hand() -> None:
+    """Answers of one confidence come together: between 0.9 (right) and 0.8 (one of two right) is nothing."""
+    confidence, right = np.array([0.8, 0.9, 0.8]), np.array([True, True, False])
+    assert risk_coverage(confidence, right) == [Kept(0.9, 1 / 3, 1.0), Kept(0.8, 1.0, 2 / 3)]
+    assert risk_coverage(confidence, right, total=6)[-1] == Kept(0.8, 0.5, 2 / 3)
+    assert risk_coverage(np.array([]), np.array([], dtype=bool)) == []
+
+
+def test_constant_confidence_has_one_point() -> None:
+    right = np.array([True] * 47 + [False] * 13)
+    assert risk_coverage(np.ones(60), right) == [Kept(1.0, 1.0, 47 / 60)]
+
+
+def test_coverage_goes_with_selective_accuracy() -> None:
+    shares, gold = drawn(200, 3, seed=6)
+    points = risk_coverage(shares.max(axis=1), shares.argmax(axis=1) == gold)
+    assert [p.accuracy for p in points] == pytest.approx(
+        selective(shares, gold, [p.coverage for p in points])
+    )

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.cli.replay import given_up, start_arms
+from routerlab.cli.replay import say
 from routerlab.cli.route import _ask
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction
 from routerlab.engine.arm import ArmState
+from routerlab.engine.starting import given_up, start_arms
 from routerlab.tui.layout import Density
 from routerlab.tui.palette import Palette
 from routerlab.tui.panel_text import panel_text
@@ -24,7 +25,7 @@ FAILED = ArmState("failed", NOW, message=REASON, log_tail=TAIL)
 
 
 def test_the_log_goes_before_the_error(capsys: pytest.CaptureFixture[str]) -> None:
-    error = given_up("one", FAILED, "; the rest is here")
+    error = given_up("one", FAILED, say, "; the rest is here")
     assert str(error) == f"one: {REASON}; the rest is here"
     assert error.code == Exit.MISSING
     lines = capsys.readouterr().err.splitlines()
@@ -36,7 +37,7 @@ async def test_an_arm_that_cannot_be_loaded_ends_a_command(tmp_path: Path) -> No
     it = bench(tmp_path)
     it.script.fail[NAMES[0]] = "no good"
     with pytest.raises(LabError, match=f"^{NAMES[0]}: no good$"):
-        await start_arms(it.lab, specs(1))
+        await start_arms(it.lab, specs(1), say)
     await it.lab.close()
 
 

@@ -63,3 +63,13 @@ def test_everything_imports_without_what_only_extras_bring() -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr.strip().splitlines()[-1]
     assert int(run.stdout) > 100
+
+
+def test_the_client_of_remote_arms_is_not_imported_before_one_starts() -> None:
+    """It takes half a second, which no other command should pay."""
+    script = (
+        "import sys; import routerlab.engine.factory, routerlab.engine.specs, routerlab.engine.recorded; "
+        "print(sorted({'openai', 'httpx2'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import LabError
 from routerlab.core.fragment import fragment
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, ArmRecord, Event
+from routerlab.core.session import Annotation, Event
 from routerlab.core.sessionfile import SessionFile, new_session_path, peek_session, read_session
 from tests.unit.saving import ARM, AT, HEADER, SETUP, child, events_of, note, output, trial, written
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import ArmSpec
+from routerlab.engine.arm import ArmSpec, Spec
 from routerlab.engine.factory import ModelArms
 from routerlab.engine.pool import ModelArm
 from routerlab.engine.router import Router, load_router
@@ -45,7 +45,9 @@ def single_arms(texts: Sequence[str], make: ModelArms) -> list[ModelArm]:
     return [make.model_arm(spec, load_router(spec.router) if spec.router else None) for spec in specs]
 
 
-def _single(spec: ArmSpec) -> ArmSpec:
+def _single(spec: Spec) -> ArmSpec:
+    if not isinstance(spec, ArmSpec):
+        raise LabError(f"{spec.name}: has no model to measure")
     if spec.contract == "cascade":
         raise LabError(f"{spec.name}: has several models; measure its members")
     return spec

@@ -65,7 +65,7 @@ async def measure_memory(
 
     def watch(changed: Arm) -> None:
         if changed.state.stage == "checking file" and changed.state.pid and not before:
-            before.append(_look(changed.state.pid, 0, {}))
+            before.append(look(changed.state.pid))
 
     arm.on_change = watch
     try:
@@ -74,18 +74,18 @@ async def measure_memory(
         pid = arm.state.pid
         samples: list[MemorySample] = []
 
-        async def look(done: int) -> None:
-            samples.append(_look(pid, done, await _free() if info.gpu_build else {}))
+        async def sample(done: int) -> None:
+            samples.append(look(pid, done, await free_memory() if info.gpu_build else {}))
             about = {"name": arm.spec.name, "info": info, "prompts": len(prompts), "before": before[0]}
             keep(MemoryRun(**about, samples=tuple(samples)))
             tell(f"{arm.spec.name}: predictions", done, predictions)
 
-        await look(0)
+        await sample(0)
         for done, prompt in enumerate(islice(cycle(prompts), predictions), 1):
             prediction, _ = await arm.measure(prompt, "steps", timeout_s)
             answered(arm, prediction)
             if done % every == 0 or done == predictions:
-                await look(done)
+                await sample(done)
     finally:
         await arm.stop()
 
@@ -112,13 +112,15 @@ def flat(run: MemoryRun) -> bool | None:
     return None if rise is None or run.samples[-1].predictions < 2 * SETTLED else rise < FLAT * 1000
 
 
-def _look(pid: int, predictions: int, free: dict[str, int]) -> MemorySample:
+def look(pid: int, predictions: int = 0, free: dict[str, int] | None = None) -> MemorySample:
+    """A process's memory now."""
     memory = psutil.Process(pid).memory_info()
     shared = getattr(memory, "shared", None)  # Linux: file-backed pages, the weights above all
     own = None if shared is None else memory.rss - shared
-    return MemorySample(predictions=predictions, resident=memory.rss, own=own, free=free)
+    return MemorySample(predictions=predictions, resident=memory.rss, own=own, free=free or {})
 
 
-async def _free() -> dict[str, int]:
+async def free_memory() -> dict[str, int]:
+    """Bytes that each GPU has left, by its name; asked in a child process."""
     build = await asyncio.to_thread(describe_build)
     return {d.name: d.memory_free for d in build.devices if d.kind in ("gpu", "igpu")}

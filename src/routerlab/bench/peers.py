@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -101,6 +102,6 @@ class Peer:
         """End the peer and whatever it started."""
         if self._process is None:
             return
-        if self._process.returncode is None:
+        with suppress(ProcessLookupError):  # it may have ended this moment
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()

@@ -102,6 +102,7 @@ def answered(arm: Arm, prediction: Prediction) -> None:
 async def ready(arm: Arm) -> ArmInfo:
     """Load the arm; LabError when that fails."""
     await arm.start()
-    if arm.state.phase != "ready" or arm.state.info is None:
+    info = arm.state.info
+    if arm.state.phase != "ready" or not isinstance(info, ArmInfo):
         raise LabError(f"{arm.spec.name}: {arm.state.message or 'could not be loaded'}", Exit.MISSING)
-    return arm.state.info
+    return info

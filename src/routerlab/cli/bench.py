@@ -1,10 +1,11 @@
-"""`routerlab bench`: what routing costs on this machine; and of its commands, speed."""
+"""`routerlab bench`: runs a plan, or measures what routing costs here; of its commands, `engine`."""
 
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from routerlab.cli import options as o
 from routerlab.core.errors import LabError
@@ -12,18 +13,30 @@ from routerlab.core.errors import LabError
 if TYPE_CHECKING:
     from routerlab.bench.figures import Figures
 
-app = typer.Typer(help="Measure what routing costs on this machine.", no_args_is_help=True)
+
+class PlanFirst(TyperGroup):
+    """`bench PLAN.toml` and `bench --arm ...` are short for `bench run`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words of the command line, with `run` in front where they begin with a plan or its options."""
+        first = args[0] if args else "--help"
+        if first.endswith(".toml") or (first.startswith("-") and first not in ("-h", "--help")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=PlanFirst,
+    help="Run a benchmark of routers: `routerlab bench PLAN.toml`, or `routerlab bench --arm A --arm B`.\n\n"
+    "The commands besides `run` measure what routing costs on this machine.",
+    no_args_is_help=True,
+)
 
 Corpus = Annotated[Path | None, typer.Option("--corpus", help="Whose prompts; the sixty cases by default.")]
 Out = Annotated[
     Path | None, typer.Option("--out", help="Where the raw data go; a new file in this folder by default.")
 ]
 Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
-
-
-@app.callback()
-def _group() -> None:
-    """Measure what routing costs on this machine."""
 
 
 @app.command()

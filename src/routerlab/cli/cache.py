@@ -83,7 +83,8 @@ def show(
 @app.command("clear")
 def clear(
     what: Annotated[
-        Literal["prefixes", "answers", "hashes", "queues", "sessions", "all"], typer.Argument(help="What to delete.")
+        Literal["prefixes", "answers", "hashes", "queues", "sessions", "all"],
+        typer.Argument(help="What to delete."),
     ] = "prefixes",
 ) -> None:
     """Delete decoded prefixes, or what is named. Nothing is lost but time: it is made again when needed.

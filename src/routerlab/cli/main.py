@@ -13,15 +13,27 @@ from routerlab.cli import (
     corpus,
     models,
     sessions,
+    trial,
     tune,
     tune_cascade,
     tune_learn,
     tune_scores,
     tune_taxonomy,
 )
+from routerlab.cli.analyze import analyze
+from routerlab.cli.annotate import annotate
 from routerlab.cli.bench_length import length
 from routerlab.cli.bench_memory import memory
+from routerlab.cli.bench_run import EXAMPLES as RUN_EXAMPLES
+from routerlab.cli.bench_run import run as run_plan
 from routerlab.cli.bench_throughput import throughput
+from routerlab.cli.check import check
+from routerlab.cli.corpus_adjudicate import adjudicate
+from routerlab.cli.corpus_agreement import agreement
+from routerlab.cli.corpus_import import import_
+from routerlab.cli.corpus_promote import promote
+from routerlab.cli.corpus_split import split
+from routerlab.cli.corpus_stats import stats
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab
 from routerlab.cli.replay import replay
@@ -43,14 +55,25 @@ app = typer.Typer(
 app.command()(lab)
 app.command()(route)
 app.command()(replay)
+app.command()(annotate)
+app.command()(analyze)
+app.command()(check)
+corpus.app.command()(adjudicate)
 for part in (tune_cascade.cascade, tune_learn.learn, tune_scores.scores, tune_taxonomy.taxonomy):
     tune.app.command()(part)
 app.add_typer(tune.app, name="tune")
+bench.app.command(epilog=RUN_EXAMPLES)(run_plan)
 bench.app.command()(length)
 bench.app.command()(memory)
 bench.app.command()(throughput)
 app.add_typer(bench.app, name="bench")
+app.add_typer(trial.app, name="trial")
 app.add_typer(models.app, name="models")
+corpus.app.command()(agreement)
+corpus.app.command("import")(import_)
+corpus.app.command()(promote)
+corpus.app.command()(split)
+corpus.app.command()(stats)
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(cache.app, name="cache")
 app.add_typer(sessions.app, name="sessions")

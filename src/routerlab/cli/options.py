@@ -33,8 +33,8 @@ Arms = Annotated[
         "--arm",
         "-a",
         metavar="ID_OR_PATH[:CONTRACT]",
-        help="What to ask: a catalogue id, a .gguf file, a router file, control, or baseline:majority, "
-        ":keywords or :agreement:ARM,ARM[,ARM]; may be given several times.",
+        help="What to ask: a catalogue id, a .gguf file, a router file, remote:NAME[@SESSION.toml], control, "
+        "or baseline:majority, :keywords or :agreement:ARM,ARM[,ARM]; may be given several times.",
     ),
 ]
 Contract = Annotated[

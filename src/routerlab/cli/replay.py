@@ -2,8 +2,7 @@
 
 import asyncio
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,8 +12,7 @@ from routerlab.cli import options as o
 from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
-    from routerlab.engine.arm import ArmSpec, ArmState
-    from routerlab.engine.events import Event
+    from routerlab.engine.arm import Spec
     from routerlab.engine.lab import Lab
 
 BULK = 16
@@ -75,88 +73,30 @@ def replay(
     _print(lab, format)
 
 
-async def start_arms(lab: "Lab", specs: "list[ArmSpec]") -> None:
-    """Load the arms one after the other and say so on stderr; LabError (exit 3) when one cannot be loaded."""
-    for spec in specs:
-        lab.add_arm(spec)
-        print(f"loading {spec.name} ...", file=sys.stderr, flush=True)
-        await lab.settled()
-        state = lab.arms[spec.name].state
-        if state.phase == "failed":
-            raise given_up(spec.name, state)
-        assert state.info is not None
-        note = "" if state.info.gpu_build else " (CPU build)"
-        print(f"  ready in {state.info.load_ms / 1000:.1f} s on {state.info.device}{note}", file=sys.stderr)
-        if state.message:
-            print(f"  {state.message}", file=sys.stderr)
+def say(line: str) -> None:
+    """Tell people, on stderr."""
+    print(line, file=sys.stderr, flush=True)
 
 
-def given_up(name: str, state: "ArmState", more: str = "") -> LabError:
-    """The error (exit 3) for an arm that failed, after the end of its log, if that says why, on stderr."""
-    for line in state.log_tail:
-        print(f"  log: {line}", file=sys.stderr)
-    return LabError(f"{name}: {state.message}{more}", Exit.MISSING)
+async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
+    from routerlab.cli.progress import Bar
+    from routerlab.engine.starting import given_up, start_arms
 
-
-async def _run(lab: "Lab", specs: "list[ArmSpec]", repeats: int) -> None:
     try:
-        await start_arms(lab, specs)
-        with _Narrator(lab) as tell:
-            lab.subscribe(tell)
+        await start_arms(lab, specs, say)
+        with Bar("replay") as bar:
+            lab.subscribe(bar.tell)
             lab.replay_repeats(lab.cases(), repeats)
             await lab.finished()
         for name, arm in lab.arms.items():
             if arm.state.phase == "failed":
-                raise given_up(name, arm.state, f"; its answers so far are in {lab.path}")
+                raise given_up(name, arm.state, say, f"; its answers so far are in {lab.path}")
     except asyncio.CancelledError:
         if lab.saved:
             print(f"saved in {lab.path}; go on with --session {lab.path}", file=sys.stderr)
         raise
     finally:
         await lab.close()
-
-
-class _Narrator:
-    """Progress on stderr: a bar in a terminal, else a line every ten seconds."""
-
-    def __init__(self, lab: "Lab") -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._lab = lab
-        self._last = time.monotonic()
-        self._plain = not sys.stderr.isatty()
-        self._bar = Progress(
-            TextColumn("replay"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=Console(stderr=True),
-            disable=self._plain,
-        )
-        self._task = self._bar.add_task("replay", left="")
-
-    def __enter__(self) -> "Callable[[Event], None]":
-        self._bar.start()
-        return self._tell
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def _tell(self, event: "Event") -> None:
-        from routerlab.engine.events import Notice, RunChanged
-
-        if isinstance(event, Notice):
-            print(event.message, file=sys.stderr)
-        if not isinstance(event, RunChanged):
-            return
-        p = event.progress
-        left = f"about {p.eta_s:.0f} s left" if p.eta_s is not None else ""
-        self._bar.update(self._task, completed=p.done, total=p.total or None, left=left)
-        if self._plain and time.monotonic() - self._last >= 10:
-            self._last = time.monotonic()
-            print(f"{p.done}/{p.total} trials, {left}", file=sys.stderr, flush=True)
 
 
 def _print(lab: "Lab", format_: str) -> None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from routerlab.cli import options as o
-from routerlab.cli.replay import given_up, start_arms
+from routerlab.cli.replay import say
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from routerlab.core.prediction import Trial
-    from routerlab.engine.arm import ArmSpec
+    from routerlab.engine.arm import Spec
     from routerlab.engine.events import Event
     from routerlab.engine.lab import Lab
 
@@ -25,6 +27,7 @@ EXITS = {
     "crashed": Exit.MISSING,
     "timeout": Exit.MISSING,
     "cancelled": Exit.INTERRUPTED,
+    "unrouted": Exit.OK,
 }
 
 
@@ -71,10 +74,12 @@ def route(
     return asyncio.run(_run(lab, specs if arm else specs[:1], prompt, format))
 
 
-async def _run(lab: "Lab", specs: "list[ArmSpec]", prompt: str, format_: str) -> int:
+async def _run(lab: "Lab", specs: "Sequence[Spec]", prompt: str, format_: str) -> int:
+    from routerlab.engine.starting import start_arms
+
     worst = Exit.OK
     try:
-        await start_arms(lab, specs)
+        await start_arms(lab, specs, say)
         lines = sys.stdin if prompt == "-" else [prompt]
         iterator = iter(lines)
         while (line := await asyncio.to_thread(next, iterator, None)) is not None:
@@ -91,6 +96,7 @@ async def _run(lab: "Lab", specs: "list[ArmSpec]", prompt: str, format_: str) ->
 async def _ask(lab: "Lab", prompt: str) -> "list[Trial]":
     """Every arm's answer to the prompt, in the order of the arms; LabError when one was given up."""
     from routerlab.engine.events import TrialDone
+    from routerlab.engine.starting import given_up
 
     answers: dict[str, Trial] = {}
     complete = asyncio.Event()
@@ -108,7 +114,7 @@ async def _ask(lab: "Lab", prompt: str) -> "list[Trial]":
     stop()
     for name, arm in lab.arms.items():
         if name not in answers:
-            raise given_up(name, arm.state)
+            raise given_up(name, arm.state, say)
     return [answers[name] for name in lab.arms]
 
 
@@ -116,7 +122,7 @@ def _text(trial: "Trial") -> str:
     confidence = (
         trial.probabilities.get(trial.label) if trial.probabilities and trial.label else trial.confidence
     )
-    answer = trial.label or f"{trial.status}: {trial.error}"
+    answer = trial.label or (f"{trial.status}: {trial.error}" if trial.error else trial.status)
     sure = f"{confidence:.2f}" if confidence is not None else "-"
     return "\t".join([printable(answer), sure, f"{trial.latency_ms.total:.0f} ms", printable(trial.arm)])
 

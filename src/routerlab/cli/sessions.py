@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 import typer
 
 if TYPE_CHECKING:
+    from routerlab.core.armrecord import AnyArmRecord
     from routerlab.core.corpus import Corpus
     from routerlab.core.session import Pin, Session
 
@@ -104,11 +105,7 @@ def show(file: File, shape: Shape = "table") -> None:
         f"created {_stamp(header.created)} by routerlab {header.lab_version} on {header.machine}",
         f"corpus {corpus}, taxonomy {header.taxonomy.name} ({header.taxonomy.sha256[:12]}), "
         f"schedule {header.schedule}, repeats {header.repeats}",
-        *(
-            f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}, {arm.device}, "
-            f"{arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, {arm.llama_cpp}"
-            for arm in session.arms.values()
-        ),
+        *map(_arm_line, session.arms.values()),
         f"{len(session.trials)} trials, {len(session.annotations)} annotation events",
     ]
     for line in lines:
@@ -117,6 +114,23 @@ def show(file: File, shape: Shape = "table") -> None:
         print_table(summary_table(summaries, families))
     if pairs:
         print_table(pairs_table(pairs))
+
+
+def _arm_line(arm: "AnyArmRecord") -> str:
+    from routerlab.core.armrecord import ArmRecord, RemoteRecord
+
+    if isinstance(arm, RemoteRecord):
+        of = f" from {arm.recording}" if arm.recording else ""
+        said = " ".join(filter(None, (arm.served_model, arm.system_fingerprint))) or "nothing yet"
+        where = f"{arm.model} at {arm.base_url}"
+        return f"{arm.name}: {arm.kind}{of}, {where}, which called itself {said}; {arm.client}"
+    if not isinstance(arm, ArmRecord):
+        asks = ", ".join(f"{member.name} ({member.model_file})" for member in arm.member)
+        return f"{arm.name}: baseline {arm.contract} {asks or arm.source_file or ''}".rstrip()
+    return (
+        f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}, {arm.device}, "
+        f"{arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, {arm.llama_cpp}"
+    )
 
 
 @app.command(

@@ -5,8 +5,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from math import log2
+from typing import Protocol
 
-from routerlab.core.prediction import Trial
+
+class Answer(Protocol):
+    """What an arm said to a question, and what is right, if anybody knows. A trial is one."""
+
+    @property
+    def arm(self) -> str: ...
+    @property
+    def label(self) -> str | None: ...
+    @property
+    def gold(self) -> str | None: ...
+    @property
+    def group(self) -> tuple[str, int]: ...
 
 
 @dataclass(frozen=True)
@@ -67,19 +79,19 @@ def vote(labels: Iterable[str | None]) -> Vote:
     )
 
 
-def pairwise(trials: Iterable[Trial]) -> list[Pair]:
+def pairwise(trials: Iterable[Answer]) -> list[Pair]:
     """Every pair of arms, in the order in which they first gave a label; questions match by item and repeat.
 
     Where an arm answered the same question twice, the later answer counts.
     """
-    answers: dict[str, dict[tuple[str, int], Trial]] = {}
+    answers: dict[str, dict[tuple[str, int], Answer]] = {}
     for trial in trials:
         if trial.label is not None:
             answers.setdefault(trial.arm, {})[trial.group] = trial
     return [_pair(a, b, answers[a], answers[b]) for a, b in combinations(answers, 2)]
 
 
-def _pair(a: str, b: str, of_a: dict[tuple[str, int], Trial], of_b: dict[tuple[str, int], Trial]) -> Pair:
+def _pair(a: str, b: str, of_a: dict[tuple[str, int], Answer], of_b: dict[tuple[str, int], Answer]) -> Pair:
     common = of_a.keys() & of_b.keys()
     agreed = [of_a[group] for group in common if of_a[group].label == of_b[group].label]
     scored = [trial for trial in agreed if trial.gold is not None]

@@ -24,21 +24,44 @@ class Bin:
     accuracy: float
 
 
-def reliability(shares: Doubles, gold: Ints, bins: int = 10) -> list[Bin]:
-    """Equal-width bins of the confidence (the largest share); empty bins are left out."""
-    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == gold
+@dataclass(frozen=True)
+class Kept:
+    """The answers with at least `threshold` confidence: their share of all, and the accuracy among them."""
+
+    threshold: float
+    coverage: float
+    accuracy: float
+
+
+def binned(confidence: Doubles, right: NDArray[np.bool_], bins: int = 10) -> list[Bin]:
+    """Equal-width bins of the confidence (0..1); empty bins are left out."""
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     return [
-        Bin(b / bins, (b + 1) / bins, int(inside.sum()), confidence[inside].mean(), right[inside].mean())
+        Bin(
+            b / bins,
+            (b + 1) / bins,
+            int(inside.sum()),
+            float(confidence[inside].mean()),
+            float(right[inside].mean()),
+        )
         for b in range(bins)
         if (inside := which == b).any()
     ]
 
 
-def expected_calibration_error(shares: Doubles, gold: Ints, bins: int = 10) -> float:
+def reliability(shares: Doubles, gold: Ints, bins: int = 10) -> list[Bin]:
+    """Equal-width bins of the confidence (the largest share); empty bins are left out."""
+    return binned(shares.max(axis=1), shares.argmax(axis=1) == gold, bins)
+
+
+def gap(found: Sequence[Bin]) -> float:
     """Mean |confidence - accuracy| over the bins, weighted by their size (Naeini et al. 2015)."""
-    found = reliability(shares, gold, bins)
     return sum(b.n * abs(b.confidence - b.accuracy) for b in found) / max(1, sum(b.n for b in found))
+
+
+def expected_calibration_error(shares: Doubles, gold: Ints, bins: int = 10) -> float:
+    """The `gap` of the reliability table."""
+    return gap(reliability(shares, gold, bins))
 
 
 def brier(shares: Doubles, gold: Ints) -> float:
@@ -56,3 +79,17 @@ def selective(shares: Doubles, gold: Ints, coverages: Sequence[float]) -> list[f
     order = np.argsort(-shares.max(axis=1), kind="stable")
     right = (shares.argmax(axis=1) == gold)[order]
     return [float(right[: max(1, round(c * len(right)))].mean()) for c in coverages]
+
+
+def risk_coverage(confidence: Doubles, right: NDArray[np.bool_], total: int | None = None) -> list[Kept]:
+    """Accuracy among the answers kept, for every threshold that occurs, the highest first.
+
+    Answers of the same confidence come and go together. `total` is what coverage is a share of, when more
+    was asked than answered. Source: R. El-Yaniv and Y. Wiener, "On the foundations of noise-free selective
+    classification", JMLR 11 (2010), 1605-1641.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ordered, hits = confidence[order], np.cumsum(right[order])
+    ends = np.flatnonzero(np.append(ordered[:-1] != ordered[1:], len(ordered) > 0))
+    n = len(ordered) if total is None else total
+    return [Kept(float(ordered[i]), float((i + 1) / n), float(hits[i] / (i + 1))) for i in ends]

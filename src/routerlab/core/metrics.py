@@ -1,11 +1,12 @@
 """Figures of an arm from its trials: accuracy, parse rate, latency. All accuracies weight cases equally."""
 
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from routerlab.core.intervals import wilson
 from routerlab.core.prediction import Trial
+from routerlab.core.quantiles import of_sorted
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,6 @@ class ArmSummary:
     p50: float | None
     p95: float | None
     contended: bool
-
-
-def percentile(values: Sequence[float], q: float) -> float | None:
-    """The study's convention, sorted[int(q * n)], kept within the list; None for no values."""
-    return _at(sorted(values), q)
-
-
-def _at(ordered: Sequence[float], q: float) -> float | None:
-    return ordered[min(max(int(q * len(ordered)), 0), len(ordered) - 1)] if ordered else None
 
 
 @dataclass
@@ -82,7 +74,7 @@ class Running:
         self.n += 1
         if trial.correct is not None:
             self._right.add(trial.group[0], trial.correct)
-        if trial.status in ("ok", "unparsed") and not trial.batched:
+        if trial.status in ("ok", "unparsed", "unrouted") and not trial.batched:
             insort(self._ordered, trial.latency_ms.total)
             self.contended = self.contended or trial.contended
 
@@ -99,12 +91,12 @@ class Running:
     @property
     def p50(self) -> float | None:
         """Median total latency in milliseconds; None before the first answer."""
-        return _at(self._ordered, 0.5)
+        return of_sorted(self._ordered, 0.5)
 
     @property
     def p95(self) -> float | None:
         """95th percentile of the total latency in milliseconds; None before the first answer."""
-        return _at(self._ordered, 0.95)
+        return of_sorted(self._ordered, 0.95)
 
 
 def accuracy(trials: Iterable[Trial]) -> float | None:
@@ -120,11 +112,11 @@ def accuracy(trials: Iterable[Trial]) -> float | None:
 
 
 def parse_rate(trials: Iterable[Trial]) -> float | None:
-    """Share of the trials that gave a label, cancelled ones left out; None without trials.
+    """Share of the trials that gave a label, cancelled and unrouted ones left out; None without trials.
 
     A refusal, crash or timeout counts against it, as it does against accuracy.
     """
-    asked = [trial.status == "ok" for trial in trials if trial.status != "cancelled"]
+    asked = [trial.status == "ok" for trial in trials if trial.status not in ("cancelled", "unrouted")]
     return sum(asked) / len(asked) if asked else None
 
 

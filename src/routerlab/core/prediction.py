@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Status = Literal["ok", "unparsed", "refused", "crashed", "timeout", "cancelled"]
+Status = Literal["ok", "unparsed", "refused", "crashed", "timeout", "cancelled", "unrouted"]
+"""How a question ended. "unrouted" is the control's answer: no label was asked for, so it is neither right
+nor wrong, and its latency is what having no router costs."""
 
 
 class Record(BaseModel):
@@ -40,6 +42,20 @@ class Tokens(Record):
     dropped: int | None = None
 
 
+class Attempt(Record):
+    """A request to a remote arm's server: sent `at_ms` after the first, over after `took_ms`.
+
+    `http` is the status it was answered with, `error` what was wrong with that or why there is none, `wait_s`
+    how long the server asked to wait before another. All attempts and waits are in the latency.
+    """
+
+    at_ms: float
+    took_ms: float
+    http: int | None = None
+    error: str | None = None
+    wait_s: float | None = None
+
+
 class Prediction(Record):
     """An arm's answer to one prompt.
 
@@ -48,7 +64,8 @@ class Prediction(Record):
     the labels at all; both are None for contracts that do not score. `confidence` is what the model
     itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
     says why there is no label. `batched` is true for an answer that was computed together with others: its
-    times are its share of theirs, and no latency.
+    times are its share of theirs, or those of a busy server, and no latency. `attempts` are those of a
+    remote arm; `recorded` is the trial that a recorded arm repeats, times and all.
     """
 
     status: Status
@@ -59,6 +76,8 @@ class Prediction(Record):
     answer: str | None = None
     error: str | None = None
     batched: bool | None = None
+    attempts: tuple[Attempt, ...] | None = None
+    recorded: str | None = None
     latency_ms: Latency = Latency()
     tokens: Tokens = Tokens()
 
@@ -75,7 +94,8 @@ class Trial(Prediction):
     """One item, one arm, one repeat: the record of a session.
 
     `prompt` is written for typed prompts only; a case's prompt is in the corpus that the session pins.
-    `contended` comes last on purpose: it is the commit mark of a record (see session.py).
+    `session` and `due` are there in a randomised trial: the id of the session that asked, and when it was to be
+    sent. `contended` comes last on purpose: it is the commit mark of a record (see session.py).
     """
 
     id: str
@@ -85,6 +105,8 @@ class Trial(Prediction):
     case: str | None = None
     prompt: str | None = None
     gold: str | None = None
+    session: str | None = None
+    due: datetime | None = None
     contended: bool
 
     @property
@@ -99,7 +121,8 @@ class Trial(Prediction):
 
     @property
     def correct(self) -> bool | None:
-        """Exact match with gold; None where there is no gold or the trial was cut short by a person."""
-        if self.gold is None or self.status == "cancelled":
+        """Exact match with gold; None where there is no gold, a person cut the trial short, or no label was
+        asked for."""
+        if self.gold is None or self.status in ("cancelled", "unrouted"):
             return None
         return self.label == self.gold

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from os.path import isfile  # False for any text, where Path.is_file raises for some
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from pydantic import model_validator
 
+from routerlab.core.armrecord import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.corpus import Corpus
 from routerlab.core.prediction import Record, Trial
+from routerlab.core.run import Mark, RunRecord
 from routerlab.core.taxonomy import Taxonomy
 
 TargetKind = Literal["trial", "case"]
@@ -59,39 +61,6 @@ class Header(Record):
     seed: int | None = None
     corpus: Pin | None = None
     taxonomy: TaxonomyPin
-
-
-class ArmRecord(Record):
-    """An arm became ready. A later record of the same name (the arm was reloaded) replaces it.
-
-    `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
-    lies on several GPUs. `name` comes last: it is the commit mark.
-    """
-
-    at: datetime
-    kind: Literal["gguf"]
-    model_file: str
-    model_sha256: str
-    model_size: int
-    architecture: str
-    parameters: int
-    quantization: str
-    contract: str
-    encoding: str
-    prompt_sha256: str
-    exemplars_sha256: str | None = None
-    router_file: str | None = None
-    router_sha256: str | None = None
-    window: int | None = None
-    llama_cpp: str
-    device: str
-    threads: int
-    n_ctx: int
-    layers_on_gpu: int
-    layers: int
-    split: Literal["layer", "row"] | None = None
-    load_ms: float
-    name: str
 
 
 class CaseRecord(Record):
@@ -167,14 +136,25 @@ class Annotation(Record):
         return ("trial", self.trial) if self.trial is not None else ("case", self.case or "")
 
 
-Event = ArmRecord | Trial | CaseRecord | QueueRecord | Annotation
-KINDS: dict[str, type[Event]] = {
-    "arm": ArmRecord,
-    "trial": Trial,
-    "case": CaseRecord,
-    "queue": QueueRecord,
-    "annotation": Annotation,
+Event = AnyArmRecord | RunRecord | Mark | Trial | CaseRecord | QueueRecord | Annotation
+KINDS: dict[str, tuple[type[Event], ...]] = {
+    "arm": (ArmRecord, BaselineRecord, RemoteRecord),
+    "run": (RunRecord,),
+    "mark": (Mark,),
+    "trial": (Trial,),
+    "case": (CaseRecord,),
+    "queue": (QueueRecord,),
+    "annotation": (Annotation,),
 }
+"""What a record of each name may be; where there are several, its `kind` says which."""
+
+
+def record_type(name: str, data: dict[str, Any]) -> type[Event] | None:
+    """What a record of this name is: of several, what its `kind` says, None for one that is not known."""
+    types = KINDS[name]
+    if len(types) == 1 or "kind" not in data:
+        return types[0]
+    return next((t for t in types if data["kind"] in get_args(t.model_fields["kind"].annotation)), None)
 
 
 @dataclass(frozen=True)
@@ -201,7 +181,9 @@ class Session:
     """A header and its events. `arms` holds the latest record of each arm by name."""
 
     header: Header
-    arms: dict[str, ArmRecord] = field(default_factory=dict)
+    arms: dict[str, AnyArmRecord] = field(default_factory=dict)
+    runs: list[RunRecord] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
     cases: dict[str, CaseRecord] = field(default_factory=dict)
     queues: list[QueueRecord] = field(default_factory=list)
@@ -213,8 +195,12 @@ class Session:
     def add(self, event: Event) -> None:
         """Fold one event in; constant time."""
         match event:
-            case ArmRecord():
+            case ArmRecord() | BaselineRecord() | RemoteRecord():
                 self.arms[event.name] = event
+            case RunRecord():
+                self.runs.append(event)
+            case Mark():
+                self.marks.append(event)
             case Trial():
                 self.trials.append(event)
                 self._count("t", event.id)

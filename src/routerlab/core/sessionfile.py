@@ -22,7 +22,7 @@ from routerlab.core.atomic import write_new
 from routerlab.core.errors import LabError
 from routerlab.core.fragment import fragment, header_text
 from routerlab.core.lock import lock_beside
-from routerlab.core.session import KINDS, Event, Header, Session
+from routerlab.core.session import KINDS, Event, Header, Session, record_type
 from routerlab.core.snapshot import LEAST, load_snapshot, save_snapshot
 from routerlab.core.tomlfile import line_of, validate
 
@@ -279,8 +279,11 @@ def _event(data: bytes) -> Event:
     kind, records = next(iter(tables.items()))
     if kind not in KINDS or len(tables) > 1 or not isinstance(records, list):
         raise _FaultError(0, f"no record this version knows: {kind!r}", False)
+    model = record_type(kind, records[0])
+    if model is None:
+        raise _FaultError(0, f"no {kind} that this version knows: {records[0]['kind']!r}", False)
     try:
-        return KINDS[kind].model_validate(records[0])
+        return model.model_validate(records[0])
     except ValidationError as e:
         faults = e.errors()
         loc = faults[0]["loc"]

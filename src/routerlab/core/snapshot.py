@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Union
 
 from pydantic import TypeAdapter
 
@@ -37,11 +38,11 @@ def load_snapshot(folder: Path, path: Path, data: bytes, session: Session) -> in
             if about["version"] != __version__ or n > len(data) or about["sha256"] != _sha256(data[:n]):
                 return 0
             events: list[Event] = []
-            for kind, model in KINDS.items():
+            for kind in KINDS:
                 name, _, records = f.readline().partition(b" ")
                 if name != kind.encode():
                     return 0
-                events += TypeAdapter(list[model]).validate_json(records)  # type: ignore[valid-type]
+                events += _all_of(kind).validate_json(records)
         file.touch()
     except (OSError, ValueError, KeyError, TypeError):
         return 0
@@ -54,6 +55,8 @@ def save_snapshot(folder: Path, path: Path, data: bytes, session: Session) -> No
     """Keep `session`, which is what `data` holds. That it cannot be kept is no error: it is only a cache."""
     kinds: dict[str, Sequence[Event]] = {
         "arm": list(session.arms.values()),
+        "run": session.runs,
+        "mark": session.marks,
         "trial": session.trials,
         "case": list(session.cases.values()),
         "queue": session.queues,
@@ -61,8 +64,8 @@ def save_snapshot(folder: Path, path: Path, data: bytes, session: Session) -> No
     }
     about = {"version": __version__, "bytes": len(data), "sha256": _sha256(data)}
     lines = [json.dumps(about).encode()]
-    for kind, model in KINDS.items():
-        records = TypeAdapter(list[model]).dump_json(list(kinds[kind]), exclude_none=True)  # type: ignore[valid-type]
+    for kind in KINDS:
+        records = _all_of(kind).dump_json(list(kinds[kind]), exclude_none=True)
         lines.append(kind.encode() + b" " + records)
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +82,10 @@ def trim(folder: Path, keep: int) -> int:
             file.unlink(missing_ok=True)
             gone += 1
     return gone
+
+
+def _all_of(kind: str) -> TypeAdapter[list[Event]]:
+    return TypeAdapter(list[Union[KINDS[kind]]])  # type: ignore[valid-type]  # noqa: UP007
 
 
 def _file(folder: Path, path: Path) -> Path:

@@ -83,8 +83,12 @@ def _outside_strings(text: str) -> str:
     )
 
 
-def canonical_sha256(value: BaseModel | dict[str, Any]) -> str:
-    """SHA-256 (hex) of the value's canonical JSON: sorted keys, no spaces, no None; comments never count."""
+def canonical_json(value: BaseModel | dict[str, Any]) -> str:
+    """The value as JSON in its one form: sorted keys, no spaces, no None; comments never count."""
     data = value.model_dump(mode="json", exclude_none=True) if isinstance(value, BaseModel) else value
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def canonical_sha256(value: BaseModel | dict[str, Any]) -> str:
+    """SHA-256 (hex) of the value's canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

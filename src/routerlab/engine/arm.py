@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 from routerlab.core.prediction import Prediction, Record
 from routerlab.models.devices import Split
 
-ContractName = Literal["json", "score", "probe", "cascade"]
+ContractName = Literal["json", "score", "probe", "cascade", "majority", "keywords", "agreement", "none"]
+"""How an arm comes to a label; those after `cascade` are baselines, and `none` puts no label on anything."""
 Encoding = Literal["json-name", "name", "code"]
 """How the answer is written that `score` reads (see encoding.py)."""
 Untuned = Literal["json", "score"]
@@ -17,13 +18,19 @@ UNTUNED: tuple[Untuned, ...] = ("json", "score")
 Phase = Literal["starting", "loading", "ready", "busy", "crashed", "failed", "stopped"]
 
 
-class ArmSpec(Record):
-    """What a person asked for: `name` is unique in a lab, `model` a GGUF file, `contract` how it is asked.
+class Spec(Record):
+    """What a person asked for: `name` is unique in a lab, `contract` how the arm is asked."""
+
+    name: str
+    contract: ContractName
+
+
+class ArmSpec(Spec):
+    """An arm that is a model, or several: `model` is a GGUF file, a cascade's the last.
 
     `router` is the file that a tuned arm was read from; what it says wins over the lab's exemplars.
     """
 
-    name: str
     model: Path
     contract: ContractName = "score"
     encoding: Encoding = "json-name"
@@ -37,15 +44,33 @@ class DeviceUse(Record):
     weights: int
 
 
-class ArmInfo(Record):
-    """What really happened when the model was loaded; written to the session's arm record."""
+class Info(Record):
+    """What an arm turned out to be when it was ready; written to the session's arm record."""
+
+    contract: ContractName
+    load_ms: float = 0.0
+    note: str = ""
+    """What was not done as it was asked for, in one line; "" when all was."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes, in one line for people; "" where that is not worth a word."""
+        return ""
+
+    @property
+    def computes_on(self) -> frozenset[str]:
+        """The devices that other arms are slowed down on while this one computes."""
+        return frozenset()
+
+
+class ArmInfo(Info):
+    """What really happened when a model was loaded."""
 
     model_sha256: str
     model_size: int
     architecture: str
     parameters: int
     quantization: str
-    contract: ContractName
     encoding: str
     template: Literal["chat", "folded", "plain"]
     prompt_sha256: str
@@ -65,8 +90,6 @@ class ArmInfo(Record):
     load_ms: float
     split: Split | None = None
     """How the model lies on several devices, None where it is on one."""
-    note: str = ""
-    """What was not done on the GPU as it was asked for, in one line; "" when all was."""
 
     @property
     def device(self) -> str:
@@ -81,7 +104,7 @@ class ArmInfo(Record):
         return frozenset(gpus if gpus and self.layers_on_gpu >= self.layers else gpus | {"CPU"})
 
 
-def share_a_device(one: ArmInfo, other: ArmInfo) -> bool:
+def share_a_device(one: Info, other: Info) -> bool:
     """Whether the two would slow each other down if they computed at the same time."""
     return not one.computes_on.isdisjoint(other.computes_on)
 
@@ -101,7 +124,7 @@ class ArmState:
     stage: str = ""
     fraction: float | None = None
     message: str = ""
-    info: ArmInfo | None = None
+    info: Info | None = None
     restarts: int = 0
     pid: int | None = None
     log_tail: tuple[str, ...] = ()
@@ -114,10 +137,14 @@ class ArmState:
 class Arm(Protocol):
     """Anything that routes. Implementations never raise from `ask`: a fault is a prediction with a status."""
 
-    spec: ArmSpec
     state: ArmState
     on_change: Callable[["Arm"], None]
     """Called on the event loop whenever `state` was replaced."""
+
+    @property
+    def spec(self) -> Spec:
+        """What was asked for."""
+        ...
 
     @property
     def log(self) -> Path | None:

@@ -1,4 +1,4 @@
-"""Makes arms from specifications: models plain or tuned, and cascades of them."""
+"""Makes arms from specifications: models plain or tuned, cascades of them, baselines, and remote arms."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,11 +6,14 @@ from typing import Protocol
 
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import Arm, ArmSpec
+from routerlab.engine.arm import Arm, ArmSpec, Spec
+from routerlab.engine.baseline import AgreementArm, BaselineArm, BaselineSpec
 from routerlab.engine.cascade import CascadeArm, member_files
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.pool import ModelArm
 from routerlab.engine.protocol import Load
+from routerlab.engine.recorded import RecordedArm, RecordedSpec
+from routerlab.engine.remote import RemoteArm, RemoteSpec
 from routerlab.engine.router import Cascade, Router, load_router
 from routerlab.engine.specs import router_spec
 from routerlab.models.placement import want
@@ -20,7 +23,7 @@ from routerlab.settings import Settings
 class ArmFactory(Protocol):
     """Makes an arm from a specification; tests put a scripted engine here."""
 
-    def __call__(self, spec: ArmSpec) -> Arm: ...
+    def __call__(self, spec: Spec) -> Arm: ...
 
 
 class ModelArms:
@@ -43,16 +46,24 @@ class ModelArms:
         self._slots = slots
         self._turn = asyncio.Lock()
 
-    def __call__(self, spec: ArmSpec) -> Arm:
+    def __call__(self, spec: Spec) -> Arm:
         """An arm for this specification, not yet started. LabError when its router file is no good."""
+        if isinstance(spec, BaselineSpec):
+            members = [self(member) for member in spec.members]
+            return AgreementArm(spec, members) if members else BaselineArm(spec, self._taxonomy)
+        if isinstance(spec, RemoteSpec):
+            return RemoteArm(spec, self._taxonomy)
+        if isinstance(spec, RecordedSpec):
+            return RecordedArm(spec, self._taxonomy)
+        if not isinstance(spec, ArmSpec):
+            raise LabError(f"{spec.name}: no arm of this kind can be made here")
         if spec.router is None:
             return self.model_arm(spec)
         router = load_router(spec.router)
         if isinstance(router, Router):
             return self.model_arm(spec, router)
         specs = [router_spec(path) for path in member_files(spec.router, router)]
-        members = [self.model_arm(s, load_router(s.router)) for s in specs if s.router]
-        return CascadeArm(spec, router, members)
+        return CascadeArm(spec, router, [self.model_arm(s, load_router(s.router)) for s in specs if s.router])
 
     def model_arm(
         self, spec: ArmSpec, router: Router | Cascade | None = None, layers: Sequence[int] = ()

@@ -4,7 +4,6 @@ The terminal app and the headless commands drive this same object and see the sa
 """
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,19 +13,16 @@ from typing import Literal
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Item, Prediction, Trial
-from routerlab.core.session import (
-    Annotation,
-    Session,
-)
-from routerlab.core.session import (
-    Event as SessionEvent,
-)
+from routerlab.core.run import Mark, MarkKind
+from routerlab.core.session import Annotation, Header, Session
+from routerlab.core.session import Event as SessionEvent
 from routerlab.core.sessionfile import SessionFile
-from routerlab.engine.arm import Arm, ArmSpec
+from routerlab.engine.arm import Arm, Spec
 from routerlab.engine.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
 from routerlab.engine.factory import ArmFactory
+from routerlab.engine.keeping import Keeper
 from routerlab.engine.records import Materials, arm_record, new_header, same_arm
-from routerlab.engine.runner import UNSETTLED, Job, Progress, Runner
+from routerlab.engine.runner import UNSETTLED, Due, Job, Progress, Runner
 from routerlab.settings import Settings
 
 Filter = Literal["all", "errors", "disagreements"]
@@ -44,21 +40,19 @@ class Lab:
         session: SessionFile | None = None,
         repeats: int = 1,
         bulk: int = 1,
+        header: Header | None = None,
     ) -> None:
         """`path` is where a new session goes at its first record, None to save nothing; `session` is an
-        open one to go on with; `bulk` cases of a replay are asked together (see Runner).
+        open one to go on with; `bulk` cases of a replay are asked together (see Runner). `header` is for a
+        new session of which there is more to say than the settings do.
         """
         self.taxonomy = materials.taxonomy
         self.taxonomy_path = materials.taxonomy_path
         self.corpus = materials.corpus
         self.settings = settings
         self.arms: dict[str, Arm] = {}
-        self.path = session.path if session else path
         self._make_arm = make_arm
-        self._file = session
-        self._homeless: list[SessionEvent] = []
-        self._refused = False
-        self._draft = Session(new_header(materials, settings, repeats))
+        self._keeper = Keeper(path, session, header or new_header(materials, settings, repeats), self._told)
         self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed, bulk)
         self._watchers: list[Callable[[Event], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,19 +64,28 @@ class Lab:
                 self._typed[trial.prompt] = max(self._typed[trial.prompt], trial.repeat)
 
     @property
+    def path(self) -> Path | None:
+        """Where the session is saved, or will be; None: nowhere."""
+        return self._keeper.path
+
+    @path.setter
+    def path(self, path: Path | None) -> None:
+        self._keeper.path = path
+
+    @property
     def session(self) -> Session:
         """Header, arms, trials and annotations of this sitting."""
-        return self._file.session if self._file else self._draft
+        return self._keeper.session
 
     @property
     def saved(self) -> bool:
         """Whether there is a session file (there is none before the first record)."""
-        return self._file is not None
+        return self._keeper.saved
 
     @property
     def unsaved(self) -> int:
         """Records that wait in memory because the disk refused them."""
-        return len(self._file.pending) if self._file else len(self._homeless)
+        return self._keeper.unsaved
 
     @property
     def progress(self) -> Progress:
@@ -99,6 +102,9 @@ class Lab:
         for watcher in self._watchers:  # soon, not now: a watcher's fault must not stop the lab
             loop.call_soon(watcher, event)
 
+    def _told(self, message: str, fault: bool) -> None:
+        self._emit(Notice(message, "error" if fault else "information"))
+
     def _run_changed(self) -> None:
         self._emit(RunChanged(self.progress))
 
@@ -108,7 +114,7 @@ class Lab:
 
     # --- arms ---
 
-    def add_arm(self, spec: ArmSpec) -> None:
+    def add_arm(self, spec: Spec) -> None:
         """Start loading an arm in the background; LabError if the name is taken. ArmChanged follows."""
         if spec.name in self.arms:
             raise LabError(f"there is an arm {spec.name!r} already")
@@ -118,6 +124,18 @@ class Lab:
         self._runner.add(arm)
         self._spawn(asyncio.create_task(arm.start()))
         self._emit(ArmChanged(spec.name))
+
+    def add_connection(self, name: str) -> None:
+        """Load an arm that is here once more, to answer submitted questions beside it, under its name."""
+        spec = self.arms[name].spec
+        twin = self._make_arm(spec)
+        twin.on_change = self._arm_changed
+        n = 2
+        while (key := f"{name}#{n}") in self.arms:
+            n += 1
+        self.arms[key] = twin
+        self._runner.add(twin, key)
+        self._spawn(asyncio.create_task(twin.start()))
 
     async def remove_arm(self, name: str) -> None:
         """Stop an arm; its pending questions are dropped. ArmChanged follows."""
@@ -173,7 +191,7 @@ class Lab:
             return []
         latest: dict[str, dict[str, Trial]] = {}
         for trial in self.session.trials:
-            if trial.case is not None and trial.status != "cancelled":
+            if trial.case is not None and trial.status not in ("cancelled", "unrouted"):
                 latest.setdefault(trial.case, {})[trial.arm] = trial
         chosen = []
         for case in self.corpus.case:
@@ -203,6 +221,32 @@ class Lab:
         """Ask every arm every item `repeats` times, those already in the session excepted."""
         self._start([job for repeat in range(1, repeats + 1) for job in self._missing(items, repeat)])
 
+    async def ask_one(self, name: str, item: Item, repeat: int) -> Trial | None:
+        """Ask one arm one item as a run of its own, and wait for the trial: None when the arm was given up.
+
+        For those who decide themselves who is asked next. LabError when a run is going on.
+        """
+        before = len(self.session.trials)
+        self._start([(item, repeat, [name])])
+        await self.finished()
+        mine = (t for t in self.session.trials[before:] if t.arm == name and t.repeat == repeat)
+        return next((t for t in mine if (t.case or t.prompt) == (item.case or item.prompt)), None)
+
+    def submit(self, name: str, item: Item, repeat: int, asked: float, due: Due) -> None:
+        """Put one session of a trial to one arm; TrialDone follows. Its wait counts from `asked`
+        (time.perf_counter()), which may have passed."""
+        self._runner.submit(name, item, repeat, asked, due)
+
+    async def rehearse(self, name: str, prompt: str, kind: MarkKind) -> Mark | None:
+        """Ask one arm a prompt that counts for nothing: it becomes a mark of this kind, and no trial.
+
+        None when the arm was given up. LabError when a run is going on.
+        """
+        before = len(self.session.marks)
+        self._start([(Item(prompt=prompt), 1, [name])], kind)
+        await self.finished()
+        return next((m for m in self.session.marks[before:] if (m.kind, m.arm) == (kind, name)), None)
+
     def _missing(self, items: Sequence[Item], repeat: int) -> list[tuple[Item, int, list[str]]]:
         done = self.session.keys()
         jobs = [
@@ -210,12 +254,12 @@ class Lab:
         ]
         return [job for job in jobs if job[2]]
 
-    def _start(self, wanted: list[tuple[Item, int, list[str]]]) -> None:
+    def _start(self, wanted: list[tuple[Item, int, list[str]]], mark: MarkKind | None = None) -> None:
         if self.progress.phase != "idle":
             raise LabError("a run is going on: cancel it first")
         if not self.arms:
             raise LabError("there is no arm to ask: add one first")
-        self._runner.start(wanted)
+        self._runner.start(wanted, mark)
 
     def pause(self) -> None:
         """Let the questions in progress finish and begin no other of the run."""
@@ -241,6 +285,10 @@ class Lab:
 
     async def _deliver(self, arm: Arm, job: Job, prediction: Prediction, contended: bool) -> None:
         item = job.item
+        if job.mark is not None:
+            told = {"status": prediction.status, "took_ms": prediction.latency_ms.total}
+            await self.record(Mark(at=datetime.now(UTC), arm=arm.spec.name, kind=job.mark, **told))
+            return
         async with self._saving:
             trial = Trial(
                 **prediction.model_dump(),
@@ -251,40 +299,30 @@ class Lab:
                 case=item.case,
                 prompt=None if item.case is not None else item.prompt,
                 gold=item.gold,
+                session=job.due.session if job.due else None,
+                due=job.due.at if job.due else None,
                 contended=contended,
             )
-            record = arm_record(arm)
-            known = self.session.arms.get(arm.spec.name)
-            if record is not None and (known is None or not same_arm(known, record)):
-                await self._append(record)
-            await self._append(trial)
+            await self._describe(arm)
+            await self._keeper.append(trial)
         self._emit(TrialDone(trial))
 
-    async def _append(self, event: SessionEvent) -> None:
-        """Write one record, off the event loop; a disk that refuses becomes a notice, the record waits."""
-        if self.path is None:
-            self._draft.add(event)
-            return
-        failure: LabError | None = None
-        if self._file is None:
-            try:
-                self._file = await asyncio.to_thread(SessionFile.create, self.path, self._draft.header)
-            except LabError as e:  # keep the sitting here; the next record tries again
-                failure = e
-                self._draft.add(event)
-                self._homeless.append(event)
-        if self._file is not None:
-            for record in (*self._homeless, event):
-                try:
-                    await asyncio.to_thread(self._file.append, record)
-                except LabError as e:  # the record waits in the file's memory
-                    failure = e
-            self._homeless.clear()
-        if failure and not self._refused:  # told once; `unsaved` counts what waits
-            self._emit(Notice(str(failure), "error"))
-        if self._refused and not failure:
-            self._emit(Notice(f"{self.path}: written again, nothing was lost"))
-        self._refused = failure is not None
+    async def describe_arms(self) -> None:
+        """Write down every arm as it was loaded, where the session does not say so yet."""
+        async with self._saving:
+            for arm in self.arms.values():
+                await self._describe(arm)
+
+    async def _describe(self, arm: Arm) -> None:
+        record = arm_record(arm)
+        known = self.session.arms.get(arm.spec.name)
+        if record is not None and (known is None or not same_arm(known, record)):
+            await self._keeper.append(record)
+
+    async def record(self, event: SessionEvent) -> None:
+        """Write down something that is neither a trial nor an annotation."""
+        async with self._saving:
+            await self._keeper.append(event)
 
     async def annotate(
         self,
@@ -296,7 +334,7 @@ class Lab:
     ) -> None:
         """Append an annotation of this trial; Annotated follows."""
         async with self._saving:
-            await self._append(
+            await self._keeper.append(
                 Annotation(
                     id=self.session.next_annotation_id(),
                     at=datetime.now(UTC),
@@ -332,24 +370,4 @@ class Lab:
         for task in list(self._tasks):
             with suppress(asyncio.CancelledError):
                 await task
-        if self._file:
-            await asyncio.to_thread(self._file.close)
-        elif self._homeless:
-            await asyncio.to_thread(self._house)
-
-    def _house(self) -> None:
-        """Make the session's file after all, in the temporary folder if need be (then LabError says so)."""
-        assert self.path is not None
-        reason = ""
-        try:
-            file = SessionFile.create(self.path, self._draft.header)
-        except LabError as e:
-            folder = Path(tempfile.mkdtemp(prefix="routerlab-"))
-            reason = f"{e}; this session is in {folder / self.path.name} instead"
-            file = SessionFile.create(folder / self.path.name, self._draft.header)
-        with file:
-            for record in self._homeless:
-                file.append(record)
-        self._homeless.clear()
-        if reason:
-            raise LabError(reason)
+        await self._keeper.close()

@@ -5,11 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from routerlab import __version__
+from routerlab.core.armrecord import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.corpus import Corpus
-from routerlab.core.session import ArmRecord, Header, pin_corpus, pin_taxonomy
+from routerlab.core.session import Header, pin_corpus, pin_taxonomy, short_path
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import Arm
+from routerlab.engine.arm import Arm, ArmInfo, ArmSpec
+from routerlab.engine.baseline import BaselineInfo
 from routerlab.engine.build import machine
+from routerlab.engine.members import MembersArm
+from routerlab.engine.remoteinfo import RemoteInfo
 from routerlab.settings import Settings
 
 
@@ -23,27 +27,62 @@ class Materials:
     corpus_path: Path | None
 
 
-def same_arm(one: ArmRecord, other: ArmRecord) -> bool:
+def changed(one: AnyArmRecord, other: AnyArmRecord) -> list[str]:
+    """The fields in which the records differ, besides what differs each time the same arm is loaded.
+
+    `other` is the later one: what a server has not said of itself yet is no difference.
+    """
+    a, b = (_lasting(record.model_dump()) for record in (one, other))
+    unsaid = {key for key in ("served_model", "system_fingerprint") if b.get(key) is None}
+    return [key for key in dict.fromkeys((*a, *b)) if a.get(key) != b.get(key) and key not in unsaid]
+
+
+def _lasting(data: dict[str, object]) -> dict[str, object]:
+    members = data.get("member", ())
+    assert isinstance(members, tuple)
+    once = dict.fromkeys(("at", "load_ms", "prefix_kept"))
+    return {**data, **once, "member": tuple(_lasting(member) for member in members)}
+
+
+def same_arm(one: AnyArmRecord, other: AnyArmRecord) -> bool:
     """Whether the records differ only in what differs each time the same arm is loaded."""
-    once = {"at": datetime.min, "load_ms": 0.0}
-    return one.model_copy(update=once) == other.model_copy(update=once)
+    return not changed(one, other)
 
 
-def arm_record(arm: Arm) -> ArmRecord | None:
+def arm_record(arm: Arm) -> AnyArmRecord | None:
     """What the session says of an arm; None before it was ready."""
-    info = arm.state.info
-    if info is None:
-        return None
-    shared = {k: v for k, v in info.model_dump().items() if k in ArmRecord.model_fields}
-    return ArmRecord(
-        **shared,
-        at=datetime.now(UTC),
-        kind="gguf",
-        model_file=str(arm.spec.model),
-        device=info.device,
-        router_file=str(arm.spec.router) if arm.spec.router else None,
-        name=arm.spec.name,
-    )
+    info, spec = arm.state.info, arm.spec
+    now = datetime.now(UTC)
+    if isinstance(info, ArmInfo) and isinstance(spec, ArmSpec):
+        shared = {k: v for k, v in info.model_dump().items() if k in ArmRecord.model_fields}
+        return ArmRecord(
+            **shared,
+            at=now,
+            kind="gguf",
+            model_file=str(spec.model),
+            device=info.device,
+            router_file=str(spec.router) if spec.router else None,
+            name=spec.name,
+        )
+    if isinstance(info, BaselineInfo):
+        members = arm.members if isinstance(arm, MembersArm) else ()
+        return BaselineRecord.model_validate(
+            {
+                "at": now,
+                "kind": "baseline",
+                "contract": info.contract,
+                "source_file": info.source_file and short_path(Path(info.source_file)),
+                "source_sha256": info.source_sha256,
+                "member": tuple(filter(None, map(arm_record, members))),
+                "load_ms": info.load_ms,
+                "name": spec.name,
+            }
+        )
+    if isinstance(info, RemoteInfo):
+        shared = {k: v for k, v in info.model_dump().items() if k in RemoteRecord.model_fields}
+        kind = "recorded" if info.recording else "remote"
+        return RemoteRecord.model_validate({**shared, "at": now, "kind": kind, "name": spec.name})
+    return None
 
 
 def new_header(materials: Materials, settings: Settings, repeats: int) -> Header:

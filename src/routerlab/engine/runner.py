@@ -6,14 +6,17 @@ turn first come, first served, which makes the arms answer case by case, side by
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from routerlab.core.prediction import Item, Latency, Prediction
+from routerlab.core.run import MarkKind
 from routerlab.engine.arm import Arm, Phase, share_a_device
 
 Schedule = Literal["exclusive", "parallel"]
@@ -34,15 +37,27 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Due:
+    """A session of a trial: when it was to be sent, and time.perf_counter() at which it is not waited for any
+    longer."""
+
+    session: str
+    at: datetime
+    until: float = math.inf
+
+
+@dataclass(frozen=True)
 class Job:
     """One question for one arm. `index` is its place in the run, None for a typed prompt; `run` tells runs
-    apart, so that a late answer never counts in a newer one."""
+    apart, so that a late answer never counts in a newer one. With a `mark` it is asked beside the trials."""
 
     item: Item
     repeat: int
     index: int | None = None
     run: int = 0
+    mark: MarkKind | None = None
     asked: float = field(default_factory=time.perf_counter)
+    due: Due | None = None
 
 
 Deliver = Callable[[Arm, Job, Prediction, bool], Awaitable[None]]
@@ -99,9 +114,10 @@ class Runner:
         eta = elapsed / self._done * left if self._done and self._phase != "idle" else None
         return Progress(self._phase, self._done, self._total, elapsed, eta)
 
-    def add(self, arm: Arm) -> None:
-        """Give an arm a lane."""
-        lane = self._lanes[arm.spec.name] = Lane(arm)
+    def add(self, arm: Arm, name: str | None = None) -> None:
+        """Give an arm a lane; under another `name` than its own, it helps the arm that has a lane already."""
+        first = self._lanes.get(arm.spec.name)
+        lane = self._lanes[name or arm.spec.name] = Lane(arm, first.typed if first else deque())
         lane.task = asyncio.ensure_future(self._serve(lane))
 
     async def remove(self, name: str) -> None:
@@ -124,7 +140,12 @@ class Runner:
             lane.typed.append(job)
         self.poke()
 
-    def start(self, wanted: Sequence[tuple[Item, int, Sequence[str]]]) -> None:
+    def submit(self, name: str, item: Item, repeat: int, asked: float, due: Due) -> None:
+        """Put a question to one arm that has a lane, ahead of any run; its wait counts from `asked`."""
+        self._lanes[name].typed.append(Job(item, repeat, asked=asked, due=due))
+        self.poke()
+
+    def start(self, wanted: Sequence[tuple[Item, int, Sequence[str]]], mark: MarkKind | None = None) -> None:
         """Begin a run of (item, repeat, names of the arms to ask), in this order."""
         self._total = self._done = 0
         self._run += 1
@@ -132,7 +153,7 @@ class Runner:
         for index, (item, repeat, names) in enumerate(wanted):
             for name in names:
                 if name in self._lanes:
-                    self._lanes[name].cases.append(Job(item, repeat, index, self._run))
+                    self._lanes[name].cases.append(Job(item, repeat, index, self._run, mark))
                     self._total += 1
         self._enter("running" if self._total else "idle")
 
@@ -236,26 +257,38 @@ class Runner:
             if lane.arm.state.phase == "failed" and (lane.cases or lane.typed):
                 self._total -= len(lane.cases)
                 lane.cases.clear()
-                lane.typed.clear()
+                await self._give_up(lane)
                 self._settle()
-            if self._next(lane) is None:
+            if (waiting := self._next(lane)) is None:
                 lane.wake.clear()
                 await lane.wake.wait()
                 continue
-            turn: AbstractAsyncContextManager[object] = (
-                self._turn if self.schedule == "exclusive" else nullcontext()
-            )
+            # Whoever computes elsewhere keeps nobody from a turn, unless the arms of a run go case by case.
+            free = self.schedule == "parallel" or (waiting is lane.typed and _computes_elsewhere(lane.arm))
+            turn: AbstractAsyncContextManager[object] = nullcontext() if free else self._turn
             async with turn:
                 waiting = self._next(lane)  # a pause or a typed prompt may have come meanwhile
                 if waiting is not None:
                     n = min(self._bulk, len(waiting)) if waiting is lane.cases else 1
                     await self._ask(lane, [waiting.popleft() for _ in range(n)])
 
+    async def _give_up(self, lane: Lane) -> None:
+        """Drop what waits for an arm that is out; sessions of a trial end as crashed."""
+        while lane.typed:
+            job = lane.typed.popleft()
+            if job.due is not None:
+                gone = Prediction(status="crashed", error=f"the arm is out: {lane.arm.state.message}")
+                await self._deliver(lane.arm, job, gone, False)
+
     async def _ask(self, lane: Lane, jobs: Sequence[Job]) -> None:
         job = lane.current = jobs[0]
-        queued = (time.perf_counter() - job.asked) * 1000.0 if job.index is None else 0.0
+        now = time.perf_counter()
+        queued = (now - job.asked) * 1000.0 if job.index is None else 0.0
         lane.contended = self._disturbed(lane)  # and `poke` sees what begins meanwhile
-        if self._bulk > 1 and job.index is not None:
+        if job.due is not None and now >= job.due.until:
+            error = f"given up after waiting {queued / 1000:.1f} s for its turn"
+            predictions = [Prediction(status="timeout", error=error)]
+        elif self._bulk > 1 and job.index is not None:
             predictions = await lane.arm.ask_many([j.item.prompt for j in jobs], self._timeout_s)
         else:
             predictions = [await lane.arm.ask(job.item.prompt, self._timeout_s)]
@@ -268,3 +301,8 @@ class Runner:
         if job.index is not None and self._phase != "idle":
             self._done += len(jobs) * (job.run == self._run)
             self._settle()
+
+
+def _computes_elsewhere(arm: Arm) -> bool:
+    """Whether an arm that is ready uses nothing of this machine that others compute on."""
+    return arm.state.info is not None and not arm.state.info.computes_on

@@ -1,15 +1,21 @@
-"""From what a person writes to an arm: `ID_OR_PATH[:CONTRACT]`, or a router file."""
+"""From what a person writes to an arm: `ID_OR_PATH[:CONTRACT]`, a router file, a baseline, or a remote."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.arm import ArmSpec, Encoding, Untuned
+from routerlab.core.remote import Remote, api_key, find_remote
+from routerlab.engine.arm import ArmSpec, Encoding, Spec, Untuned
+from routerlab.engine.baseline import BaselineSpec
 from routerlab.engine.cascade import member_files
+from routerlab.engine.recorded import RecordedSpec
+from routerlab.engine.remote import RemoteSpec
 from routerlab.engine.router import Cascade, load_router
 from routerlab.models.catalog import find_model, load_catalog
-from routerlab.paths import router_folders
+from routerlab.paths import config_file, router_folders
 from routerlab.resources import ROUTERS
+from routerlab.settings import load_settings
 
 SUFFIXES: dict[str, tuple[Untuned, Encoding]] = {
     "score": ("score", "json-name"),
@@ -18,6 +24,53 @@ SUFFIXES: dict[str, tuple[Untuned, Encoding]] = {
     "json": ("json", "json-name"),
 }
 """How an untuned arm says how it is asked."""
+
+
+REMOTE = "remote:"
+"""What the names of remote arms begin with."""
+CONTROL = "control"
+"""The arm that puts no label on anything."""
+BASELINES = "baseline:majority[:CORPUS.toml], baseline:keywords[:WORDS.toml] and baseline:agreement:A,B[,C]"
+
+
+def any_spec(text: str, contract: Untuned, remotes: Sequence[Remote] | None = None) -> Spec:
+    """The arm that `text` names: `control`, a baseline, a remote, or one of those that `arm_spec` knows;
+    LabError when there is no such arm, with what to do. `remotes` are a plan's, instead of the settings'.
+
+    Of agreement's arms the third, if there is one, is asked where the first two disagree.
+    """
+    if text == CONTROL:
+        return BaselineSpec(name=CONTROL, contract="none")
+    if text.startswith(REMOTE):
+        return remote_spec(text.removeprefix(REMOTE), remotes)
+    if not text.startswith("baseline:"):
+        return arm_spec(text, contract)
+    rule, _, rest = text.removeprefix("baseline:").partition(":")
+    if rule == "majority":
+        return BaselineSpec(name=rule, contract=rule, file=Path(rest) if rest else None)
+    if rule == "keywords":
+        return BaselineSpec(name=rule, contract=rule, file=Path(rest) if rest else None)
+    members: list[ArmSpec] = []
+    if rule == "agreement" and rest:
+        members = distinct([arm_spec(one, contract) for one in rest.split(",")])
+    if len(members) not in (2, 3):
+        raise LabError(f"{text}: no such baseline; there are {BASELINES}", Exit.USAGE)
+    name = f"agreement:{','.join(member.name for member in members)}"
+    return BaselineSpec(name=name, contract="agreement", members=tuple(members))
+
+
+def remote_spec(text: str, remotes: Sequence[Remote] | None = None) -> RemoteSpec | RecordedSpec:
+    """The remote arm `NAME`, one of `remotes` or else of the settings; or `NAME@SESSION.toml`, which answers
+    from that session. LabError when there is no such remote, or its key is missing.
+    """
+    name, at, file = text.partition("@")
+    if at:
+        recorded = f"{REMOTE}{name}@{Path(file).stem}"
+        return RecordedSpec(name=recorded, remote=name, file=Path(file))
+    known = load_settings().remote if remotes is None else remotes
+    remote = find_remote(name, known, config_file() if remotes is None else "the plan")
+    api_key(remote)
+    return RemoteSpec(name=REMOTE + name, remote=remote)
 
 
 def arm_spec(text: str, contract: Untuned) -> ArmSpec:
@@ -82,9 +135,16 @@ def router_spec(path: Path) -> ArmSpec:
     )
 
 
-def arm_specs(texts: Sequence[str], contract: Untuned) -> list[ArmSpec]:
+def arm_specs(texts: Sequence[str], contract: Untuned) -> list[Spec]:
     """The arms that the texts name, none twice."""
-    specs = [arm_spec(text, contract) for text in texts]
+    return distinct([any_spec(text, contract) for text in texts])
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def distinct(specs: list[S]) -> list[S]:
+    """The same; LabError when two have one name."""
     names = [spec.name for spec in specs]
     for name in names:
         if names.count(name) > 1:

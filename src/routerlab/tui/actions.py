@@ -6,8 +6,8 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Group = Literal["Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune"]
-Place = Literal["lab", "prompt", "history", "panels", "tune"]
+Group = Literal["Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune", "Move", "Look"]
+Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate"]
 
 GROUPS: tuple[Group, ...] = ("Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab")
 LABEL_KEYS = 9
@@ -15,7 +15,7 @@ LABEL_KEYS = 9
 
 @dataclass(frozen=True)
 class Action:
-    """`id` is also the key binding's id in the settings; `call` the action method of the lab screen.
+    """`id` is also the key binding's id in the settings; `call` the action method of the screen.
 
     `keys` are alternatives, the first is shown. `place` is the widget that must have the focus for
     the keys to work ("lab": any; letters still type while the prompt line has it).
@@ -37,14 +37,16 @@ class Action:
         return self.call or self.id
 
 
-def _annotations() -> Iterator[Action]:
+def label_keys(what: str, place: Place = "lab") -> Iterator[Action]:
+    """The keys 1 to 9, which put a label on `what`."""
     for n in range(1, LABEL_KEYS + 1):
         yield Action(
             f"annotate_{n}",
             str(n),
             "Label",
-            f"Put label {n} of the taxonomy on the selected question",
+            f"Put label {n} of the taxonomy on {what}",
             "Annotate",
+            place,
             footer=n == 1,
             call=f"annotate({n - 1})",
         )
@@ -96,7 +98,7 @@ ACTIONS: tuple[Action, ...] = (
         call="cycle(-1)",
         palette=False,
     ),
-    *_annotations(),
+    *label_keys("the selected question"),
     Action("annotate_undo", "u", "Undo", "Take back the latest annotation", "Annotate", footer=True),
     Action("annotate_skip", "s", "Skip", "Mark the selected question as skipped", "Annotate", footer=True),
     Action(

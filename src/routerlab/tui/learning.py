@@ -6,6 +6,7 @@ from pathlib import Path
 
 from routerlab.core.corpus import fold
 from routerlab.core.session import Target
+from routerlab.engine.arm import ArmSpec
 from routerlab.engine.lab import Lab
 
 LEARN_AFTER = 10
@@ -30,6 +31,8 @@ def entries(lab: Lab) -> list[Entry]:
     tuned: dict[tuple[Path, Path], Entry] = {}
     for name, arm in lab.arms.items():
         spec = arm.spec
+        if not isinstance(spec, ArmSpec):  # no model
+            continue
         if spec.router is not None and spec.contract != "cascade":
             tuned.setdefault((spec.model, spec.router), Entry(name, spec.model, spec.router))
         else:

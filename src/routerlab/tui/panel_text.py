@@ -9,13 +9,10 @@ from textual.content import Content
 from routerlab.tui.layout import Density
 from routerlab.tui.palette import Palette
 from routerlab.tui.state import Answer, PanelView
-from routerlab.tui.text import bar, fit, milliseconds, probability
+from routerlab.tui.text import MARKS, Part, bar, fit, milliseconds, probability
 
 SHORT_HEADS = ("total", "wait", "tok", "fill", "gen")
-Part = tuple[str, str]
-"""A piece of a line: text and style."""
 
-MARKS = {True: "✓", False: "✗", None: "●"}
 DOTS = {"ready": "●", "busy": "◐", "starting": "○", "loading": "○", "crashed": "✗", "failed": "✗"} | {
     "stopped": "■"
 }
@@ -65,6 +62,8 @@ def device_text(view: PanelView, width: int) -> str:
     """Where the model really is, in the longest form that fits; "CPU build" is the last to go."""
     if not view.device:
         return ""
+    if not view.layers:
+        return fit(view.device, max(0, width))
     layers = view.layers.replace(" layers on GPU", " on GPU")
     forms = (f"{view.device} · {view.layers}", f"{view.device} · {layers}", layers)
     return next((form for form in forms if len(form) <= width), fit(layers, max(0, width)))
@@ -106,7 +105,8 @@ def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
     if a is None:
         return [(fit(_pending(view), width), p.dim)]
     if a.label is None:
-        return [(fit(f"✗ {a.status}", width), f"bold {p.bad if a.status != 'cancelled' else p.dim}")]
+        fault = a.status not in ("cancelled", "unrouted")
+        return [(fit(f"✗ {a.status}", width), f"bold {p.bad if fault else p.dim}")]
     value = "" if a.probability is None else probability(a.probability)
     label = fit(a.label, width - len(value) - 3)
     return [

@@ -7,7 +7,7 @@ from routerlab.core.agreement import vote
 from routerlab.core.prediction import Latency, Prediction, Tokens, Trial
 from routerlab.core.session import State
 from routerlab.core.text import printable
-from routerlab.engine.arm import Arm, ArmState, Phase
+from routerlab.engine.arm import Arm, ArmInfo, ArmState, Phase
 from routerlab.engine.lab import Lab
 from routerlab.tui.layout import bars
 from routerlab.tui.sitting import Question, Sitting
@@ -186,8 +186,8 @@ def answer(trial: Trial, labels: Sequence[str]) -> Answer:
 
 def _device(state: ArmState) -> tuple[str, str]:
     info = state.info
-    if info is None:
-        return "", ""
+    if not isinstance(info, ArmInfo):
+        return printable(info.device) if info else "", ""
     layers = f"{info.layers_on_gpu}/{info.layers} layers on GPU" if info.gpu_build else "CPU build"
     return printable(info.device), layers
 
@@ -196,7 +196,8 @@ def strip(lab: Lab, question: Question | None, live: bool) -> StripView:
     """The agreement strip for a question."""
     if question is None:
         return StripView()
-    result = vote(t.label for t in question.trials.values())
+    voters = [t.label for t in question.trials.values() if t.status != "unrouted"]
+    result = vote(voters)
     return StripView(
         number=question.number,
         live=live,
@@ -204,7 +205,7 @@ def strip(lab: Lab, question: Question | None, live: bool) -> StripView:
         prompt=one_line(prompt_of(lab, question.first), 400),
         majority=printable(result.label) if result.label is not None else None,
         votes=result.votes,
-        voters=len(question.trials),
+        voters=len(voters),
         entropy=result.entropy,
         gold=question.first.gold,
         note=annotation(lab, question)[1],
@@ -213,8 +214,8 @@ def strip(lab: Lab, question: Question | None, live: bool) -> StripView:
 
 def row(lab: Lab, question: Question, arms: Sequence[str]) -> RowView:
     """The question's line in the history, with a column an arm in `arms`."""
-    votes = vote(t.label for t in question.trials.values()).votes
-    voters = len(question.trials)
+    labels = [t.label for t in question.trials.values() if t.status != "unrouted"]
+    votes, voters = vote(labels).votes, len(labels)
     return RowView(
         number=question.number,
         name=case_name(question),

@@ -8,6 +8,10 @@ from routerlab.core.text import printable
 
 BLOCKS = " ▏▎▍▌▋▊▉█"
 ELLIPSIS = "…"
+MARKS = {True: "✓", False: "✗", None: "●"}
+"""Right, wrong, and where there is nothing to compare with."""
+Part = tuple[str, str]
+"""Text and its style, as Content.assemble takes them."""
 CUT = 2000
 """Characters of a foreign string that are looked at before it is cut to a line: a prompt may be 1 MB."""
 
@@ -32,6 +36,18 @@ def fit_name(name: str, width: int, tail: int = 4) -> str:
     if cell_len(name) <= width or width <= tail + 1:
         return fit(name, width)
     return set_cell_size(name, width - tail - 1).rstrip() + ELLIPSIS + name[-tail:]
+
+
+def row(groups: Sequence[Sequence[Part]], gap: str, width: int) -> list[Part]:
+    """The groups side by side on one line; those that do not fit in `width` are left out."""
+    parts: list[Part] = []
+    used = 0
+    for group in groups:
+        size = sum(cell_len(text) for text, _ in group) + (len(gap) if parts else 0)
+        if used + size <= width:
+            parts += [(gap, ""), *group] if parts else group
+            used += size
+    return parts
 
 
 def bar(fraction: float, width: int) -> str:

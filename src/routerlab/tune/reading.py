@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from routerlab import __version__
-from routerlab.core.metrics import percentile
+from routerlab.core.quantiles import percentile
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.arm import ArmSpec, ContractName, Encoding

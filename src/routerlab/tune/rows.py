@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from routerlab.core.calibration import expected_calibration_error, log_loss
 from routerlab.core.intervals import wilson
-from routerlab.core.metrics import percentile
+from routerlab.core.quantiles import percentile
 from routerlab.engine.router import Row
 from routerlab.tune.cases import Ints
 from routerlab.tune.fit import Doubles

@@ -161,7 +161,7 @@ async def time_probe(
     try:
         await asker.start()
         info = asker.arm.state.info
-        assert info is not None
+        assert isinstance(info, ArmInfo)
         for i, which in enumerate(rows):
             answer = await asker.fresh(plan.training.cases[which].prompt, setting.window)
             times[which] = answer.prediction.latency_ms.total

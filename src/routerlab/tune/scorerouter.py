@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import sqrt
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import Encoding
+from routerlab.engine.arm import ArmInfo, Encoding
 from routerlab.engine.encoding import DESCRIBED
 from routerlab.engine.router import Calibration, Router, Row
 from routerlab.tune.answers import Answers
@@ -39,7 +39,7 @@ async def tune_scores(plan: Plan, encodings: Sequence[Encoding], recent: int, te
             await asker.arm.stop()
     finally:
         store.close()
-    assert info is not None
+    assert isinstance(info, ArmInfo)
     if recent:
         calibration = Calibration(recent=recent)
         said = f"Nothing was fitted: each label's mean log p over {recent} recent prompts is taken off."

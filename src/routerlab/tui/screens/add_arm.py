@@ -14,14 +14,16 @@ from textual.widgets import Footer, Input, Label, OptionList, RadioButton, Radio
 from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
+from routerlab.core.remote import Remote
 from routerlab.core.text import printable
-from routerlab.engine.arm import UNTUNED, ArmSpec, Untuned
-from routerlab.engine.specs import arm_spec, local_routers
+from routerlab.engine.arm import UNTUNED, Spec, Untuned
+from routerlab.engine.specs import REMOTE, any_spec, local_routers
 from routerlab.models.catalog import LocalModel, local_models
+from routerlab.settings import load_settings
 from routerlab.tui.screens.dialogs import CLOSE
 
 
-class AddArm(ModalScreen[ArmSpec | None]):
+class AddArm(ModalScreen[Spec | None]):
     """Answers with a specification, None when left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
@@ -46,15 +48,19 @@ class AddArm(ModalScreen[ArmSpec | None]):
     async def on_mount(self) -> None:
         """List what is here, models first; the folders may be slow, so not on the event loop."""
         models: list[LocalModel] = []
+        remotes: tuple[Remote, ...] = ()
         try:
             models = await asyncio.to_thread(local_models)
+            remotes = (await asyncio.to_thread(load_settings)).remote
         except LabError as e:
             self._fault(str(e))
         routers = await asyncio.to_thread(local_routers)
-        self._choices = [*(str(m.path) for m in models), *map(str, routers)]
+        named = [REMOTE + remote.name for remote in remotes]
+        self._choices = [*(str(m.path) for m in models), *map(str, routers), *named]
         options = self.query_one(OptionList)
         options.add_options(Option(_line(model)) for model in models)
         options.add_options(Option(_router_line(path)) for path in routers)
+        options.add_options(Option(_remote_line(remote)) for remote in remotes)
         if self._choices:
             options.highlighted = 0
             options.focus()
@@ -74,7 +80,7 @@ class AddArm(ModalScreen[ArmSpec | None]):
     async def _answer(self, text: str) -> None:
         contract = UNTUNED[max(0, self.query_one(RadioSet).pressed_index)]
         try:
-            self.dismiss(await asyncio.to_thread(arm_spec, text, contract))
+            self.dismiss(await asyncio.to_thread(any_spec, text, contract))
         except LabError as e:
             self._fault(str(e))
 
@@ -85,6 +91,11 @@ class AddArm(ModalScreen[ArmSpec | None]):
 def _router_line(path: Path) -> Content:
     about = "router: its model and contract are its own"
     return Content.assemble(f"{printable(path.stem):<28} ", (f"{'':>10}   {about}", "$foreground 60%"))
+
+
+def _remote_line(remote: Remote) -> Content:
+    about = printable(f"{remote.model} at {remote.host}")
+    return Content.assemble(f"{REMOTE + remote.name:<28} ", (f"{'':>10}   {about}", "$foreground 60%"))
 
 
 def _line(model: LocalModel) -> Content:

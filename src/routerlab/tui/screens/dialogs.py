@@ -50,24 +50,29 @@ class Choose(ModalScreen[int | None]):
 
 
 class WriteLine(ModalScreen[str | None]):
-    """One line of text; answers None when it was left with Escape."""
+    """One line of text; answers None when it was left with Escape. `needed` says why it must not be blank."""
 
     BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
 
-    def __init__(self, title: str, value: str = "", placeholder: str = "") -> None:
+    def __init__(self, title: str, value: str = "", placeholder: str = "", needed: str = "") -> None:
         super().__init__()
-        self._heading, self._value, self._placeholder = title, value, placeholder
+        self._heading, self._value, self._placeholder, self._needed = title, value, placeholder, needed
 
     def compose(self) -> ComposeResult:
         """A title and the line."""
         with Vertical(classes="dialog"):
             yield Label(self._heading, markup=False, classes="title")
             yield Input(self._value, placeholder=self._placeholder)
+            if self._needed:
+                yield Label("", id="fault", markup=False)
             yield Footer()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer."""
-        self.dismiss(event.value)
+        """Answer, or say what is missing."""
+        if self._needed and not event.value.strip():
+            self.query_one("#fault", Label).update(self._needed)
+        else:
+            self.dismiss(event.value)
 
 
 class Read(ModalScreen[None]):

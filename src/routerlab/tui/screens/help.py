@@ -7,6 +7,7 @@ from textual.keys import format_key
 
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.tui.actions import ACTIONS, GROUPS, TUNE_ACTIONS, Action, Group
+from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS, ANNOTATE_GROUPS
 from routerlab.tui.palette import Palette
 from routerlab.tui.screens.dialogs import Read
 from routerlab.tui.text import one_line
@@ -35,7 +36,20 @@ TUNE_END: tuple[tuple[str, str], ...] = (
     ("\nAccuracy is on cases that had no part in fitting or choosing, with its 95 % interval.\n", ""),
     ("hard: accuracy on the hard cases   ECE: expected calibration error   P50 P95: latency\n", ""),
 )
-NAMES = {"escape": "Esc", "full_stop": ".", "question_mark": "?", "colon": ":", "shift+tab": "⇧Tab"}
+ANNOTATE_INTRO = (
+    "Read the prompt, press the key of its label, and the same key or Enter to submit: the next one comes. "
+    "Another label's key before that says that it also fits. A choice that you leave is kept as a draft."
+)
+NAMES = {
+    "escape": "Esc",
+    "full_stop": ".",
+    "question_mark": "?",
+    "colon": ":",
+    "slash": "/",
+    "shift+tab": "⇧Tab",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
 
 
 def keys_text(action: Action, keymap: Mapping[str, str]) -> str:
@@ -64,6 +78,19 @@ def tune_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read
     return Read(
         "Help", Content.assemble(TUNE_INTRO + "\n\n", *_group(TUNE_ACTIONS, keymap, taxonomy, p), *TUNE_END)
     )
+
+
+def annotate_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
+    """The help of the annotate screen."""
+    parts: list[tuple[str, str]] = [(ANNOTATE_INTRO + "\n", "")]
+    for group in ANNOTATE_GROUPS:
+        parts.append((f"\n{group}\n", f"bold {p.accent}"))
+        parts += _group([a for a in ANNOTATE_ACTIONS if a.group == group], keymap, taxonomy, p)
+    parts += [
+        ("\nSigns\n", f"bold {p.accent}"),
+        ("● chosen   + also fits   ⚑ flagged   ✓ ✗ against the gold label\n", ""),
+    ]
+    return Read("Help", Content.assemble(*parts))
 
 
 def _group(

@@ -1,19 +1,16 @@
 """The lab: prompts to every arm, side by side. This module holds its actions; view.py draws it."""
 
-import asyncio
-
 from textual import work
 from textual.content import Content
 
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.lab import Filter
-from routerlab.paths import screenshots_dir
-from routerlab.tui.actions import ACTIONS, TUNE_ACTIONS, bindings
+from routerlab.tui.actions import ACTIONS, bindings
 from routerlab.tui.screens.add_arm import AddArm
 from routerlab.tui.screens.dialogs import Choose, Read, WriteLine
 from routerlab.tui.screens.help import help_screen
-from routerlab.tui.screens.keep import fresh_path, result_text, write
+from routerlab.tui.screens.keep import result_text
 from routerlab.tui.screens.logs import Logs
 from routerlab.tui.screens.question import question_text
 from routerlab.tui.screens.tune import TuneScreen
@@ -27,6 +24,7 @@ from routerlab.tui.widgets.prompt import PromptLine
 class LabScreen(LabView):
     """Every `action_*` here stands in actions.py, which gives it keys, help and a place in the palette."""
 
+    ACTIONS = ACTIONS
     BINDINGS = bindings("lab")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -229,21 +227,7 @@ class LabScreen(LabView):
     async def action_result_save(self) -> None:
         """Save as a TOML file."""
         if question := self.question:
-            await self._save("result", ".toml", result_text(self.lab, question))
-
-    @work
-    async def action_screenshot(self) -> None:
-        """Save the screen as SVG."""
-        await self._save("screen", ".svg", self.app.export_screenshot(title="routerlab"))
-
-    async def _save(self, stem: str, suffix: str, text: str) -> None:
-        path = fresh_path(screenshots_dir(), stem, suffix)
-        try:
-            await asyncio.to_thread(write, path, text)
-        except LabError as e:
-            return self.tell(str(e), "error")
-        self.tell(f"saved {path}")
-        return None
+            await self.save("result", ".toml", result_text(self.lab, question))
 
     # --- the app ---
 
@@ -251,23 +235,7 @@ class LabScreen(LabView):
         """Open the tune screen."""
         self.app.push_screen(TuneScreen(self.lab, self.tuning))
 
-    def action_theme(self) -> None:
-        """Choose a theme."""
-        self.app.search_themes()
-
-    def action_palette(self) -> None:
-        """Open the command palette."""
-        self.app.action_command_palette()
-
     def action_help(self) -> None:
         """Help for the place that has the focus."""
         where = next((str(place.id) for place in self._places if place.has_focus), "prompt")
         self.app.push_screen(help_screen(where, self.lab.settings.keys, self.lab.taxonomy, self.colours()))
-
-    async def action_quit(self) -> None:
-        """Leave."""
-        await self.app.action_quit()
-
-
-IDS = frozenset(action.id for action in (*ACTIONS, *TUNE_ACTIONS))
-"""Every id a settings file may give other keys to."""

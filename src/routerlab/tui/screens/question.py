@@ -5,10 +5,9 @@ from textual.content import Content
 from routerlab.core.text import printable
 from routerlab.engine.lab import Lab
 from routerlab.tui.palette import Palette
-from routerlab.tui.panel_text import MARKS
 from routerlab.tui.sitting import Question
 from routerlab.tui.state import annotation, case_name, prompt_of
-from routerlab.tui.text import milliseconds, probability
+from routerlab.tui.text import MARKS, milliseconds, probability
 from routerlab.tui.widgets.strip import note_text
 
 LONGEST = 50_000

@@ -7,20 +7,17 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.notifications import SeverityLevel
-from textual.screen import Screen
-from textual.widget import Widget
 from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
-from routerlab.core.text import printable
 from routerlab.engine.lab import Lab
 from routerlab.engine.specs import router_spec
 from routerlab.tui.actions import TUNE_ACTIONS, bindings
 from routerlab.tui.layout import NARROW
 from routerlab.tui.learning import Entry, entries, held_out, labelled
-from routerlab.tui.palette import Palette, palette
 from routerlab.tui.screens.help import tune_help
+from routerlab.tui.screens.page import Page
 from routerlab.tui.tune_text import entry_text, progress_text, said_text
 from routerlab.tui.tuning import Job, Phase, Tuning, learn_arguments, tune_arguments
 from routerlab.tui.widgets.found import Found
@@ -51,13 +48,14 @@ class Budget(Input):
             await super()._on_key(event)
 
 
-class TuneScreen(Screen[None]):
+class TuneScreen(Page):
     """Draws a Tuning, which goes on without it."""
 
+    ACTIONS = TUNE_ACTIONS
     BINDINGS = bindings("tune", TUNE_ACTIONS)
 
     def __init__(self, lab: Lab, tuning: Tuning) -> None:
-        super().__init__()
+        super().__init__(lab.taxonomy)
         self.lab = lab
         self.tuning = tuning
         self._entries: list[Entry] = []
@@ -127,19 +125,6 @@ class TuneScreen(Screen[None]):
         models.add_options(options or [Option(NO_MODEL, disabled=True)])
         if found:
             models.highlighted = min(at or 0, len(found) - 1)
-
-    def colours(self) -> Palette:
-        """The palette of the theme that is on."""
-        theme = self.app.current_theme
-        return palette(self.app.theme_variables, theme.dark, theme.ansi, self.lab.taxonomy)
-
-    def tell(self, message: str, severity: SeverityLevel = "information") -> None:
-        """A toast; the words may be foreign."""
-        self.notify(printable(message, keep_newlines=True), severity=severity, markup=False)
-
-    def target(self, place: str) -> Widget:
-        """The widget an action of that place runs on."""
-        return self
 
     @property
     def chosen(self) -> Entry | None:

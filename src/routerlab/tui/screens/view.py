@@ -2,24 +2,22 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.notifications import SeverityLevel
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from routerlab.core.errors import LabError
-from routerlab.core.text import printable
-from routerlab.engine.arm import ArmSpec
+from routerlab.engine.arm import Spec
 from routerlab.engine.events import Annotated, Event, Notice, RunChanged, TrialDone
 from routerlab.engine.lab import Lab
 from routerlab.tui import state
 from routerlab.tui.layout import HISTORY, NARROW, layout
 from routerlab.tui.learning import Learning
-from routerlab.tui.palette import Palette, palette
+from routerlab.tui.palette import Palette
+from routerlab.tui.screens.page import Page
 from routerlab.tui.screens.tune import TuneScreen, severity
 from routerlab.tui.sitting import Question, Sitting
 from routerlab.tui.tuning import Tuning
@@ -42,11 +40,11 @@ EMPTY = (
 )
 
 
-class LabView(Screen[None]):
+class LabView(Page):
     """The screen without its actions (see lab.py)."""
 
-    def __init__(self, lab: Lab, specs: list[ArmSpec], now: Callable[[], float], tuning: Tuning) -> None:
-        super().__init__()
+    def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
+        super().__init__(lab.taxonomy)
         self.lab = lab
         self.specs = specs
         self.now = now
@@ -136,10 +134,6 @@ class LabView(Screen[None]):
     def _note(self, question: Question) -> None:
         self._changed[question.number] = question
 
-    def tell(self, message: str, severity: SeverityLevel = "information") -> None:
-        """A toast; the words may be foreign."""
-        self.notify(printable(message, keep_newlines=True), severity=severity, markup=False)
-
     # --- drawing ---
 
     def redraw(self) -> None:
@@ -205,11 +199,6 @@ class LabView(Screen[None]):
         self._behind = behind
         if latest := self.sitting.latest:
             table.follow(min(latest.number, table.row_count) - 1)
-
-    def colours(self) -> Palette:
-        """The palette of the theme that is on."""
-        theme = self.app.current_theme
-        return palette(self.app.theme_variables, theme.dark, theme.ansi, self.lab.taxonomy)
 
     # --- the question that is looked at ---
 

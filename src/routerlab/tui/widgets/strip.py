@@ -7,7 +7,7 @@ from textual.widget import Widget
 from routerlab.core.session import State
 from routerlab.tui.palette import Palette
 from routerlab.tui.state import RunView, StripView
-from routerlab.tui.text import fit, one_line
+from routerlab.tui.text import Part, fit, one_line, row
 
 
 class Strip(Widget):
@@ -46,7 +46,7 @@ def strip_text(view: StripView, width: int, p: Palette) -> Content:
     live, past = ("live", p.accent), ("looking at", f"bold {p.warn}")
     word, colour = live if view.live else past
     where = (f"{word} #{view.number}", colour)
-    groups: list[list[tuple[str, str]]] = [[where, (f" {view.name}", p.dim)]]
+    groups: list[list[Part]] = [[where, (f" {view.name}", p.dim)]]
     if view.majority:
         groups.append([(view.majority, f"bold {p.label(view.majority)}")])
     elif view.votes > 1:
@@ -62,15 +62,7 @@ def strip_text(view: StripView, width: int, p: Palette) -> Content:
         groups.append([("you ", p.dim), (one_line(note, 40), f"bold {p.accent}")])
     if not view.live:
         groups.append([("Esc: live", p.dim)])
-    parts: list[tuple[str, str]] = []
-    used = 0
-    for group in groups:
-        size = sum(len(text) for text, _ in group) + (len(gap) if parts else 0)
-        if used + size > width:
-            continue
-        parts += [(gap, ""), *group] if parts else group
-        used += size
-    return Content.assemble(*parts)
+    return Content.assemble(*row(groups, gap, width))
 
 
 def note_text(state: State, label: str | None = None) -> str:

@@ -1,0 +1,73 @@
+"""Progress of a run on stderr: a bar in a terminal, else a line every ten seconds."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from routerlab.engine.events import Notice, RunChanged
+
+if TYPE_CHECKING:
+    from routerlab.engine.events import Event
+    from routerlab.engine.runner import Progress
+
+EVERY_S = 10.0
+
+
+class Bar:
+    """How far a run is, while the `with` block lasts."""
+
+    def __init__(self, what: str) -> None:
+        self._last = time.monotonic()
+        self._plain = not sys.stderr.isatty()
+        self._bar = RichProgress(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=Console(stderr=True),
+            disable=self._plain,
+        )
+        self._task = self._bar.add_task(what, left="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, event: "Event") -> None:
+        """Watch a lab: its run's progress, and what a person should read."""
+        self.notice(event)
+        if isinstance(event, RunChanged):
+            self.show(event.progress)
+
+    def notice(self, event: "Event") -> None:
+        """Watch a lab only for what a person should read."""
+        if isinstance(event, Notice):
+            self.say(event.message)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._plain:
+            print(line, file=sys.stderr, flush=True)
+        else:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def show(self, p: "Progress") -> None:
+        """Draw, or every ten seconds print, how far it is."""
+        left = f"about {_duration(p.eta_s)} left" if p.eta_s is not None else ""
+        self._bar.update(self._task, completed=p.done, total=p.total or None, left=left)
+        if self._plain and time.monotonic() - self._last >= EVERY_S:
+            self._last = time.monotonic()
+            print(f"{p.done}/{p.total} trials, {left}", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

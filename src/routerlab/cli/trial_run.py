@@ -1,0 +1,146 @@
+"""`routerlab trial run`: a locked protocol, carried out."""
+
+import asyncio
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from routerlab.cli import options as o
+from routerlab.cli.replay import say
+from routerlab.cli.trial_options import ProtocolFile
+from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from routerlab.engine.lab import Lab
+    from routerlab.study.trial.registered import Registered
+    from routerlab.study.trial.running import Work
+
+
+def run(
+    file: ProtocolFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="The session; sessions/trial-NAME-LOCK.toml by default, LOCK from its hash."
+        ),
+    ] = None,
+) -> None:
+    """Send the sessions of a locked protocol, and write down every one of them.
+
+    A protocol, corpus or model that is not as it was locked is refused. Interrupted with Ctrl+C, or killed,
+    the same command goes on; that it was interrupted is a deviation.
+
+    Example: routerlab trial run protocol.toml --out sessions/march.toml
+    """
+    from routerlab.study.trial.registered import register
+
+    registered = register(file)
+    work = _locked(registered)
+    lab = _open(work, out)
+    path = lab.path
+    how = asyncio.run(_carry_out(work, lab))
+    say(f"over: {how}")
+    say(f"session: {path}; `routerlab trial analyze {path}` shows the result")
+
+
+def _locked(registered: "Registered") -> "Work":
+    """The work under its lock; LabError where something is not as it was locked, after telling what."""
+    import numpy as np
+
+    from routerlab import __version__
+    from routerlab.core.run import RunRecord
+    from routerlab.core.text import printable
+    from routerlab.core.tomlfile import canonical_json
+    from routerlab.engine.build import describe_build
+    from routerlab.study.harmony import check_provenance, leaks
+    from routerlab.study.trial.lock import changes, load_lock, lock_path
+    from routerlab.study.trial.running import Work
+
+    path = lock_path(registered.path)
+    lock = load_lock(path)
+    if lines := changes(lock, registered):
+        for line in lines:
+            say(f"  {printable(line)}")
+        raise LabError(
+            f"{registered.path}: {len(lines)} things are not as they were locked, the first: {lines[0]}; put "
+            "them back, or lock anew if no session was sent"
+        )
+    build = describe_build()
+    check_provenance(registered.specs, build)
+    protocol = registered.protocol
+    record = RunRecord(
+        at=datetime.now(UTC),
+        kind="trial",
+        name=protocol.name,
+        plan=canonical_json(lock),
+        percentile=protocol.percentile,
+        command=shlex.join(["routerlab", *sys.argv[1:]]),
+        versions={
+            "routerlab": __version__,
+            "llama.cpp": build.version,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+        seed=protocol.seed,
+        sha256=lock.sha256,
+    )
+    shots = o.shots(registered.exemplars)
+    return Work(registered, lock, record, leaks(registered.specs, registered.corpus, shots))
+
+
+def _open(work: "Work", out: Path | None) -> "Lab":
+    """A lab on the session, new or gone on with; LabError when it is that of something else."""
+    from routerlab.engine.build import machine
+    from routerlab.engine.factory import ModelArms
+    from routerlab.engine.lab import Lab
+    from routerlab.engine.records import Materials, new_header
+    from routerlab.paths import sessions_dir
+    from routerlab.study.trial.running import check_session
+
+    registered, protocol = work.registered, work.registered.protocol
+    path = out or sessions_dir() / f"trial-{protocol.name}-{work.lock.sha256[:8]}.toml"
+    given = {k: v for k, v in protocol.engine.model_dump().items() if v is not None}
+    settings = o.settings_with(**given, schedule=protocol.traffic.schedule)
+    materials = Materials(
+        registered.taxonomy, registered.taxonomy_path, registered.corpus, registered.corpus_path
+    )
+    file = o.open_session(path, materials)
+    if file is not None:
+        try:
+            check_session(file.session, path, work.lock)
+            if (there := file.session.header.machine) != (here := machine()):
+                raise LabError(f"{path}: was begun on another machine ({there}; here: {here})")
+        except LabError:
+            file.close()
+            raise
+    header = new_header(materials, settings, 1).model_copy(
+        update={"title": protocol.name, "seed": protocol.seed}
+    )
+    exemplars = registered.exemplars
+    make = ModelArms(
+        registered.taxonomy, o.shots(exemplars), exemplars.sha256 if exemplars else None, settings
+    )
+    return Lab(materials, settings, make, path, file, header=header)
+
+
+async def _carry_out(work: "Work", lab: "Lab") -> str:
+    from routerlab.cli.progress import Bar
+    from routerlab.study.trial.recorded import answered
+    from routerlab.study.trial.running import TrialRun
+
+    try:
+        with Bar("trial") as bar:
+            lab.subscribe(bar.notice)
+            return await TrialRun(work, lab, bar.say, bar.show).carry_out()
+    except asyncio.CancelledError:
+        if lab.saved:
+            n = len(answered(lab.session))
+            say(f"stopped: {n} sessions are answered in {lab.path}; the same command goes on")
+        raise
+    finally:
+        await lab.close()

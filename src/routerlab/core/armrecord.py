@@ -1,0 +1,107 @@
+"""What a session says of its arms. The last key of every record is required: its commit mark."""
+
+from datetime import datetime
+from typing import Literal
+
+from routerlab.core.prediction import Record
+from routerlab.core.remote import Body, Hosting, Prices
+from routerlab.core.tomlfile import canonical_sha256
+
+
+class ArmRecord(Record):
+    """An arm that is a model became ready. A later record of its name (the arm was reloaded) replaces it.
+
+    `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
+    lies on several GPUs. `load_ms` is a cold start only where the prefix was not kept on the disk from an
+    earlier one.
+    """
+
+    at: datetime
+    kind: Literal["gguf"]
+    model_file: str
+    model_sha256: str
+    model_size: int
+    architecture: str
+    parameters: int
+    quantization: str
+    contract: str
+    encoding: str
+    prompt_sha256: str
+    exemplars_sha256: str | None = None
+    router_file: str | None = None
+    router_sha256: str | None = None
+    window: int | None = None
+    llama_cpp: str
+    device: str
+    threads: int
+    n_ctx: int
+    layers_on_gpu: int
+    layers: int
+    split: Literal["layer", "row"] | None = None
+    prefix_kept: bool | None = None
+    load_ms: float
+    name: str
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What its answers depend on: two records of one name that differ in it are two arms."""
+        return (self.model_sha256, self.prompt_sha256, self.router_sha256 or "")
+
+
+class BaselineRecord(Record):
+    """An arm that is no model of its own became ready: a baseline, or the control (contract "none").
+
+    `source_file` is where it has its labels from, `source_sha256` the hash of its canonical content; `member`
+    are the models that it asks, as they were loaded.
+    """
+
+    at: datetime
+    kind: Literal["baseline"]
+    contract: Literal["majority", "keywords", "agreement", "none"]
+    source_file: str | None = None
+    source_sha256: str | None = None
+    member: tuple[ArmRecord, ...] = ()
+    load_ms: float
+    name: str
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What its answers depend on (see ArmRecord)."""
+        return (self.contract, self.source_sha256 or "", *(part for m in self.member for part in m.identity))
+
+
+class RemoteRecord(Record):
+    """An arm behind an OpenAI-compatible endpoint became ready, or said something else of itself than before.
+
+    `remote` is its name in the settings or the plan, `model` what was asked for, `body` what went with every
+    request; `served_model` and `system_fingerprint` are what the server called itself in its answers. A
+    "recorded" arm asked nobody: it gave again what is in the session `recording`.
+    """
+
+    at: datetime
+    kind: Literal["remote", "recorded"]
+    remote: str
+    base_url: str
+    model: str
+    served_model: str | None = None
+    system_fingerprint: str | None = None
+    contract: Literal["json"]
+    prompt_sha256: str
+    client: str
+    hosting: Hosting
+    retries: int
+    prices: Prices | None = None
+    body: Body | None = None
+    recording: str | None = None
+    recording_sha256: str | None = None
+    load_ms: float
+    name: str
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What its answers depend on (see ArmRecord), as far as a server says so."""
+        body = canonical_sha256(self.body or {})
+        return (self.base_url, self.model, self.served_model or "", body, self.prompt_sha256)
+
+
+AnyArmRecord = ArmRecord | BaselineRecord | RemoteRecord

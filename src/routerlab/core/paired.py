@@ -1,0 +1,100 @@
+"""Arms that answered the same cases, compared case by case. `p` is two-sided."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+
+CELLS = 2_000_000
+"""Counts of a bootstrap that are held at a time, 16 MB."""
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """The exact p of McNemar's test from both discordant counts: cases that only one of two arms gets right.
+
+    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
+    Psychometrika 12 (1947), 153-157, with the exact binomial(n, 1/2) instead of its approximation: twice the
+    smaller tail, at most 1.
+    """
+    n = only_a + only_b
+    ways = tail = 1  # in whole numbers: exact for any counts
+    for k in range(min(only_a, only_b)):
+        ways = ways * (n - k) // (k + 1)
+        tail += ways
+    return float(min(1.0, 2 * tail / 2**n))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """The p of a family of tests, adjusted so that the chance of any false finding stays at the level.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6
+    (1979), 65-70: the i-th smallest of m times (m - i + 1), never below the one before, at most 1.
+    """
+    adjusted, least = [0.0] * len(ps), 0.0
+    for rank, i in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        least = max(least, min(1.0, (len(ps) - rank) * ps[i]))
+        adjusted[i] = least
+    return adjusted
+
+
+def cochran_q(right: NDArray[np.bool_]) -> tuple[float, int, float]:
+    """Whether arms differ at all: (Q, degrees of freedom, p), from (cases, arms) of right or not.
+
+    W. G. Cochran, "The comparison of percentages in matched samples", Biometrika 37 (1950), 256-266; p by its
+    chi-squared approximation. Q is 0 and p 1 where every case is right, or wrong, with all arms.
+    """
+    from scipy.special import chdtrc
+
+    k = right.shape[1]
+    columns, rows = right.sum(axis=0).astype(float), right.sum(axis=1).astype(float)
+    below = (rows * (k - rows)).sum()
+    if below == 0:
+        return (0.0, k - 1, 1.0)
+    q = (k - 1) * k * ((columns - columns.mean()) ** 2).sum() / below
+    return (float(q), k - 1, float(chdtrc(k - 1, q)))
+
+
+def draw(rows: Doubles, resamples: int, seed: int) -> Doubles:
+    """(resamples, columns): sums over the rows drawn again with replacement, as many as there are.
+
+    The bootstrap over cases, whose repeats stay together (B. Efron and R. J. Tibshirani, An Introduction to
+    the Bootstrap, 1993, ch. 8 and 13). Cases that are alike need not be told apart: it is enough to draw how
+    often each pattern comes. The same seed and rows, in whatever order, give the same sums.
+    """
+    patterns, times = np.unique(rows, axis=0, return_counts=True)
+    rng, block = np.random.default_rng(seed), max(1, CELLS // len(patterns))
+    sums = [
+        rng.multinomial(len(rows), times / len(rows), min(block, resamples - start)) @ patterns
+        for start in range(0, resamples, block)
+    ]
+    return np.concatenate(sums)
+
+
+def middle(drawn: Doubles, confidence: float = 0.95) -> tuple[float, float] | None:
+    """The percentile interval: the middle of what was drawn, NaN left out; None where nothing is left."""
+    found = drawn[~np.isnan(drawn)]
+    if not len(found):
+        return None
+    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return (float(low), float(high))
+
+
+def bootstrap_ratio(
+    above: Sequence[float] | Doubles,
+    below: Sequence[float] | Doubles,
+    confidence: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> tuple[float, float] | None:
+    """The percentile interval of sum(above) / sum(below) over cases; None for fewer than two.
+
+    With `below` all ones it is that of the mean: of the cases' accuracies, or of the differences between two
+    arms. With right and asked it is that of the trial-weighted accuracy, where repeats of a case belong
+    together.
+    """
+    if len(above) < 2:
+        return None
+    sums = draw(np.column_stack([above, below]).astype(float), resamples, seed)
+    return middle(sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan), confidence)

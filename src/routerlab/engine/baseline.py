@@ -1,0 +1,224 @@
+"""Arms that keep everyone honest: what a router must beat, and what it costs to have none.
+
+`majority` always says the label that is commonest in a labelled corpus, `keywords` looks for words,
+`agreement` asks two models and a third where they disagree, and the control passes every prompt on without a
+label.
+"""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from routerlab.core.corpus import fold, load_corpus
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Prediction, Record
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.tomlfile import canonical_sha256, load_toml
+from routerlab.engine.arm import Arm, ArmInfo, ArmSpec, ArmState, Info, Spec
+from routerlab.engine.members import MembersArm
+from routerlab.resources import KEYWORDS, POOL
+
+Rule = Literal["majority", "keywords", "agreement", "none"]
+Route = Callable[[str], Prediction]
+"""From a prompt to an answer, without its latency."""
+
+
+class BaselineSpec(Spec):
+    """`file` is a corpus for majority, a table of words for keywords; `members` are whom agreement asks."""
+
+    contract: Rule
+    file: Path | None = None
+    members: tuple[ArmSpec, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_what_its_rule_needs(self) -> "BaselineSpec":
+        if self.contract == "agreement" and len(self.members) not in (2, 3):
+            raise ValueError("agreement needs two arms, and may have a third for where they disagree")
+        return self
+
+
+class BaselineInfo(Info):
+    """What a baseline knows its labels from (`source_sha256`: canonical content), and the models it asks."""
+
+    source_file: str | None = None
+    source_sha256: str | None = None
+    members: tuple[ArmInfo, ...] = ()
+
+    @property
+    def device(self) -> str:
+        """The members', one after the other."""
+        return ", ".join(member.device for member in self.members)
+
+    @property
+    def computes_on(self) -> frozenset[str]:
+        """The members' devices; a table of words slows nobody down."""
+        return frozenset().union(*(member.computes_on for member in self.members))
+
+
+class Keywords(Record):
+    """A table of words: the first rule of which a word stands in the prompt gives the label."""
+
+    class Rule(Record):
+        """Words that mean a label."""
+
+        label: str
+        words: tuple[str, ...] = Field(min_length=1)
+
+    schema_version: Literal[1]
+    name: str
+    taxonomy: str
+    otherwise: str
+    rule: tuple[Rule, ...]
+
+
+def load_keywords(path: Path, taxonomy: Taxonomy) -> Keywords:
+    """The table in `path`; LabError where it is none, or has labels that the taxonomy has not."""
+    table = load_toml(path, Keywords)
+    for label in (*(rule.label for rule in table.rule), table.otherwise):
+        if label not in taxonomy.labels:
+            known = ", ".join(taxonomy.labels)
+            raise LabError(f"{path}: unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
+    return table
+
+
+def majority(labels: Sequence[str], taxonomy: Taxonomy) -> Route:
+    """Always the commonest of the labels (of equals the taxonomy's first), with their shares."""
+    counts = Counter(labels)
+    shares = {label: counts[label] / counts.total() for label in taxonomy.labels}
+    answer = Prediction(status="ok", label=max(shares, key=shares.__getitem__), probabilities=shares)
+    return lambda _: answer
+
+
+def keywords(table: Keywords) -> Route:
+    """The label of the first rule that fits, without a probability."""
+    rules = [(r.label, re.compile("|".join(map(_whole, r.words)))) for r in table.rule]
+
+    def route(prompt: str) -> Prediction:
+        text = fold(prompt)
+        found = (label for label, words in rules if words.search(text))
+        return Prediction(status="ok", label=next(found, table.otherwise))
+
+    return route
+
+
+def _whole(word: str) -> str:
+    return rf"(?<!\w){re.escape(fold(word))}(?!\w)"
+
+
+def pass_through(_: str) -> Prediction:
+    """No label, and no attempt at one."""
+    return Prediction(status="unrouted")
+
+
+class BaselineArm:
+    """Majority, keywords or the control (see `Arm`): answers at once, in this process."""
+
+    def __init__(self, spec: BaselineSpec, taxonomy: Taxonomy) -> None:
+        self.spec = spec
+        self.state = ArmState(since=time.monotonic())
+        self.on_change: Callable[[Arm], None] = lambda _: None
+        self._taxonomy = taxonomy
+        self._route: Route = pass_through
+
+    @property
+    def log(self) -> Path | None:
+        """There is none."""
+        return None
+
+    def _set(self, state: ArmState) -> None:
+        self.state = state
+        self.on_change(self)
+
+    async def start(self) -> None:
+        """Read what it has its labels from."""
+        start = time.perf_counter()
+        try:
+            source = self._learn()
+        except LabError as e:
+            self._set(self.state.to("failed", time.monotonic(), message=str(e)))
+            return
+        file, sha256 = source or (None, None)
+        info = BaselineInfo(
+            contract=self.spec.contract,
+            source_file=None if file is None else str(file),
+            source_sha256=sha256,
+            load_ms=(time.perf_counter() - start) * 1000.0,
+        )
+        self._set(self.state.to("ready", time.monotonic(), message="", info=info))
+
+    def _learn(self) -> tuple[Path, str] | None:
+        """Set the route; the file it comes from, and the hash of its content."""
+        if self.spec.contract == "majority":
+            path = self.spec.file or POOL
+            corpus = load_corpus(path, self._taxonomy)
+            labels = [case.label for case in corpus.case if case.label is not None]
+            if not labels:
+                raise LabError(f"{path}: has no labels to count")
+            self._route = majority(labels, self._taxonomy)
+            return path, corpus.sha256
+        if self.spec.contract == "keywords":
+            path = self.spec.file or KEYWORDS
+            table = load_keywords(path, self._taxonomy)
+            self._route = keywords(table)
+            return path, canonical_sha256(table)
+        return None
+
+    async def ask(self, prompt: str, timeout_s: float) -> Prediction:
+        """See `Arm.ask`."""
+        if self.state.phase != "ready":
+            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+        self._set(self.state.to("busy", time.monotonic()))
+        start = time.perf_counter()
+        await asyncio.sleep(0)  # one turn of the event loop, which every arm needs
+        prediction = self._route(prompt)
+        latency = prediction.latency_ms.model_copy(update={"total": (time.perf_counter() - start) * 1000.0})
+        if (now := self.state).phase == "busy":  # not stopped meanwhile
+            self._set(now.to("ready", time.monotonic()))
+        return prediction.model_copy(update={"latency_ms": latency})
+
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """One after the other."""
+        return [await self.ask(prompt, timeout_s) for prompt in prompts]
+
+    def cancel(self) -> None:
+        """Nothing takes long enough to be cancelled."""
+
+    async def stop(self) -> None:
+        """There is nothing to end."""
+        self._set(self.state.to("stopped", time.monotonic(), message=""))
+
+
+class AgreementArm(MembersArm):
+    """Two arms are asked. Where they disagree, or one gives no label, a third answers if there is one, else
+    whichever of the two is the surer: by its probability, or what it claims where it only writes."""
+
+    spec: BaselineSpec
+
+    def _settled(self, answers: Sequence[Prediction]) -> bool:
+        return len(answers) == 2 and answers[0].label is not None and answers[0].label == answers[1].label
+
+    def _passes_on(self, answer: Prediction) -> bool:
+        return answer.status in ("ok", "unparsed", "refused")
+
+    def _chosen(self, answers: Sequence[Prediction]) -> Prediction:
+        labelled = [answer for answer in answers if answer.label is not None]
+        if len(answers) == 3 or not labelled or not self._passes_on(answers[-1]):
+            return answers[-1]
+        return max(labelled, key=_sureness)
+
+    def _combined_info(self, infos: Sequence[ArmInfo]) -> BaselineInfo:
+        return BaselineInfo(
+            contract="agreement", members=tuple(infos), load_ms=sum(info.load_ms for info in infos)
+        )
+
+
+def _sureness(answer: Prediction) -> float:
+    if answer.probabilities and answer.label:
+        return answer.probabilities.get(answer.label, 0.0)
+    return answer.confidence or 0.0

@@ -1,0 +1,156 @@
+"""An arm made of arms, which are asked in turn until one answer, or several together, settle the matter."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from routerlab.core.prediction import Latency, Prediction, Tokens
+from routerlab.engine.arm import Arm, ArmInfo, ArmState, Info, Spec
+
+
+class MembersArm(ABC):
+    """See `Arm`. It is as ready as its least ready member; times and tokens of those asked are added up."""
+
+    def __init__(self, spec: Spec, members: Sequence[Arm]) -> None:
+        self.spec = spec
+        self.members = tuple(members)
+        self.state = ArmState(since=time.monotonic())
+        self.on_change: Callable[[Arm], None] = lambda _: None
+        self._asking: Arm | None = None
+        self._cancelled = False
+        self._life = 0
+        """Counts starts and stops, so that a start that was overtaken does not go on."""
+        for member in self.members:
+            member.on_change = self._member_changed
+
+    @abstractmethod
+    def _settled(self, answers: Sequence[Prediction]) -> bool:
+        """Whether no further member need be asked."""
+
+    @abstractmethod
+    def _combined_info(self, infos: Sequence[ArmInfo]) -> Info:
+        """The facts of this arm from those of its members."""
+
+    def _passes_on(self, answer: Prediction) -> bool:
+        """Whether the next member may be asked after this answer; otherwise it is the arm's."""
+        return answer.status == "ok"
+
+    def _chosen(self, answers: Sequence[Prediction]) -> Prediction:
+        """The arm's answer once nobody else is asked."""
+        return answers[-1]
+
+    @property
+    def log(self) -> Path | None:
+        """The log of the member that has something to say: the one that is not ready, else the last."""
+        troubled = [m for m in self.members if m.state.phase not in ("ready", "busy")]
+        return (troubled or [self.members[-1]])[0].log
+
+    def _set(self, state: ArmState) -> None:
+        self.state = state
+        self.on_change(self)
+
+    def _member_changed(self, member: Arm) -> None:
+        if self._asking is None and self.state.phase != "stopped":
+            self._set(self._combined())
+
+    def _combined(self) -> ArmState:
+        """The state of the first member that is not ready, else ready with what all of them use."""
+        for i, member in enumerate(self.members):
+            if member.state.phase != "ready":
+                message = member.state.message
+                stage = f"{i + 1}/{len(self.members)} {member.state.stage}".strip()
+                return replace(
+                    member.state, stage=stage, message=f"{member.spec.name}: {message}" if message else ""
+                )
+        infos = [m.state.info for m in self.members if isinstance(m.state.info, ArmInfo)]
+        told = "; ".join(i.note for i in infos if i.note)
+        return replace(self.members[-1].state, info=self._combined_info(infos), message=told)
+
+    async def start(self) -> None:
+        """Load the members in turn."""
+        self._life += 1
+        life = self._life
+        self._set(self.state.to("starting", time.monotonic()))
+        for member in self.members:
+            await member.start()
+            if life != self._life:  # stopped meanwhile
+                return
+        self._set(self._combined())
+
+    async def ask(self, prompt: str, timeout_s: float) -> Prediction:
+        """See `Arm.ask`; the time is that of all members together."""
+        if (state := self.state).phase != "ready":
+            return Prediction(status="crashed", error=state.message or "the arm is not ready")
+        self._cancelled = False
+        self._set(self.state.to("busy", time.monotonic()))
+        start = time.perf_counter()
+        answers: list[Prediction] = []
+        for member in self.members:
+            self._asking = member
+            left = timeout_s - (time.perf_counter() - start)
+            answers.append(await member.ask(prompt, max(left, 0.001)))
+            if self._cancelled or self._ends(answers):
+                break
+        self._asking = None
+        if self.state.phase == "busy":
+            self._set(self._combined())
+        return self._summed(answers, (time.perf_counter() - start) * 1000.0)
+
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """Each member answers the prompts that those before it left open, together."""
+        if (state := self.state).phase != "ready":
+            error = state.message or "the arm is not ready"
+            return [Prediction(status="crashed", error=error)] * len(prompts)
+        self._cancelled = False
+        self._set(self.state.to("busy", time.monotonic()))
+        answers: list[list[Prediction]] = [[] for _ in prompts]
+        for member in self.members:
+            open_ = [i for i, own in enumerate(answers) if not own or not self._ends(own)]
+            if not open_ or self._cancelled:
+                break
+            self._asking = member
+            found = await member.ask_many([prompts[i] for i in open_], timeout_s)
+            for i, answer in zip(open_, found, strict=True):
+                answers[i].append(answer)
+        self._asking = None
+        if self.state.phase == "busy":
+            self._set(self._combined())
+        return [self._summed(own, sum(a.latency_ms.total for a in own)) for own in answers]
+
+    def _ends(self, answers: Sequence[Prediction]) -> bool:
+        """Whether the answers leave nothing to ask for."""
+        return not self._passes_on(answers[-1]) or self._settled(answers)
+
+    def _summed(self, answers: Sequence[Prediction], total: float) -> Prediction:
+        """The arm's answer with the times and tokens of all; cancelled if members were still to be asked."""
+        latency = Latency(
+            tokenize=sum(a.latency_ms.tokenize for a in answers),
+            prefill=sum(a.latency_ms.prefill for a in answers),
+            generate=sum(a.latency_ms.generate for a in answers),
+            total=total,
+        )
+        tokens = Tokens(
+            cached=sum(a.tokens.cached for a in answers),
+            evaluated=sum(a.tokens.evaluated for a in answers),
+            generated=sum(a.tokens.generated for a in answers),
+            dropped=max(a.tokens.dropped or 0 for a in answers) or None,
+        )
+        complete = len(answers) == len(self.members) or self._ends(answers)
+        if self._cancelled and not complete:
+            return Prediction(status="cancelled", latency_ms=latency)
+        return self._chosen(answers).model_copy(update={"latency_ms": latency, "tokens": tokens})
+
+    def cancel(self) -> None:
+        """Cancel the member that is being asked; no further one is."""
+        self._cancelled = True
+        if self._asking is not None:
+            self._asking.cancel()
+
+    async def stop(self) -> None:
+        """Stop the members."""
+        self._life += 1
+        self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
+        await asyncio.gather(*(member.stop() for member in self.members))

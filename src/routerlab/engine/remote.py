@@ -1,0 +1,273 @@
+"""An arm that is a model behind an OpenAI-compatible endpoint, asked under the `json` contract.
+
+What is asked is what a model here is asked under that contract: the same system prompt, greedy, as many
+tokens, and the answer is read by the same parser. Requests and retries: endpoint.py.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Attempt, Latency, Prediction, Tokens
+from routerlab.core.remote import Remote, api_key
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.tomlfile import canonical_sha256
+from routerlab.engine.arm import Arm, ArmState, ContractName, Spec
+from routerlab.engine.completion import Completion, read_completion, read_models
+from routerlab.engine.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
+from routerlab.engine.remoteinfo import RemoteInfo
+
+if TYPE_CHECKING:
+    from routerlab.engine.endpoint import Endpoint, Reply
+
+T = TypeVar("T")
+START_S = 30.0
+"""Time for a server to say which models it has, attempts and waits included."""
+LONGEST_ANSWER = 8192
+"""Characters of an answer that are written down; 128 tokens have fewer, but a server may not count."""
+
+
+class RemoteSpec(Spec):
+    """A remote as it was asked for."""
+
+    contract: ContractName = "json"
+    remote: Remote
+
+
+class RemoteArm:
+    """A remote model (see `Arm`). A question that fails does not end the arm: the next one may go well.
+
+    Unlike other arms it may be asked while it is busy: its server decides what waits for what.
+    """
+
+    def __init__(self, spec: RemoteSpec, taxonomy: Taxonomy) -> None:
+        self.spec = spec
+        self.state = ArmState(since=time.monotonic())
+        self.on_change: Callable[[Arm], None] = lambda _: None
+        self._labels = taxonomy.labels
+        self._system = system_prompt(taxonomy, "json")
+        self._endpoint: Endpoint | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        """What is under way."""
+        self._heard = ""
+        """What the last answer said that was none, in a line."""
+        self._cancels = 0
+        """Counts cancellations, for questions that were still waiting to be sent."""
+        self._life = 0
+        """Counts starts and stops: what began in an earlier life must not touch a later one."""
+
+    @property
+    def log(self) -> Path | None:
+        """There is none."""
+        return None
+
+    def _set(self, state: ArmState) -> None:
+        self.state = state
+        self.on_change(self)
+
+    async def start(self) -> None:
+        """Read the key and ask the server which models it has, for an arm that is ready should be there.
+
+        A server that keeps no such list is asked nothing more.
+        """
+        self._life += 1
+        life, begun, remote = self._life, time.perf_counter(), self.spec.remote
+        stage = f"asking {remote.host}"
+        self._set(self.state.to("loading", time.monotonic(), stage=stage, message="", info=None))
+        endpoint, fault = await asyncio.to_thread(_connect, remote)
+        if life == self._life and endpoint is not None:
+            self._endpoint = endpoint
+            reply = await self._under_way(endpoint.models(START_S))
+            if life != self._life or reply is None:  # stopped meanwhile, and closed then
+                return
+            fault = _fault(remote, reply)
+            if not fault:
+                note = _note(remote, reply.content)
+                info = self._info(endpoint.library, note, (time.perf_counter() - begun) * 1000.0)
+                self._set(self.state.to("ready", time.monotonic(), stage="", message=note, info=info))
+                return
+            self._endpoint = None
+        if endpoint is not None:
+            await endpoint.close()
+        if life == self._life:
+            self._set(self.state.to("failed", time.monotonic(), stage="", message=fault))
+
+    def _info(self, library: str, note: str, load_ms: float) -> RemoteInfo:
+        remote = self.spec.remote
+        return RemoteInfo(
+            contract="json",
+            remote=remote.name,
+            base_url=remote.base_url,
+            model=remote.model,
+            prompt_sha256=canonical_sha256({"system": self._system}),
+            client=library,
+            hosting=remote.hosting,
+            retries=remote.retries,
+            prices=remote.prices,
+            body=remote.body or None,
+            local=remote.is_local,
+            load_ms=load_ms,
+            note=note,
+        )
+
+    async def _under_way(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result; None when `cancel` or `stop` came before the work began."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        try:
+            await asyncio.wait([task])
+        finally:
+            self._tasks.discard(task)
+            task.cancel()
+        return None if task.cancelled() else task.result()
+
+    async def ask(self, prompt: str, timeout_s: float) -> Prediction:
+        """See `Arm.ask`. The latency is from the first send to the whole answer, with retries and waits."""
+        endpoint, life = self._endpoint, self._life
+        if endpoint is None or self.state.phase not in ("ready", "busy"):
+            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+        if self.state.phase == "ready":
+            self._set(self.state.to("busy", time.monotonic()))
+        limit = min(timeout_s, self.spec.remote.timeout_s or timeout_s)
+        found = await self._under_way(self._one(endpoint, prompt, limit))
+        if life == self._life and not self._tasks:
+            note = self.state.info.note if self.state.info else ""
+            self._set(self.state.to("ready", time.monotonic(), message=self._heard or note))
+        return found or Prediction(status="cancelled")
+
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """`concurrency` of them at a time; their latencies are those of a busy server, so none counts."""
+        together = asyncio.Semaphore(self.spec.remote.concurrency)
+        cancels = self._cancels
+
+        async def one(prompt: str) -> Prediction:
+            async with together:
+                if cancels != self._cancels:
+                    return Prediction(status="cancelled")
+                return await self.ask(prompt, timeout_s)
+
+        answers = await asyncio.gather(*map(one, prompts))
+        batched = True if len(answers) > 1 else None
+        return [answer.model_copy(update={"batched": batched}) for answer in answers]
+
+    async def _one(self, endpoint: "Endpoint", prompt: str, limit: float) -> Prediction:
+        attempts: list[Attempt] = []
+        text = prompt.encode("utf-8", "replace").decode()  # half a surrogate pair is no text to send
+        begun = time.perf_counter()
+        try:
+            reply = await endpoint.ask(
+                [{"role": "system", "content": self._system}, {"role": "user", "content": text}],
+                MAX_NEW_TOKENS,
+                limit,
+                attempts,
+            )
+        except asyncio.CancelledError:
+            answer = Prediction(status="cancelled")
+        else:
+            answer = self._read(endpoint, reply)
+        total = Latency(total=(time.perf_counter() - begun) * 1000.0)
+        return answer.model_copy(update={"latency_ms": total, "attempts": tuple(attempts)})
+
+    def _read(self, endpoint: "Endpoint", reply: "Reply") -> Prediction:
+        """The prediction in the server's reply, without time and attempts."""
+        self._heard = reply.error or ""
+        if reply.status != "ok":
+            return Prediction(status=reply.status, error=reply.error)
+        try:
+            completion = read_completion(reply.content)
+        except ValueError as e:
+            self._heard = f"{self.spec.remote.host}: {e}"
+            return Prediction(status="crashed", error=self._heard)
+        self._note_server(endpoint, completion)
+        choice = completion.choices[0]
+        written = choice.message.content or ""
+        parsed = parse_answer(written, self._labels)
+        shown = endpoint.clean(written)
+        error = None
+        if parsed.label is None:  # what is wrong shows a part of the answer
+            error = endpoint.clean(parse_answer(shown, self._labels).error or "its label has the key in it")
+            if choice.finish_reason == "length":
+                error += f" (it ended at the limit of {MAX_NEW_TOKENS} tokens)"
+        return Prediction(
+            status="ok" if parsed.label is not None else "unparsed",
+            label=parsed.label,
+            confidence=parsed.confidence,
+            answer=shown[:LONGEST_ANSWER].encode("utf-8", "replace").decode(),
+            error=error,
+            tokens=completion.usage.tokens if completion.usage else Tokens(),
+        )
+
+    def _note_server(self, endpoint: "Endpoint", completion: Completion) -> None:
+        """What the server says of itself goes into the arm's record; where it changes, into another one."""
+        said = (completion.model, completion.system_fingerprint)
+        model, fingerprint = (endpoint.clean(text)[:200] if text else None for text in said)
+        info = self.state.info
+        if info is not None:
+            told = {"served_model": model, "system_fingerprint": fingerprint}
+            self.state = replace(self.state, info=info.model_copy(update=told))
+
+    def cancel(self) -> None:
+        """Drop the connections of all questions in progress; nothing is waited for."""
+        self._cancels += 1
+        if self.state.phase == "busy":
+            for task in self._tasks:
+                task.cancel()
+
+    async def stop(self) -> None:
+        """Drop what is in progress and close the connections."""
+        self._life += 1
+        self._cancels += 1
+        life = self._life
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            await endpoint.close()
+        if life == self._life:
+            self._set(self.state.to("stopped", time.monotonic(), stage="", message=""))
+
+
+def _connect(remote: Remote) -> "tuple[Endpoint | None, str]":
+    """The endpoint, or why there is none. Half a second the first time: not for the event loop."""
+    try:
+        key = api_key(remote)
+        from routerlab.engine.endpoint import Endpoint
+
+        return Endpoint(remote, key), ""
+    except LabError as e:
+        return None, str(e)
+    except (OSError, ValueError, ImportError) as e:  # its text may have a proxy's password
+        reason = type(e).__name__
+        return (
+            None,
+            f"{remote.host}: no client could be made ({reason}): see the settings of proxy and certificates",
+        )
+
+
+def _fault(remote: Remote, reply: "Reply") -> str:
+    """Why a server that replied so to the question for its models is of no use; "" if it may be.
+
+    Some have no list, and say so with 404, 405 or another status.
+    """
+    if reply.status == "ok" or (reply.http or 0) in set(range(400, 500)) - {401, 403, 429}:
+        return ""
+    hint = f"; see the key in {remote.key_env}" if reply.http in (401, 403) and remote.key_env else ""
+    return f"{reply.error}{hint}"
+
+
+def _note(remote: Remote, models: bytes) -> str:
+    """What a person should know before asking, in a line; "" if nothing."""
+    notes = []
+    if remote.shows_the_key:
+        notes.append(f"the key in {remote.key_env} crosses the network unencrypted (http)")
+    listed = read_models(models)
+    if listed and remote.model not in listed:
+        notes.append(f"{remote.host} does not list a model {remote.model}")
+    return "; ".join(notes)

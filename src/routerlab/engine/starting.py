@@ -1,0 +1,35 @@
+"""Loads the arms of a lab one after the other, for commands without a screen."""
+
+from collections.abc import Callable, Sequence
+
+from routerlab.core.errors import Exit, LabError
+from routerlab.engine.arm import ArmInfo, ArmState, Spec
+from routerlab.engine.lab import Lab
+
+Say = Callable[[str], None]
+"""Takes a line for people to read."""
+
+
+async def start_arms(lab: Lab, specs: Sequence[Spec], say: Say) -> None:
+    """Load the arms in turn and tell; LabError (exit 3) when one cannot be loaded."""
+    for spec in specs:
+        lab.add_arm(spec)
+        say(f"loading {spec.name} ...")
+        await lab.settled()
+        state = lab.arms[spec.name].state
+        if state.phase == "failed":
+            raise given_up(spec.name, state, say)
+        info = state.info
+        assert info is not None
+        note = " (CPU build)" if isinstance(info, ArmInfo) and not info.gpu_build else ""
+        where = f" on {info.device}{note}" if info.device else ""
+        say(f"  ready in {info.load_ms / 1000:.1f} s{where}")
+        if state.message:
+            say(f"  {state.message}")
+
+
+def given_up(name: str, state: ArmState, say: Say, more: str = "") -> LabError:
+    """The error (exit 3) for an arm that failed, after the end of its log, if that says why."""
+    for line in state.log_tail:
+        say(f"  log: {line}")
+    return LabError(f"{name}: {state.message}{more}", Exit.MISSING)

@@ -1,0 +1,237 @@
+"""The figures of an arm, as they are written down (the whole result: result.py).
+
+Shares are 0..1, times milliseconds. `low` and `high` are the ends of the two-sided interval at the settings'
+confidence; None is an open end, or no interval at all where the figure says so.
+"""
+
+from typing import Literal
+
+from routerlab.core.armrecord import AnyArmRecord
+from routerlab.core.gates import Answer
+from routerlab.core.prediction import Record
+from routerlab.core.quantiles import Convention
+from routerlab.core.remote import Hosting as Hosting
+from routerlab.core.session import Pin, TaxonomyPin
+
+Range = tuple[float, float]
+
+
+class Source(Record):
+    """Where the rows are from. `sha256` is that of the file's bytes; `columns` maps what is needed to the
+    columns it was read from. The rest is what a session says of itself."""
+
+    path: str
+    format: Literal["session", "csv", "jsonl"]
+    sha256: str | None = None
+    columns: dict[str, str] | None = None
+    session: str | None = None
+    machine: str | None = None
+    lab_version: str | None = None
+    corpus: Pin | None = None
+    taxonomy: TaxonomyPin | None = None
+    schedule: str | None = None
+
+
+class Settings(Record):
+    """How the figures were computed. Tests are at the level `alpha`, bootstraps draw `resamples` times."""
+
+    percentile: Convention = "study"
+    confidence: float = 0.95
+    alpha: float = 0.05
+    resamples: int = 10_000
+    seed: int = 0
+
+
+class Share(Record):
+    """A share of `n` cases with Wilson's interval; `hits` is a fraction where repeats were averaged.
+    `by_trial` weights trials equally."""
+
+    value: float
+    hits: float
+    n: int
+    low: float
+    high: float
+    by_trial: float
+
+
+class Accuracy(Record):
+    """Exact match. `value` weights cases equally: `right` is the sum over `n` cases of the share of their
+    repeats that are right; three intervals over cases. `by_trial` is the share of all `trials`, with the
+    cluster bootstrap's interval; the two differ where cases were not asked equally often."""
+
+    value: float
+    right: float
+    n: int
+    wilson: Range
+    clopper_pearson: Range
+    bootstrap: Range | None
+    by_trial: float
+    trials: int
+    by_trial_bootstrap: Range | None
+
+
+class Estimate(Record):
+    """A figure with its bootstrap interval over cases."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class LabelScore(Record):
+    """One label. `support` is the number of cases with it as gold; the F1's interval is by bootstrap over
+    cases. None: there is nothing to divide by (precision of a label that was never given)."""
+
+    label: str
+    support: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    low: float | None
+    high: float | None
+
+
+class Cell(Record):
+    """One cell of the confusion matrix, `label` None for no label. `n` is in cases, a fraction where only
+    some repeats of a case fell here; `cases` are their ids."""
+
+    gold: str
+    label: str | None
+    n: float
+    cases: tuple[str, ...]
+
+
+class QuantileFigure(Record):
+    """A quantile in milliseconds with its order-statistic interval. Repeats of a case are alike: all
+    latencies together count there as `n_effective` of them."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n_effective: float
+
+
+class Times(Record):
+    """Latencies of the `n` answers, in ascending order in `values`. `unanswered` trials have no latency and
+    are not in the figures; `contended` ran beside other arms. `parts` are medians of where time went."""
+
+    n: int
+    unanswered: int
+    contended: int
+    mean: float
+    p50: QuantileFigure
+    p95: QuantileFigure
+    p99: QuantileFigure
+    parts: dict[str, float]
+    values: tuple[float, ...]
+
+
+class Spread(Record):
+    """How long answers are: median, 95th percentile and longest of `n`."""
+
+    n: int
+    p50: float
+    p95: float
+    most: float
+
+
+class CostFigure(Record):
+    """What routing costs, in `currency`: 1,000 prompts, and the `trials` here that have a cost. `basis` says
+    whether each request's own cost was logged, or it comes from a price of machine time or of tokens."""
+
+    per_1000: float
+    total: float
+    trials: int
+    currency: str
+    basis: Literal["logged", "machine time", "tokens"]
+
+
+class BinFigure(Record):
+    """Answers with a confidence in [low, high): how many, their mean confidence, the share that is right."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: float
+
+
+class KeptFigure(Record):
+    """Answers with at least `threshold` confidence: their share of all trials, the accuracy among them."""
+
+    threshold: float
+    coverage: float
+    accuracy: float
+
+
+class Calibration(Record):
+    """How far confidence means what it says, over `n` answers that have one.
+
+    From "probabilities" over the labels, or from the confidence that a model claims ("self-reported"). The
+    Brier score is over all labels (0..2) for probabilities, of right or wrong (0..1) for claims. `distinct`
+    counts different confidences: one means that it tells nothing. `kept` is accuracy against coverage.
+    """
+
+    source: Literal["probabilities", "self-reported"]
+    n: int
+    confidence: float
+    accuracy: float
+    ece: float
+    brier: float
+    log_loss: float | None
+    distinct: int
+    bins: tuple[BinFigure, ...]
+    kept: tuple[KeptFigure, ...]
+
+
+class Determinism(Record):
+    """Of `cases` that were asked more than once, those whose label `changed` between repeats."""
+
+    cases: int
+    changed: tuple[str, ...]
+
+
+class GateFigure(Record):
+    """A gate's answer for an arm. `value` is None where there is no such figure. `more` is how many more
+    cases would decide it if they came out as those so far; None where it is decided, or nobody can say."""
+
+    gate: str
+    value: float | None
+    low: float | None
+    high: float | None
+    answer: Answer
+    more: int | None
+
+
+class ArmFigures(Record):
+    """Everything about one arm. `repeats` is the least and the most often that a case was asked; `statuses`
+    count trials. Figures are None where nothing can be computed: accuracy without gold (a control), families
+    without a taxonomy. `macro_f1` is the mean over labels that are gold of a case."""
+
+    arm: str
+    contract: str | None
+    hosting: Hosting
+    trials: int
+    cases: int
+    repeats: tuple[int, int]
+    statuses: dict[str, int]
+    accuracy: Accuracy | None
+    task_accuracy: Share | None
+    macro_f1: Estimate | None
+    labels: tuple[LabelScore, ...]
+    families: dict[str, Share]
+    parse_rate: Share | None
+    confusion: tuple[Cell, ...]
+    latency: Times | None
+    tokens_out: Spread | None
+    chars_out: Spread | None
+    cost: CostFigure | None
+    calibration: Calibration | None
+    determinism: Determinism | None
+    gates: tuple[GateFigure, ...] = ()
+    record: AnyArmRecord | None = None
+
+    @property
+    def corridors(self) -> tuple[Cell, ...]:
+        """The cells off the diagonal: where cases go wrong, the busiest first."""
+        return tuple(cell for cell in self.confusion if cell.gold != cell.label)

@@ -1,0 +1,108 @@
+"""What a report consists of, whatever it is written as: sections of text, tables, figures.
+
+Strings are as they came: page.py and markdown.py escape everything that they write.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Mark = Literal["", "pass", "fail", "undecided"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table: `note` is smaller, `mark` says how to read it, `refers` names a row elsewhere."""
+
+    text: str
+    note: str = ""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """`heads` above the columns, the first `names` of which are text, to the left; the rest are figures.
+
+    Without heads it is a list of facts: names and values.
+    """
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    names: int = 1
+    caption: str = ""
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`draw` makes the SVG, whose text `says` in words; `title` stands above, `caption` below.
+
+    `key` are the names of what the figure has numbers for, from 1.
+    """
+
+    name: str
+    says: str
+    draw: Callable[[], str]
+    title: str = ""
+    caption: str = ""
+    key: tuple[str, ...] = ()
+    kind: Literal["figure"] = "figure"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Small figures of one kind, beside each other; `caption` is about all."""
+
+    figures: tuple[Figure, ...]
+    caption: str = ""
+    kind: Literal["grid"] = "grid"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Sentences, one below the other."""
+
+    lines: tuple[str, ...]
+    kind: Literal["lines"] = "lines"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Text that keeps its lines and spaces."""
+
+    text: str
+    kind: Literal["code"] = "code"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that are looked at when somebody asks for them; closed at first where that can be."""
+
+    summary: str
+    blocks: "tuple[Block, ...]"
+    kind: Literal["fold"] = "fold"
+
+
+Block = Table | Figure | Grid | Lines | Code | Fold
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report; one of `level` 1 begins with the sections after it a report of another result."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    level: Literal[1, 2] = 2
+
+
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], names: int = 1, caption: str = ""
+) -> Table:
+    """The table with these rows; plain strings are cells."""
+    cells = tuple(tuple(Cell(c) if isinstance(c, str) else c for c in row) for row in rows)
+    return Table(tuple(heads), cells, names, caption)
+
+
+def facts(rows: Sequence[tuple[str, str | None]]) -> Table:
+    """Names and values; a value that is None or empty is left out."""
+    return table((), [(name, value) for name, value in rows if value], names=2)

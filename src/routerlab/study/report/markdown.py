@@ -1,0 +1,62 @@
+"""A report as GitHub Markdown: the same sections and tables, without figures."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from routerlab.core.text import printable
+from routerlab.study.report.blocks import Block, Cell, Code, Fold, Lines, Section, Table
+
+_SPECIAL = re.compile(r"[\\`*_\[\]<>|~#&$]")
+
+
+def markdown(title: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
+    """The report; nothing in foreign text is read as markup."""
+    lines = [f"# {_text(title)}", ""]
+    for fact in facts:
+        lines += [_text(fact), ""]
+    for section in sections:
+        lines += [f"{'#' * (section.level + 1)} {_text(section.title)}", ""]
+        for block in section.blocks:
+            lines += _block(block)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Lines():
+            for line in block.lines:
+                yield from (_text(line), "")
+        case Table():
+            yield from _table(block)
+        case Code():
+            fence = "`" * (1 + max([2, *(len(run) for run in re.findall(r"`+", block.text))]))
+            yield from (fence, printable(block.text, keep_newlines=True), fence, "")
+        case Fold():
+            yield from (f"**{_text(block.summary)}**", "")
+            for inner in block.blocks:
+                yield from _block(inner)
+        case _:  # figures have no place here; what they show is in the tables
+            return
+
+
+def _table(found: Table) -> Iterator[str]:
+    columns = len(found.heads) or max((len(row) for row in found.rows), default=0)
+    heads = found.heads or ("",) * columns
+    yield f"| {' | '.join(map(_text, heads))} |"
+    yield f"| {' | '.join('---' if i < found.names else '---:' for i in range(columns))} |"
+    for row in found.rows:
+        yield f"| {' | '.join(map(_cell, row))} |"
+    yield ""
+    if found.caption:
+        yield from (f"_{_text(found.caption)}_", "")
+
+
+def _cell(cell: Cell) -> str:
+    return _text(cell.text) + (f" ({_text(cell.note)})" if cell.note else "")
+
+
+def _text(text: str) -> str:
+    """On one line, with nothing that Markdown obeys."""
+    line = printable(" ".join(text.split()))
+    escaped = _SPECIAL.sub(r"\\\g<0>", line)
+    return re.sub(r"^(\d+)([.)])(?=\s|$)|^([-+=])", lambda m: f"{m[1] or ''}\\{m[2] or m[3]}", escaped)

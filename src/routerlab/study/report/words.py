@@ -1,0 +1,88 @@
+"""Figures as a report writes them."""
+
+from routerlab.core.gates import QUANTILES, parse_gate
+from routerlab.study.records import Estimate, GateFigure, QuantileFigure, Share
+from routerlab.study.report.blocks import Cell
+
+NONE = "–"
+"""Where there is no figure."""
+OPEN = "…"
+"""An end of an interval that is open: there are too few values."""
+
+
+def share(value: float | None) -> str:
+    """A share of 1, with three digits."""
+    return NONE if value is None else f"{value:.3f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Whole milliseconds; three digits of short ones."""
+    return NONE if value is None else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def time(ms: float) -> str:
+    """A time with its unit, as short as it can be: "0.2 ms", "1.5 s"."""
+    return f"{ms / 1000:g} s" if ms >= 1000 else f"{ms:g} ms"
+
+
+def money(value: float | None) -> str:
+    """An amount, with three digits that matter."""
+    return NONE if value is None else f"{value:.3g}"
+
+
+def p_value(p: float) -> str:
+    """A p, with four digits."""
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def count(n: float) -> str:
+    """A number of cases: a fraction where only some repeats fell there."""
+    return f"{n:.3g}" if n != int(n) else str(int(n))
+
+
+def size(n: int) -> str:
+    """Bytes as people read them."""
+    return f"{n / 2**30:.2f} GiB" if n >= 2**30 else f"{n / 2**20:.0f} MiB"
+
+
+def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """The ends of an interval of shares; nothing where there is none."""
+    return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def estimate(found: Estimate | Share | None) -> Cell:
+    """A share with its interval."""
+    return Cell(NONE) if found is None else Cell(share(found.value), interval(found.low, found.high))
+
+
+def quantile(found: QuantileFigure | None) -> Cell:
+    """A quantile with its interval; an open end is seen to be one."""
+    return Cell(NONE) if found is None else Cell(milliseconds(found.value), times(found.low, found.high))
+
+
+def times(low: float | None, high: float | None) -> str:
+    """The ends of an interval in milliseconds."""
+    ends = (OPEN if end is None else milliseconds(end) for end in (low, high))
+    return " to ".join(ends)
+
+
+def gated(gate: GateFigure) -> Cell:
+    """The figure of a gate with its interval, in its unit."""
+    if gate.value is None:
+        return Cell(NONE)
+    metric = parse_gate(gate.gate).metric
+    if metric in QUANTILES:
+        return Cell(milliseconds(gate.value), times(gate.low, gate.high))
+    if metric == "cost":
+        return Cell(money(gate.value))
+    return Cell(share(gate.value), interval(gate.low, gate.high))
+
+
+def answer(gate: GateFigure) -> Cell:
+    """What a gate answers."""
+    return Cell("not measured") if gate.value is None else Cell(gate.answer, mark=gate.answer)
+
+
+def plural(n: int, what: str) -> str:
+    """ "1 case", "2 cases"."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

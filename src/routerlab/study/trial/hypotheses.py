@@ -1,0 +1,222 @@
+"""The registered hypotheses, tested as registered. A p is two-sided: a limit clearly missed is refuted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routerlab.core.intervals import effective_n
+from routerlab.core.paired import holm
+from routerlab.study.labels import drawn_f1
+from routerlab.study.records import Estimate, QuantileFigure, Settings
+from routerlab.study.result import Analysis, Comparison
+from routerlab.study.rows import Row, judged
+from routerlab.study.trial.interim import Pair, look_points, step_down
+from routerlab.study.trial.protocol import Hypothesis
+from routerlab.study.trial.recorded import Recorded
+from routerlab.study.trial.result import Economics, Finding, HypothesisResult, Tested
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What hypotheses are tested with: `rows` by arm, `ratios` arm -> bootstrap draws of its cost ratio."""
+
+    trial: Recorded
+    analysis: Analysis
+    settings: Settings
+    rows: Mapping[str, Sequence[Row]]
+    economics: Mapping[str, Economics]
+    ratios: Mapping[str, Doubles]
+
+
+def hypothesis_results(evidence: Evidence) -> tuple[HypothesisResult, ...]:
+    """Every registered hypothesis with its tests."""
+    return tuple(_result(one, evidence) for one in evidence.trial.protocol.hypothesis)
+
+
+def _result(hypothesis: Hypothesis, evidence: Evidence) -> HypothesisResult:
+    kinds: dict[str, Callable[[Hypothesis, Evidence], list[Tested]]] = {
+        "accuracy": _accuracy,
+        "cost": _cost,
+        "p95": _p95,
+    }
+    tests = kinds.get(hypothesis.endpoint, _f1)(hypothesis, evidence)
+    return HypothesisResult(
+        **hypothesis.model_dump(),
+        tests=tuple(tests),
+        why_not=None if tests else _why_not(hypothesis, evidence),
+    )
+
+
+def _why_not(hypothesis: Hypothesis, evidence: Evidence) -> str:
+    if hypothesis.endpoint == "accuracy":
+        return "it takes two routers that answered the same cases"
+    if hypothesis.endpoint == "cost" and not evidence.economics:
+        return "there is no routing table with prices"
+    return "no router has this figure"
+
+
+def _accuracy(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
+    """Every pair, with what looks have found already; the rest is tested at the level that is left."""
+    trial = evidence.trial
+    pairs = {(p.a, p.b): p for p in evidence.analysis.pairs}
+    points = look_points(trial.planned, trial.routed, trial.protocol.looks.fractions)
+    rejected: dict[Pair, int] = {}
+    for look in trial.standing.looks:
+        rejected |= {(t.a, t.b): look.point.number for t in look.tests if t.rejected == look.point.number}
+    early = dict(rejected)
+    ended_early = trial.standing.stop is not None
+    open_ = {
+        pair: p.p
+        for pair, p in pairs.items()
+        if not ended_early and not set(pair) & trial.standing.dropped.keys()
+    }
+    if hypothesis.correction == "holm":
+        information = (*(point.information for point in points), 1.0)
+        step_down(open_, rejected, information, hypothesis.alpha)
+        adjusted = dict(zip(pairs, holm([p.p for p in pairs.values()]), strict=True))
+    else:
+        rejected |= {pair: len(points) + 1 for pair, p in open_.items() if p <= hypothesis.alpha}
+        adjusted = {pair: p.p for pair, p in pairs.items()}
+    return [_pair_test(pair, p, adjusted[pair], early, rejected, pair in open_) for pair, p in pairs.items()]
+
+
+def _pair_test(
+    pair: Pair,
+    p: Comparison,
+    adjusted: float,
+    early: Mapping[Pair, int],
+    rejected: Mapping[Pair, int],
+    open_: bool,
+) -> Tested:
+    note = f"{p.only_a} : {p.only_b} discordant of {p.n} cases"
+    if pair in early:
+        note += f"; found at look {early[pair]}"
+    elif not open_:
+        note += "; the trial, or an arm, was ended at a look: not tested any further"
+    return Tested(
+        subject=f"{p.a} - {p.b}",
+        value=p.difference,
+        low=p.low,
+        high=p.high,
+        p=p.p,
+        p_adjusted=adjusted,
+        finding="supported" if pair in rejected else "undecided",
+        note=note,
+    )
+
+
+def _cost(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
+    found = {
+        arm: Estimate(value=e.ratio, low=e.ratio_low, high=e.ratio_high)
+        for arm, e in evidence.economics.items()
+        if arm in evidence.trial.routed
+    }
+    p = {arm: _bootstrap_p(evidence.ratios[arm], _limit(hypothesis)) for arm in found}
+    notes = {arm: "the router itself has no price" for arm in found if evidence.economics[arm].router is None}
+    return _against_limit(hypothesis, found, p, notes, below=True)
+
+
+def _f1(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
+    label = hypothesis.endpoint.removeprefix("f1:") if hypothesis.endpoint != "macro_f1" else None
+    labels = evidence.analysis.labels
+    found: dict[str, Estimate] = {}
+    p: dict[str, float | None] = {}
+    for arm in evidence.analysis.arms:
+        if arm.macro_f1 is None:
+            continue
+        by_label, macro = drawn_f1(judged(evidence.rows[arm.arm]), labels, evidence.settings)
+        score = next((one for one in arm.labels if one.label == label), None)
+        if label is None:
+            found[arm.arm] = arm.macro_f1
+            p[arm.arm] = _bootstrap_p(macro, _limit(hypothesis))
+        elif score is not None and score.f1 is not None:
+            found[arm.arm] = Estimate(value=score.f1, low=score.low, high=score.high)
+            p[arm.arm] = _bootstrap_p(by_label[:, labels.index(label)], _limit(hypothesis))
+    return _against_limit(hypothesis, found, p, {}, below=False)
+
+
+def _p95(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
+    """Whether fewer than 5 % of the sessions take longer than the limit; one without an answer does."""
+    found: dict[str, QuantileFigure] = {}
+    p: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
+    for arm in evidence.analysis.arms:
+        if arm.arm not in evidence.trial.routed or arm.latency is None:
+            continue
+        found[arm.arm] = arm.latency.p95
+        p[arm.arm] = _quantile_p(evidence.rows[arm.arm], _limit(hypothesis))
+        if arm.latency.unanswered:
+            notes[arm.arm] = f"{arm.latency.unanswered} sessions without an answer count as beyond the limit"
+    return _against_limit(hypothesis, found, p, notes, below=True)
+
+
+def _limit(hypothesis: Hypothesis) -> float:
+    assert hypothesis.limit is not None
+    return hypothesis.limit
+
+
+def _quantile_p(rows: Sequence[Row], limit: float) -> float:
+    """Two-sided binomial p of "P95 is at the limit"; repeats of a case count by how alike they are."""
+    from scipy.special import bdtr
+
+    clusters: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        beyond, n = clusters.get(row.case, (0, 0))
+        clusters[row.case] = (beyond + (row.latency_ms is None or row.latency_ms > limit), n + 1)
+    worth = max(1, int(effective_n(list(clusters.values())) + 1e-9))
+    share = sum(beyond for beyond, _ in clusters.values()) / sum(n for _, n in clusters.values())
+    few = float(bdtr(min(worth, np.ceil(share * worth - 1e-9)), worth, 0.05))
+    at_least = np.floor(share * worth + 1e-9)
+    many = 1.0 if at_least < 1 else 1 - float(bdtr(at_least - 1, worth, 0.05))
+    return min(1.0, 2 * min(few, many))
+
+
+def _bootstrap_p(drawn: Doubles, limit: float) -> float | None:
+    """Two-sided p of "the figure is at the limit": twice the smaller share of draws beyond it, counting one
+    more of each (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application, 1997, 4.2)."""
+    known = drawn[~np.isnan(drawn)]
+    if not len(known):
+        return None
+    least = min(int((known >= limit).sum()), int((known <= limit).sum()))
+    return min(1.0, 2 * (least + 1) / (len(known) + 1))
+
+
+def _against_limit(
+    hypothesis: Hypothesis,
+    found: Mapping[str, Estimate | QuantileFigure],
+    p: Mapping[str, float | None],
+    notes: Mapping[str, str],
+    below: bool,
+) -> list[Tested]:
+    """A test for each arm whether its figure keeps the limit, corrected over the arms."""
+    known = {arm: one for arm, one in p.items() if one is not None}
+    values = list(known.values())
+    corrected = dict(zip(known, holm(values) if hypothesis.correction == "holm" else values, strict=True))
+    decide = partial(_finding, hypothesis, below)
+    return [
+        Tested(
+            subject=arm,
+            value=one.value,
+            low=one.low,
+            high=one.high,
+            p=p[arm],
+            p_adjusted=corrected.get(arm),
+            finding=decide(one.value, corrected.get(arm)),
+            note=notes.get(arm, ""),
+        )
+        for arm, one in found.items()
+    ]
+
+
+def _finding(hypothesis: Hypothesis, below: bool, value: float, p: float | None) -> Finding:
+    if p is None:
+        return "not tested"
+    if p > hypothesis.alpha:
+        return "undecided"
+    limit = _limit(hypothesis)
+    return "supported" if (value <= limit if below else value >= limit) else "refuted"

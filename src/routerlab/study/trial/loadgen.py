@@ -1,0 +1,163 @@
+"""Sends the sessions of a trial when they are due, whether or not earlier ones were answered.
+
+Latency counts from the moment a session was due, so that a slow arm cannot hide behind a generator that waits
+for it (what G. Tene calls coordinated omission). The wait for a turn is queueing, the rest is service.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import inf
+
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Item, Trial
+from routerlab.engine.events import Event, TrialDone
+from routerlab.engine.lab import Lab
+from routerlab.engine.runner import Due
+from routerlab.study.trial.protocol import Traffic
+
+
+@dataclass(frozen=True)
+class Sending:
+    """A session to send: `at` is when it is due, in seconds from the beginning of the schedule."""
+
+    id: str
+    arm: str
+    item: Item
+    repeat: int
+    at: float = 0.0
+
+
+class LoadGenerator:
+    """Sends sessions through a lab, which records them. Made inside an event loop; `close` ends it."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        traffic: Traffic,
+        skip: Callable[[Sending], bool] = lambda _: False,
+        done: Callable[[Trial], None] = lambda _: None,
+    ) -> None:
+        """`skip` is asked when a session is due; `done` gets every session's trial."""
+        self.latest_s = 0.0
+        """By how much a session was sent late at worst, where no limit of the protocol held it back."""
+        self.paused_s = 0.0
+        """Seconds of pauses so far; the schedule moves by them."""
+        self._lab, self._traffic, self._skip, self._done = lab, traffic, skip, done
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._places = asyncio.Semaphore(traffic.concurrency) if traffic.concurrency else None
+        self._going, self._held = asyncio.Event(), asyncio.Event()
+        self._going.set()
+        self._stopped = False
+        self.close = lab.subscribe(self._seen)
+
+    @property
+    def under_way(self) -> int:
+        """Sessions that were sent and not answered yet."""
+        return len(self._waiting)
+
+    def pause(self) -> None:
+        """Send nothing until `resume`; what is under way is answered."""
+        self._going.clear()
+        self._held.set()
+
+    def resume(self) -> None:
+        """Go on with the schedule, which has waited."""
+        self._held.clear()
+        self._going.set()
+
+    def stop(self) -> None:
+        """Send nothing more; what is under way is answered."""
+        self._stopped = True
+        self.resume()
+
+    async def send(self, sessions: Sequence[Sending], begun: float = 0.0) -> None:
+        """Send these sessions in order, and wait until all are answered. `begun` is the second of the
+        schedule at which it goes on. LabError when the disk takes no more records."""
+        if self._traffic.pattern == "closed":
+            await self._closed(deque(sessions))
+        else:
+            await self._open(sessions, time.perf_counter() - begun)
+        while self._waiting:
+            await asyncio.wait(list(self._waiting.values()))
+        self._check_disk()
+
+    async def _open(self, sessions: Sequence[Sending], origin: float) -> None:
+        free = time.perf_counter()
+        for one in sessions:
+            origin += await self._until(origin, one.at)
+            if self._stopped:
+                return
+            if self._skip(one):
+                continue
+            late = time.perf_counter() - max(origin + one.at, free)
+            if self._places is not None:
+                await self._places.acquire()
+            self.latest_s = max(self.latest_s, late)
+            self._submit(one, origin + one.at)
+            self._check_disk()
+            free = time.perf_counter()
+
+    async def _until(self, origin: float, at: float) -> float:
+        """Wait until `at`; how long that was put off by pauses."""
+        paused = 0.0
+        while not self._stopped:
+            left = origin + paused + at - time.perf_counter()
+            if self._going.is_set():
+                if left <= 0:
+                    break
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._held.wait()
+            else:
+                begun = time.perf_counter()
+                await self._going.wait()
+                paused += time.perf_counter() - begun
+        self.paused_s += paused
+        return paused
+
+    async def _closed(self, sessions: deque[Sending]) -> None:
+        async def user() -> None:
+            while sessions and not self._stopped:
+                await self._going.wait()
+                if self._stopped or not sessions:
+                    return
+                one = sessions.popleft()
+                if self._skip(one):
+                    continue
+                await self._submit(one, time.perf_counter())
+                if self._lab.unsaved:  # send says so
+                    return
+                await asyncio.sleep(self._traffic.think_s)
+
+        async with asyncio.TaskGroup() as users:
+            for _ in range(self._traffic.users):
+                users.create_task(user())
+
+    def _submit(self, one: Sending, due: float) -> asyncio.Future[None]:
+        """Put the session to its arm; done when it is answered."""
+        future = self._waiting[one.id] = asyncio.get_running_loop().create_future()
+        at = datetime.now(UTC) - timedelta(seconds=time.perf_counter() - due)
+        until = due + (self._traffic.patience_s or inf)
+        self._lab.submit(one.arm, one.item, one.repeat, due, Due(one.id, at, until))
+        return future
+
+    def _seen(self, event: Event) -> None:
+        if not isinstance(event, TrialDone) or event.trial.session is None:
+            return
+        future = self._waiting.pop(event.trial.session, None)
+        if future is not None:
+            if self._places is not None:
+                self._places.release()
+            future.set_result(None)
+            self._done(event.trial)
+
+    def _check_disk(self) -> None:
+        if self._lab.unsaved:
+            raise LabError(
+                f"{self._lab.path}: cannot be written any more; make room and give the command again"
+            )

@@ -1,0 +1,162 @@
+"""Everything a person can do on the annotate screen.
+
+What the lab has too has the same id there, so that the settings give both the same key.
+"""
+
+from routerlab.tui.actions import Action, Group, label_keys
+
+ANNOTATE_GROUPS: tuple[Group, ...] = ("Annotate", "Move", "Look", "Lab")
+
+ANNOTATE_ACTIONS: tuple[Action, ...] = (
+    *label_keys("this prompt", "annotate"),
+    Action(
+        "annotate_submit",
+        "enter",
+        "Submit",
+        "Submit the chosen label, and go on; so does its key again",
+        "Annotate",
+        "annotate",
+        footer=True,
+    ),
+    Action(
+        "annotate_skip",
+        "s",
+        "Skip",
+        "You cannot judge it: skip it, and go on",
+        "Annotate",
+        "annotate",
+        footer=True,
+    ),
+    Action(
+        "annotate_flag",
+        "f",
+        "Flag",
+        "The prompt is faulty: flag it; you may label it too",
+        "Annotate",
+        "annotate",
+        footer=True,
+    ),
+    Action("annotate_note", "n", "Note", "Write a note on this prompt", "Annotate", "annotate", footer=True),
+    Action(
+        "annotate_undo",
+        "u",
+        "Undo",
+        "Take back the choice, else the latest thing written, as far back as you like",
+        "Annotate",
+        "annotate",
+        footer=True,
+    ),
+    Action(
+        "annotate_clear",
+        "escape",
+        "Take back",
+        "Take the choice back: what is written shows again, or nothing",
+        "Annotate",
+        "annotate",
+    ),
+    Action(
+        "annotate_pick", "l", "Labels", "Choose from all labels: type to find one", "Annotate", "annotate"
+    ),
+    Action("item_back", "b,left", "Back", "Back to the prompt before", "Move", "annotate"),
+    Action("item_next", "space,right", "Forward", "On to the next of the queue", "Move", "annotate"),
+    Action(
+        "queue_next",
+        "tab",
+        "Queue",
+        "The next queue: pending, draft, submitted, skipped, flagged",
+        "Move",
+        "annotate",
+        footer=True,
+        call="queue(1)",
+    ),
+    Action(
+        "queue_previous",
+        "shift+tab",
+        "Queue before",
+        "The queue before",
+        "Move",
+        "annotate",
+        call="queue(-1)",
+        palette=False,
+    ),
+    Action(
+        "item_search",
+        "slash",
+        "Search",
+        "Find a prompt by its words or its id",
+        "Move",
+        "annotate",
+    ),
+    Action("guidelines", "g", "Guide", "Show or hide the guidelines", "Look", "annotate", footer=True),
+    Action("text_down", "j,down", "Down", "Scroll", "Look", "annotate", call="scroll_text(1)", palette=False),
+    Action("text_up", "k,up", "Up", "Scroll back", "Look", "annotate", call="scroll_text(-1)", palette=False),
+    Action(
+        "text_page_down",
+        "d,pagedown",
+        "Page down",
+        "Scroll by a page",
+        "Look",
+        "annotate",
+        call="page_text(1)",
+        palette=False,
+    ),
+    Action(
+        "text_page_up",
+        "e,pageup",
+        "Page up",
+        "Scroll back by a page",
+        "Look",
+        "annotate",
+        call="page_text(-1)",
+        palette=False,
+    ),
+    Action(
+        "guide_down",
+        "J",
+        "Guidelines down",
+        "Scroll the guidelines beside the prompt",
+        "Look",
+        "annotate",
+        call="scroll_guide(1)",
+        palette=False,
+    ),
+    Action(
+        "guide_up",
+        "K",
+        "Guidelines up",
+        "Scroll the guidelines back",
+        "Look",
+        "annotate",
+        call="scroll_guide(-1)",
+        palette=False,
+    ),
+    Action(
+        "others_down",
+        "right_square_bracket",
+        "Others down",
+        "Scroll what others said",
+        "Look",
+        "annotate",
+        call="scroll_others(1)",
+        palette=False,
+    ),
+    Action(
+        "others_up",
+        "left_square_bracket",
+        "Others up",
+        "Scroll what others said back",
+        "Look",
+        "annotate",
+        call="scroll_others(-1)",
+        palette=False,
+    ),
+    Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", "annotate", footer=True),
+    Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", "annotate"),
+    Action(
+        "theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab", "annotate"
+    ),
+    Action(
+        "palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", "annotate", palette=False
+    ),
+    Action("quit", "q,ctrl+q", "Quit", "Leave; everything is saved (also ctrl+c twice)", "Lab", "annotate"),
+)
