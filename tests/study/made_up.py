@@ -1,4 +1,4 @@
-"""Logs of the shape of the original study's, by formula; only how many answers are right is from the study."""
+"""Logs of the original study's shape, by formula; only how many answers are right is from the study."""
 
 import csv
 from collections.abc import Mapping, Sequence

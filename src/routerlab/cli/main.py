@@ -37,6 +37,7 @@ from routerlab.cli.corpus_stats import stats
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab
 from routerlab.cli.replay import replay
+from routerlab.cli.report import report
 from routerlab.cli.route import route
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
@@ -58,6 +59,7 @@ app.command()(replay)
 app.command()(annotate)
 app.command()(analyze)
 app.command()(check)
+app.command()(report)
 corpus.app.command()(adjudicate)
 for part in (tune_cascade.cascade, tune_learn.learn, tune_scores.scores, tune_taxonomy.taxonomy):
     tune.app.command()(part)

@@ -30,8 +30,8 @@ def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
     rows = n.sum(axis=1, keepdims=True)
     shares = np.divide(n, rows, out=np.zeros_like(n), where=rows > 0)
     right = np.eye(len(labels), len(answers), dtype=bool)
-    cell_size = 34 if len(labels) <= NUMBERED else 16
-    wide, high = 150 + cell_size * len(answers), 120 + cell_size * len(labels)
+    cell_size = 38 if len(labels) <= NUMBERED else 16
+    wide, high = 190 + cell_size * len(answers), 100 + cell_size * len(labels)
     with drawing(name, wide, high) as d:
         (ax,) = d.axes()
         ax.grid(False)
@@ -72,12 +72,12 @@ def confidence(name: str, found: Calibration, limit: float | None) -> str:
             color=SOFT,
             alpha=0.25,
         )
-        ax.plot([b.confidence for b in full], [b.accuracy for b in full], "o-", color=ACCENT, ms=4, lw=1.4)
+        ax.plot([b.confidence for b in full], [b.accuracy for b in full], "o-", color=ACCENT, ms=4, lw=1.4, clip_on=False)
         kept.set_title("accuracy by coverage")
         curve = sorted(found.kept, key=lambda k: k.coverage)
         kept.plot([k.coverage for k in curve], [k.accuracy for k in curve], color=ACCENT, lw=1.4)
         if len(curve) == 1:
-            kept.plot([curve[0].coverage], [curve[0].accuracy], "o", color=ACCENT, ms=4)
+            kept.plot([curve[0].coverage], [curve[0].accuracy], "o", color=ACCENT, ms=4, clip_on=False)
         if limit is not None:
             kept.axhline(limit, color=GOOD, lw=0.8, ls="--")
         for one in (ax, kept):

@@ -12,7 +12,7 @@ Mark = Literal["", "pass", "fail", "undecided"]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: `note` is smaller, `mark` says how to read it, `refers` names a row elsewhere."""
+    """A cell of a table: `note` is smaller, beside the text; `mark` says how to read it."""
 
     text: str
     note: str = ""
@@ -31,6 +31,12 @@ class Table:
     names: int = 1
     caption: str = ""
     kind: Literal["table"] = "table"
+
+    @property
+    def noted(self) -> tuple[bool, ...]:
+        """Of each column of figures, whether a cell has a note: then notes are a column of their own."""
+        columns = max((len(row) for row in self.rows), default=0)
+        return tuple(any(row[i].note for row in self.rows) for i in range(self.names, columns))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Which sections a report has, in which order: of one result, or of several side by side."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from routerlab.study.report import labelling, measuring, origin, summary
 from routerlab.study.report import words as w
@@ -11,12 +12,36 @@ from routerlab.study.report.subject import Subject
 
 def sections(subjects: Sequence[Subject]) -> list[Section]:
     """All sections of a report of these results."""
+    subjects = list(map(ranked, subjects))
     if len(subjects) == 1:
         return of_one(subjects[0], "r1")
     found = [side_by_side(subjects)]
     for i, subject in enumerate(subjects, 1):
         found += [Section(f"{subject.name} ({subject.path})", (), level=1), *of_one(subject, f"r{i}")]
     return found
+
+
+def heading(subjects: Sequence[Subject]) -> tuple[str, list[str]]:
+    """The title of a report of these results, and the facts below it."""
+    if len(subjects) > 1:
+        return f"{len(subjects)} results", [f"{i} {s.name}: {s.path}" for i, s in enumerate(subjects, 1)]
+    (subject,) = subjects
+    analysis, session = subject.analysis, subject.session
+    counts = [
+        w.plural(len(analysis.arms), "arm"),
+        w.plural(analysis.cases, "case"),
+        w.plural(analysis.trials, "trial"),
+    ]
+    begun = [w.date(session.header.created)] if session else []
+    machine = [analysis.source.machine] if analysis.source.machine else []
+    described = [subject.plan.description] if subject.plan and subject.plan.description else []
+    return subject.name, [*described, " · ".join([*counts, *begun, *machine])]
+
+
+def ranked(subject: Subject) -> Subject:
+    """The same with the most accurate arm first, and those that are not judged last."""
+    arms = sorted(subject.analysis.arms, key=lambda a: -(a.accuracy.value if a.accuracy else -1.0))
+    return replace(subject, analysis=subject.analysis.model_copy(update={"arms": tuple(arms)}))
 
 
 def of_one(subject: Subject, name: str) -> list[Section]:

@@ -13,7 +13,7 @@ from routerlab.study.report.points import Point, Viable
 from routerlab.study.report.svg import ACCENT, GOOD, INK, PAPER, SOFT, WARN, drawing, short
 from routerlab.study.report.words import time
 
-WIDTH = 800
+WIDTH = 940
 """Pixels of a figure that is as wide as the page."""
 RUG = 120
 """Answers of an arm that are drawn one by one, evenly chosen."""
@@ -22,7 +22,7 @@ _COLOUR = {"pass": GOOD, "undecided": WARN, "fail": SOFT, None: ACCENT}
 
 def scatter(name: str, found: Sequence[Point], region: Viable) -> str:
     """Accuracy against P95 with intervals, the viable region shaded; numbers are those of the points."""
-    with drawing(name, WIDTH, 430) as d:
+    with drawing(name, WIDTH, 460) as d:
         (ax,) = d.axes()
         ends = [end for p in found for end in (p.p95, p.left, p.right) if end]
         _milliseconds(ax, [*ends, region.p95] if region.p95 else ends)

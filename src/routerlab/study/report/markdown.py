@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from routerlab.core.text import printable
 from routerlab.study.report.blocks import Block, Cell, Code, Fold, Lines, Section, Table
 
-_SPECIAL = re.compile(r"[\\`*_\[\]<>|~#&$]")
+_SPECIAL = re.compile(r"[\\`*_\[\]<|~&$]")
+_AT_START = re.compile(r"^(\d+)(?=[.)](?:\s|$))|^(?=[-+=>#])")
 
 
 def markdown(title: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
@@ -14,8 +15,9 @@ def markdown(title: str, sections: Sequence[Section], facts: Sequence[str] = ())
     lines = [f"# {_text(title)}", ""]
     for fact in facts:
         lines += [_text(fact), ""]
+    deeper = any(section.level == 1 for section in sections)
     for section in sections:
-        lines += [f"{'#' * (section.level + 1)} {_text(section.title)}", ""]
+        lines += [f"{'#' * (section.level + deeper)} {_text(section.title)}", ""]
         for block in section.blocks:
             lines += _block(block)
     return "\n".join(lines).rstrip() + "\n"
@@ -58,5 +60,4 @@ def _cell(cell: Cell) -> str:
 def _text(text: str) -> str:
     """On one line, with nothing that Markdown obeys."""
     line = printable(" ".join(text.split()))
-    escaped = _SPECIAL.sub(r"\\\g<0>", line)
-    return re.sub(r"^(\d+)([.)])(?=\s|$)|^([-+=])", lambda m: f"{m[1] or ''}\\{m[2] or m[3]}", escaped)
+    return _AT_START.sub(lambda found: f"{found[1] or ''}\\", _SPECIAL.sub(r"\\\g<0>", line))

@@ -101,7 +101,7 @@ def costs(subject: Subject) -> Section | None:
         return None
     currency = next(arm.cost.currency for arm in subject.analysis.arms if arm.cost)
     heads = ("Arm", "Hosting", "Counted by", f"{currency} per 1,000 prompts", f"{currency} here", "Trials")
-    caption = (subject.analysis.priced or "costs as logged").capitalize() + "."
+    caption = f"Costs by {subject.analysis.priced}." if subject.analysis.priced else "Costs as they were logged."
     return Section("Cost", (table(heads, rows, names=3, caption=caption),))
 
 

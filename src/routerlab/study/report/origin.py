@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from routerlab.core.armrecord import AnyArmRecord, BaselineRecord
 from routerlab.core.run import Mark, RunRecord
@@ -70,7 +69,7 @@ def provenance(subject: Subject) -> Section:
                 ("Result", source.path),
                 ("SHA-256", source.sha256),
                 ("Session", source.session),
-                ("Begun", _date(session.header.created) if session else None),
+                ("Begun", w.date(session.header.created) if session else None),
                 ("Answers", _when(session) if session else None),
                 ("Machine", source.machine),
                 ("Lab version", source.lab_version),
@@ -101,7 +100,7 @@ def _run(run: RunRecord, i: int, of: int) -> Table:
     number = f" {i} of {of}" if of > 1 else ""
     return facts(
         [
-            (f"Run{number}", f"{run.kind} {run.name}, {_date(run.at)}"),
+            (f"Run{number}", f"{run.kind} {run.name}, {w.date(run.at)}"),
             ("Command", run.command),
             ("Versions", ", ".join(f"{what} {version}" for what, version in run.versions.items())),
             ("Seed", str(run.seed)),
@@ -128,10 +127,4 @@ def _pin(pin: Pin | None) -> str | None:
 def _when(session: Session) -> str | None:
     if not session.trials:
         return None
-    return f"{_date(min(t.at for t in session.trials))} to {_date(max(t.at for t in session.trials))}"
-
-
-def _date(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
+    return f"{w.date(min(t.at for t in session.trials))} to {w.date(max(t.at for t in session.trials))}"

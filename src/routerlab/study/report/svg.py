@@ -33,10 +33,10 @@ _SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _STYLE = {
     "svg.fonttype": "none",  # text stays text, in the page's font
     "text.parse_math": False,  # a dollar sign in a name is no formula
-    "font.size": 11,
-    "axes.titlesize": 11,
+    "font.size": 12,
+    "axes.titlesize": 12,
     "axes.titlelocation": "left",
-    "axes.labelsize": 11,
+    "axes.labelsize": 12,
     "axes.edgecolor": SOFT,
     "axes.labelcolor": SOFT,
     "axes.titlecolor": SOFT,

@@ -1,5 +1,7 @@
 """Figures as a report writes them."""
 
+from datetime import UTC, datetime
+
 from routerlab.core.gates import QUANTILES, parse_gate
 from routerlab.study.records import Estimate, GateFigure, QuantileFigure, Share
 from routerlab.study.report.blocks import Cell
@@ -27,7 +29,7 @@ def time(ms: float) -> str:
 
 def money(value: float | None) -> str:
     """An amount, with three digits that matter."""
-    return NONE if value is None else f"{value:.3g}"
+    return NONE if value is None else "<0.0001" if 0 < value < 0.0001 else f"{value:.3g}"
 
 
 def p_value(p: float) -> str:
@@ -81,6 +83,11 @@ def gated(gate: GateFigure) -> Cell:
 def answer(gate: GateFigure) -> Cell:
     """What a gate answers."""
     return Cell("not measured") if gate.value is None else Cell(gate.answer, mark=gate.answer)
+
+
+def date(at: datetime) -> str:
+    """To the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def plural(n: int, what: str) -> str:

@@ -63,8 +63,8 @@ async def sweep(
     seed: int,
     tell: Callable[[Level], None] = lambda _: None,
 ) -> Sweep:
-    """Ask an arm that is ready one session at a time, then `n` at each rate until it saturates; without rates at
-    shares of its capacity. LabError when it gives no answers at all."""
+    """Ask an arm that is ready one session at a time, then `n` at each rate until it saturates; without rates
+    at shares of its capacity. LabError when it gives no answers at all."""
     connections = sum(name == arm or name.startswith(f"{arm}#") for name in lab.arms)
     alone, _ = await _send(lab, arm, items, "closed", [0.0] * max(8, n // 4))
     service = [trial.latency_ms.total for trial in alone if trial.status in ANSWERED]

@@ -1,0 +1,38 @@
+"""Accuracy against P95 in characters, for terminals: the command's and the results screen's."""
+
+from collections.abc import Callable, Sequence
+from math import ceil, floor, log10
+from typing import Any
+
+from routerlab.study.report.points import Point, Viable
+from routerlab.study.report.words import time
+
+SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""What stands for the points, in their order; more of them are not drawn."""
+Colour = Callable[[Point], Any]
+"""How a point is coloured, as plotext says it; None leaves it the terminal's."""
+
+
+def draw_points(plt: Any, found: Sequence[Point], region: Viable, colour: Colour, edge: Any = None) -> None:
+    """Draw on a plotext figure that is empty: a sign a point over the interval of its accuracy, lines where
+    the viable region ends. Times are drawn by their logarithms."""
+    found = found[: len(SIGNS)]
+    times = [p.p95 for p in found] + ([region.p95] if region.p95 else [])
+    low, high = floor(log10(min(times)) * 2) / 2, ceil(log10(max(times)) * 2) / 2 + 0.05
+    least = min([p.low for p in found] + ([region.accuracy] if region.accuracy is not None else []))
+    bottom = floor(least * 10) / 10
+    plt.xlim(low, high)
+    plt.ylim(bottom, 1.0)
+    decades = range(ceil(low), floor(high) + 1)
+    plt.xticks(list(decades), [time(10.0**n) for n in decades])
+    tenths = [n / 10 for n in range(round(bottom * 10), 11)]
+    plt.yticks(tenths, [f"{n:.1f}" for n in tenths])
+    plt.xlabel("P95")
+    if region.accuracy is not None:
+        plt.plot([low, high], [region.accuracy] * 2, marker="braille", color=edge)
+    if region.p95 is not None:
+        plt.plot([log10(region.p95)] * 2, [bottom, 1.0], marker="braille", color=edge)
+    for p in found:
+        plt.plot([log10(p.p95)] * 2, [p.low, p.high], marker="braille", color=colour(p))
+    for sign, p in zip(SIGNS, found, strict=False):
+        plt.scatter([log10(p.p95)], [p.accuracy], marker=sign, color=colour(p))

@@ -1,0 +1,77 @@
+"""Power by simulation, against exact sums and other libraries."""
+
+import pytest
+from scipy.stats import multivariate_normal
+from statsmodels.stats.power import NormalIndPower
+from statsmodels.stats.proportion import proportion_effectsize
+
+from routerlab.core.errors import LabError
+from routerlab.study.trial.power import (
+    correlation_for,
+    discordance,
+    exact_power,
+    joint,
+    needed,
+    outcomes,
+    power,
+)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "r"), [(0.85, 0.75, 0.66), (0.5, 0.5, 0.5), (0.9, 0.4, 0.0), (0.8, 0.8, 0.99)]
+)
+def test_the_chance_that_both_are_right_is_that_of_two_correlated_normals(
+    a: float, b: float, r: float
+) -> None:
+    from scipy.special import ndtri
+
+    expected = multivariate_normal.cdf([ndtri(a), ndtri(b)], cov=[[1, r], [r, 1]], allow_singular=True)
+    assert joint(a, b, r) == pytest.approx(expected, abs=1e-6)
+    assert discordance(0.7, 0.6, 0.0) == pytest.approx(0.7 * 0.4 + 0.3 * 0.6)
+
+
+def test_the_correlation_for_a_discordance_gives_it_and_an_impossible_one_is_refused() -> None:
+    assert discordance(0.85, 0.75, correlation_for(0.85, 0.75, 0.2)) == pytest.approx(0.2)
+    with pytest.raises(LabError, match=r"lies between 0\.100 .* and 0\.325"):
+        correlation_for(0.85, 0.75, 0.05)
+
+
+def test_simulated_arms_have_their_accuracies_and_their_discordance() -> None:
+    right = outcomes([0.85, 0.75], correlation_for(0.85, 0.75, 0.2), 500, 400, seed=1)
+    assert right.mean(axis=(0, 1)).tolist() == pytest.approx([0.85, 0.75], abs=0.005)
+    assert (right[:, :, 0] != right[:, :, 1]).mean() == pytest.approx(0.2, abs=0.005)
+
+
+@pytest.mark.parametrize(("n", "study"), [(60, 0.32), (120, 0.63), (240, 0.93)])
+def test_the_studys_powers_are_those_of_a_discordance_of_a_fifth(n: int, study: float) -> None:
+    """A gap of ten points, 15 % of the cases right only with one arm and 5 % only with the other."""
+    exact = exact_power(n, 0.15, 0.05)
+    assert exact == pytest.approx(study, abs=0.015)
+    found = power([0.85, 0.75], n, correlation=correlation_for(0.85, 0.75, 0.2), seed=1)
+    assert found.pairs[0] == pytest.approx(exact, abs=4 * found.error)
+    assert found.error == pytest.approx((exact * (1 - exact) / 2000) ** 0.5, rel=0.1)
+    assert found.none == pytest.approx(1 - found.all)
+
+
+@pytest.mark.parametrize("n", [100, 248, 400])
+def test_unpaired_power_is_that_of_statsmodels(n: int) -> None:
+    effect = proportion_effectsize(0.85, 0.75)
+    expected = NormalIndPower().power(effect, n, 0.05)
+    found = power([0.85, 0.75], n, paired=False, seed=2)
+    assert found.all == pytest.approx(expected, abs=4 * found.error + 0.01)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_two_thousand_null_trials_of_three_arms_find_something_as_seldom_as_promised(paired: bool) -> None:
+    found = power([0.75, 0.75, 0.75], 200, paired=paired, correlation=0.5, seed=3)
+    assert 1 - found.none < 0.05 + 2 * found.error
+    assert 1 - found.none > 0.005  # and it does happen
+    assert found.all == 0  # nothing differs, so there is nothing to find
+
+
+def test_needed_is_where_the_power_reaches_the_target() -> None:
+    r = correlation_for(0.85, 0.75, 0.2)
+    n = needed([0.85, 0.75], 0.8, correlation=r, seed=4)
+    assert n is not None
+    assert exact_power(n, 0.15, 0.05) == pytest.approx(0.8, abs=0.03)
+    assert needed([0.85, 0.849], 0.8, paired=False, most=500, simulations=200) is None
