@@ -12,7 +12,7 @@ from routerlab.core.paired import holm
 from routerlab.core.prediction import Trial
 from routerlab.study.trial.assignment import Planned, assign
 from routerlab.study.trial.interim import Pair, Standing, level_at, look_points, standing, step_down
-from routerlab.study.trial.power import outcomes, paired_p
+from routerlab.study.trial.power import Bools, outcomes, paired_p
 from routerlab.study.trial.protocol import Protocol
 
 CASES = [f"c{i}" for i in range(40)]
@@ -101,7 +101,7 @@ def test_what_is_rejected_passes_its_share_on_and_stays_rejected() -> None:
     assert rejected == {("a", "b"): 1, ("a", "c"): 2}
 
 
-def found_anything(right: np.ndarray, fractions: Sequence[float]) -> np.ndarray:  # type: ignore[type-arg]
+def found_anything(right: Bools, fractions: Sequence[float]) -> Bools:
     """For each trial whether looks at these fractions found any pair to differ."""
     pairs = list(combinations(range(right.shape[2]), 2))
     n = right.shape[1]

@@ -19,8 +19,12 @@ def report(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one HTML file that needs nothing else.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as GitHub Markdown.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the analysis; of several results, a list.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables as GitHub Markdown.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the analysis; of several results, a list.")
+    ] = False,
     tui: Annotated[bool, typer.Option("--tui", help="Look at the result on a screen.")] = False,
 ) -> None:
     """Show what a result says: the verdict, every figure with its interval, and where it is from.
@@ -30,9 +34,13 @@ def report(
 
     Example: routerlab report sessions/bench-cpu-three-models.toml --html report.html
     """
-    from routerlab.study.report.subject import load_subject
+    from routerlab.study.report.subject import load_subject, ranked
 
-    asked = [name for name, on in (("--html", html), ("--markdown", markdown), ("--json", json), ("--tui", tui)) if on]
+    asked = [
+        name
+        for name, on in (("--html", html), ("--markdown", markdown), ("--json", json), ("--tui", tui))
+        if on
+    ]
     if len(asked) > 1:
         raise LabError(f"{' and '.join(asked)}: a report is one of these at a time")
     if tui and len(result) > 1:
@@ -45,10 +53,10 @@ def report(
     elif json:
         _print_json(subjects)
     elif tui:
-        _look(subjects[0])
+        _look(ranked(subjects[0]))
     else:
         for subject in subjects:
-            _print_tables(subject, several=len(subjects) > 1)
+            _print_tables(ranked(subject), several=len(subjects) > 1)
 
 
 def write(subjects: "list[Subject]", path: Path) -> None:
@@ -85,33 +93,15 @@ def _print_json(subjects: "list[Subject]") -> None:
 def _print_tables(subject: "Subject", several: bool) -> None:
     from routerlab.cli.analyze import show
     from routerlab.core.text import printable
+    from routerlab.study.report.summary import missing
+    from routerlab.study.report.terminal import plot
 
     if several:
         typer.echo(printable(f"\n{subject.name} ({subject.path})"))
     if subject.owed:
-        typer.echo(f"note: not finished: {subject.owed} answers that the plan asks for are missing", err=True)
+        typer.echo(f"note: not finished: {missing(subject)}", err=True)
     show(subject.analysis, "table", details=True)
-    typer.echo(_plot(subject), nl=False)
-
-
-def _plot(subject: "Subject") -> str:
-    """Accuracy against P95 with its key, as text; nothing where no arm has both."""
-    import plotext
-
-    from routerlab.core.text import printable
-    from routerlab.study.report.points import points, viable
-    from routerlab.study.report.terminal import SIGNS, draw_points
-
-    found = points(subject.analysis)
-    if not found:
-        return ""
-    plotext.clear_figure()
-    plotext.theme("clear")
-    plotext.plot_size(78, 20)
-    plotext.title("accuracy against P95; lines: where arms are viable")
-    draw_points(plotext, found, viable(subject.analysis.gates), lambda p: None)
-    key = (f"{sign} {printable(p.name)}" for sign, p in zip(SIGNS, found, strict=False))
-    return "\n".join([str(plotext.uncolorize(plotext.build())), *key]) + "\n"
+    typer.echo(plot(subject.analysis), nl=False)
 
 
 def _look(subject: "Subject") -> None:

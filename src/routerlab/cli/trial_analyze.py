@@ -70,12 +70,10 @@ def peek(session: SessionFile) -> None:
 def _result(session: Path, corpus: Path | None, routes: Path | None, command: str) -> "TrialResult":
     from routerlab.core.sessionfile import read_session
     from routerlab.study.trial.analysis import analyse_trial
-    from routerlab.study.trial.peeks import note_peek
-    from routerlab.study.trial.recorded import recorded
+    from routerlab.study.trial.peeks import note_early_look
 
     found = read_session(session).session
-    if recorded(session, found).ended is None:
-        note_peek(session, command)
+    if note_early_look(session, found, command):
         typer.echo("the trial is not over: this look is recorded as a deviation", err=True)
     cases = _corpus(session, found, corpus)
     return analyse_trial(session, cases, _routes(session, found, routes))

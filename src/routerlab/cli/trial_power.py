@@ -59,7 +59,7 @@ def power(
         raise LabError("arms that answer different cases have no discordance; leave one of the two out")
     sizes = sorted(n or ([_size(file, unpaired)] if file else [60, 120, 240]))
     share = 0.2 if discordance is None else discordance
-    correlation = 0.0 if unpaired else powers.correlation_for(*accuracies[:2], share)
+    correlation = 0.0 if unpaired else powers.correlation_for(accuracies[0], accuracies[1], share)
 
     how: dict[str, Any] = {
         "paired": not unpaired,

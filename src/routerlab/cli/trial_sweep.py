@@ -92,8 +92,10 @@ def _told(level: "Level") -> None:
 def _table(found: "Sweep") -> "Table":
     from routerlab.cli.tables import cell, new_summary_table
 
-    table = new_summary_table("sessions a second; milliseconds from when a session was due")
-    headings = ("offered", "answered", "P50", "P95", "queue P95", "service P50", "busy")
+    table = new_summary_table(
+        "sessions a second; milliseconds from when a session was due; late: after the last was sent"
+    )
+    headings = ("offered", "answered", "P50", "P95", "queue P95", "service P50", "late s")
     for heading in headings:
         table.add_column(heading, justify="right")
     table.add_column("")
@@ -105,7 +107,7 @@ def _table(found: "Sweep") -> "Table":
             f"{one.offered:.2f}",
             f"{one.answered_rate:.2f}",
             *(f"{value:.0f}" for value in figures),
-            f"{one.busy:.0%}",
+            f"{one.late_s:.1f}",
             cell(", ".join(notes)),
         )
     return table

@@ -7,7 +7,7 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 Group = Literal["Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune", "Move", "Look"]
-Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate"]
+Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate", "results"]
 
 GROUPS: tuple[Group, ...] = ("Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab")
 LABEL_KEYS = 9

@@ -15,10 +15,11 @@ from routerlab.core.text import printable
 from routerlab.settings import Settings
 from routerlab.tui.actions import ACTIONS, TUNE_ACTIONS
 from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS
+from routerlab.tui.results_actions import RESULTS_ACTIONS
 from routerlab.tui.screens.page import Page
 
 TWICE_S = 3.0
-IDS = frozenset(action.id for action in (*ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS))
+IDS = frozenset(action.id for action in (*ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS, *RESULTS_ACTIONS))
 """Every id a settings file may give other keys to."""
 
 

@@ -36,20 +36,24 @@ def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
         (ax,) = d.axes()
         ax.grid(False)
         for colour, mask in ((GOOD, ~right), (BAD, right)):
-            deep = LinearSegmentedColormap.from_list(colour, [(*to_rgb(colour), 0.0), (*to_rgb(colour), DEEPEST)])
+            deep = LinearSegmentedColormap.from_list(
+                colour, [(*to_rgb(colour), 0.0), (*to_rgb(colour), DEEPEST)]
+            )
             ax.pcolormesh(np.ma.masked_array(shares, mask | (n == 0)), cmap=deep, vmin=0, vmax=1)
         if len(labels) <= NUMBERED:
             for (row, column), value in np.ndenumerate(n):
                 if value:
-                    ax.text(column + 0.5, row + 0.5, count(round(value, 1)), ha="center", va="center", color=INK)
+                    ax.text(
+                        column + 0.5, row + 0.5, count(round(value, 1)), ha="center", va="center", color=INK
+                    )
         names = [short(label, 20) for label in labels]
         said = [*names, NO_LABEL][: len(answers)]
         ax.set_xticks(np.arange(len(answers)) + 0.5, said, rotation=45, ha="left", rotation_mode="anchor")
         ax.set_yticks(np.arange(len(labels)) + 0.5, names)
         ax.xaxis.tick_top()
-        for edge in np.arange(len(labels) + 1):
+        for edge in range(len(labels) + 1):
             ax.axhline(edge, color=FAINT, lw=0.8)
-        for edge in np.arange(len(answers) + 1):
+        for edge in range(len(answers) + 1):
             ax.axvline(edge, color=FAINT, lw=0.8)
         ax.set_ylim(len(labels), 0)
         ax.set_aspect("equal")
@@ -72,7 +76,15 @@ def confidence(name: str, found: Calibration, limit: float | None) -> str:
             color=SOFT,
             alpha=0.25,
         )
-        ax.plot([b.confidence for b in full], [b.accuracy for b in full], "o-", color=ACCENT, ms=4, lw=1.4, clip_on=False)
+        ax.plot(
+            [b.confidence for b in full],
+            [b.accuracy for b in full],
+            "o-",
+            color=ACCENT,
+            ms=4,
+            lw=1.4,
+            clip_on=False,
+        )
         kept.set_title("accuracy by coverage")
         curve = sorted(found.kept, key=lambda k: k.coverage)
         kept.plot([k.coverage for k in curve], [k.accuracy for k in curve], color=ACCENT, lw=1.4)

@@ -101,10 +101,12 @@ class Section:
     level: Literal[1, 2] = 2
 
 
-def table(
-    heads: Sequence[str], rows: Sequence[Sequence[Cell | str]], names: int = 1, caption: str = ""
-) -> Table:
-    """The table with these rows; plain strings are cells."""
+Row = Sequence[Cell | str]
+"""A row as it is given: strings are cells without more."""
+
+
+def table(heads: Sequence[str], rows: Sequence[Row], names: int = 1, caption: str = "") -> Table:
+    """The table with these rows."""
     cells = tuple(tuple(Cell(c) if isinstance(c, str) else c for c in row) for row in rows)
     return Table(tuple(heads), cells, names, caption)
 

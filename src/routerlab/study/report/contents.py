@@ -1,13 +1,12 @@
 """Which sections a report has, in which order: of one result, or of several side by side."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Sequence
 
 from routerlab.study.report import labelling, measuring, origin, summary
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Lines, Section, table
 from routerlab.study.report.points import points, viable
-from routerlab.study.report.subject import Subject
+from routerlab.study.report.subject import Subject, ranked
 
 
 def sections(subjects: Sequence[Subject]) -> list[Section]:
@@ -36,12 +35,6 @@ def heading(subjects: Sequence[Subject]) -> tuple[str, list[str]]:
     machine = [analysis.source.machine] if analysis.source.machine else []
     described = [subject.plan.description] if subject.plan and subject.plan.description else []
     return subject.name, [*described, " · ".join([*counts, *begun, *machine])]
-
-
-def ranked(subject: Subject) -> Subject:
-    """The same with the most accurate arm first, and those that are not judged last."""
-    arms = sorted(subject.analysis.arms, key=lambda a: -(a.accuracy.value if a.accuracy else -1.0))
-    return replace(subject, analysis=subject.analysis.model_copy(update={"arms": tuple(arms)}))
 
 
 def of_one(subject: Subject, name: str) -> list[Section]:
@@ -89,7 +82,7 @@ def side_by_side(subjects: Sequence[Subject]) -> Section:
 
 def apart(subjects: Sequence[Subject]) -> list[str]:
     """What differs between results besides their arms, a phrase each."""
-    facts = {
+    facts: dict[str, Sequence[Hashable]] = {
         "machine": [s.analysis.source.machine for s in subjects],
         "corpus": [pin.sha256 if (pin := s.analysis.source.corpus) else None for s in subjects],
         "labels": [s.analysis.labels for s in subjects],

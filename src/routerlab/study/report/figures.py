@@ -1,7 +1,7 @@
 """Figures of all arms together: accuracy against latency, and how latencies are distributed."""
 
 from collections.abc import Sequence
-from math import ceil, floor, log10, nan
+from math import ceil, floor, hypot, log10, nan
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
@@ -17,6 +17,8 @@ WIDTH = 940
 """Pixels of a figure that is as wide as the page."""
 RUG = 120
 """Answers of an arm that are drawn one by one, evenly chosen."""
+_BESIDE = ((11, 10), (-11, 10), (11, -10), (-11, -10), (0, 16), (0, -16))
+"""Where a number may stand beside its point."""
 _COLOUR = {"pass": GOOD, "undecided": WARN, "fail": SOFT, None: ACCENT}
 
 
@@ -36,10 +38,19 @@ def scatter(name: str, found: Sequence[Point], region: Viable) -> str:
         for p in found:
             colour = _COLOUR[p.viable]
             ax.plot([p.p95, p.p95], [p.low, p.high], color=colour, alpha=0.45)
-            ax.plot([p.left or left, p.p95], [p.accuracy] * 2, color=colour, alpha=0.45, ls="-" if p.left else ":")
-            ax.plot([p.p95, p.right or right], [p.accuracy] * 2, color=colour, alpha=0.45, ls="-" if p.right else ":")
+            ax.plot(
+                [p.left or left, p.p95], [p.accuracy] * 2, color=colour, alpha=0.45, ls="-" if p.left else ":"
+            )
+            ax.plot(
+                [p.p95, p.right or right],
+                [p.accuracy] * 2,
+                color=colour,
+                alpha=0.45,
+                ls="-" if p.right else ":",
+            )
             fill = PAPER if p.dominated else colour
             ax.plot([p.p95], [p.accuracy], "o", ms=8, mfc=fill, mec=colour, mew=1.6, zorder=3)
+        d.figure.draw_without_rendering()  # the places of numbers follow from those of all else
         _number(ax, found)
     return d.svg
 
@@ -65,25 +76,31 @@ def _shade(ax: Axes, region: Viable) -> None:
         ax.axhline(y, color=GOOD, lw=0.8, ls="--")
     if region.p95 is not None:
         ax.axvline(x, color=GOOD, lw=0.8, ls="--")
-    ax.annotate("viable", (left, high), (6, -13), textcoords="offset points", color=GOOD, annotation_clip=False)
+    ax.annotate(
+        "viable", (left, high), (6, -13), textcoords="offset points", color=GOOD, annotation_clip=False
+    )
 
 
 def _number(ax: Axes, found: Sequence[Point]) -> None:
     """Each point's number beside it, where there is the most room among points and numbers."""
-    ax.figure.draw_without_rendering()  # places are known when everything else has its own
-    taken = [ax.transData.transform((p.p95, p.accuracy)) for p in found]
+    at = ax.transData.transform([(p.p95, p.accuracy) for p in found])
+    taken = [(float(x), float(y)) for x, y in at]
+
+    def crowded(x: float, y: float) -> float:
+        return sum(max(0.0, 14.0 - hypot(x - a, y - b)) for a, b in taken)
+
     for i, p in enumerate(found, 1):
-        x, y = ax.transData.transform((p.p95, p.accuracy))
-        places = [(dx, dy) for dx, dy in ((11, 10), (-11, 10), (11, -10), (-11, -10), (0, 16), (0, -16))]
-        dx, dy = min(
-            places,
-            key=lambda place: sum(
-                max(0.0, 14 - ((x + place[0] - a) ** 2 + (y + place[1] - b) ** 2) ** 0.5) for a, b in taken
-            ),
-        )
+        x, y = taken[i - 1]
+        dx, dy = min(_BESIDE, key=lambda step: crowded(x + step[0], y + step[1]))
         taken.append((x + dx, y + dy))
         ax.annotate(
-            str(i), (p.p95, p.accuracy), (dx, dy), textcoords="offset points", ha="center", va="center", color=INK
+            str(i),
+            (p.p95, p.accuracy),
+            (dx, dy),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            color=INK,
         )
 
 
@@ -122,5 +139,3 @@ def latencies(name: str, arms: Sequence[ArmFigures], convention: Convention, lim
         ax.set_ylim(len(timed) - 0.4, -0.6)
         ax.spines["left"].set_visible(False)
     return d.svg
-
-

@@ -1,10 +1,10 @@
-"""The sections about labels: accuracy in every sense, labels and families, confusion, the cases that go wrong."""
+"""The sections about labels: accuracy in every sense, families, confusion, the cases that go wrong."""
 
 from collections.abc import Sequence
 
 from routerlab.study.records import ArmFigures
 from routerlab.study.report import words as w
-from routerlab.study.report.blocks import Block, Cell, Figure, Fold, Grid, Lines, Section, Table, table
+from routerlab.study.report.blocks import Block, Cell, Figure, Fold, Grid, Lines, Row, Section, Table, table
 from routerlab.study.report.subject import Subject
 from routerlab.study.result import Analysis
 
@@ -12,8 +12,6 @@ ABREAST = 10
 """Labels that are columns of one table, and up to which a table of all arms is made."""
 DRAWN = 40
 """Labels up to which confusion matrices are drawn."""
-LISTED = 200
-"""Cases that are listed with their prompts."""
 CUT = 600
 """Characters of a prompt that are shown."""
 
@@ -29,18 +27,20 @@ def accuracy(subject: Subject) -> Section | None:
         names=2,
         caption="Exact match. Repeats are averaged within a case; by trial: every trial counts the same.",
     )
+    rows: list[Row] = [
+        (
+            arm.arm,
+            ", ".join(f"{status} {n}" for status, n in arm.statuses.items()),
+            w.estimate(arm.task_accuracy),
+            w.estimate(arm.macro_f1),
+            w.estimate(arm.parse_rate),
+        )
+        for arm in analysis.arms
+    ]
     more = table(
-        ("Arm", "Task type alone", "Macro F1", "Answers read", "How trials ended"),
-        [
-            (
-                arm.arm,
-                w.estimate(arm.task_accuracy),
-                w.estimate(arm.macro_f1),
-                w.estimate(arm.parse_rate),
-                ", ".join(f"{status} {n}" for status, n in arm.statuses.items()),
-            )
-            for arm in analysis.arms
-        ],
+        ("Arm", "How trials ended", "Task type alone", "Macro F1", "Answers read"),
+        rows,
+        names=2,
         caption="Task type alone: the right family, whatever the rest. Answers read: share with a label.",
     )
     return Section("Accuracy", (exact, more))
@@ -56,9 +56,9 @@ def _exact(arm: ArmFigures) -> tuple[Cell | str, ...]:
         arm.arm,
         arm.contract or w.NONE,
         Cell(w.share(found.value), f"{w.count(round(found.right, 1))} of {w.plural(found.n, 'case')}{times}"),
-        w.interval(*found.wilson, digits=3),
-        w.interval(*found.clopper_pearson, digits=3),
-        w.interval(*(found.bootstrap or (None, None)), digits=3) or w.NONE,
+        w.ends(found.wilson),
+        w.ends(found.clopper_pearson),
+        w.ends(found.bootstrap),
         Cell(w.share(found.by_trial), w.interval(*(found.by_trial_bootstrap or (None, None)))),
     )
 
@@ -71,30 +71,30 @@ def labels(subject: Subject) -> Section | None:
         return None
     blocks: list[Block] = []
     if len(analysis.labels) <= ABREAST:
-        scores = [(arm.arm, *(w.share(score.f1) for score in arm.labels)) for arm in arms]
+        scores: list[Row] = [(arm.arm, *(w.share(score.f1) for score in arm.labels)) for arm in arms]
         blocks.append(table(("Arm", *analysis.labels), scores, caption="F1 of every label."))
     families = list(dict.fromkeys(analysis.families.values()))
     if families and len(families) <= ABREAST:
-        of_arms = [(arm.arm, *(w.estimate(arm.families.get(family)) for family in families)) for arm in arms]
+        of_arms: list[Row] = [
+            (arm.arm, *(w.estimate(arm.families.get(family)) for family in families)) for arm in arms
+        ]
         blocks.append(table(("Arm", *families), of_arms, caption="Accuracy by the family of the gold label."))
     blocks += [Fold(f"Precision, recall and F1 of {arm.arm}", (_scores(arm),)) for arm in arms]
     return Section("Labels and families", tuple(blocks))
 
 
 def _scores(arm: ArmFigures) -> Table:
-    return table(
-        ("Label", "Cases", "Precision", "Recall", "F1"),
-        [
-            (
-                score.label,
-                str(score.support),
-                w.share(score.precision),
-                w.share(score.recall),
-                Cell(w.share(score.f1), w.interval(score.low, score.high)),
-            )
-            for score in arm.labels
-        ],
-    )
+    rows: list[Row] = [
+        (
+            score.label,
+            str(score.support),
+            w.share(score.precision),
+            w.share(score.recall),
+            Cell(w.share(score.f1), w.interval(score.low, score.high)),
+        )
+        for score in arm.labels
+    ]
+    return table(("Label", "Cases", "Precision", "Recall", "F1"), rows)
 
 
 def confusion(subject: Subject, name: str) -> Section | None:
@@ -107,7 +107,9 @@ def confusion(subject: Subject, name: str) -> Section | None:
         text = f"With {len(analysis.labels)} labels a matrix cannot be read: see where cases go wrong, below."
         return Section("Confusion", (Lines((text,)),))
     figures = tuple(_confused(arm, analysis, f"{name}-confusion-{i}") for i, arm in enumerate(arms))
-    caption = "Gold in rows, answers in columns, in cases; the deeper a cell, the larger its share of the row."
+    caption = (
+        "Gold in rows, answers in columns, in cases; the deeper a cell, the larger its share of the row."
+    )
     return Section("Confusion", (Grid(figures, caption),))
 
 
@@ -131,17 +133,17 @@ def wrong(subject: Subject) -> Section | None:
     judged = sum(arm.accuracy is not None for arm in subject.analysis.arms)
     rows = [
         (
-            Cell(case),
+            Cell(w.cut(case)),
             Cell(gold),
-            Cell(_cut(subject.prompts[case]) if case in subject.prompts else w.NONE),
+            Cell(w.cut(subject.prompts[case], CUT) if case in subject.prompts else w.NONE),
             Cell("; ".join(f"{arm}: {label}" for arm, label in said)),
             Cell(f"{len({arm for arm, _ in said})} of {judged}"),
         )
-        for case, gold, said in cases[:LISTED]
+        for case, gold, said in cases[: w.LISTED]
     ]
     listed = f"The {len(cases)} cases that an arm gets wrong, the hardest first"
-    if len(cases) > LISTED:
-        listed += f" ({LISTED} of them)"
+    if len(cases) > w.LISTED:
+        listed += f" ({w.LISTED} of them)"
     heads = ("Case", "Gold", "Prompt", "Answers that are wrong", "Arms")
     blocks.append(Fold(listed, (table(heads, rows, names=4),)))
     return Section("Where cases go wrong", tuple(blocks))
@@ -150,16 +152,11 @@ def wrong(subject: Subject) -> Section | None:
 def _corridors(arm: ArmFigures) -> Fold:
     n = sum(cell.n for cell in arm.corridors)
     rows = [
-        (Cell(f"{c.gold} → {c.label or 'no label'}"), Cell(_some(c.cases)), Cell(w.count(round(c.n, 2))))
+        (Cell(f"{c.gold} → {c.label or 'no label'}"), Cell(w.some(c.cases)), Cell(w.count(round(c.n, 2))))
         for c in arm.corridors
     ]
     found = table(("Gold → answer", "Which", "Cases"), rows, names=2)
     return Fold(f"{arm.arm}: {w.count(round(n, 1))} of {arm.cases} cases", (found,))
-
-
-def _some(cases: Sequence[str]) -> str:
-    more = f" and {len(cases) - LISTED} more" if len(cases) > LISTED else ""
-    return ", ".join(_cut(case, 80) for case in cases[:LISTED]) + more
 
 
 def _wrong_cases(arms: Sequence[ArmFigures]) -> list[tuple[str, str, list[tuple[str, str]]]]:
@@ -171,9 +168,3 @@ def _wrong_cases(arms: Sequence[ArmFigures]) -> list[tuple[str, str, list[tuple[
                 found.setdefault(case, (cell.gold, []))[1].append((arm.arm, cell.label or "no label"))
     rows = [(case, gold, said) for case, (gold, said) in found.items()]
     return sorted(rows, key=lambda row: (-len({arm for arm, _ in row[2]}), row[0]))
-
-
-def _cut(text: str, most: int = CUT) -> str:
-    return text if len(text) <= most else f"{text[:most].rstrip()} … ({len(text):,} characters)"
-
-

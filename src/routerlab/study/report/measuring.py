@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from routerlab.study.records import ArmFigures, Calibration, Spread
 from routerlab.study.report import words as w
-from routerlab.study.report.blocks import Block, Cell, Figure, Grid, Lines, Section, table
+from routerlab.study.report.blocks import Block, Cell, Figure, Grid, Lines, Row, Section, table
 from routerlab.study.report.points import viable
 from routerlab.study.report.subject import Subject
 from routerlab.study.rows import PARTS
 
 
 def latency(subject: Subject, name: str) -> Section | None:
-    """How latencies are distributed, quantiles with intervals, where the time goes, lengths, start, memory."""
+    """How latencies are distributed, quantiles, where the time goes, lengths of answers, start, memory."""
     analysis = subject.analysis
     timed = [arm for arm in analysis.arms if arm.latency]
     if not timed:
@@ -27,27 +27,31 @@ def latency(subject: Subject, name: str) -> Section | None:
         f"{name}-latency",
         "Box plots of the latencies of all arms",
         draw,
-        caption="Boxes: the middle half, with the median; whiskers: from the 5th to the 95th percentile; thin "
-        "strokes: answers." + (" Dashed: what a gate asks of P95." if limit else ""),
+        caption="Boxes: the middle half, with the median; whiskers: from the 5th to the 95th percentile; "
+        "thin strokes: answers." + (" Dashed: what a gate asks of P95." if limit else ""),
     )
+    rows: list[Row] = [
+        (
+            arm.arm,
+            str(times.n),
+            w.milliseconds(times.mean),
+            w.quantile(times.p50),
+            w.quantile(times.p95),
+            w.quantile(times.p99),
+            str(times.unanswered),
+            str(times.contended),
+        )
+        for arm in timed
+        if (times := arm.latency)
+    ]
     quantiles = table(
         ("Arm", "Answers", "Mean", "P50", "P95", "P99", "Unanswered", "Beside others"),
-        [
-            (
-                arm.arm,
-                str(times.n),
-                w.milliseconds(times.mean),
-                *map(w.quantile, (times.p50, times.p95, times.p99)),
-                str(times.unanswered),
-                str(times.contended),
-            )
-            for arm in timed
-            if (times := arm.latency)
-        ],
-        caption=f"Milliseconds; percentiles by the convention {convention!r}, with order-statistic intervals, "
-        f"{w.OPEN} where they are open. Beside others: measured while other arms ran.",
+        rows,
+        caption=f"Milliseconds; percentiles by the convention {convention!r}, with order-statistic "
+        f"intervals, {w.OPEN} where they are open. Beside others: measured while other arms ran.",
     )
-    return Section("Latency", (boxes, quantiles, *_split(timed), *_start(subject)))
+    drawn = [boxes] if any(arm.latency and arm.latency.values[-1] > 0 for arm in timed) else []
+    return Section("Latency", (*drawn, quantiles, *_split(timed), *_start(subject)))
 
 
 def _split(timed: Sequence[ArmFigures]) -> list[Block]:
@@ -56,12 +60,16 @@ def _split(timed: Sequence[ArmFigures]) -> list[Block]:
     long = any(arm.tokens_out or arm.chars_out for arm in timed)
     if not parts and not long:
         return []
-    rows = []
+    rows: list[Row] = []
     for arm in timed:
         of_arm = arm.latency.parts if arm.latency else {}
         lengths = [_length(arm.tokens_out), _length(arm.chars_out)] if long else []
         rows.append((arm.arm, *(w.milliseconds(of_arm.get(part)) for part in parts), *lengths))
-    heads = ("Arm", *(part.capitalize() for part in parts), *(("Tokens out", "Characters out") if long else ()))
+    heads = (
+        "Arm",
+        *(part.capitalize() for part in parts),
+        *(("Tokens out", "Characters out") if long else ()),
+    )
     caption = "Medians, in milliseconds." + (" Lengths: median, 95th percentile, longest." if long else "")
     return [table(heads, rows, caption=caption)]
 
@@ -87,7 +95,9 @@ def _start(subject: Subject) -> list[Block]:
         took = w.milliseconds(arm.record.load_ms if arm.record else None)
         rows.append((arm.arm, took, *(w.size(n) if n else w.NONE for n in sizes)))
     heads = ("Arm", "Cold start, ms", "Memory", "of it its own", "at the end", *parts)
-    return [table(heads, rows, caption="Resident memory of an arm's workers; its own: without pages of files.")]
+    return [
+        table(heads, rows, caption="Resident memory of an arm's workers; its own: without pages of files.")
+    ]
 
 
 def costs(subject: Subject) -> Section | None:
@@ -101,7 +111,9 @@ def costs(subject: Subject) -> Section | None:
         return None
     currency = next(arm.cost.currency for arm in subject.analysis.arms if arm.cost)
     heads = ("Arm", "Hosting", "Counted by", f"{currency} per 1,000 prompts", f"{currency} here", "Trials")
-    caption = f"Costs by {subject.analysis.priced}." if subject.analysis.priced else "Costs as they were logged."
+    caption = (
+        f"Costs by {subject.analysis.priced}." if subject.analysis.priced else "Costs as they were logged."
+    )
     return Section("Cost", (table(heads, rows, names=3, caption=caption),))
 
 
@@ -115,9 +127,9 @@ def confidence(subject: Subject, name: str) -> Section | None:
         _reliability(arm, found, f"{name}-confidence-{i}", limit) for i, (arm, found) in enumerate(sure)
     )
     caption = (
-        "Left: accuracy of the answers of each bin of confidence, in percent, bars: their share of all; on the "
-        "dashed diagonal confidence is what it says. Right: accuracy of the most confident answers, by the share "
-        "of all trials that they are."
+        "In percent. Left: accuracy of the answers of each bin of confidence, bars: their share of all; on "
+        "the dashed diagonal confidence is what it says. Right: accuracy of the most confident answers, by "
+        "the share of all trials that they are."
     )
     rows = [
         (
@@ -134,13 +146,25 @@ def confidence(subject: Subject, name: str) -> Section | None:
         )
         for arm, found in sure
     ]
-    heads = ("Arm", "From", "Answers", "Confidence", "Accuracy", "ECE", "Brier", "Log-loss", "Different", "Half", "Most")
+    heads = (
+        "Arm",
+        "From",
+        "Answers",
+        "Confidence",
+        "Accuracy",
+        "ECE",
+        "Brier",
+        "Log-loss",
+        "Different",
+        "Half",
+        "Most",
+    )
     told = table(
         heads,
         rows,
         names=2,
-        caption="Different: how many confidences there are. Half, most: accuracy of the most confident answers, "
-        "at least 50 % and 80 % of all trials.",
+        caption="Different: how many confidences there are. Half, most: accuracy of the most confident "
+        "answers, at least 50 % and 80 % of all trials.",
     )
     return Section("Confidence", (Grid(figures, caption), told))
 
@@ -162,7 +186,7 @@ def _kept(found: Calibration, least: float) -> float | None:
 def determinism(subject: Subject) -> Section | None:
     """Whether repeats got the same label; None where nothing was repeated."""
     rows = [
-        (arm.arm, ", ".join(same.changed) or w.NONE, str(same.cases), str(len(same.changed)))
+        (arm.arm, w.some(same.changed) or w.NONE, str(same.cases), str(len(same.changed)))
         for arm in subject.analysis.arms
         if (same := arm.determinism)
     ]

@@ -35,7 +35,9 @@ def deviations(subject: Subject) -> Section:
     if planned:
         blocks.append(_listed("Cases that were not asked", [f"{one.case}: {one.reason}" for one in planned]))
     if not blocks:
-        blocks.append(Lines(("None: the arms are alike, and everything was as planned, as far as is recorded.",)))
+        blocks.append(
+            Lines(("None: the arms are alike, and everything was as planned, as far as is recorded.",))
+        )
     if speed := list(_speed(subject.session.marks if subject.session else ())):
         blocks.append(Lines(tuple(speed)))
     return Section("Harmony and deviations", tuple(blocks))
@@ -54,8 +56,8 @@ def _speed(marks: Sequence[Mark]) -> Iterator[str]:
     for arm, own in times.items():
         if (far := spread(smoothed(own))) is not None:
             yield (
-                f"Speed of the machine: {arm} was asked the same question {len(own)} times in between; its time "
-                f"kept within {far:.0%} of the median."
+                f"Speed of the machine: {arm} was asked the same question {len(own)} times in between; its "
+                f"time kept within {far:.0%} of the median."
             )
 
 
@@ -76,11 +78,17 @@ def provenance(subject: Subject) -> Section:
                 ("Corpus", _pin(source.corpus)),
                 ("Taxonomy", _pin(source.taxonomy)),
                 ("Schedule", source.schedule),
-                ("Columns", ", ".join(f"{need}: {column}" for need, column in (source.columns or {}).items())),
+                (
+                    "Columns",
+                    ", ".join(f"{need}: {column}" for need, column in (source.columns or {}).items()),
+                ),
                 ("Trials", f"{analysis.trials} of {analysis.cases} cases, {analysis.cancelled} cancelled"),
                 ("Gates", ", ".join(analysis.gates)),
                 ("Percentiles", f"convention {settings.percentile!r}"),
-                ("Intervals", f"{settings.confidence:.0%}; {settings.resamples:,} resamples, seed {settings.seed}"),
+                (
+                    "Intervals",
+                    f"{settings.confidence:.0%}; {settings.resamples:,} resamples, seed {settings.seed}",
+                ),
                 ("Tests", f"at level {settings.alpha:g}"),
                 ("Prices", analysis.priced),
                 ("Analysed by", f"routerlab {analysis.lab_version}"),

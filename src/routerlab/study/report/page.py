@@ -23,7 +23,8 @@ def page(title: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> 
     )
     anchors = list(zip(_anchors(sections), sections, strict=True))
     environment.filters["svg"] = Markup
-    return environment.get_template("page.html").render(title=title, facts=facts, sections=anchors) + "\n"
+    text = environment.get_template("page.html").render(title=title, facts=facts, sections=anchors)
+    return text.strip() + "\n"
 
 
 def _shown(value: object) -> object:

@@ -1,7 +1,7 @@
 """What a report is about: an analysis, and what only the session that it is of can say besides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from routerlab.core.corpus import Corpus
@@ -43,13 +43,19 @@ def load_subject(path: Path) -> Subject:
     session = opened.session
     if any(run.kind == "trial" for run in session.runs) and not any(m.kind == "end" for m in session.marks):
         raise LabError(
-            f"{path}: a trial that is not over: `routerlab trial peek` shows outcomes, and writes the look down"
+            f"{path}: a trial that is not over; `routerlab trial peek` shows outcomes, and writes that down"
         )
     log = session_log(path, opened)
     corpus, plan = _corpus(session.header.corpus, path), plan_of(session)
     name = session.runs[-1].name if session.runs else session.header.title or path.stem
     owed = _owed(plan, corpus, session) if plan and corpus else 0
     return Subject(name, path, analysis_of(log), session, plan, _prompts(corpus, session), owed)
+
+
+def ranked(subject: Subject) -> Subject:
+    """The same with the most accurate arm first, and those that are not judged last."""
+    arms = sorted(subject.analysis.arms, key=lambda a: -(a.accuracy.value if a.accuracy else -1.0))
+    return replace(subject, analysis=subject.analysis.model_copy(update={"arms": tuple(arms)}))
 
 
 def _corpus(pin: Pin | None, path: Path) -> Corpus | None:

@@ -12,6 +12,8 @@ from routerlab.study.result import Analysis
 
 MANY = 20
 """Pairs from which their tables are folded."""
+FEW = 6
+"""Arms that a sentence names."""
 _WORDS = (("pass", "Viable"), ("undecided", "Undecided"), ("fail", "Not viable"))
 
 
@@ -27,18 +29,26 @@ def verdict(subject: Subject) -> Section:
 def _verdict_lines(subject: Subject) -> Iterator[str]:
     analysis, found = subject.analysis, subject.analysis.verdict
     if subject.owed:
-        yield f"Not finished: {w.plural(subject.owed, 'answer')} that the plan asks for are missing."
+        yield f"Not finished: {missing(subject)}."
     for answer, word in _WORDS:
         arms = [arm for arm, said in found.viable.items() if said == answer]
         if arms:
-            yield f"{word} ({', '.join(analysis.gates)}): {', '.join(arms)}."
+            names = ", ".join(arms) if len(arms) <= FEW else w.plural(len(arms), "arm")
+            yield f"{word} ({', '.join(analysis.gates)}): {names}."
     decision = found.decision
-    yield f"Decision: {decision.says}" + (f" (rule {decision.row})." if decision.row else ".")
+    says = f"Decision: {decision.says} (rule {decision.row})" if decision.row else decision.says
+    yield f"{says[:1].upper()}{says[1:]}."
     if decision.primary:
         fallback = f", with {decision.fallback} as the fallback" if decision.fallback else ""
         yield f"First: {decision.primary}{fallback}."
     if analysis.warnings:
         yield f"{w.plural(len(analysis.warnings), 'note')} on these figures: see the deviations below."
+
+
+def missing(subject: Subject) -> str:
+    """What a benchmark still owes its plan."""
+    verb = "is" if subject.owed == 1 else "are"
+    return f"{w.plural(subject.owed, 'answer')} that the plan asks for {verb} missing"
 
 
 def _summary_table(analysis: Analysis) -> Block:
@@ -63,7 +73,14 @@ def _summary_table(analysis: Analysis) -> Block:
         )
     over = f" over {', '.join(pareto.over)}" if pareto else ""
     currency = next((arm.cost.currency for arm in analysis.arms if arm.cost), "")
-    heads = ("Arm", "Gates", f"Pareto{over}", "Accuracy", "P95, ms", *([f"{currency} per 1,000"] if costs else []))
+    heads = (
+        "Arm",
+        "Gates",
+        f"Pareto{over}",
+        "Accuracy",
+        "P95, ms",
+        *([f"{currency} per 1,000"] if costs else []),
+    )
     return table(heads, rows, names=3)
 
 
@@ -97,8 +114,8 @@ def scatter_figure(name: str, found: Sequence[Point], region: Viable) -> Figure:
         name,
         "Scatter plot of accuracy against P95 of latency",
         draw,
-        caption="Bars are the intervals, dotted towards an open end. Green: passes all gates; amber: undecided; "
-        "grey: fails. Hollow: dominated by another arm.",
+        caption="Bars are the intervals, dotted towards an open end. Green: passes all gates; amber: "
+        "undecided; grey: fails. Hollow: dominated by another arm.",
         key=tuple(p.name for p in found),
     )
 
@@ -114,8 +131,8 @@ def gates(subject: Subject) -> Section | None:
         return None
     confidence = f"{subject.analysis.settings.confidence:.0%}"
     note = (
-        f"A gate passes when all of the {confidence} interval keeps the limit and fails when none of it does. "
-        "More cases: so many would decide, if they came out as those so far."
+        f"A gate passes when all of the {confidence} interval keeps the limit and fails when none of it "
+        "does. More cases: so many would decide, if they came out as those so far."
     )
     heads = ("Arm", "Gate", "Answer", "Figure", "More cases")
     return Section("Gates", (table(heads, rows, names=3, caption=note),))
@@ -138,7 +155,7 @@ def pairs(subject: Subject) -> Section | None:
         )
     tests = [
         (
-            f"{p.a} – {p.b}",
+            f"{p.a} & {p.b}",
             str(p.n),
             str(p.only_a),
             str(p.only_b),
@@ -156,8 +173,15 @@ def pairs(subject: Subject) -> Section | None:
     )
     agreed = table(
         ("Arms", "Both answered", "Agree", "Right where they agree"),
-        [_agreement(f"{p.a} – {p.b}", _pair(p.answered, p.agreed, p.agreed_scored, p.agreed_right)) for p in analysis.pairs]
-        + ([_agreement("all", _pair(u.answered, u.agreed, u.scored, u.right))] if (u := analysis.unanimity) else []),
+        [
+            _agreement(f"{p.a} & {p.b}", _pair(p.answered, p.agreed, p.agreed_scored, p.agreed_right))
+            for p in analysis.pairs
+        ]
+        + (
+            [_agreement("all", _pair(u.answered, u.agreed, u.scored, u.right))]
+            if (u := analysis.unanimity)
+            else []
+        ),
     )
     if len(tests) > MANY:
         blocks += [Fold(f"All {len(tests)} pairs", (tested,)), Fold("How often they agree", (agreed,))]

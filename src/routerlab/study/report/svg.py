@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -30,7 +31,7 @@ COLOURS = {
 """A colour that is drawn with -> the page's variable. No other colour is to be used."""
 
 _SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the page's font
     "text.parse_math": False,  # a dollar sign in a name is no formula
     "font.size": 12,
@@ -82,7 +83,7 @@ def drawing(name: str, width: float, height: float) -> Iterator[Drawing]:
 
     `name` is part of every id in it: no two figures of a page may have the same.
     """
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
         found = Drawing(name, Figure(figsize=(width / 72, height / 72)))
         yield found
         out = io.StringIO()
@@ -96,7 +97,8 @@ def _for_page(text: str, name: str) -> str:
     root = ElementTree.fromstring(text)
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+            unseen = child.get("style") == "fill: none"  # an empty cell of a matrix
+            if unseen or child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
                 parent.remove(child)
     for element in root.iter():
         for key, value in element.attrib.items():
@@ -106,9 +108,11 @@ def _for_page(text: str, name: str) -> str:
                 value = f"#{name}-{value.removeprefix('#')}"
             elif key == "style":
                 value = _styled(value)
+            elif key == "clip-path":
+                value = value.replace("url(#", f"url(#{name}-")
             else:
-                value = re.sub(r"url\(#", f"url(#{name}-", value)
-            element.set(key, re.sub(r"\s*\n\s*", " ", value))
+                value = re.sub(r"(\.\d\d)\d+", r"\1", " ".join(value.split()))  # hundredths of a pixel
+            element.set(key, value)
     root.set("style", f"max-width:{root.get('width', '').replace('pt', 'px')}")
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)

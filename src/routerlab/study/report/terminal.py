@@ -4,13 +4,32 @@ from collections.abc import Callable, Sequence
 from math import ceil, floor, log10
 from typing import Any
 
-from routerlab.study.report.points import Point, Viable
+from routerlab.core.text import printable
+from routerlab.study.report.points import Point, Viable, points, viable
 from routerlab.study.report.words import time
+from routerlab.study.result import Analysis
 
 SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """What stands for the points, in their order; more of them are not drawn."""
 Colour = Callable[[Point], Any]
 """How a point is coloured, as plotext says it; None leaves it the terminal's."""
+
+
+def plot(analysis: Analysis, width: int = 78, height: int = 20) -> str:
+    """The plot with its key below, without colours; nothing where no arm has both figures."""
+    import plotext
+
+    found = points(analysis)
+    if not found:
+        return ""
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plot_size(width, height)
+    plotext.title("accuracy against P95; lines: where arms are viable")
+    draw_points(plotext, found, viable(analysis.gates), lambda _: None)
+    drawn = str(plotext.uncolorize(plotext.build())).rstrip("\n")
+    key = (f"{sign} {printable(p.name)}" for sign, p in zip(SIGNS, found, strict=False))
+    return "\n".join([drawn, *key]) + "\n"
 
 
 def draw_points(plt: Any, found: Sequence[Point], region: Viable, colour: Colour, edge: Any = None) -> None:

@@ -1,13 +1,16 @@
 """Figures as a report writes them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from routerlab.core.gates import QUANTILES, parse_gate
-from routerlab.study.records import Estimate, GateFigure, QuantileFigure, Share
+from routerlab.study.records import Estimate, GateFigure, QuantileFigure, Range, Share
 from routerlab.study.report.blocks import Cell
 
-NONE = "–"
+NONE = "-"
 """Where there is no figure."""
+LISTED = 200
+"""Cases that are listed."""
 OPEN = "…"
 """An end of an interval that is open: there are too few values."""
 
@@ -47,9 +50,14 @@ def size(n: int) -> str:
     return f"{n / 2**30:.2f} GiB" if n >= 2**30 else f"{n / 2**20:.0f} MiB"
 
 
-def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+def interval(low: float | None, high: float | None) -> str:
     """The ends of an interval of shares; nothing where there is none."""
-    return "" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+    return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def ends(found: Range | None) -> str:
+    """The same with three digits, where the interval is a figure of its own."""
+    return NONE if found is None else f"{found[0]:.3f} to {found[1]:.3f}"
 
 
 def estimate(found: Estimate | Share | None) -> Cell:
@@ -83,6 +91,17 @@ def gated(gate: GateFigure) -> Cell:
 def answer(gate: GateFigure) -> Cell:
     """What a gate answers."""
     return Cell("not measured") if gate.value is None else Cell(gate.answer, mark=gate.answer)
+
+
+def cut(text: str, most: int = 80) -> str:
+    """The start of a text that may be long."""
+    return text if len(text) <= most else f"{text[:most].rstrip()} … ({len(text):,} characters)"
+
+
+def some(cases: Sequence[str]) -> str:
+    """The ids of cases; of very many the first."""
+    more = f" and {len(cases) - LISTED:,} more" if len(cases) > LISTED else ""
+    return ", ".join(map(cut, cases[:LISTED])) + more
 
 
 def date(at: datetime) -> str:

@@ -13,6 +13,7 @@ from routerlab.study.analysis import analyse
 from routerlab.study.costs import MachinePrice
 from routerlab.study.labels import share
 from routerlab.study.records import ArmFigures, Settings
+from routerlab.study.result import Analysis
 from routerlab.study.rows import Log, Row, by_arm, judged, session_log
 from routerlab.study.times import times
 from routerlab.study.trial.assignment import balance
@@ -25,8 +26,7 @@ from routerlab.study.trial.protocol import Protocol
 from routerlab.study.trial.recorded import Recorded, recorded
 from routerlab.study.trial.result import ArmTimes, BalanceFigure, Deviation, Subgroup, TrialResult
 from routerlab.study.trial.routes import Routes
-
-_MS_PER_HOUR = 3_600_000
+from routerlab.study.trial.waits import queue, response, service_rows
 
 
 def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> TrialResult:
@@ -39,9 +39,8 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
     trial = recorded(path, opened.session)
     protocol = trial.protocol
     log = session_log(path, opened)
-    service = _priced([row for row in log.rows if row.status != "cancelled"], protocol)
-    service.sort(key=lambda row: trial.arms.index(row.arm))
-    rows = [_response(row) for row in service] if protocol.latency == "response" else service
+    service = service_rows(trial, log)
+    rows = [response(row) for row in service] if protocol.latency == "response" else service
     settings = Settings(
         percentile=protocol.percentile,
         confidence=protocol.confidence,
@@ -50,7 +49,12 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
     )
     gates = [parse_gate(text) for text in protocol.gates]
     analysis = analyse(replace(log, rows=tuple(rows), notes=_torn(log)), settings, gates, protocol.cost)
-    analysis = analysis.model_copy(update={"arms": tuple(_basis(arm, protocol) for arm in analysis.arms)})
+    analysis = analysis.model_copy(
+        update={
+            "arms": tuple(_basis(arm, protocol) for arm in analysis.arms),
+            "warnings": tuple(_with_timeouts(analysis)),
+        }
+    )
     groups = by_arm(rows)
     prompts = {case.id: case.prompt for case in corpus.case} if corpus else {}
     bills, ratios = {}, {}
@@ -97,43 +101,33 @@ def _torn(log: Log) -> tuple[str, ...]:
     return tuple(note for note in log.notes if "unfinished record" in note)
 
 
-def _priced(rows: Sequence[Row], protocol: Protocol) -> list[Row]:
-    """Machine time costs while an arm works, not while a session waits: so before the wait is added."""
-    prices = protocol.cost.by_arm if protocol.cost else {}
-    found = []
-    for row in rows:
-        price = prices.get(row.arm)
-        if isinstance(price, MachinePrice) and row.cost is None and row.latency_ms is not None:
-            row = replace(row, cost=row.latency_ms * price.per_hour / _MS_PER_HOUR)
-        found.append(row)
-    return found
+def _with_timeouts(analysis: Analysis) -> list[str]:
+    """Its warnings, with what is different here: a session that timed out has the time that it waited."""
+    lines = [line for line in analysis.warnings if "without an answer have no latency" not in line]
+    for arm in analysis.arms:
+        late = arm.statuses.get("timeout", 0)
+        rest = arm.latency.unanswered - late if arm.latency else 0
+        if late:
+            lines.append(f"{arm.arm}: {late} sessions timed out; their latency is at least what they waited")
+        if rest:
+            lines.append(f"{arm.arm}: {rest} sessions ended without an answer or a latency")
+    return lines
 
 
 def _basis(arm: ArmFigures, protocol: Protocol) -> ArmFigures:
-    """The cost's basis, as it is and not as `_priced` left it."""
+    """The cost's basis, as it is: `service_rows` has priced them."""
     price = protocol.cost.by_arm.get(arm.arm) if protocol.cost else None
     if arm.cost is None or not isinstance(price, MachinePrice):
         return arm
     return arm.model_copy(update={"cost": arm.cost.model_copy(update={"basis": "machine time"})})
 
 
-def _response(row: Row) -> Row:
-    """The row with the time from when the session was due."""
-    if row.latency_ms is None or row.parts_ms is None:
-        return row
-    return replace(row, latency_ms=row.latency_ms + row.parts_ms["queue"])
-
-
-def _queue(row: Row) -> Row:
-    return replace(row, latency_ms=None if row.parts_ms is None else row.parts_ms["queue"])
-
-
 def _times(groups: Mapping[str, Sequence[Row]], settings: Settings) -> tuple[ArmTimes, ...]:
     found = []
     for arm, rows in groups.items():
         parts = {
-            "response": times([_response(row) for row in rows], settings),
-            "queue": times([_queue(row) for row in rows], settings),
+            "response": times([response(row) for row in rows], settings),
+            "queue": times([queue(row) for row in rows], settings),
             "service": times(rows, settings),
         }
         quantiles = {

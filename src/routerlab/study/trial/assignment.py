@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from routerlab.core.tomlfile import canonical_sha256
+
 Method = Literal["blocks", "hash"]
 
 
@@ -94,6 +96,11 @@ def _hashed(cases: Sequence[str], arms: Sequence[str], total: int, seed: int) ->
         seen[arm, case] += 1
         planned.append(Planned(name, index, arm, case, seen[arm, case]))
     return planned
+
+
+def plan_sha256(planned: Sequence[Planned]) -> str:
+    """SHA-256 of who asks whom what, in order: another version of the lab must plan the same."""
+    return canonical_sha256({"sessions": [[p.id, p.arm, p.case, p.repeat] for p in planned]})
 
 
 def balance(planned: Sequence[Planned], cases: Sequence[str], arms: Sequence[str]) -> Balance:

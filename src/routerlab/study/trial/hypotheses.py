@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +117,8 @@ def _cost(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
     }
     p = {arm: _bootstrap_p(evidence.ratios[arm], _limit(hypothesis)) for arm in found}
     notes = {arm: "the router itself has no price" for arm in found if evidence.economics[arm].router is None}
-    return _against_limit(hypothesis, found, p, notes, below=True)
+    kept = {arm: one.value <= _limit(hypothesis) for arm, one in found.items()}
+    return _against_limit(hypothesis, found, p, notes, kept)
 
 
 def _f1(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
@@ -137,22 +137,25 @@ def _f1(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
         elif score is not None and score.f1 is not None:
             found[arm.arm] = Estimate(value=score.f1, low=score.low, high=score.high)
             p[arm.arm] = _bootstrap_p(by_label[:, labels.index(label)], _limit(hypothesis))
-    return _against_limit(hypothesis, found, p, {}, below=False)
+    kept = {arm: one.value >= _limit(hypothesis) for arm, one in found.items()}
+    return _against_limit(hypothesis, found, p, {}, kept)
 
 
 def _p95(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
-    """Whether fewer than 5 % of the sessions take longer than the limit; one without an answer does."""
+    """Whether fewer than 5 % of the sessions take longer than the limit; one without a latency does."""
     found: dict[str, QuantileFigure] = {}
     p: dict[str, float | None] = {}
     notes: dict[str, str] = {}
+    kept: dict[str, bool] = {}
     for arm in evidence.analysis.arms:
+        rows = evidence.rows[arm.arm]
         if arm.arm not in evidence.trial.routed or arm.latency is None:
             continue
         found[arm.arm] = arm.latency.p95
-        p[arm.arm] = _quantile_p(evidence.rows[arm.arm], _limit(hypothesis))
-        if arm.latency.unanswered:
-            notes[arm.arm] = f"{arm.latency.unanswered} sessions without an answer count as beyond the limit"
-    return _against_limit(hypothesis, found, p, notes, below=True)
+        p[arm.arm], kept[arm.arm] = _quantile_test(rows, _limit(hypothesis))
+        if lost := sum(row.latency_ms is None for row in rows):
+            notes[arm.arm] = f"{lost} sessions without a latency count as beyond the limit"
+    return _against_limit(hypothesis, found, p, notes, kept)
 
 
 def _limit(hypothesis: Hypothesis) -> float:
@@ -160,8 +163,9 @@ def _limit(hypothesis: Hypothesis) -> float:
     return hypothesis.limit
 
 
-def _quantile_p(rows: Sequence[Row], limit: float) -> float:
-    """Two-sided binomial p of "P95 is at the limit"; repeats of a case count by how alike they are."""
+def _quantile_test(rows: Sequence[Row], limit: float) -> tuple[float, bool]:
+    """Two-sided binomial p of "P95 is at the limit", and whether it is rather below; repeats of a case count
+    by how alike they are."""
     from scipy.special import bdtr
 
     clusters: dict[str, tuple[int, int]] = {}
@@ -173,7 +177,7 @@ def _quantile_p(rows: Sequence[Row], limit: float) -> float:
     few = float(bdtr(min(worth, np.ceil(share * worth - 1e-9)), worth, 0.05))
     at_least = np.floor(share * worth + 1e-9)
     many = 1.0 if at_least < 1 else 1 - float(bdtr(at_least - 1, worth, 0.05))
-    return min(1.0, 2 * min(few, many))
+    return min(1.0, 2 * min(few, many)), share <= 0.05
 
 
 def _bootstrap_p(drawn: Doubles, limit: float) -> float | None:
@@ -191,13 +195,12 @@ def _against_limit(
     found: Mapping[str, Estimate | QuantileFigure],
     p: Mapping[str, float | None],
     notes: Mapping[str, str],
-    below: bool,
+    kept: Mapping[str, bool],
 ) -> list[Tested]:
-    """A test for each arm whether its figure keeps the limit, corrected over the arms."""
+    """A test for each arm whether it keeps the limit, corrected over the arms; `kept` is how it looks."""
     known = {arm: one for arm, one in p.items() if one is not None}
     values = list(known.values())
     corrected = dict(zip(known, holm(values) if hypothesis.correction == "holm" else values, strict=True))
-    decide = partial(_finding, hypothesis, below)
     return [
         Tested(
             subject=arm,
@@ -206,17 +209,16 @@ def _against_limit(
             high=one.high,
             p=p[arm],
             p_adjusted=corrected.get(arm),
-            finding=decide(one.value, corrected.get(arm)),
+            finding=_finding(hypothesis, corrected.get(arm), kept[arm]),
             note=notes.get(arm, ""),
         )
         for arm, one in found.items()
     ]
 
 
-def _finding(hypothesis: Hypothesis, below: bool, value: float, p: float | None) -> Finding:
+def _finding(hypothesis: Hypothesis, p: float | None, kept: bool) -> Finding:
     if p is None:
         return "not tested"
     if p > hypothesis.alpha:
         return "undecided"
-    limit = _limit(hypothesis)
-    return "supported" if (value <= limit if below else value >= limit) else "refuted"
+    return "supported" if kept else "refuted"

@@ -73,7 +73,8 @@ class LoadGenerator:
     def stop(self) -> None:
         """Send nothing more; what is under way is answered."""
         self._stopped = True
-        self.resume()
+        self._held.set()  # wakes up who waits for the next session, or for the end of a pause
+        self._going.set()
 
     async def send(self, sessions: Sequence[Sending], begun: float = 0.0) -> None:
         """Send these sessions in order, and wait until all are answered. `begun` is the second of the
@@ -84,7 +85,7 @@ class LoadGenerator:
             await self._open(sessions, time.perf_counter() - begun)
         while self._waiting:
             await asyncio.wait(list(self._waiting.values()))
-        self._check_disk()
+        self._check_disk(0)
 
     async def _open(self, sessions: Sequence[Sending], origin: float) -> None:
         free = time.perf_counter()
@@ -99,7 +100,7 @@ class LoadGenerator:
                 await self._places.acquire()
             self.latest_s = max(self.latest_s, late)
             self._submit(one, origin + one.at)
-            self._check_disk()
+            self._check_disk(1)
             free = time.perf_counter()
 
     async def _until(self, origin: float, at: float) -> float:
@@ -130,7 +131,7 @@ class LoadGenerator:
                 if self._skip(one):
                     continue
                 await self._submit(one, time.perf_counter())
-                if self._lab.unsaved:  # send says so
+                if self._lab.unsaved > 1:  # send says so
                     return
                 await asyncio.sleep(self._traffic.think_s)
 
@@ -156,8 +157,8 @@ class LoadGenerator:
             future.set_result(None)
             self._done(event.trial)
 
-    def _check_disk(self) -> None:
-        if self._lab.unsaved:
+    def _check_disk(self, being_written: int) -> None:
+        if self._lab.unsaved > being_written:
             raise LabError(
                 f"{self._lab.path}: cannot be written any more; make room and give the command again"
             )

@@ -25,6 +25,7 @@ from routerlab.engine.router import load_router
 from routerlab.models.fingerprint import file_sha256, hash_file
 from routerlab.resources import KEYWORDS, POOL
 from routerlab.study.harmony import weights
+from routerlab.study.trial.assignment import plan_sha256
 from routerlab.study.trial.protocol import Protocol
 from routerlab.study.trial.registered import Registered
 
@@ -46,9 +47,11 @@ class LockedArm(Record):
 
 class Lock(Record):
     """A frozen protocol. `protocol` is its canonical content as JSON, `pins` name -> SHA-256 of the canonical
-    content of corpus, taxonomy, exemplars, routes and recording; `cases` are asked. `git_commit` is that of
-    the protocol's folder, `git_clean` whether the protocol was committed as it is. `replaces` is the hash of
-    an older lock. `sha256` is the hash of everything else here."""
+    content of corpus, taxonomy, exemplars, routes, recording, and of the plan of sessions; `cases` are asked.
+
+    `git_commit` is that of the protocol's folder, `git_clean` whether the protocol was committed as it is.
+    `replaces` is the hash of an older lock. `sha256` is the hash of everything else here.
+    """
 
     schema_version: Literal[1] = 1
     name: str
@@ -121,14 +124,21 @@ def changes(lock: Lock, work: Registered) -> list[str]:
     """What is not as it was locked, a line each; empty where all is."""
     now = make_lock(work)
     lines = list(_differ(json.loads(lock.protocol), json.loads(now.protocol), ""))
-    lines += _other_hashes(lock.pins, now.pins)
+    lines += _other_hashes(_without_plan(lock.pins), _without_plan(now.pins))
     then = {arm.name: arm for arm in lock.arm}
     for arm in now.arm:
         if arm.name in then:  # another list of arms is told already
             lines += (f"{arm.name}: {line}" for line in _other_hashes(then[arm.name].files, arm.files))
             if then[arm.name].endpoint != arm.endpoint:
                 lines.append(f"{arm.name}: endpoint: {then[arm.name].endpoint} -> {arm.endpoint}")
+    if not lines and lock.pins["sessions"] != now.pins["sessions"]:
+        lines.append(f"version {lock.lab_version} of the lab planned other sessions than {__version__} does")
     return lines
+
+
+def _without_plan(pins: dict[str, str]) -> dict[str, str]:
+    """The plan of sessions follows from the rest: it is worth a word only where nothing else differs."""
+    return {name: sha256 for name, sha256 in pins.items() if name != "sessions"}
 
 
 def _other_hashes(then: dict[str, str], now: dict[str, str]) -> list[str]:
@@ -165,7 +175,11 @@ def _told(value: Any) -> str:
 
 
 def _pins(work: Registered) -> dict[str, str]:
-    pins = {"corpus": work.corpus.sha256, "taxonomy": work.taxonomy.sha256}
+    pins = {
+        "corpus": work.corpus.sha256,
+        "taxonomy": work.taxonomy.sha256,
+        "sessions": plan_sha256(work.planned()),
+    }
     if work.exemplars:
         pins["exemplars"] = work.exemplars.sha256
     if work.routes:

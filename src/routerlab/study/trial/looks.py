@@ -6,6 +6,7 @@ fractions are shares of the information, which for accuracy is the number of dif
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import log, sqrt
 from statistics import NormalDist
 from typing import Literal
@@ -18,7 +19,13 @@ Doubles = NDArray[np.float64]
 NORMAL = NormalDist()
 HIGHEST = 9.0
 """A bound that is never crossed: where the spending function gives next to nothing yet."""
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
+
+
+@cache
+def _quadrature() -> tuple[Doubles, Doubles]:
+    """Nodes and weights on -1..1; made at the first use, for it takes a while."""
+    nodes, weights = np.polynomial.legendre.leggauss(300)
+    return nodes, weights
 
 
 def spent(alpha: float, fraction: float) -> float:
@@ -72,15 +79,16 @@ def crossings(bounds: Sequence[float], fractions: Sequence[float], drift: float 
     has not crossed yet, carried from look to look (Gauss-Legendre quadrature).
     """
     chances: list[float] = []
+    unit_nodes, weights = _quadrature()
     inside = 1.0
     points: Doubles = np.zeros(1)
     mass: Doubles = np.ones(1)
     before = 0.0
     for bound, t in zip(bounds, fractions, strict=True):
         edge, sd, mean = bound * sqrt(t), sqrt(t - before), drift * (t - before)
-        nodes = edge * _NODES
+        nodes = edge * unit_nodes
         density = np.exp(-(((nodes[:, None] - points - mean) / sd) ** 2) / 2) / (sd * sqrt(2 * np.pi))
-        mass = edge * _WEIGHTS * (density @ mass)
+        mass = edge * weights * (density @ mass)
         points, before = nodes, t
         still = float(mass.sum())
         chances.append(max(0.0, inside - still))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from routerlab.core.errors import LabError
 from routerlab.core.run import Mark
+from routerlab.core.session import Session
 from routerlab.core.sessionfile import SessionFile
+from routerlab.study.trial.recorded import ended
 
 
 def peeks_path(session: Path) -> Path:
@@ -36,6 +38,14 @@ def note_peek(session: Path, how: str) -> None:
             os.fsync(f.fileno())
     except OSError as e:
         raise LabError(f"{peeks_path(session)}: cannot be written: {e.strerror}") from None
+
+
+def note_early_look(path: Path, session: Session, how: str) -> bool:
+    """Whether the session is of a trial that is not over; then it is written down that somebody looked."""
+    early = bool(session.runs) and session.runs[-1].kind == "trial" and ended(session) is None
+    if early:
+        note_peek(path, how)
+    return early
 
 
 def waiting_peeks(session: Path) -> list[str]:

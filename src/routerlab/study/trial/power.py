@@ -22,7 +22,6 @@ Bools = NDArray[np.bool_]
 Pairs = tuple[tuple[int, int], ...]
 
 SIMULATIONS = 2000
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,10 @@ def joint(a: float, b: float, correlation: float) -> float:
     """
     h, k = NormalDist().inv_cdf(a), NormalDist().inv_cdf(b)
     half = asin(correlation) / 2
-    angles = half * (_NODES + 1)
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    angles = half * (nodes + 1)
     density = np.exp(-(h * h + k * k - 2 * h * k * np.sin(angles)) / (2 * np.cos(angles) ** 2))
-    return a * b + half * float(_WEIGHTS @ density) / (2 * pi)
+    return a * b + half * float(weights @ density) / (2 * pi)
 
 
 def discordance(a: float, b: float, correlation: float) -> float:

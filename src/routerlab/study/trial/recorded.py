@@ -9,7 +9,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.run import Mark, MarkKind
 from routerlab.core.session import Session
-from routerlab.study.trial.assignment import Planned, assign
+from routerlab.study.trial.assignment import Planned, assign, plan_sha256
 from routerlab.study.trial.interim import Standing, standing
 from routerlab.study.trial.lock import Lock
 from routerlab.study.trial.protocol import Protocol
@@ -79,7 +79,12 @@ def recorded(path: Path, session: Session) -> Recorded:
     except ValueError as e:
         reason = str(e).splitlines()[0]
         raise LabError(f"{path}: holds a protocol that this version does not know: {reason}") from None
-    return Recorded(path, session, lock)
+    found = Recorded(path, session, lock)
+    if plan_sha256(found.planned) != lock.pins["sessions"]:
+        raise LabError(
+            f"{path}: version {lock.lab_version} planned other sessions than this one would; use it"
+        )
+    return found
 
 
 def ended(session: Session) -> str | None:

@@ -21,6 +21,7 @@ from routerlab.engine.runner import Progress
 from routerlab.engine.starting import Say, start_arms
 from routerlab.study.benchmark import REFERENCE
 from routerlab.study.harmony import differences
+from routerlab.study.resident import MemoryWatch
 from routerlab.study.trial.assignment import Planned
 from routerlab.study.trial.interim import LookPoint, Standing, standing
 from routerlab.study.trial.loadgen import LoadGenerator, Sending
@@ -115,7 +116,9 @@ class TrialRun:
 
     async def _load(self) -> None:
         lab, specs = self.lab, self._registered.specs
+        memory = MemoryWatch(lab)
         await start_arms(lab, specs, self._say)
+        loaded = [mark for spec in specs if (mark := memory.mark(spec.name, "loaded")) is not None]
         locked = {arm.name: set(arm.files.values()) for arm in self.work.lock.arm}
         for name, arm in lab.arms.items():
             record, known = arm_record(arm), lab.session.arms.get(name)
@@ -135,6 +138,8 @@ class TrialRun:
         interrupted = lab.session.runs[-1].at if lab.session.runs else None
         await lab.record(self.work.run)
         await lab.describe_arms()
+        for mark in loaded:
+            await lab.record(mark)
         for kind, lines in (("difference", differences(lab.session.arms)), ("leak", self.work.leaks)):
             told = {mark.reason for mark in lab.session.marks if mark.kind == kind}
             for line in lines:
@@ -168,7 +173,7 @@ class TrialRun:
             ]
             first = wanted[0].index
             await generator.send(sessions, due[first - 1] if due and first else 0.0)
-            if point is None and len(self._missing(None)) == len(wanted):
+            if len(self._missing(point)) == len(wanted) and not self._standing.stop:
                 raise LabError(f"{self.lab.path}: no session was answered; see the arms' messages above")
 
     def _missing(self, point: LookPoint | None) -> list[Planned]:

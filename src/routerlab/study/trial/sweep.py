@@ -15,22 +15,23 @@ from routerlab.study.trial.traffic import poisson
 
 SHARES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
 """Loads that are tried when nobody names any, as shares of what the arm serves without a pause."""
-FULL = 0.95
-"""An arm that works this share of the time, from the first session to the last answer, is saturated."""
+SHARE_LATE = 0.1
+"""An arm that takes longer than this share of the schedule, and than its unloaded P95, to answer what is left
+when the last session is sent, is saturated."""
 TOLERATED = 3.0
 """How many times the unloaded P95 (or LEAST_MS) a P95 may be up to the knee."""
 LEAST_MS = 10.0
 
 
 class Level(Record):
-    """One load: `offered` and `answered_rate` in sessions a second, times in milliseconds. `busy` is
-    the share of the time that the arm worked, from the first session to the last answer."""
+    """One load: `offered` and `answered_rate` in sessions a second, times in milliseconds. `late_s` is
+    how long it took, after the last session was sent, to answer the rest."""
 
     offered: float
     n: int
     failed: int
     answered_rate: float
-    busy: float
+    late_s: float
     response_p50: float
     response_p95: float
     queue_p95: float
@@ -74,8 +75,9 @@ async def sweep(
     unloaded = percentile(service, 0.95) or 0.0
     levels: list[Level] = []
     for rate in sorted(rates) or [share * capacity for share in SHARES]:
-        trials, seconds = await _send(lab, arm, items, "poisson", poisson(n, rate, seed))
-        levels.append(_level(rate, connections, trials, seconds))
+        due = poisson(n, rate, seed)
+        trials, seconds = await _send(lab, arm, items, "poisson", due)
+        levels.append(_level(rate, due[-1] - due[0], unloaded, trials, seconds))
         tell(levels[-1])
         if levels[-1].saturated:
             break
@@ -113,19 +115,19 @@ async def _send(
     return trials, time.perf_counter() - begun
 
 
-def _level(rate: float, connections: int, trials: Sequence[Trial], seconds: float) -> Level:
+def _level(rate: float, sending: float, unloaded: float, trials: Sequence[Trial], seconds: float) -> Level:
     answers = [trial.latency_ms for trial in trials if trial.status in ANSWERED]
     response = [one.queue + one.total for one in answers]
-    busy = sum(one.total for one in answers) / (1000 * seconds * connections)
+    late = max(0.0, seconds - sending)
     return Level(
         offered=rate,
         n=len(trials),
         failed=len(trials) - len(answers),
         answered_rate=len(answers) / seconds,
-        busy=busy,
+        late_s=late,
         response_p50=percentile(response, 0.5) or 0.0,
         response_p95=percentile(response, 0.95) or 0.0,
         queue_p95=percentile([one.queue for one in answers], 0.95) or 0.0,
         service_p50=percentile([one.total for one in answers], 0.5) or 0.0,
-        saturated=busy >= FULL or len(answers) < 0.9 * len(trials),
+        saturated=late > SHARE_LATE * sending + unloaded / 1000 or len(answers) < 0.9 * len(trials),
     )

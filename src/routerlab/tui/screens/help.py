@@ -9,6 +9,7 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.tui.actions import ACTIONS, GROUPS, TUNE_ACTIONS, Action, Group
 from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS, ANNOTATE_GROUPS
 from routerlab.tui.palette import Palette
+from routerlab.tui.results_actions import RESULTS_ACTIONS, RESULTS_GROUPS
 from routerlab.tui.screens.dialogs import Read
 from routerlab.tui.text import one_line
 
@@ -39,6 +40,10 @@ TUNE_END: tuple[tuple[str, str], ...] = (
 ANNOTATE_INTRO = (
     "Read the prompt, press the key of its label, and the same key or Enter to submit: the next one comes. "
     "Another label's key before that says that it also fits. A choice that you leave is kept as a draft."
+)
+RESULTS_INTRO = (
+    "Every arm of a result, the most accurate first; choose one to see its gates, its confusion matrix and "
+    "where its cases go wrong. The plot has a sign for each arm, which stands before its name in the table."
 )
 NAMES = {
     "escape": "Esc",
@@ -89,6 +94,20 @@ def annotate_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> 
     parts += [
         ("\nSigns\n", f"bold {p.accent}"),
         ("● chosen   + also fits   ⚑ flagged   ✓ ✗ against the gold label\n", ""),
+    ]
+    return Read("Help", Content.assemble(*parts))
+
+
+def results_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
+    """The help of the results screen."""
+    parts: list[tuple[str, str]] = [(RESULTS_INTRO + "\n", "")]
+    for group in RESULTS_GROUPS:
+        parts.append((f"\n{group}\n", f"bold {p.accent}"))
+        parts += _group([a for a in RESULTS_ACTIONS if a.group == group], keymap, taxonomy, p)
+    parts += [
+        ("\nSigns\n", f"bold {p.accent}"),
+        ("✓ passes its gates   ✗ fails one   ? there are too few cases to decide\n", ""),
+        ("The plot's lines are where the gates end; bars are intervals of accuracy.\n", ""),
     ]
     return Read("Help", Content.assemble(*parts))
 

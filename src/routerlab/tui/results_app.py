@@ -1,0 +1,32 @@
+"""The app of `routerlab report --tui`: the results screen over a result."""
+
+from typing import ClassVar
+
+from textual.types import CSSPathType
+
+from routerlab.settings import Settings
+from routerlab.study.report.subject import Subject
+from routerlab.tui.screens.results import ResultsScreen
+from routerlab.tui.shell import Shell
+
+
+class ResultsApp(Shell):
+    """It only shows: there is nothing to save or stop."""
+
+    TITLE = "routerlab report"
+    CSS_PATH: ClassVar[CSSPathType | None] = [
+        "styles/shell.tcss",
+        "styles/results.tcss",
+        "styles/dialogs.tcss",
+    ]
+
+    def __init__(self, subject: Subject, settings: Settings) -> None:
+        super().__init__(settings)
+        self._page = ResultsScreen(subject, settings)
+
+    def first(self) -> ResultsScreen:
+        """The results screen."""
+        return self._page
+
+    async def close(self) -> None:
+        """Nothing waits."""
