@@ -49,6 +49,11 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir(APP, appauthor=False))
 
 
+def session_cache() -> Path:
+    """Long sessions as they were parsed (see core/snapshot.py)."""
+    return cache_dir() / "sessions"
+
+
 def log_dir() -> Path:
     """The workers' logs."""
     return Path(platformdirs.user_log_dir(APP, appauthor=False))

@@ -12,6 +12,7 @@ from scipy.special import bdtr
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
 from routerlab.core.paired import holm, mcnemar
+from routerlab.core.prediction import Latency, Trial
 from routerlab.core.run import Mark
 from routerlab.core.tomlfile import load_toml
 from routerlab.resources import ROUTES
@@ -21,6 +22,7 @@ from routerlab.study.trial.flow import flow_lines
 from routerlab.study.trial.peeks import note_peek
 from routerlab.study.trial.result import Economics, HypothesisResult, TrialResult
 from routerlab.study.trial.routes import Routes
+from routerlab.study.trial.waits import own_queue
 from tests.study.trials import LABELS, Answer, protocol_file, session_file
 
 Made = Callable[..., TrialResult]
@@ -47,11 +49,12 @@ def made(tmp_path: Path) -> Made:
         end: str | None = "every session is answered",
         marks: tuple[Mark, ...] = (),
         queue_ms: float = 50.0,
+        due_every_s: float = 3600.0,
         **protocol: object,
     ) -> TrialResult:
         (tmp_path / "session.toml").unlink(missing_ok=True)
         file = protocol_file(tmp_path, **protocol)  # type: ignore[arg-type]
-        session = session_file(tmp_path, file, answer, end, queue_ms, marks)
+        session = session_file(tmp_path, file, answer, end, queue_ms, due_every_s, marks)
         corpus = load_toml(tmp_path / "round.toml", Corpus)
         return analyse_trial(session, corpus, routes or load_toml(ROUTES, Routes))
 
@@ -100,22 +103,51 @@ def test_the_flow_accounts_for_every_session_and_says_why_it_was_lost(made: Made
 
 
 def test_latency_counts_from_when_a_session_was_due_unless_the_protocol_says_service(made: Made) -> None:
-    result = made(queue_ms=500.0)
+    parallel = 'schedule = "parallel"'
+    result = made(queue_ms=500.0, traffic=parallel)
     times = next(one for one in result.times if one.arm == "keywords")
-    assert (times.response["p50"].value, times.queue["p50"].value, times.service["p50"].value) == (
-        1500.0,
-        500.0,
-        1000.0,
-    )
+    parts = (times.response, times.queue, times.service, times.lab)
+    assert [part["p50"].value for part in parts] == [1500.0, 500.0, 1000.0, 1500.0]
     latency = result.analysis.by_name["keywords"].latency
     assert latency is not None
     assert latency.p95.value == 1500.0
-
-
-def test_service_latency_leaves_the_wait_out(made: Made) -> None:
-    latency = made(queue_ms=500.0, more='latency = "service"').analysis.by_name["keywords"].latency
+    service = made(queue_ms=500.0, traffic=parallel, more='latency = "service"')
+    latency = service.analysis.by_name["keywords"].latency
     assert latency is not None
     assert latency.p95.value == 1000.0
+
+
+def test_where_arms_take_turns_the_wait_for_other_arms_is_left_out(made: Made) -> None:
+    """Sessions of an arm are due every second: with a second each they never wait for each other."""
+    result = made(queue_ms=9000.0, due_every_s=1.0)
+    times = {one.arm: one for one in result.times}
+    assert times["keywords"].queue["p99"].value == 0.0
+    assert times["keywords"].lab["p50"].value == 10_000.0
+    # three seconds of work every second: the 30th session has waited for 29 before it
+    assert times["majority"].queue["p99"].value == pytest.approx(29 * 2000.0)
+    latency = result.analysis.by_name["majority"].latency
+    assert latency is not None
+    assert latency.p99.value == pytest.approx(29 * 2000.0 + 3000.0)
+
+
+def test_more_servers_share_a_queue() -> None:
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+    sessions = [
+        Trial(
+            id=f"t{i}",
+            at=start,
+            arm="a",
+            status="ok",
+            latency_ms=Latency(total=100.0),
+            session=f"s{i}",
+            due=start,
+            contended=False,
+        )
+        for i in range(6)
+    ]
+    assert sorted(own_queue(sessions).values()) == [0, 100, 200, 300, 400, 500]
+    assert sorted(own_queue(sessions, 3).values()) == [0, 0, 0, 100, 100, 100]
+    assert own_queue([sessions[0].model_copy(update={"due": None})]) == {}
 
 
 def test_accuracy_is_paired_by_case_and_corrected(made: Made) -> None:
@@ -149,7 +181,7 @@ def test_a_timeout_counts_with_the_time_it_took(made: Made) -> None:
     result = made(answer, cases=120, sessions=120)
     arm = result.analysis.by_name["keywords"]
     assert arm.latency is not None
-    assert arm.latency.p95.value == 30_050.0
+    assert arm.latency.p95.value == 30_000.0
     assert [gate.answer for gate in arm.gates] == ["undecided", "fail"]
     assert hypothesis(result, "H8").tests[0].finding == "refuted"
     assert "keywords: 20 sessions timed out; their latency is at least what they waited" in (
@@ -162,7 +194,7 @@ def test_a_session_without_any_answer_is_beyond_any_latency(made: Made) -> None:
         return ("crashed", None, 0.0) if number(planned.case) % 3 == 0 else ("ok", gold, 10.0)
 
     test = hypothesis(made(answer, cases=120, sessions=120), "H8").tests[0]
-    assert test.value == pytest.approx(60.0)  # of the answers
+    assert test.value == pytest.approx(10.0)  # of the answers
     assert test.finding == "refuted"
     assert test.note == "40 sessions without a latency count as beyond the limit"
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.session import Session
+from routerlab.resources import ROUTES
 from routerlab.study.trial.peeks import peeks_path
 from routerlab.study.trial.recorded import recorded
 from tests.engine import tiny
@@ -319,3 +321,26 @@ def test_power_and_sweep_print_tables_and_json(here: Path) -> None:
     found = json.loads(sweep.stdout)
     assert [one["offered"] for one in found["levels"]] == [200.0]
     assert found["knee"] == 200.0
+
+
+def test_a_corpus_or_table_that_changed_after_the_run_is_not_used(tmp_path: Path) -> None:
+    path = protocol_file(tmp_path, cases=24, sessions=24, rate=500.0)
+    edited(path, '["keywords", "majority"]', '["keywords"]')
+    lock = trial(tmp_path, "lock", "protocol.toml")
+    assert "note: no price for majority: there will be no decision by cost" in lock.stderr
+    assert trial(tmp_path, *RUN).returncode == 0
+    shutil.copy(ROUTES, tmp_path / "dear.toml")
+    edited(tmp_path / "dear.toml", "output_per_million = 15.00", "output_per_million = 150.00")
+    usual = json.loads(trial(tmp_path, "analyze", "s.toml", "--format", "json").stdout)
+    dear = trial(tmp_path, "analyze", "s.toml", "--routes", "dear.toml", "--format", "json")
+    assert "another routing table than the one that was locked" in dear.stderr
+    assert json.loads(dear.stdout)["economics"][0]["default"] > 5 * usual["economics"][0]["default"]
+    shutil.copy(tmp_path / "round.toml", tmp_path / "kept.toml")
+    edited(tmp_path / "round.toml", "prompt number 4", "prompt number four")
+    without = trial(tmp_path, "analyze", "s.toml")
+    assert "no costs of downstream models; name it with --corpus" in without.stderr
+    assert "not tested: there is no routing table with prices" in without.stdout
+    other = trial(tmp_path, "analyze", "s.toml", "--corpus", "round.toml")
+    assert "is not the corpus of the trial" in failed(other, 2)
+    found = trial(tmp_path, "analyze", "s.toml", "--corpus", "kept.toml", "--format", "json")
+    assert json.loads(found.stdout)["economics"] == usual["economics"]

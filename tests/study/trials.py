@@ -136,10 +136,11 @@ def session_file(
     answer: Callable[[Planned, str], Answer | None],
     end: str | None = "every session is answered",
     queue_ms: float = 50.0,
+    due_every_s: float = 3600.0,
     marks: Iterable[Mark] = (),
 ) -> Path:
     """A session in which every planned session got what `answer` gives for it and its gold label; None: not
-    sent."""
+    sent. The sessions of an arm are due `due_every_s` after each other."""
     work, lock = locked(protocol)
     corpus = load_toml(work.corpus_path, Corpus)
     path = folder / "session.toml"
@@ -179,7 +180,7 @@ def session_file(
                         label=label,
                         latency_ms=Latency(queue=queue_ms, total=ms),
                         session=planned.id,
-                        due=now,
+                        due=now + timedelta(seconds=due_every_s * (planned.index // 3)),
                         contended=False,
                     )
                 )

@@ -11,12 +11,13 @@ from routerlab import __version__
 from routerlab.annotate.desk import Desk, Mode
 from routerlab.annotate.item import QueueItem
 from routerlab.annotate.order import Order, ordered
-from routerlab.annotate.source import Source, session_cache
+from routerlab.annotate.source import Source
 from routerlab.core.errors import LabError
 from routerlab.core.session import Header, QueueRecord, Session, pin_taxonomy
 from routerlab.core.sessionfile import Progress, SessionFile
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.build import machine
+from routerlab.paths import session_cache
 
 
 @dataclass(frozen=True)

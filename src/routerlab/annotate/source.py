@@ -21,7 +21,7 @@ from routerlab.core.session import Pin, Session, pinned_files, short_path
 from routerlab.core.sessionfile import peek_session, read_session
 from routerlab.core.snapshot import trim
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.paths import cache_dir
+from routerlab.paths import cache_dir, session_cache
 from routerlab.resources import ROUTING60
 
 Progress = Callable[[str, int, int], None]
@@ -45,11 +45,6 @@ class Source:
 def queue_cache() -> Path:
     """The folder of indexes: files read once, so that a long queue opens quickly the second time."""
     return cache_dir() / "queues"
-
-
-def session_cache() -> Path:
-    """The folder of parsed sessions (see core/snapshot.py)."""
-    return cache_dir() / "sessions"
 
 
 def load_source(

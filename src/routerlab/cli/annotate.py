@@ -1,14 +1,13 @@
 """`routerlab annotate`: label prompts in the terminal, blind unless asked otherwise."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from routerlab.cli import options as o
+from routerlab.cli.reading import reading
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
 
@@ -137,35 +136,3 @@ def run(source: "Source", wanted: "Wanted", guidelines: Path | None, theme: str 
         f"saved in {desk.file.path}",
         file=sys.stderr,
     )
-
-
-@contextmanager
-def reading() -> "Iterator[Callable[[str, int, int], None]]":
-    """Something to tell progress to, which shows it on stderr when that takes long enough to be seen."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    console = Console(stderr=True, markup=False, highlight=False)
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    task = bars.add_task("reading", total=1)
-
-    def tell(what: str, done: int, total: int) -> None:
-        from routerlab.core.text import printable
-
-        if done < total and not bars.live.is_started:
-            bars.start()
-        bars.update(task, description=f"reading {printable(what)}", completed=done, total=total)
-        if done >= total:
-            bars.stop()
-
-    try:
-        yield tell
-    finally:
-        bars.stop()

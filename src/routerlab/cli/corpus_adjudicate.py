@@ -13,9 +13,9 @@ from routerlab.cli.annotate import (
     Theme,
     annotator,
     need_terminal,
-    reading,
     run,
 )
+from routerlab.cli.reading import reading
 
 
 def adjudicate(
@@ -39,9 +39,8 @@ def adjudicate(
     from routerlab.annotate.adjudication import to_decide
     from routerlab.annotate.opening import Wanted, session_path
     from routerlab.annotate.ratings import collect
-    from routerlab.annotate.source import session_cache
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.paths import sessions_dir
+    from routerlab.paths import session_cache, sessions_dir
     from routerlab.resources import TAXONOMY
 
     need_terminal()

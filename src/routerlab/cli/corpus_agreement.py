@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from routerlab.cli.annotate import reading
+from routerlab.cli.reading import reading
 from routerlab.core.errors import LabError
 
 
@@ -46,10 +46,10 @@ def agreement(
     from routerlab.annotate.agreement import agreement as agree
     from routerlab.annotate.agreement import chosen, raters
     from routerlab.annotate.ratings import collect
-    from routerlab.annotate.source import session_cache
     from routerlab.cli.agreement_tables import as_json, print_tables
     from routerlab.cli.show import print_json
     from routerlab.core.text import printable
+    from routerlab.paths import session_cache
 
     with reading() as tell:
         collected = collect(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli import options as o
-from routerlab.cli.annotate import reading
+from routerlab.cli.reading import reading
 from routerlab.core.errors import LabError
 
 
@@ -44,10 +44,10 @@ def promote(
     from routerlab.annotate.corpusfile import difference, held, promoted, replace
     from routerlab.annotate.promote import default_prefix, promotion
     from routerlab.annotate.ratings import collect
-    from routerlab.annotate.source import session_cache
     from routerlab.core.corpus import fold
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.core.text import printable
+    from routerlab.paths import session_cache
     from routerlab.resources import ROUTING60, TAXONOMY
     from routerlab.tune.cases import held_out
 

@@ -184,11 +184,14 @@ def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
 
 def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":
     """The session in `path` to go on with, or None if there is none; LabError when it does not fit."""
+    from routerlab.cli.reading import reading
     from routerlab.core.sessionfile import SessionFile
+    from routerlab.paths import session_cache
 
     if path is None or not path.exists():
         return None
-    file = SessionFile.open(path)
+    with reading() as tell:
+        file = SessionFile.open(path, lambda done, total: tell(path.name, done, total), session_cache())
     header = file.session.header
     pinned: list[tuple[str, Pin, str]] = [("taxonomy", header.taxonomy, materials.taxonomy.sha256)]
     if header.corpus and materials.corpus:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
+from routerlab.cli.reading import read
+
 if TYPE_CHECKING:
     from routerlab.core.armrecord import AnyArmRecord
     from routerlab.core.corpus import Corpus
@@ -74,10 +76,9 @@ def show(file: File, shape: Shape = "table") -> None:
     from routerlab.cli.tables import pairs_table, summary_table
     from routerlab.core.agreement import pairwise
     from routerlab.core.metrics import summarise
-    from routerlab.core.sessionfile import read_session
     from routerlab.core.text import printable
 
-    opened = read_session(file)
+    opened = read(file)
     session = opened.session
     header, families = session.header, session.header.taxonomy.families
     summaries, pairs = summarise(session.trials, families), pairwise(session.trials)
@@ -159,9 +160,8 @@ def export(
     from io import StringIO
 
     from routerlab.core.errors import LabError
-    from routerlab.core.sessionfile import read_session
 
-    opened = read_session(file)
+    opened = read(file)
     if opened.torn:
         _narrate(f"{file}: an unfinished record of {opened.torn} bytes at the end is left out")
     session = opened.session

@@ -85,6 +85,7 @@ def _tell(lines: list[str]) -> None:
 
 def _summary(work: "Registered", made: "Lock") -> list[str]:
     """What is decided now, for a person to read once more."""
+    from routerlab.engine.remote import RemoteSpec
     from routerlab.study.trial.assignment import balance
     from routerlab.study.trial.interim import level_at, look_points
 
@@ -103,6 +104,10 @@ def _summary(work: "Registered", made: "Lock") -> list[str]:
             f"look {point.number}: after {point.after} sessions, {point.information:.0%} of the cases; "
             f"nominal level {level:.5f} for one pair"
         )
+    prices = work.protocol.cost.by_arm if work.protocol.cost else {}
+    paid = {spec.name for spec in work.specs if isinstance(spec, RemoteSpec) and spec.remote.prices}
+    if unpriced := [arm for arm in work.routed if arm not in prices and arm not in paid]:
+        lines.append(f"note: no price for {', '.join(unpriced)}: there will be no decision by cost")
     if made.git_commit and not made.git_clean:
         lines.append("note: the protocol is not committed as it is; commit it and its lock before the run")
     return lines

@@ -73,15 +73,14 @@ def sweep(
 
 
 async def _measure(lab: "Lab", spec: "Spec", rates: list[float], n: int, seed: int) -> "Sweep":
-    from routerlab.engine.remote import RemoteSpec
     from routerlab.engine.starting import start_arms
+    from routerlab.study.trial.registered import connections
     from routerlab.study.trial.sweep import sweep as measure
 
     await start_arms(lab, [spec], say)
-    if isinstance(spec, RemoteSpec):
-        for _ in range(spec.remote.concurrency - 1):
-            lab.add_connection(spec.name)
-        await lab.settled()
+    for _ in range(connections(spec, lab.settings.schedule) - 1):
+        lab.add_connection(spec.name)
+    await lab.settled()
     return await measure(lab, spec.name, lab.cases(), rates, n, seed, _told)
 
 

@@ -21,9 +21,16 @@ def parts(result: TrialResult, details: bool) -> Iterator[Part]:
     yield f"locked {lock.locked_at:%Y-%m-%d %H:%M} UTC ({lock.sha256[:12]}{commit}), {_ago(result.locked_s)}"
     yield ""
     yield from flow_lines(result.flow)
+    even = result.balance
+    yield (
+        f"balance: an arm was to be asked a case {even.fewest} to {even.most} times, two arms {even.apart} "
+        f"times apart at most; sessions by arm: chi-squared p {even.p:.2f}"
+    )
     yield from overview(result.analysis)
     yield times_table(result)
-    yield hypotheses_table(result)
+    yield from hypothesis_lines(result)
+    if any(one.tests for one in result.hypotheses):
+        yield hypotheses_table(result)
     if result.effects:
         yield effects_table(result)
     if result.economics:
@@ -54,28 +61,35 @@ def _ago(seconds: float) -> str:
 
 
 def times_table(result: TrialResult) -> Table:
-    """A row an arm: response, and of it queue and service."""
-    table = new_summary_table("milliseconds; response counts from when a session was due")
-    _columns(table, ["arm"], ["n", "response P50", "P95", "queue P50", "P95", "service P50", "P95"])
+    """A row an arm: response, and of it queue and service; and the response with other arms' turns."""
+    table = new_summary_table(
+        "milliseconds from when a session was due; lab: the waits for other arms' turns are in it"
+    )
+    headings = ("response P50", "P95", "queue P50", "P95", "service P50", "P95", "lab P95")
+    _columns(table, ["arm"], ["n", *headings])
     for one in result.times:
         figures = [part[q].value for part in (one.response, one.queue, one.service) for q in ("p50", "p95")]
+        figures.append(one.lab["p95"].value)
         table.add_row(cell(one.arm), str(one.n), *(f"{value:.0f}" for value in figures))
     return table
 
 
+def hypothesis_lines(result: TrialResult) -> Iterator[str]:
+    """A line a hypothesis, as registered, with what came of it."""
+    for one in result.hypotheses:
+        yield f"{one.id}: {one.says} (alpha {one.alpha:g}, {one.correction}): {one.found}"
+        yield from (f"  {test.subject}: {test.note}" for test in one.tests if test.note)
+
+
 def hypotheses_table(result: TrialResult) -> Table:
-    """A row a test: registered, tested, and what was found."""
+    """A row a test."""
     table = new_summary_table("p two-sided; adjusted as registered")
-    _columns(table, ["", "registered", "tested"], ["value", "interval", "p", "adjusted"])
+    _columns(table, ["", "tested"], ["value", "interval", "p", "adjusted"])
     table.add_column("result", overflow="fold")
     for hypothesis in result.hypotheses:
-        says = cell(hypothesis.says)
-        if not hypothesis.tests:
-            table.add_row(hypothesis.id, says, "no", "", "", "", "", cell(hypothesis.why_not or ""))
         for i, test in enumerate(hypothesis.tests):
             table.add_row(
                 hypothesis.id if i == 0 else "",
-                says if i == 0 else "",
                 cell(test.subject),
                 _number(test.value),
                 f"{_number(test.low)} to {_number(test.high)}",

@@ -118,7 +118,7 @@ def label_scores(
     if not cases:
         return (), None
     hits, given, gold = np.split(_counts(cases, labels).sum(axis=0), 3)
-    by_label, macro = drawn_f1(cases, labels, settings)
+    by_label, macro = _drawn_f1(cases, labels, settings)
     f1 = _f1(hits, given, gold)
     scores = []
     for i, label in enumerate(labels):
@@ -139,7 +139,7 @@ def label_scores(
     return tuple(scores), Estimate(value=float(_macro(f1[None], gold[None])[0]), low=low, high=high)
 
 
-def drawn_f1(cases: Cases, labels: Sequence[str], settings: Settings) -> tuple[Doubles, Doubles]:
+def _drawn_f1(cases: Cases, labels: Sequence[str], settings: Settings) -> tuple[Doubles, Doubles]:
     """Bootstrap over cases: (resamples, labels) F1, and (resamples,) macro F1; NaN where there is none, no
     resamples for fewer than two cases."""
     counts = _counts(cases, labels)

@@ -26,7 +26,7 @@ from routerlab.study.trial.protocol import Protocol
 from routerlab.study.trial.recorded import Recorded, recorded
 from routerlab.study.trial.result import ArmTimes, BalanceFigure, Deviation, Subgroup, TrialResult
 from routerlab.study.trial.routes import Routes
-from routerlab.study.trial.waits import queue, response, service_rows
+from routerlab.study.trial.waits import LAB, queue, response, service_rows
 
 
 def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> TrialResult:
@@ -127,13 +127,14 @@ def _times(groups: Mapping[str, Sequence[Row]], settings: Settings) -> tuple[Arm
     for arm, rows in groups.items():
         parts = {
             "response": times([response(row) for row in rows], settings),
+            "lab": times([response(row, LAB) for row in rows], settings),
             "queue": times([queue(row) for row in rows], settings),
             "service": times(rows, settings),
         }
         quantiles = {
             name: {"p50": t.p50, "p95": t.p95, "p99": t.p99} for name, t in parts.items() if t is not None
         }
-        if parts["service"] is not None and len(quantiles) == 3:
+        if parts["service"] is not None and len(quantiles) == len(parts):
             found.append(ArmTimes(arm=arm, n=parts["service"].n, **quantiles))
     return tuple(found)
 

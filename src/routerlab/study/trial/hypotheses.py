@@ -8,16 +8,19 @@ from numpy.typing import NDArray
 
 from routerlab.core.intervals import effective_n
 from routerlab.core.paired import holm
-from routerlab.study.labels import drawn_f1
 from routerlab.study.records import Estimate, QuantileFigure, Settings
 from routerlab.study.result import Analysis, Comparison
 from routerlab.study.rows import Row, judged
+from routerlab.study.trial.f1 import confusion, p_at_limit
 from routerlab.study.trial.interim import Pair, look_points, step_down
 from routerlab.study.trial.protocol import Hypothesis
 from routerlab.study.trial.recorded import Recorded
 from routerlab.study.trial.result import Economics, Finding, HypothesisResult, Tested
 
 Doubles = NDArray[np.float64]
+
+FEWEST = 20
+"""Different cases that a bootstrap test needs; with fewer its error rate is far from what it says."""
 
 
 @dataclass(frozen=True)
@@ -115,28 +118,30 @@ def _cost(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
         for arm, e in evidence.economics.items()
         if arm in evidence.trial.routed
     }
-    p = {arm: _bootstrap_p(evidence.ratios[arm], _limit(hypothesis)) for arm in found}
+    p = {arm: _drawn_p(evidence.ratios[arm], _limit(hypothesis)) for arm in found}
     notes = {arm: "the router itself has no price" for arm in found if evidence.economics[arm].router is None}
+    for arm in found:
+        if len({row.case for row in evidence.rows[arm]}) < FEWEST:
+            p[arm], notes[arm] = None, f"fewer than {FEWEST} cases, too few for a bootstrap"
     kept = {arm: one.value <= _limit(hypothesis) for arm, one in found.items()}
     return _against_limit(hypothesis, found, p, notes, kept)
 
 
 def _f1(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
     label = hypothesis.endpoint.removeprefix("f1:") if hypothesis.endpoint != "macro_f1" else None
-    labels = evidence.analysis.labels
+    labels, settings = evidence.analysis.labels, evidence.settings
     found: dict[str, Estimate] = {}
     p: dict[str, float | None] = {}
     for arm in evidence.analysis.arms:
-        if arm.macro_f1 is None:
-            continue
-        by_label, macro = drawn_f1(judged(evidence.rows[arm.arm]), labels, evidence.settings)
+        table = confusion(judged(evidence.rows[arm.arm]), labels, label)
         score = next((one for one in arm.labels if one.label == label), None)
-        if label is None:
+        if table is None:
+            continue
+        if label is None and arm.macro_f1 is not None:
             found[arm.arm] = arm.macro_f1
-            p[arm.arm] = _bootstrap_p(macro, _limit(hypothesis))
         elif score is not None and score.f1 is not None:
             found[arm.arm] = Estimate(value=score.f1, low=score.low, high=score.high)
-            p[arm.arm] = _bootstrap_p(by_label[:, labels.index(label)], _limit(hypothesis))
+        p[arm.arm] = p_at_limit(table, _limit(hypothesis), settings.resamples, settings.seed)
     kept = {arm: one.value >= _limit(hypothesis) for arm, one in found.items()}
     return _against_limit(hypothesis, found, p, {}, kept)
 
@@ -180,7 +185,7 @@ def _quantile_test(rows: Sequence[Row], limit: float) -> tuple[float, bool]:
     return min(1.0, 2 * min(few, many)), share <= 0.05
 
 
-def _bootstrap_p(drawn: Doubles, limit: float) -> float | None:
+def _drawn_p(drawn: Doubles, limit: float) -> float | None:
     """Two-sided p of "the figure is at the limit": twice the smaller share of draws beyond it, counting one
     more of each (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application, 1997, 4.2)."""
     known = drawn[~np.isnan(drawn)]

@@ -27,7 +27,7 @@ from routerlab.resources import KEYWORDS, POOL
 from routerlab.study.harmony import weights
 from routerlab.study.trial.assignment import plan_sha256
 from routerlab.study.trial.protocol import Protocol
-from routerlab.study.trial.registered import Registered
+from routerlab.study.trial.registered import Registered, connections
 
 _HEAD = (
     "# The lock of {name}, made by `routerlab trial lock`. It is not to be edited: it holds its own hash.\n"
@@ -36,13 +36,14 @@ _HEAD = (
 
 class LockedArm(Record):
     """An arm as it was pinned: `files` is file name -> SHA-256 of all it is made of, `endpoint` is where a
-    remote one is asked."""
+    remote one is asked. It serves as many sessions at a time as it has `connections`."""
 
     name: str
     ask: str
     contract: str
     files: dict[str, str]
     endpoint: str | None = None
+    connections: int = 1
 
 
 class Lock(Record):
@@ -90,7 +91,7 @@ def make_lock(work: Registered, replaces: str | None = None) -> Lock:
         protocol=canonical_json(work.protocol),
         pins=_pins(work),
         cases=tuple(case.id for case in work.cases),
-        arm=tuple(_arm(spec, work.asks[spec.name]) for spec in work.specs),
+        arm=tuple(_arm(work, spec) for spec in work.specs),
         sha256="",
     )
     return lock.model_copy(update={"sha256": _own_hash(lock)})
@@ -131,7 +132,7 @@ def changes(lock: Lock, work: Registered) -> list[str]:
             lines += (f"{arm.name}: {line}" for line in _other_hashes(then[arm.name].files, arm.files))
             if then[arm.name].endpoint != arm.endpoint:
                 lines.append(f"{arm.name}: endpoint: {then[arm.name].endpoint} -> {arm.endpoint}")
-    if not lines and lock.pins["sessions"] != now.pins["sessions"]:
+    if not lines and lock.pins.get("sessions") != now.pins.get("sessions"):
         lines.append(f"version {lock.lab_version} of the lab planned other sessions than {__version__} does")
     return lines
 
@@ -189,12 +190,18 @@ def _pins(work: Registered) -> dict[str, str]:
     return pins
 
 
-def _arm(spec: Spec, ask: str) -> LockedArm:
+def _arm(work: Registered, spec: Spec) -> LockedArm:
     files = {path.name: file_sha256(path) for path in weights(spec).values()}
     for path in _others(spec):
         files[path.name] = hash_file(path)
-    endpoint = f"{spec.remote.base_url} {spec.remote.model}" if isinstance(spec, RemoteSpec) else None
-    return LockedArm(name=spec.name, ask=ask, contract=spec.contract, files=files, endpoint=endpoint)
+    return LockedArm(
+        name=spec.name,
+        ask=work.asks[spec.name],
+        contract=spec.contract,
+        files=files,
+        endpoint=f"{spec.remote.base_url} {spec.remote.model}" if isinstance(spec, RemoteSpec) else None,
+        connections=connections(spec, work.protocol.traffic.schedule),
+    )
 
 
 def _others(spec: Spec) -> list[Path]:

@@ -117,7 +117,8 @@ class Protocol(Record):
     """Which routers are asked what, when, and how the answers are judged.
 
     `sessions` are those of each arm (on average, with assignment "hash"). `latency` is what P95 is of: the
-    "response" from the moment a session was due to the whole answer, or the "service" alone. Paths are as on
+    "response" from the moment a session was due to the whole answer, or the "service" alone; where arms take
+    turns, the wait for another arm's turn is no part of a response. Paths are as on
     the command line; without any, the lab's own files. `limit_minutes` ends a run, whatever is left.
     """
 

@@ -80,7 +80,7 @@ def recorded(path: Path, session: Session) -> Recorded:
         reason = str(e).splitlines()[0]
         raise LabError(f"{path}: holds a protocol that this version does not know: {reason}") from None
     found = Recorded(path, session, lock)
-    if plan_sha256(found.planned) != lock.pins["sessions"]:
+    if plan_sha256(found.planned) != lock.pins.get("sessions"):
         raise LabError(
             f"{path}: version {lock.lab_version} planned other sessions than this one would; use it"
         )

@@ -8,6 +8,7 @@ from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arm import Spec
+from routerlab.engine.remote import RemoteSpec
 from routerlab.engine.specs import any_spec, distinct
 from routerlab.resources import EXEMPLARS, ROUTES, ROUTING60, TAXONOMY
 from routerlab.study.costs import strangers
@@ -66,6 +67,13 @@ class Registered:
         if traffic.pattern == "bursty":
             return bursty(n, traffic.rate, traffic.burst, seed)
         return poisson(n, traffic.rate, seed)
+
+
+def connections(spec: Spec, schedule: str) -> int:
+    """How many sessions an arm serves at a time: one, but for a remote that waits for no turn."""
+    if isinstance(spec, RemoteSpec) and not (spec.remote.is_local and schedule == "exclusive"):
+        return spec.remote.concurrency
+    return 1
 
 
 def register(path: Path) -> Registered:

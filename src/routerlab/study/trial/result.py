@@ -57,13 +57,15 @@ class BalanceFigure(Record):
 
 class ArmTimes(Record):
     """Quantiles of an arm's `n` answers: `response` from when a session was due, which is `queue` (the wait
-    for its turn) and `service`."""
+    behind its own sessions) and `service`. `lab` is the response as it was here, where arms may have taken
+    turns."""
 
     arm: str
     n: int
     response: dict[str, QuantileFigure]
     queue: dict[str, QuantileFigure]
     service: dict[str, QuantileFigure]
+    lab: dict[str, QuantileFigure]
 
 
 class Effect(Record):

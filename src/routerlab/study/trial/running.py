@@ -16,7 +16,6 @@ from routerlab.core.session import Session
 from routerlab.core.tomlfile import load_toml
 from routerlab.engine.lab import Lab
 from routerlab.engine.records import arm_record, changed
-from routerlab.engine.remote import RemoteSpec
 from routerlab.engine.runner import Progress
 from routerlab.engine.starting import Say, start_arms
 from routerlab.study.benchmark import REFERENCE
@@ -130,10 +129,9 @@ class TrialRun:
             model = getattr(record, "model_sha256", None)
             if model is not None and model not in locked[name]:
                 raise LabError(f"{name}: the model that was loaded is not the one that was locked")
-        for spec in specs:
-            if isinstance(spec, RemoteSpec):
-                for _ in range(spec.remote.concurrency - 1):
-                    lab.add_connection(spec.name)
+        for locked_arm in self.work.lock.arm:
+            for _ in range(locked_arm.connections - 1):
+                lab.add_connection(locked_arm.name)
         await lab.settled()
         interrupted = lab.session.runs[-1].at if lab.session.runs else None
         await lab.record(self.work.run)

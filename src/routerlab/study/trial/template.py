@@ -23,7 +23,7 @@ assignment = "blocks"
 seed = {seed}
 warmups = 2            # questions to each arm before the first session, never counted
 
-latency = "response"   # P95 counts from the moment a session was due; "service" leaves the wait out
+latency = "response"   # P95 counts from the moment a session was due; "service" leaves its queue out
 percentile = "study"   # sorted[int(q * n)]; others: nearest-rank, linear, weibull, median-unbiased
 confidence = 0.95
 resamples = 10000
@@ -62,7 +62,8 @@ pattern = "poisson"      # or "bursty" (with burst), "replay" (with stamps, a fi
 rate = 0.5               # sessions a second over all arms; `routerlab trial sweep` shows what an arm can take
 # concurrency = 8        # sessions under way at most
 # patience_s = 30        # a session that waited so long for its turn is given up
-schedule = "exclusive"   # arms on this machine take turns; "parallel": they compete for it
+schedule = "exclusive"   # arms on this machine take turns, and the wait for another arm's turn does not
+                         # count; with "parallel" they compete for the machine, and everything counts
 
 # --- looks before the end; none by default. Any other look is recorded as a deviation ---
 [looks]

@@ -1,29 +1,60 @@
 """A trial's sessions as rows, and the parts of their latency: the wait for a turn, and the service."""
 
+import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from routerlab.core.prediction import Trial
 from routerlab.study.costs import MachinePrice
 from routerlab.study.rows import Log, Row
 from routerlab.study.trial.recorded import Recorded
 
 _MS_PER_HOUR = 3_600_000
+LAB = "lab"
+"""Among a row's parts: the wait as it was in the lab, where other arms had their turns as well."""
+
+
+def own_queue(sessions: Sequence[Trial], servers: int = 1) -> dict[str, float]:
+    """Session id -> milliseconds that it would have waited if its arm had had the machine to itself.
+
+    A session is served when it is due and one of the arm's servers is free, for as long as it was served in
+    the lab (D. V. Lindley, "The theory of queues with a single server", Mathematical Proceedings of the
+    Cambridge Philosophical Society 48, 1952, 277-289). Those without a due time are left out.
+    """
+    free = [0.0] * servers
+    waits: dict[str, float] = {}
+    known = [
+        (t.due.timestamp() * 1000, t.session, t.latency_ms.total) for t in sessions if t.due and t.session
+    ]
+    for due, session, served in sorted(known, key=lambda one: one[0]):
+        begun = max(due, heapq.heappop(free))
+        heapq.heappush(free, begun + served)
+        waits[session] = begun - due
+    return waits
 
 
 def service_rows(trial: Recorded, log: Log) -> list[Row]:
     """The rows of sessions that were answered or given up, arm by arm in the protocol's order, with service
-    times and costs.
+    times, queues and costs.
 
-    One that timed out has the time until then: leaving it out would make a slow arm look quick. Machine time
-    costs while an arm works, not while a session waits.
+    Where arms took turns, the wait for other arms' turns is the lab's doing and is left out of the queue. A
+    session that timed out has the time until then: leaving it out would make a slow arm look quick. Machine
+    time costs while an arm works, not while a session waits.
     """
-    waited = {t.key: t.latency_ms for t in trial.answered.values() if t.status == "timeout"}
+    answered = {t.key: t for t in trial.answered.values()}
+    waits = _waits(trial)
     prices = trial.protocol.cost.by_arm if trial.protocol.cost else {}
     rows = []
     for row in log.rows:
-        if row.status == "cancelled":
+        one = answered.get((row.case, row.arm, row.repeat))
+        if row.status == "cancelled" or one is None:
             continue
-        if (late := waited.get((row.case, row.arm, row.repeat))) is not None:
-            row = replace(row, latency_ms=late.total, parts_ms={"queue": late.queue})
+        if row.latency_ms is not None or row.status == "timeout":
+            # One that was given up in the queue was never served: it waited as long as it did in the lab.
+            served = one.latency_ms.total > 0
+            queue = waits.get(one.session or "", one.latency_ms.queue) if served else one.latency_ms.queue
+            parts = {**(row.parts_ms or {}), "queue": queue, LAB: one.latency_ms.queue}
+            row = replace(row, latency_ms=one.latency_ms.total, parts_ms=parts)
         price = prices.get(row.arm)
         if isinstance(price, MachinePrice) and row.cost is None and row.latency_ms is not None:
             row = replace(row, cost=row.latency_ms * price.per_hour / _MS_PER_HOUR)
@@ -31,11 +62,22 @@ def service_rows(trial: Recorded, log: Log) -> list[Row]:
     return sorted(rows, key=lambda row: trial.arms.index(row.arm))
 
 
-def response(row: Row) -> Row:
+def _waits(trial: Recorded) -> Mapping[str, float]:
+    """Queues without other arms' turns; none where arms did not take turns: then they are as measured."""
+    if trial.protocol.traffic.schedule == "parallel":
+        return {}
+    waits: dict[str, float] = {}
+    for arm in trial.lock.arm:
+        sessions = [t for t in trial.answered.values() if t.arm == arm.name]
+        waits |= own_queue(sessions, arm.connections)
+    return waits
+
+
+def response(row: Row, part: str = "queue") -> Row:
     """The row with the time from when its session was due."""
     if row.latency_ms is None or row.parts_ms is None:
         return row
-    return replace(row, latency_ms=row.latency_ms + row.parts_ms["queue"])
+    return replace(row, latency_ms=row.latency_ms + row.parts_ms[part])
 
 
 def queue(row: Row) -> Row:
