@@ -88,7 +88,7 @@ def _measure(folder: Path, taxonomy: Any, runs: int, n: int, records: int) -> di
         figures["source"].append(ms(lambda: load_source(file, taxonomy, "ada")))
         _sit(source, wanted, figures)
     command = [sys.executable, "-m", "routerlab", "annotate", str(file), "--as", "ada"]
-    command += ["--session", str(wanted.session)]
+    command += ["--session", str(wanted.session), "--near", "0"]  # no note about them before the prompt
     figures["first paint of a prompt"] = [first_paint(command, b"9800: ") for _ in range(runs)]
     trial = Trial.model_validate(
         {"id": "t", "at": NOW, "arm": "a", "status": "ok", "prompt": "p" * 300, "contended": False}
