@@ -7,7 +7,7 @@ from pathlib import Path
 
 from textual import events
 
-from routerlab.annotate.desk import Desk, Mode
+from routerlab.annotate.desk import QUEUES, Desk, Mode
 from routerlab.annotate.item import Opinion, QueueItem
 from routerlab.core.session import State
 from routerlab.core.taxonomy import Taxonomy
@@ -34,6 +34,11 @@ def secret(n: int) -> list[QueueItem]:
         QueueItem(f"q-{i}", f"Prompt number {i}.", f"line {i + 1}", "secret/gold", models, people)
         for i in range(n)
     ]
+
+
+def counts(of: Desk) -> dict[str, int]:
+    """How many items are in each queue that has any."""
+    return {queue: of.count(queue) for queue in QUEUES if of.count(queue)}
 
 
 class Annotating(Watch[AnnotateApp]):
