@@ -1,5 +1,6 @@
 """`routerlab annotate`: label prompts in the terminal, blind unless asked otherwise."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -78,6 +79,7 @@ def annotate(
     from routerlab.resources import TAXONOMY
 
     need_terminal()
+    gc.disable()  # nothing of a queue is rubbish; collecting while it loads takes a quarter of the time
     who = annotator(name)
     labels = load_taxonomy(taxonomy or TAXONOMY)
     with reading() as tell:

@@ -2,16 +2,18 @@
 
 import asyncio
 from contextlib import suppress
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.message import Message
-from textual.types import CSSPathType
 
 from routerlab.annotate.desk import Desk
 from routerlab.settings import Settings
 from routerlab.tui.screens.annotate import AnnotateScreen
 from routerlab.tui.shell import Shell
+
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
 
 CATCH_UP_S = 5.0
 """Seconds that keys typed ahead may take when the app is left."""
@@ -25,7 +27,7 @@ class AnnotateApp(Shell):
     """Labels are written as they are given; leaving closes the desk's file."""
 
     TITLE = "routerlab annotate"
-    CSS_PATH: ClassVar[CSSPathType | None] = [
+    CSS_PATH: ClassVar["CSSPathType | None"] = [
         "styles/shell.tcss",
         "styles/annotate.tcss",
         "styles/dialogs.tcss",

@@ -3,9 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
-
-from textual.types import CSSPathType
+from typing import TYPE_CHECKING, ClassVar
 
 from routerlab.core.errors import LabError
 from routerlab.engine.arm import Spec
@@ -13,6 +11,9 @@ from routerlab.engine.lab import Lab
 from routerlab.tui.screens.lab import LabScreen
 from routerlab.tui.shell import Shell
 from routerlab.tui.tuning import Tuning
+
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
 
 CLOSE_S = 10.0
 """Seconds the models get to stop when the app is left."""
@@ -22,7 +23,7 @@ class RouterLabApp(Shell):
     """The lab screen, and the tune screen on top of it."""
 
     TITLE = "routerlab"
-    CSS_PATH: ClassVar[CSSPathType | None] = [
+    CSS_PATH: ClassVar["CSSPathType | None"] = [
         "styles/shell.tcss",
         "styles/lab.tcss",
         "styles/tune.tcss",

@@ -1,20 +1,21 @@
 """The app of `routerlab report --tui`: the results screen over a result."""
 
-from typing import ClassVar
-
-from textual.types import CSSPathType
+from typing import TYPE_CHECKING, ClassVar
 
 from routerlab.settings import Settings
 from routerlab.study.report.subject import Subject
 from routerlab.tui.screens.results import ResultsScreen
 from routerlab.tui.shell import Shell
 
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
+
 
 class ResultsApp(Shell):
     """It only shows: there is nothing to save or stop."""
 
     TITLE = "routerlab report"
-    CSS_PATH: ClassVar[CSSPathType | None] = [
+    CSS_PATH: ClassVar["CSSPathType | None"] = [
         "styles/shell.tcss",
         "styles/results.tcss",
         "styles/dialogs.tcss",

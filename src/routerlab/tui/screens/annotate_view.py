@@ -33,6 +33,13 @@ GUIDE_WIDTH = 120
 """Columns from which the guidelines stand beside the prompt without being asked for."""
 
 
+def _settle() -> None:
+    """What is here now stays: otherwise full collections walk a long queue's items again and again, and hold
+    the screen up for a tenth of a second (10,000 items)."""
+    gc.freeze()
+    gc.enable()  # off while the command opened the queue
+
+
 class Line(Static):
     """Text that is drawn again only when it changed; away while there is none. With `flows`, it wraps."""
 
@@ -85,9 +92,7 @@ class AnnotateView(Page):
         """The first pending item; what there is to say of the file comes before it."""
         self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
         self.show_item(self.desk.first(self.queue))
-        # What is here now stays: without this, full collections walk a long queue's items again and again,
-        # and hold the screen up for a tenth of a second (10,000 items).
-        self.call_after_refresh(gc.freeze)
+        self.call_after_refresh(_settle)
         if self.notes:
             lines = "\n".join(f"· {printable(note)}" for note in self.notes)
             self.app.push_screen(Read("Before you begin", Content(lines)))

@@ -1,9 +1,6 @@
 """Guidelines: Markdown to scroll through, which may come from strangers."""
 
-from textual import on
-from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Markdown
 
 from routerlab.core.text import printable
 
@@ -23,12 +20,16 @@ class Guide(Pane):
         more = len(text) - LONGEST
         self._markdown = text if more <= 0 else f"{text[:LONGEST]}\n\n… {more:,} more characters"
 
-    def compose(self) -> ComposeResult:
-        """The text."""
-        yield Markdown(printable(self._markdown, keep_newlines=True), open_links=False)
+    def on_mount(self) -> None:
+        """The text comes after the first paint: a prompt does not wait for it."""
+        self.call_after_refresh(self._fill)
 
-    @on(Markdown.TableOfContentsUpdated)
-    def _mounted(self) -> None:
+    async def _fill(self) -> None:
+        from textual.widgets import Markdown
+
+        await self.mount(Markdown(printable(self._markdown, keep_newlines=True), open_links=False))
+
+    def on_markdown_table_of_contents_updated(self) -> None:
         """Textual gives the cells of a table tooltips that it reads as markup: `[/x]` would end the app."""
         for widget in self.query("*"):
             widget.tooltip = None
