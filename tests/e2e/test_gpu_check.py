@@ -90,7 +90,8 @@ def test_two_runs_that_agree(
     assert (name, on, weights) == ("smollm2-135m", "GPU, 30 of 30", "CUDA0 92 MiB + CPU 29 MiB")
     assert len(figures) == 4
     assert all(float(figure) > 0 for figure in figures)
-    assert lines[1].startswith("| smollm2-135m | CPU, 30 of 30 | CPU ")
+    assert lines[1].startswith("| smollm2-135m | CPU, 30 of 30 | ")
+    assert "CUDA" not in lines[1]
     assert lines[-1] == "| tiny:json | 2 | none | none given | yes |"  # json gives no probabilities
     (row, _) = compare(read_session(gpu).session, read_session(sessions[1]).session)
     assert row.moved is not None
