@@ -41,4 +41,6 @@ def test_a_full_disk_stops_a_trial_and_nothing_is_lost_or_repeated(tmp_path: Pat
     planned = recorded(tmp_path / "s.toml", session).planned
     assert Counter(t.session for t in session.trials) == Counter(p.id for p in planned)
     assert len(answered(session)) == len(planned)
-    assert any("interrupted after" in mark.reason for mark in session.marks if mark.kind == "deviation")
+    assert any(
+        "interrupted after" in (mark.reason or "") for mark in session.marks if mark.kind == "deviation"
+    )
