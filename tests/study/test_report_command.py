@@ -61,7 +61,7 @@ def test_a_page_of_a_benchmark_says_where_it_is_from(folder: Path, command: Comm
     assert (code, out, err) == (Exit.OK, "", "report: report.html\n")
     html = (folder / "report.html").read_text()
     text = Parsed(html).text
-    session = load_subject(folder / "result.toml").session
+    session = load_subject(folder / "result.toml", print).session
     assert session
     (record,) = session.runs
     for words in (

@@ -338,7 +338,7 @@ def test_a_corpus_or_table_that_changed_after_the_run_is_not_used(tmp_path: Path
     shutil.copy(tmp_path / "round.toml", tmp_path / "kept.toml")
     edited(tmp_path / "round.toml", "prompt number 4", "prompt number four")
     without = trial(tmp_path, "analyze", "s.toml")
-    assert "no costs of downstream models; name it with --corpus" in without.stderr
+    assert "name it with `trial analyze --corpus`" in without.stderr
     assert "not tested: there is no routing table with prices" in without.stdout
     other = trial(tmp_path, "analyze", "s.toml", "--corpus", "round.toml")
     assert "is not the corpus of the trial" in failed(other, 2)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 def report(
     result: Annotated[
         list[Path],
-        typer.Argument(metavar="RESULT...", help="Results of benchmarks, other sessions, analyses (.json)."),
+        typer.Argument(
+            metavar="RESULT...", help="Results of benchmarks and trials, other sessions, analyses (.json)."
+        ),
     ],
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one HTML file that needs nothing else.")
@@ -45,7 +47,7 @@ def report(
         raise LabError(f"{' and '.join(asked)}: a report is one of these at a time")
     if tui and len(result) > 1:
         raise LabError("--tui shows one result; name one, or make a page of several with --html")
-    subjects = [load_subject(path) for path in result]
+    subjects = [load_subject(path, _note) for path in result]
     if html:
         write(subjects, html)
     elif markdown:
@@ -57,6 +59,12 @@ def report(
     else:
         for subject in subjects:
             _print_tables(ranked(subject), several=len(subjects) > 1)
+
+
+def _note(text: str) -> None:
+    from routerlab.core.text import printable
+
+    typer.echo(f"note: {printable(text)}", err=True)
 
 
 def write(subjects: "list[Subject]", path: Path) -> None:
@@ -86,12 +94,13 @@ def _print_markdown(subjects: "list[Subject]") -> None:
 def _print_json(subjects: "list[Subject]") -> None:
     from routerlab.cli.show import print_json
 
-    found = [subject.analysis.model_dump(mode="json") for subject in subjects]
+    found = [(subject.trial or subject.analysis).model_dump(mode="json") for subject in subjects]
     print_json(found[0] if len(found) == 1 else found)
 
 
 def _print_tables(subject: "Subject", several: bool) -> None:
     from routerlab.cli.analyze import show
+    from routerlab.cli.trial_analyze import show as show_trial
     from routerlab.core.text import printable
     from routerlab.study.report.summary import missing
     from routerlab.study.report.terminal import plot
@@ -100,7 +109,10 @@ def _print_tables(subject: "Subject", several: bool) -> None:
         typer.echo(printable(f"\n{subject.name} ({subject.path})"))
     if subject.owed:
         typer.echo(f"note: not finished: {missing(subject)}", err=True)
-    show(subject.analysis, "table", details=True)
+    if subject.trial:
+        show_trial(subject.trial, "table", details=True)
+    else:
+        show(subject.analysis, "table", details=True)
     typer.echo(plot(subject.analysis), nl=False)
 
 

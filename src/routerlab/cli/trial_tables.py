@@ -7,6 +7,7 @@ from rich.table import Table
 from routerlab.cli.analyze_tables import details as analysis_details
 from routerlab.cli.analyze_tables import overview, verdict_lines
 from routerlab.cli.tables import cell, new_summary_table
+from routerlab.study.report import words as w
 from routerlab.study.trial.flow import flow_lines
 from routerlab.study.trial.result import TrialResult
 
@@ -18,7 +19,8 @@ def parts(result: TrialResult, details: bool) -> Iterator[Part]:
     lock = result.lock
     yield f"trial {result.name}: {'over' if result.complete else 'NOT over'} ({result.ended or 'unfinished'})"
     commit = f", commit {lock.git_commit[:12]}" if lock.git_commit else ""
-    yield f"locked {lock.locked_at:%Y-%m-%d %H:%M} UTC ({lock.sha256[:12]}{commit}), {_ago(result.locked_s)}"
+    before = f"{w.ago(result.locked_s)} before the run"
+    yield f"locked {lock.locked_at:%Y-%m-%d %H:%M} UTC ({lock.sha256[:12]}{commit}), {before}"
     yield ""
     yield from flow_lines(result.flow)
     even = result.balance
@@ -47,17 +49,6 @@ def parts(result: TrialResult, details: bool) -> Iterator[Part]:
     yield from result.looks
     yield f"deviations: {len(result.deviations) or 'none'}"
     yield from (f"  {one.arm + ': ' if one.arm else ''}{one.reason}" for one in result.deviations)
-
-
-def _ago(seconds: float) -> str:
-    """How long before the first run the protocol was locked."""
-    if seconds < 120:
-        return f"{seconds:.0f} s before the run"
-    return (
-        f"{seconds / 60:.0f} min before the run"
-        if seconds < 7200
-        else f"{seconds / 3600:.0f} h before the run"
-    )
 
 
 def times_table(result: TrialResult) -> Table:
@@ -91,10 +82,10 @@ def hypotheses_table(result: TrialResult) -> Table:
             table.add_row(
                 hypothesis.id if i == 0 else "",
                 cell(test.subject),
-                _number(test.value),
-                f"{_number(test.low)} to {_number(test.high)}",
-                _p(test.p),
-                _p(test.p_adjusted),
+                w.number(test.value),
+                f"{w.number(test.low)} to {w.number(test.high)}",
+                w.p_value(test.p),
+                w.p_value(test.p_adjusted),
                 test.finding,
             )
     return table
@@ -110,9 +101,9 @@ def effects_table(result: TrialResult) -> Table:
         table.add_row(
             cell(f"{one.a} - {one.b}"),
             f"{one.h:+.2f}",
-            f"{_signed(one.h_low)} to {_signed(one.h_high)}",
-            _signed(one.d),
-            f"{_signed(one.d_low)} to {_signed(one.d_high)}" if one.d is not None else "",
+            w.signed(one.h_low, one.h_high),
+            w.NONE if one.d is None else f"{one.d:+.2f}",
+            w.signed(one.d_low, one.d_high),
         )
     return table
 
@@ -133,9 +124,9 @@ def economics_table(result: TrialResult) -> Table:
             "?" if one.router is None else f"{one.router * scale:.3f}",
             f"{one.saved_per_1000:.2f}",
             f"{one.ratio:.2f}",
-            f"{_number(one.ratio_low)} to {_number(one.ratio_high)}",
+            w.interval(one.ratio_low, one.ratio_high),
             f"{one.outcome_accuracy.value:.2f}",
-            _number(one.break_even),
+            w.number(one.break_even),
         )
     return table
 
@@ -181,16 +172,3 @@ def _columns(table: Table, left: Sequence[str], right: Sequence[str]) -> None:
         table.add_column(heading, overflow="fold")
     for heading in right:
         table.add_column(cell(heading), justify="right", overflow="fold")
-
-
-def _number(value: float | None) -> str:
-    """Three digits that matter: shares have two decimals, milliseconds none."""
-    return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _signed(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
-
-
-def _p(value: float | None) -> str:
-    return "-" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"

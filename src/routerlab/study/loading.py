@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from routerlab.core.errors import LabError
 from routerlab.core.gates import Gate, parse_gate
@@ -22,6 +22,12 @@ from routerlab.study.plan import Plan
 from routerlab.study.records import Settings
 from routerlab.study.result import Analysis
 from routerlab.study.rows import Log, session_log
+from routerlab.study.trial.opening import finished_trial, is_trial
+from routerlab.study.trial.result import TrialResult
+
+_SAVED: TypeAdapter[Analysis | TrialResult] = TypeAdapter(
+    Annotated[Analysis | TrialResult, Field(discriminator="kind")]
+)
 
 
 def load(
@@ -39,7 +45,10 @@ def load(
     if path.suffix.lower() == ".toml":
         if columns and columns != Columns():
             raise LabError(f"{path}: a session has no columns to name; leave the column options out")
-        return session_log(path, read_session(path))
+        opened = read_session(path)
+        if is_trial(opened.session):
+            raise LabError(f"{path}: a trial's session; `routerlab trial analyze {path}` is for these")
+        return session_log(path, opened)
     log = read_log(path, columns or Columns(), unit, repeats_in_order)
     chosen = taxonomy or load_taxonomy(TAXONOMY)
     strange = sorted({row.gold for row in log.rows if row.gold is not None} - set(chosen.labels))
@@ -66,15 +75,26 @@ def analysis_of(
 
 
 def load_result(path: Path) -> Analysis:
-    """An analysis that was saved (.json), or that of a session or log; LabError when it is neither."""
-    if path.suffix.lower() != ".json":
-        return analysis_of(load(path))
+    """The analysis in a file that was saved (.json), of a trial too, or that of a session or log.
+
+    LabError when it is none of these, or of a trial that is not over.
+    """
+    if path.suffix.lower() == ".json":
+        saved = load_saved(path)
+        return saved.analysis if isinstance(saved, TrialResult) else saved
+    if path.suffix.lower() == ".toml" and is_trial(session := read_session(path).session):
+        return finished_trial(path, session, lambda _: None).analysis
+    return analysis_of(load(path))
+
+
+def load_saved(path: Path) -> Analysis | TrialResult:
+    """What `analyze --out` or `trial analyze --out` saved; LabError when it is neither."""
     try:
-        return Analysis.model_validate_json(read_text(path))
+        return _SAVED.validate_json(read_text(path))
     except ValidationError as e:
         fault = e.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the file"
         raise LabError(
             f"{path}: not an analysis of this version: {where}: {fault['msg']}; make it again with "
-            "`routerlab analyze ... --out`"
+            "`routerlab analyze ... --out` or `routerlab trial analyze ... --out`"
         ) from None

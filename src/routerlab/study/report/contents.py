@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 
-from routerlab.study.report import labelling, measuring, origin, summary
+from routerlab.study.report import labelling, measuring, origin, summary, trial
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Lines, Section, table
 from routerlab.study.report.points import points, viable
@@ -40,8 +40,11 @@ def heading(subjects: Sequence[Subject]) -> tuple[str, list[str]]:
 def of_one(subject: Subject, name: str) -> list[Section]:
     """The sections of one result; `name` begins the names of its figures. What there is nothing to say of is
     left out."""
+    own = trial.sections(subject.trial, name) if subject.trial else {}
     found: Iterable[Section | None] = (
         summary.verdict(subject),
+        own.get("hypotheses"),
+        own.get("flow"),
         summary.against(subject, name),
         summary.gates(subject),
         labelling.accuracy(subject),
@@ -49,11 +52,17 @@ def of_one(subject: Subject, name: str) -> list[Section]:
         labelling.confusion(subject, name),
         labelling.wrong(subject),
         summary.pairs(subject),
+        own.get("effects"),
         measuring.latency(subject, name),
+        own.get("times"),
         measuring.costs(subject),
+        own.get("economics"),
         measuring.confidence(subject, name),
+        own.get("subgroups"),
         measuring.determinism(subject),
+        own.get("looks"),
         origin.deviations(subject),
+        own.get("protocol"),
         origin.provenance(subject),
     )
     return [section for section in found if section]

@@ -24,16 +24,18 @@ def deviations(subject: Subject) -> Section:
     """Harmony, and everything that a reader should know before believing the figures."""
     found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
     others: list[str] = []
-    for note in subject.analysis.warnings:
+    for note in subject.notes:
         kind, _, rest = note.partition(": ")
         found.get(kind, others).append(rest if kind in found else note)
     blocks: list[Block] = []
     for title, lines in (*((_KINDS[kind], found[kind]) for kind in _KINDS), ("Notes on the figures", others)):
         if lines:
             blocks.append(_listed(title, lines))
-    planned = subject.plan.exclude if subject.plan else ()
-    if planned:
-        blocks.append(_listed("Cases that were not asked", [f"{one.case}: {one.reason}" for one in planned]))
+    excluded = {one.case: one.reason for one in subject.plan.exclude} if subject.plan else {}
+    if subject.trial:
+        excluded = subject.trial.flow.excluded
+    if excluded:
+        blocks.append(_listed("Cases that were not asked", [f"{c}: {why}" for c, why in excluded.items()]))
     if not blocks:
         blocks.append(
             Lines(("None: the arms are alike, and everything was as planned, as far as is recorded.",))
@@ -97,7 +99,7 @@ def provenance(subject: Subject) -> Section:
     ]
     runs = session.runs if session else []
     blocks += [_run(run, i, len(runs)) for i, run in enumerate(runs, 1)]
-    if runs:
+    if runs and not subject.trial:  # a trial has its protocol in a section of its own
         plan = json.dumps(json.loads(runs[-1].plan), indent=2, ensure_ascii=False)
         blocks.append(Fold("The plan", (Code(plan),)))
     blocks += [Fold(f"Arm {arm.arm}", (_arm(arm.record),)) for arm in analysis.arms if arm.record]

@@ -4,22 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from routerlab.annotate.pinned import pinned_corpus
 from routerlab.core.corpus import Corpus
-from routerlab.core.errors import LabError
-from routerlab.core.session import Pin, Session, pinned_files
+from routerlab.core.session import Pin, Session
 from routerlab.core.sessionfile import read_session
-from routerlab.core.tomlfile import load_toml
-from routerlab.resources import ROUTING60
-from routerlab.study.loading import analysis_of, load_result
+from routerlab.study.loading import analysis_of, load_result, load_saved
 from routerlab.study.plan import Plan, plan_of
 from routerlab.study.result import Analysis
 from routerlab.study.rows import session_log
+from routerlab.study.trial.opening import Tell, finished_trial, is_trial
+from routerlab.study.trial.result import Deviation, TrialResult
 
 
 @dataclass(frozen=True)
 class Subject:
     """`name` is the result's own, else its file's; `session` is None where the file is an analysis or a log.
-    `prompts` are those of cases, as far as they are at hand; `owed` answers are missing of a benchmark's."""
+    `prompts` are those of cases, as far as they are at hand; `owed` answers are missing of a benchmark's.
+    A trial has its result besides, of which `analysis` is a part."""
 
     name: str
     path: Path
@@ -28,25 +29,35 @@ class Subject:
     plan: Plan | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
     owed: int = 0
+    trial: TrialResult | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know before believing the figures; harmony and deviations say so first."""
+        notes = self.analysis.warnings
+        if self.trial:
+            notes = (*self.trial.warnings, *notes, *map(_deviation, self.trial.deviations))
+        return notes
 
 
-def load_subject(path: Path) -> Subject:
-    """The result in a session (.toml), an analysis (.json) or a log; LabError when it is none of these.
-
-    A trial that is not over is refused: to look at it is a matter of its protocol.
-    """
+def load_subject(path: Path, tell: Tell) -> Subject:
+    """The result in a session (.toml), an analysis or a trial's result (.json), or a log; LabError when it is
+    none of these, or a trial that is not over. `tell` gets what the reader should know besides."""
     if path.suffix.lower() != ".toml":
-        analysis = load_result(path)
-        corpus = _corpus(analysis.source.corpus, path)
-        return Subject(path.stem, path, analysis, prompts=_prompts(corpus, None))
+        saved = load_saved(path) if path.suffix.lower() == ".json" else load_result(path)
+        trial = saved if isinstance(saved, TrialResult) else None
+        analysis = saved.analysis if isinstance(saved, TrialResult) else saved
+        prompts = _prompts(_corpus(analysis.source.corpus, path), None)
+        return Subject(trial.name if trial else path.stem, path, analysis, prompts=prompts, trial=trial)
     opened = read_session(path)
     session = opened.session
-    if any(run.kind == "trial" for run in session.runs) and not any(m.kind == "end" for m in session.marks):
-        raise LabError(
-            f"{path}: a trial that is not over; `routerlab trial peek` shows outcomes, and writes that down"
+    corpus = _corpus(session.header.corpus, path)
+    if is_trial(session):
+        trial = finished_trial(path, session, tell)
+        return Subject(
+            trial.name, path, trial.analysis, session, prompts=_prompts(corpus, session), trial=trial
         )
-    log = session_log(path, opened)
-    corpus, plan = _corpus(session.header.corpus, path), plan_of(session)
+    log, plan = session_log(path, opened), plan_of(session)
     name = session.runs[-1].name if session.runs else session.header.title or path.stem
     owed = _owed(plan, corpus, session) if plan and corpus else 0
     return Subject(name, path, analysis_of(log), session, plan, _prompts(corpus, session), owed)
@@ -60,14 +71,7 @@ def ranked(subject: Subject) -> Subject:
 
 def _corpus(pin: Pin | None, path: Path) -> Corpus | None:
     """The corpus as it was pinned; None where it is not at hand."""
-    for file in pinned_files(pin, path, ROUTING60) if pin else ():
-        try:
-            found = load_toml(file, Corpus)
-        except LabError:
-            continue
-        if pin and found.sha256 == pin.sha256:
-            return found
-    return None
+    return pinned_corpus(pin, path) if pin else None
 
 
 def _prompts(corpus: Corpus | None, session: Session | None) -> dict[str, str]:
@@ -76,6 +80,11 @@ def _prompts(corpus: Corpus | None, session: Session | None) -> dict[str, str]:
         found |= {case.id: case.prompt for case in session.cases.values()}
         found |= {trial.prompt: trial.prompt for trial in session.trials if trial.prompt and not trial.case}
     return found
+
+
+def _deviation(found: Deviation) -> str:
+    at = f"{found.at:%H:%M:%S} UTC: " if found.at else ""
+    return f"deviation: {at}{f'{found.arm}: ' if found.arm else ''}{found.reason}"
 
 
 def _owed(plan: Plan, corpus: Corpus, session: Session) -> int:

@@ -41,8 +41,8 @@ def _verdict_lines(subject: Subject) -> Iterator[str]:
     if decision.primary:
         fallback = f", with {decision.fallback} as the fallback" if decision.fallback else ""
         yield f"First: {decision.primary}{fallback}."
-    if analysis.warnings:
-        yield f"{w.plural(len(analysis.warnings), 'note')} on these figures: see the deviations below."
+    if subject.notes:
+        yield f"{w.plural(len(subject.notes), 'note')} on these figures: see the deviations below."
 
 
 def missing(subject: Subject) -> str:
@@ -161,7 +161,7 @@ def pairs(subject: Subject) -> Section | None:
             str(p.only_b),
             w.p_value(p.p),
             w.p_value(p.p_holm),
-            Cell(f"{p.difference:+.3f}", _signed(p.low, p.high)),
+            Cell(f"{p.difference:+.3f}", w.signed(p.low, p.high)),
         )
         for p in analysis.pairs
     ]
@@ -201,7 +201,3 @@ def _agreement(name: str, p: Pair) -> tuple[Cell | str, ...]:
         Cell(w.share(p.agree_rate), f"{p.agreed} of {p.n}"),
         Cell(w.share(p.right_rate), f"{p.right} of {p.scored}"),
     )
-
-
-def _signed(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"

@@ -35,9 +35,9 @@ def money(value: float | None) -> str:
     return NONE if value is None else "<0.0001" if 0 < value < 0.0001 else f"{value:.3g}"
 
 
-def p_value(p: float) -> str:
+def p_value(p: float | None) -> str:
     """A p, with four digits."""
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+    return NONE if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def count(n: float) -> str:
@@ -50,9 +50,19 @@ def size(n: int) -> str:
     return f"{n / 2**30:.2f} GiB" if n >= 2**30 else f"{n / 2**20:.0f} MiB"
 
 
+def number(value: float | None) -> str:
+    """A figure of any kind, with three digits that matter; no decimals from 100 on."""
+    return NONE if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def interval(low: float | None, high: float | None) -> str:
     """The ends of an interval of shares; nothing where there is none."""
     return "" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def signed(low: float | None, high: float | None) -> str:
+    """The ends of an interval of differences; nothing where there is none."""
+    return "" if low is None or high is None else f"{low:+.2f} to {high:+.2f}"
 
 
 def ends(found: Range | None) -> str:
@@ -107,6 +117,14 @@ def some(cases: Sequence[str]) -> str:
 def date(at: datetime) -> str:
     """To the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def ago(seconds: float) -> str:
+    """A span of time in the largest unit that says something: "40 s", "5 min", "3 h"."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def plural(n: int, what: str) -> str:
