@@ -72,6 +72,7 @@ def show(file: File, shape: Shape = "table") -> None:
     """Sum a session up: where it comes from, a row an arm, agreement of the arms, annotations."""
     from dataclasses import asdict
 
+    from routerlab.cli.early import record_early_look
     from routerlab.cli.show import print_json, print_table
     from routerlab.cli.tables import pairs_table, summary_table
     from routerlab.core.agreement import pairwise
@@ -80,6 +81,7 @@ def show(file: File, shape: Shape = "table") -> None:
 
     opened = read(file)
     session = opened.session
+    record_early_look(file, session, "sessions show")
     header, families = session.header, session.header.taxonomy.families
     summaries, pairs = summarise(session.trials, families), pairwise(session.trials)
     if opened.torn:
@@ -159,12 +161,14 @@ def export(
     import sys
     from io import StringIO
 
+    from routerlab.cli.early import record_early_look
     from routerlab.core.errors import LabError
 
     opened = read(file)
     if opened.torn:
         _narrate(f"{file}: an unfinished record of {opened.torn} bytes at the end is left out")
     session = opened.session
+    record_early_look(file, session, "sessions export")
     pinned = None
     if session.header.corpus and any(trial.case for trial in session.trials):
         pinned = _pinned_corpus(session.header.corpus, file, corpus)

@@ -70,13 +70,12 @@ def peek(session: SessionFile) -> None:
 
 
 def _result(session: Path, corpus: Path | None, routes: Path | None, command: str) -> "TrialResult":
+    from routerlab.cli.early import record_early_look
     from routerlab.core.sessionfile import read_session
     from routerlab.core.text import printable
     from routerlab.study.trial.opening import open_trial
-    from routerlab.study.trial.peeks import note_early_look
 
-    if note_early_look(session, read_session(session).session, command):
-        typer.echo("the trial is not over: this look is recorded as a deviation", err=True)
+    record_early_look(session, read_session(session).session, command)
     return open_trial(session, lambda note: typer.echo(f"note: {printable(note)}", err=True), corpus, routes)
 
 
