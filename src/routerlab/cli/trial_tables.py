@@ -8,7 +8,7 @@ from routerlab.cli.analyze_tables import details as analysis_details
 from routerlab.cli.analyze_tables import overview, verdict_lines
 from routerlab.cli.tables import cell, new_summary_table
 from routerlab.study.report import words as w
-from routerlab.study.trial.flow import flow_lines
+from routerlab.study.trial.flow import balance_line, flow_lines
 from routerlab.study.trial.result import TrialResult
 
 Part = Table | str
@@ -23,11 +23,7 @@ def parts(result: TrialResult, details: bool) -> Iterator[Part]:
     yield f"locked {lock.locked_at:%Y-%m-%d %H:%M} UTC ({lock.sha256[:12]}{commit}), {before}"
     yield ""
     yield from flow_lines(result.flow)
-    even = result.balance
-    yield (
-        f"balance: an arm was to be asked a case {even.fewest} to {even.most} times, two arms {even.apart} "
-        f"times apart at most; sessions by arm: chi-squared p {even.p:.2f}"
-    )
+    yield balance_line(result.balance)
     yield from overview(result.analysis)
     yield times_table(result)
     yield from hypothesis_lines(result)

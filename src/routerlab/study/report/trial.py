@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from routerlab.study.records import QuantileFigure
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Code, Figure, Fold, Lines, Mark, Section, facts, table
-from routerlab.study.trial.flow import flow_lines
+from routerlab.study.trial.flow import balance_line, flow_lines
 from routerlab.study.trial.result import Economics, Finding, HypothesisResult, Tested, TrialResult
 
 _MARKS: dict[Finding, Mark] = {
@@ -71,7 +71,7 @@ def _tested(one: HypothesisResult, test: Tested) -> tuple[Cell | str, ...]:
 
 def flow(trial: TrialResult, name: str) -> Section:
     """What became of every session, as a diagram and as text; and how even the assignment was."""
-    found, even = trial.flow, trial.balance
+    found = trial.flow
 
     def draw() -> str:
         from routerlab.study.report.consort import consort
@@ -86,12 +86,13 @@ def flow(trial: TrialResult, name: str) -> Section:
         caption="From the sessions that were generated to those that were analysed. A session without an "
         "answer is analysed as a wrong one.",
     )
-    balance = (
-        f"Balance: a case was to go to an arm {even.fewest} to {even.most} times, and to any two arms "
-        f"equally often but for {even.apart} at most; sessions by arm: chi-squared p {w.p_value(even.p)}."
-    )
     return Section(
-        "Flow of sessions", (figure, Fold("The same as text", (Code("\n".join(lines)),)), Lines((balance,)))
+        "Flow of sessions",
+        (
+            figure,
+            Fold("The same as text", (Code("\n".join(lines)),)),
+            Lines((f"{balance_line(trial.balance)}.",)),
+        ),
     )
 
 

@@ -105,12 +105,15 @@ def _with_timeouts(analysis: Analysis) -> list[str]:
     """Its warnings, with what is different here: a session that timed out has the time that it waited."""
     lines = [line for line in analysis.warnings if "without an answer have no latency" not in line]
     for arm in analysis.arms:
+        n = sum(arm.statuses.values())
         late = arm.statuses.get("timeout", 0)
         rest = arm.latency.unanswered - late if arm.latency else 0
         if late:
-            lines.append(f"{arm.arm}: {late} sessions timed out; their latency is at least what they waited")
+            lines.append(
+                f"{arm.arm}: {late} of {n} sessions timed out: a latency is at least what was waited"
+            )
         if rest:
-            lines.append(f"{arm.arm}: {rest} sessions ended without an answer or a latency")
+            lines.append(f"{arm.arm}: {rest} of {n} sessions ended without an answer or a latency")
     return lines
 
 

@@ -10,7 +10,7 @@ from routerlab.core.prediction import Trial
 from routerlab.study.rows import ANSWERED
 from routerlab.study.trial.assignment import Planned
 from routerlab.study.trial.recorded import Recorded
-from routerlab.study.trial.result import ArmFlow, Flow, Loss
+from routerlab.study.trial.result import ArmFlow, BalanceFigure, Flow, Loss
 
 
 def flow(trial: Recorded) -> Flow:
@@ -70,3 +70,12 @@ def flow_lines(found: Flow) -> list[str]:
         )
         lines += [f"  not {loss.before}: {loss.n} ({loss.reason})" for loss in arm.lost]
     return lines
+
+
+def balance_line(even: BalanceFigure) -> str:
+    """How even the assignment was, as text."""
+    times = f"{even.fewest}" if even.fewest == even.most else f"{even.fewest} to {even.most}"
+    return (
+        f"balance: an arm was to be asked a case {times} times, and two arms differ by {even.apart} at most; "
+        f"sessions by arm: chi-squared p {even.p:.2f}"
+    )
