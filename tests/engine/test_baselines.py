@@ -213,6 +213,11 @@ def test_a_name_that_is_no_baseline_says_which_there_are(
         any_spec(text, "score")
 
 
+def test_a_remote_is_no_member_of_agreement() -> None:
+    with pytest.raises(LabError, match="not remote:big; make each an arm of its own"):
+        any_spec("baseline:agreement:remote:big,control", "score")
+
+
 def test_members_have_two_names(tmp_path: Path) -> None:
     (tmp_path / "a.gguf").write_bytes(b"")
     with pytest.raises(LabError, match="arm 'a' is named twice"):

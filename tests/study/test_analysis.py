@@ -153,6 +153,16 @@ def test_repeats_that_scatter_are_worth_more() -> None:
     assert (gate.answer, gate.more) == ("undecided", 6)
 
 
+def test_how_many_cases_would_decide_an_f1_is_not_made_up() -> None:
+    gate, fast = (
+        analyse(log(answers("a", right(60, 52))), QUICK, [Gate("macro_f1", ">=", 0.85), *DEFAULT_GATES[1:]])
+        .arms[0]
+        .gates
+    )
+    assert (gate.answer, gate.more, gate.undecidable) == ("undecided", None, True)
+    assert (fast.answer, fast.undecidable) == ("undecided", False)
+
+
 def test_a_gate_on_a_label_and_on_what_is_not_there() -> None:
     gates = [Gate("f1:code/simple", ">=", 0.5), Gate("f1:nobody", ">=", 0.5), Gate("cost", "<=", 1)]
     one, nobody, cost = analyse(log(answers("a", [True] * 60)), QUICK, gates).arms[0].gates

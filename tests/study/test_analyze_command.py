@@ -177,7 +177,7 @@ def test_what_cannot_be_checked_is_no_pass(
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.json", "{}", "not an analysis of this version: lab_version: Field required"),
+        ("a.json", "{}", "not an analysis of this version: it does not say of which kind it is"),
         ("a.json", "[", "not an analysis of this version"),
         ("a.csv", "model,id\nm,1\n", "There are: model, id"),
         ("a.toml", "x = 1", "a.toml"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from routerlab.cli.analyze_tables import details
 from routerlab.cli.sessions import app
 from routerlab.core.armrecord import RemoteRecord
 from routerlab.core.corpus import load_corpus
@@ -89,7 +90,7 @@ def test_trials_are_rows(tmp_path: Path) -> None:
     assert (one.label, one.latency_ms, one.tokens_in, one.tokens_out) == (label, 51.0, 120, 5)
     assert one.parts_ms == {"queue": 1.0, "tokenize": 0.0, "prefill": 40.0, "generate": 0.0}
     assert (two.latency_ms, two.chars, two.confidence, two.right) == (52.0, 2, 0.5, False)
-    assert (three.latency_ms, three.right) == (None, False)
+    assert (three.latency_ms, three.right) == (53.0, False)  # so long it was waited for
     assert (four.latency_ms, four.contended, four.right) == (None, True, True)
 
 
@@ -141,6 +142,33 @@ def test_a_remote_arm_costs_what_its_prices_say(tmp_path: Path) -> None:
     assert arm.cost.total == pytest.approx((300 * 0.27 + 20 * 1.1) / 1e6)
     assert arm.cost.currency == "USD"
     assert arm.record is not None
+
+
+def test_an_arm_that_times_out_is_no_quick_arm(tmp_path: Path) -> None:
+    slow = Latency(total=5000.0)
+    late = (trial(i, i, label=None, status="timeout", latency_ms=slow) for i in range(20, 40))
+    never = trial(50, 50, label=None, status="crashed")
+    path = session(tmp_path / "s.toml", *(trial(i, i) for i in range(20)), *late, never)
+    found = analysis_of(load(path))
+    (arm,) = found.arms
+    assert arm.latency
+    assert (arm.latency.n, arm.latency.timed_out, arm.latency.unanswered) == (40, 20, 1)
+    assert arm.latency.p95.value == 5000.0
+    assert [gate.answer for gate in arm.gates if gate.gate.startswith("p95")] == ["fail"]
+    assert any("20 of 40 latencies are of trials that timed out" in line for line in found.warnings)
+
+
+def test_memory_and_start_are_figures_and_arms_are_in_the_order_of_their_records(tmp_path: Path) -> None:
+    sizes = {"resident": 300 * 2**20, "own": 100 * 2**20}
+    mark = Mark.model_validate(
+        {"at": AT, "arm": "big", "kind": "memory", "reason": "loaded", "memory": sizes}
+    )
+    path = session(tmp_path / "s.toml", remote("big"), mark, trial(1), trial(2, arm="big"))
+    found = analysis_of(load(path))
+    assert found.arms[0].arm == "big"
+    assert found.arms[0].memory == {"loaded": sizes}
+    (start,) = [table for table in details(found) if "memory" in [str(c.header) for c in table.columns]]
+    assert [list(column.cells) for column in start.columns][2:4] == [["300"], ["100"]]
 
 
 def test_prices_in_two_currencies_are_refused(tmp_path: Path) -> None:

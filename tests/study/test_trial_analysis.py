@@ -184,7 +184,7 @@ def test_a_timeout_counts_with_the_time_it_took(made: Made) -> None:
     assert arm.latency.p95.value == 30_000.0
     assert [gate.answer for gate in arm.gates] == ["undecided", "fail"]
     assert hypothesis(result, "H8").tests[0].finding == "refuted"
-    assert "keywords: 20 of 120 sessions timed out: a latency is at least what was waited" in (
+    assert "keywords: 20 of 120 latencies are of trials that timed out: at least so long" in (
         result.analysis.warnings
     )
 

@@ -15,6 +15,7 @@ ABREAST = 4
 """Arms that are columns of one table."""
 LISTED = 10
 """Corridors that are shown of an arm; analysis.json has all."""
+MEMORY = ("cold start, ms", "memory", "own", "at the end")
 
 
 def overview(analysis: Analysis) -> Iterator[Table]:
@@ -28,7 +29,9 @@ def overview(analysis: Analysis) -> Iterator[Table]:
 
 
 def details(analysis: Analysis) -> Iterator[Table]:
-    """What one asks next, arm by arm: F1 of labels and families, confusion, corridors, calibration."""
+    """What one asks next: start and memory, F1 of labels and families, confusion, corridors, calibration."""
+    if started := [arm for arm in analysis.arms if arm.record]:
+        yield start_table(started)
     judged = [arm for arm in analysis.arms if arm.accuracy]
     for i in range(0, len(judged), ABREAST):
         yield labels_table(analysis, judged[i : i + ABREAST])
@@ -84,6 +87,17 @@ def latency_table(analysis: Analysis) -> Table:
     return table
 
 
+def start_table(arms: Iterable[ArmFigures]) -> Table:
+    """A row an arm: how long it took to be ready, and the resident memory of its workers."""
+    table = _table("memory: resident, in MiB; own: without pages of files", "arm", MEMORY)
+    for arm in arms:
+        loaded, end = arm.memory.get("loaded", {}), arm.memory.get("end", {})
+        sizes = (loaded.get("resident"), loaded.get("own"), end.get("resident"))
+        took = f"{arm.record.load_ms:.0f}" if arm.record else "-"
+        table.add_row(cell(arm.arm), took, *(f"{size / 2**20:.0f}" if size else "-" for size in sizes))
+    return table
+
+
 def pairs_table(analysis: Analysis) -> Table:
     """A row a pair of arms: discordant cases, exact McNemar, Holm, the difference with its interval."""
     q = analysis.cochran
@@ -124,7 +138,12 @@ def agreement_table(analysis: Analysis) -> Table:
 
 def gates_table(arms: Iterable[ArmFigures]) -> Table:
     """A row a gate of an arm: the figure with its interval, the answer, what would decide."""
-    table = _table(None, "arm", ("gate", "value", "95 %", "answer"))
+    arms = list(arms)
+    unknown = any(gate.undecidable for arm in arms for gate in arm.gates)
+    caption = (
+        "undecided without a number: not computed for F1, or no number would decide" if unknown else None
+    )
+    table = _table(caption, "arm", ("gate", "value", "95 %", "answer"))
     for arm in arms:
         for gate in arm.gates:
             table.add_row(

@@ -94,4 +94,6 @@ def _line(name: str, figure: "GateFigure") -> str:
     said, _, more = answer(figure).partition(": ")
     interval = f" ({ends(figure)})" if ends(figure) else ""
     rest = f"; {more} would decide" if more else ""
+    if figure.undecidable:
+        rest = "; how many more cases would decide is not computed for F1, or no number would"
     return printable(f"{said:<9} {name}: {figure.gate}: {number(figure.gate, figure.value)}{interval}{rest}")

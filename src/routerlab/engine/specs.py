@@ -52,6 +52,12 @@ def any_spec(text: str, contract: Untuned, remotes: Sequence[Remote] | None = No
         return BaselineSpec(name=rule, contract=rule, file=Path(rest) if rest else None)
     members: list[ArmSpec] = []
     if rule == "agreement" and rest:
+        if remote := next((one for one in rest.split(",") if one.startswith(REMOTE)), None):
+            raise LabError(
+                f"{text}: agreement asks models of this machine, not {remote}; make each an arm of its own: "
+                "how often arms agree is in every analysis",
+                Exit.USAGE,
+            )
         members = distinct([arm_spec(one, contract) for one in rest.split(",")])
     if len(members) not in (2, 3):
         raise LabError(f"{text}: no such baseline; there are {BASELINES}", Exit.USAGE)

@@ -44,7 +44,7 @@ def analyse(
     check_gold(log.rows)
     rows = [row for row in log.rows if row.status != "cancelled"]
     labels = _labels(rows, log.families)
-    groups = by_arm(rows)
+    groups = by_arm(rows, log.arms)
     arms = []
     for name, own in groups.items():
         figures = _figures(name, own, log, labels, settings, costs)
@@ -114,6 +114,7 @@ def _figures(
         calibration=calibration(rows, labels),
         determinism=determinism(rows),
         record=log.arms.get(name),
+        memory={when: dict(parts) for when, parts in log.memory.get(name, {}).items()},
     )
 
 

@@ -93,8 +93,10 @@ def load_saved(path: Path) -> Analysis | TrialResult:
         return _SAVED.validate_json(read_text(path))
     except ValidationError as e:
         fault = e.errors()[0]
-        where = ".".join(map(str, fault["loc"])) or "the file"
+        says = f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+        if fault["type"].startswith("union_tag"):
+            says = "it does not say of which kind it is"
         raise LabError(
-            f"{path}: not an analysis of this version: {where}: {fault['msg']}; make it again with "
+            f"{path}: not an analysis of this version: {says}; make it again with "
             "`routerlab analyze ... --out` or `routerlab trial analyze ... --out`"
         ) from None

@@ -6,6 +6,8 @@ confidence; None is an open end, or no interval at all where the figure says so.
 
 from typing import Literal
 
+from pydantic import Field
+
 from routerlab.core.armrecord import AnyArmRecord
 from routerlab.core.gates import Answer
 from routerlab.core.prediction import Record
@@ -112,10 +114,12 @@ class QuantileFigure(Record):
 
 
 class Times(Record):
-    """Latencies of the `n` answers, in ascending order in `values`. `unanswered` trials have no latency and
-    are not in the figures; `contended` ran beside other arms. `parts` are medians of where time went."""
+    """Latencies of the `n` answers, in ascending order in `values`; those that timed out count with the time
+    until then. `unanswered` trials have no latency and are not in the figures; `contended` ran beside other
+    arms. `parts` are medians of where time went."""
 
     n: int
+    timed_out: int
     unanswered: int
     contended: int
     mean: float
@@ -202,11 +206,17 @@ class GateFigure(Record):
     answer: Answer
     more: int | None
 
+    @property
+    def undecidable(self) -> bool:
+        """Undecided, and how many more cases would decide is not known."""
+        return self.value is not None and self.answer == "undecided" and self.more is None
+
 
 class ArmFigures(Record):
     """Everything about one arm. `repeats` is the least and the most often that a case was asked; `statuses`
     count trials. Figures are None where nothing can be computed: accuracy without gold (a control), families
-    without a taxonomy. `macro_f1` is the mean over labels that are gold of a case."""
+    without a taxonomy. `macro_f1` is the mean over labels that are gold of a case. `memory` is bytes of the
+    arm's workers: when ("loaded", "end") -> part -> how many."""
 
     arm: str
     contract: str | None
@@ -230,6 +240,7 @@ class ArmFigures(Record):
     determinism: Determinism | None
     gates: tuple[GateFigure, ...] = ()
     record: AnyArmRecord | None = None
+    memory: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     @property
     def corridors(self) -> tuple[Cell, ...]:

@@ -9,7 +9,7 @@ from routerlab.core.armrecord import AnyArmRecord, RemoteRecord
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Status, Trial
 from routerlab.core.remote import cost
-from routerlab.core.run import RunRecord
+from routerlab.core.run import Mark, RunRecord
 from routerlab.core.session import Session
 from routerlab.core.sessionfile import Opened
 from routerlab.study.records import Source
@@ -26,10 +26,11 @@ PARTS = ("queue", "tokenize", "prefill", "generate")
 class Row:
     """One answer. `label` is None unless `status` is "ok"; `gold` is None where nobody knows what is right.
 
-    `latency_ms` is the time of the whole answer, None where none came or it was not timed alone; `parts_ms`
-    says where it went. `chars` is the length of the text that was generated. `probabilities` are over the
-    labels, `confidence` is what the model itself claimed. `cost` is that of this request, in the log's
-    currency. `contended` means that others were running.
+    `latency_ms` is the time of the whole answer, and of one that timed out the time until then: without it a
+    slow arm would look quick. It is None where none came or it was not timed alone; `parts_ms` says where it
+    went. `chars` is the length of the text that was generated. `probabilities` are over the labels,
+    `confidence` is what the model itself claimed. `cost` is that of this request, in the log's currency.
+    `contended` means that others were running.
     """
 
     arm: str
@@ -65,6 +66,7 @@ class Log:
     """The rows of a file. `families` is label -> family in the taxonomy's order, empty where none is known;
     `arms` what is recorded of the arms, `run` of the benchmark or trial that it is of. `currency` is
     that of the rows' costs, if it is known; `notes` are what a reader of the figures should know of the file.
+    `memory` is arm -> when -> part -> bytes.
     """
 
     rows: tuple[Row, ...]
@@ -74,6 +76,7 @@ class Log:
     run: RunRecord | None = None
     currency: str | None = None
     notes: tuple[str, ...] = ()
+    memory: Mapping[str, Mapping[str, dict[str, int]]] = field(default_factory=dict)
 
 
 def session_log(path: Path, opened: Opened) -> Log:
@@ -117,7 +120,16 @@ def session_log(path: Path, opened: Opened) -> Log:
     notes += [f"{mark.kind}: {mark.arm + ': ' if mark.arm else ''}{mark.reason}" for mark in told]
     run = session.runs[-1] if session.runs else None
     families = header.taxonomy.families
-    return Log(tuple(rows), families, source, dict(session.arms), run, _currency(path, session), tuple(notes))
+    currency, memory = _currency(path, session), _memory(session.marks)
+    return Log(tuple(rows), families, source, dict(session.arms), run, currency, tuple(notes), memory)
+
+
+def _memory(marks: Iterable[Mark]) -> dict[str, dict[str, dict[str, int]]]:
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for mark in marks:
+        if mark.kind == "memory" and mark.arm and mark.reason and mark.memory:
+            found.setdefault(mark.arm, {})[mark.reason] = mark.memory
+    return found
 
 
 def _currency(path: Path, session: Session) -> str | None:
@@ -131,8 +143,9 @@ def _currency(path: Path, session: Session) -> str | None:
 
 
 def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> Row:
-    timed = trial.status in ANSWERED and not trial.batched
     latency = trial.latency_ms
+    gave_up = trial.status == "timeout" and latency.total > 0
+    timed = (trial.status in ANSWERED or gave_up) and not trial.batched
     prices = record.prices if isinstance(record, RemoteRecord) else None
     return Row(
         arm=trial.arm,
@@ -154,12 +167,12 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
     )
 
 
-def by_arm(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """The rows of each arm, in the order in which the arms first answered."""
-    found: dict[str, list[Row]] = {}
+def by_arm(rows: Iterable[Row], order: Iterable[str] = ()) -> dict[str, list[Row]]:
+    """The rows of each arm that has some: the arms of `order` first, then as they first answered."""
+    found: dict[str, list[Row]] = {arm: [] for arm in order}
     for row in rows:
         found.setdefault(row.arm, []).append(row)
-    return found
+    return {arm: own for arm, own in found.items() if own}
 
 
 def judged(rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -16,7 +16,8 @@ def times(rows: Sequence[Row], settings: Settings) -> Times | None:
     ordered = sorted(ms for _, ms in timed)
     return Times(
         n=len(ordered),
-        unanswered=sum(row.status not in ANSWERED for row in rows),
+        timed_out=sum(row.status == "timeout" for row in rows if row.latency_ms is not None),
+        unanswered=sum(row.status not in ANSWERED for row in rows if row.latency_ms is None),
         contended=sum(row.contended for row in rows if row.latency_ms is not None),
         mean=sum(ordered) / len(ordered),
         p50=_quantile(timed, ordered, 0.5, settings),

@@ -28,6 +28,8 @@ def _about(arm: ArmFigures, families: Mapping[str, str]) -> Iterator[str]:
         yield f"it answered what is no label of the taxonomy ({names}); that is wrong"
     if same and same.changed:
         yield f"{len(same.changed)} of {same.cases} cases changed their label between repeats"
+    if times and times.timed_out:
+        yield f"{times.timed_out} of {times.n} latencies are of trials that timed out: at least so long"
     if times and times.unanswered:
         yield f"{times.unanswered} trials without an answer have no latency; the quantiles are without them"
     if times and times.contended:

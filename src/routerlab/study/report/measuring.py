@@ -38,6 +38,7 @@ def latency(subject: Subject, name: str) -> Section | None:
             w.quantile(times.p50),
             w.quantile(times.p95),
             w.quantile(times.p99),
+            str(times.timed_out),
             str(times.unanswered),
             str(times.contended),
         )
@@ -45,13 +46,13 @@ def latency(subject: Subject, name: str) -> Section | None:
         if (times := arm.latency)
     ]
     quantiles = table(
-        ("Arm", "Answers", "Mean", "P50", "P95", "P99", "Unanswered", "Beside others"),
+        ("Arm", "Answers", "Mean", "P50", "P95", "P99", "Timed out", "No latency", "Beside others"),
         rows,
         caption=f"Milliseconds; percentiles by the convention {convention!r}, with order-statistic "
         f"intervals, {w.OPEN} where they are open. Beside others: measured while other arms ran.",
     )
     drawn = [boxes] if any(arm.latency and arm.latency.values[-1] > 0 for arm in timed) else []
-    return Section("Latency", (*drawn, quantiles, *_split(timed), *_start(subject)))
+    return Section("Latency", (*drawn, quantiles, *_split(timed), *_start(analysis.arms)))
 
 
 def _split(timed: Sequence[ArmFigures]) -> list[Block]:
@@ -80,17 +81,16 @@ def _length(found: Spread | None) -> Cell:
     return Cell(f"{found.p50:.0f}", f"{found.p95:.0f}, {found.most:.0f}")
 
 
-def _start(subject: Subject) -> list[Block]:
-    """Cold start and memory of the arms that a session has records of."""
-    arms = [arm for arm in subject.analysis.arms if arm.record]
+def _start(arms: Sequence[ArmFigures]) -> list[Block]:
+    """Cold start and memory of the arms that are on record."""
+    arms = [arm for arm in arms if arm.record]
     if not arms:
         return []
-    marks = subject.session.marks if subject.session else ()
-    memory = {(m.arm, m.reason): m.memory for m in marks if m.kind == "memory" and m.memory}
-    parts = sorted({part for found in memory.values() for part in found} - {"resident", "own", "before"})
+    known = {part for arm in arms for found in arm.memory.values() for part in found}
+    parts = sorted(known - {"resident", "own", "before"})
     rows = []
     for arm in arms:
-        loaded, end = memory.get((arm.arm, "loaded"), {}), memory.get((arm.arm, "end"), {})
+        loaded, end = arm.memory.get("loaded", {}), arm.memory.get("end", {})
         sizes = [loaded.get("resident"), loaded.get("own"), end.get("resident"), *map(loaded.get, parts)]
         took = w.milliseconds(arm.record.load_ms if arm.record else None)
         rows.append((arm.arm, took, *(w.size(n) if n else w.NONE for n in sizes)))

@@ -125,14 +125,15 @@ def gates(subject: Subject) -> Section | None:
     rows = []
     for arm in subject.analysis.arms:
         for gate in arm.gates if arm.accuracy else ():
-            more = "" if gate.more is None else f"{gate.more:,}"
+            more = f"{gate.more:,}" if gate.more is not None else "?" if gate.undecidable else ""
             rows.append((arm.arm, Cell(gate.gate), w.answer(gate), w.gated(gate), more))
     if not rows:
         return None
     confidence = f"{subject.analysis.settings.confidence:.0%}"
     note = (
         f"A gate passes when all of the {confidence} interval keeps the limit and fails when none of it "
-        "does. More cases: so many would decide, if they came out as those so far."
+        "does. More cases: so many would decide, if they came out as those so far; "
+        "?: not computed for F1, or no number would decide."
     )
     heads = ("Arm", "Gate", "Answer", "Figure", "More cases")
     return Section("Gates", (table(heads, rows, names=3, caption=note),))

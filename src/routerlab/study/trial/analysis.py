@@ -13,7 +13,6 @@ from routerlab.study.analysis import analyse
 from routerlab.study.costs import MachinePrice
 from routerlab.study.labels import share
 from routerlab.study.records import ArmFigures, Settings
-from routerlab.study.result import Analysis
 from routerlab.study.rows import Log, Row, by_arm, judged, session_log
 from routerlab.study.times import times
 from routerlab.study.trial.assignment import balance
@@ -49,13 +48,8 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
     )
     gates = [parse_gate(text) for text in protocol.gates]
     analysis = analyse(replace(log, rows=tuple(rows), notes=_torn(log)), settings, gates, protocol.cost)
-    analysis = analysis.model_copy(
-        update={
-            "arms": tuple(_basis(arm, protocol) for arm in analysis.arms),
-            "warnings": tuple(_with_timeouts(analysis)),
-        }
-    )
-    groups = by_arm(rows)
+    analysis = analysis.model_copy(update={"arms": tuple(_basis(arm, protocol) for arm in analysis.arms)})
+    groups = by_arm(rows, trial.arms)
     prompts = {case.id: case.prompt for case in corpus.case} if corpus else {}
     bills, ratios = {}, {}
     for arm, own in groups.items():
@@ -83,7 +77,7 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         flow=flow(trial),
         balance=_balance(trial),
         analysis=analysis,
-        times=_times(by_arm(service), settings),
+        times=_times(by_arm(service, trial.arms), settings),
         effects=effects(groups, settings),
         hypotheses=hypothesis_results(Evidence(trial, analysis, settings, groups, bills, ratios)),
         subgroups=_subgroups(groups, log, corpus, settings),
@@ -99,22 +93,6 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
 def _torn(log: Log) -> tuple[str, ...]:
     """What is to be known of the file itself; marks are told apart."""
     return tuple(note for note in log.notes if "unfinished record" in note)
-
-
-def _with_timeouts(analysis: Analysis) -> list[str]:
-    """Its warnings, with what is different here: a session that timed out has the time that it waited."""
-    lines = [line for line in analysis.warnings if "without an answer have no latency" not in line]
-    for arm in analysis.arms:
-        n = sum(arm.statuses.values())
-        late = arm.statuses.get("timeout", 0)
-        rest = arm.latency.unanswered - late if arm.latency else 0
-        if late:
-            lines.append(
-                f"{arm.arm}: {late} of {n} sessions timed out: a latency is at least what was waited"
-            )
-        if rest:
-            lines.append(f"{arm.arm}: {rest} of {n} sessions ended without an answer or a latency")
-    return lines
 
 
 def _basis(arm: ArmFigures, protocol: Protocol) -> ArmFigures:

@@ -37,9 +37,8 @@ def service_rows(trial: Recorded, log: Log) -> list[Row]:
     """The rows of sessions that were answered or given up, arm by arm in the protocol's order, with service
     times, queues and costs.
 
-    Where arms took turns, the wait for other arms' turns is the lab's doing and is left out of the queue. A
-    session that timed out has the time until then: leaving it out would make a slow arm look quick. Machine
-    time costs while an arm works, not while a session waits.
+    Where arms took turns, the wait for other arms' turns is the lab's doing and is left out of the queue.
+    Machine time costs while an arm works, not while a session waits.
     """
     answered = {t.key: t for t in trial.answered.values()}
     waits = _waits(trial)
