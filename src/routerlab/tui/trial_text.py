@@ -17,7 +17,9 @@ NAME = 30
 """Columns an arm's name gets at most."""
 PHASE = 11
 BAR = 14
-COLUMNS = (("over", 11), ("queued", 7), ("/min", 7), ("P50", 9), ("P95", 9))
+GATES = 30
+"""Columns of the table that are left to gates and losses; the bars may have the others."""
+COLUMNS = (("sessions", 11), ("queued", 7), ("/min", 7), ("P50", 9), ("P95", 9))
 """Figures of the table, with their widths."""
 SIGNS: Mapping[Said, str] = {
     "pass": "✓ so far",
@@ -84,27 +86,28 @@ def lanes_text(lanes: Sequence[Lane], width: int, roomy: bool, p: Palette) -> Co
     """The arms, each on a line of a table or on two of its own; `roomy` has a blank line between them."""
     longest = max((len(printable(one.arm)) for one in lanes), default=0)
     name = min(NAME, max(8, longest))
-    lines: list[list[Part]] = [_heads(name, p)] if width >= WIDE else []
+    bar = max(BAR, width - name - PHASE - sum(size for _, size in COLUMNS) - GATES - 4)
+    lines: list[list[Part]] = [_heads(name, bar, p)] if width >= WIDE else []
     for one in lanes:
-        lines += [_table_line(one, name, width, p)] if width >= WIDE else _two_lines(one, name, width, p)
+        lines += [_table_line(one, name, bar, width, p)] if width >= WIDE else _two_lines(one, name, width, p)
         if one.note:
-            lines.append([(one_line(f"  {one.phase}: {one.note}", width), phase_style(one.phase, p))])
+            lines.append([("  " + one_line(one.note, width - 2), phase_style(one.phase, p))])
         if roomy:
             lines.append([])
     return Content("\n").join(Content.assemble(*line) for line in lines)
 
 
-def _heads(name: int, p: Palette) -> list[Part]:
+def _heads(name: int, bar: int, p: Palette) -> list[Part]:
     figures = "".join(head.rjust(size) for head, size in COLUMNS)
-    return [(fit("arm", name) + "  " + fit("", PHASE + BAR) + figures + "  gates", p.dim)]
+    return [(fit("arm", name) + "  " + fit("", PHASE + bar) + figures + "  gates", p.dim)]
 
 
-def _table_line(one: Lane, name: int, width: int, p: Palette) -> list[Part]:
+def _table_line(one: Lane, name: int, bar: int, width: int, p: Palette) -> list[Part]:
     figures = zip(_figures(one), COLUMNS, strict=True)
     parts: list[Part] = [
         (fit_name(printable(one.arm), name), "bold"),
         ("  " + fit(one.phase, PHASE), phase_style(one.phase, p)),
-        *_bar(one.over, one.total, BAR, phase_style("busy", p), p),
+        *_bar(one.over, one.total, bar, phase_style("busy", p), p),
         *((text.rjust(size), "") for text, (_, size) in figures),
         ("  ", ""),
     ]
@@ -168,8 +171,9 @@ def ended_text(how: str, path: Path | None, p: Palette) -> Content:
 
 def log_text(lines: Sequence[tuple[float, str]], p: Palette) -> Content:
     """What was told, each line after the time since the screen was opened."""
-    parts: list[Part] = []
+    said = []
     for at, line in lines:
         loud = line.startswith(("deviation", "difference", "leak"))
-        parts += [(f"{duration(at):>8}  ", p.dim), (f"{printable(line)}\n", p.warn if loud else "")]
-    return Content.assemble(*parts)
+        parts: list[Part] = [(f"{duration(at):>8}  ", p.dim), (printable(line), p.warn if loud else "")]
+        said.append(Content.assemble(*parts))
+    return Content("\n").join(said)

@@ -27,7 +27,7 @@ class Lane:
     """An arm of a run. `note` says more of its phase: why it is out, or how far loading is.
 
     Of its `assigned` sessions, `sent` were sent and `over` are answered or given up (`lost` without an
-    answer, by status); of the others that were sent, `serving` are being answered and `queued` wait their turn.
+    answer, by status); of the others that were sent, `serving` are being answered and `queued` wait.
     P50 and P95 are in milliseconds, as the protocol has them; `gates` is gate -> its answer so far. The arm
     serves `connections` sessions at a time.
     """
@@ -118,7 +118,9 @@ def _phase(load: Load, all_over: bool) -> tuple[Phase, str]:
     # One connection that works is enough to go on.
     order = ("busy", "ready", "loading", "starting", "crashed", "failed", "stopped")
     state = min(load.states, key=lambda one: order.index(one.phase))
-    return _PHASES[state.phase], state.stage if _PHASES[state.phase] == "loading" else state.message
+    phase = _PHASES[state.phase]
+    note = {"loading": state.stage, "restarting": state.message, "failed": state.message}
+    return phase, note.get(phase, "")
 
 
 def schedule_left(

@@ -47,6 +47,7 @@ class Monitor:
         self._active_s = 0.0
         self._latest: float | None = None
         self._until: float | None = None
+        self._last: Overview | None = None
 
     def see(self, event: Event) -> bool:
         """Take a lab's event; whether it was a session of the trial."""
@@ -56,7 +57,10 @@ class Monitor:
         return True
 
     def overview(self, ended: str = "") -> Overview:
-        """Where the run stands. To be asked now and then: the time between counts as active or as a pause."""
+        """Where the run stands, or stood when it `ended`. To be asked now and then: the time between counts
+        as active or as a pause."""
+        if self._last is not None:
+            return self._last
         now, generator = self._now(), self._run.generator
         stage: Stage = "over" if ended else "loading"
         if generator is not None:
@@ -67,7 +71,9 @@ class Monitor:
         if generator is not None and self._until is None:
             self._until = now + self._protocol.limit_minutes * 60
         lanes = tuple(self._lane(arm, tally, now) for arm, tally in self._tallies.items())
-        return Overview(stage, lanes, self._active_s, self._left(lanes, now), ended, self._run.lab.unsaved)
+        view = Overview(stage, lanes, self._active_s, self._left(lanes, now), ended, self._run.lab.unsaved)
+        self._last = view if ended else None
+        return view
 
     def _lane(self, arm: str, tally: Tally, now: float) -> Lane:
         generator = self._run.generator

@@ -60,7 +60,6 @@ class TrialScreen(Page):
         """Draw now, and a few times a second."""
         self._stop = self.trial.lab.subscribe(self._see)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.draw(again=True))
-        self.query_one("#log").anchor()
         self.set_interval(RATE, self.draw)
         self.draw()
 
@@ -123,7 +122,11 @@ class TrialScreen(Page):
             self.query_one(name, Static).update(text)
 
     def _log(self, p: Palette) -> None:
+        log = self.query_one("#log")
+        follow = log.is_vertical_scroll_end  # who has scrolled back reads in peace
         self.query_one("#told", Static).update(log_text(self._lines, p))
+        if follow:
+            log.scroll_end(animate=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense now."""
