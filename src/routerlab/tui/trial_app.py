@@ -52,12 +52,14 @@ class TrialApp(Shell):
 
     async def _carry_out(self) -> None:
         try:
-            how = await self.trial.carry_out()
-            await close_lab(self.lab)  # its session and its memory are for others now
+            try:
+                how = await self.trial.carry_out()
+            finally:
+                await close_lab(self.lab)  # over or not: its session and its memory are for others now
         except LabError as e:
             self._fail(e)
         else:
-            self._page.end(how)
+            self._page.ended = how
 
     def _say(self, line: str) -> None:
         self._page.say(line)
@@ -83,9 +85,9 @@ class TrialApp(Shell):
         return Exit.OK if self.ended else Exit.INTERRUPTED
 
     async def close(self) -> None:
-        """Stop the run, then the models; save what waits."""
-        if self._carrying is not None:
-            self._carrying.cancel()
-            with suppress(WorkerError):
-                await self._carrying.wait()
-        await close_lab(self.lab)
+        """Stop the run, which stops the models and saves what waits."""
+        if self._carrying is None:
+            return
+        self._carrying.cancel()
+        with suppress(WorkerError):
+            await self._carrying.wait()

@@ -42,6 +42,7 @@ class TrialScreen(Page):
         self._opened = now()
         self._monitor = Monitor(run, now)
         self._lines: deque[tuple[float, str]] = deque(maxlen=LINES)
+        self._said = self._logged = 0
         self._drawn: object = None
         self._stop: Callable[[], None] = lambda: None
 
@@ -80,18 +81,13 @@ class TrialScreen(Page):
     def say(self, line: str) -> None:
         """Add a line to the log."""
         self._lines.append((self._now() - self._opened, line))
-        if self.is_mounted:
-            self._log(self.colours())
-
-    def end(self, how: str) -> None:
-        """The run is over."""
-        self.ended = how
-        self.draw()
+        self._said += 1
 
     def draw(self, again: bool = False) -> None:
         """Draw, if there is anything new."""
         view, p = self._monitor.overview(self.ended), self.colours()
-        if again:
+        if again or self._said != self._logged:
+            self._logged = self._said
             self._log(p)
         shown = (view.stage, view.lanes, int(view.active_s), view.unsaved, view.left_s and int(view.left_s))
         if shown == self._drawn and not again:
@@ -109,7 +105,7 @@ class TrialScreen(Page):
         )
         roomy = self.size.height >= TALL
         self.set_class(roomy, "-tall")
-        self.query_one("#arms", Static).update(lanes_text(view.lanes, width, roomy, p))
+        self.query_one("#arms", Static).update(lanes_text(view.lanes, width - 1, roomy, p))
         for name, shown, text in (
             (
                 "#unsaved",
