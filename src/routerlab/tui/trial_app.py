@@ -9,7 +9,6 @@ from textual.worker import Worker, WorkerError
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine.lab import Lab
-from routerlab.engine.runner import Progress
 from routerlab.study.trial.running import TrialRun, Work
 from routerlab.tui.screens.dialogs import Choose
 from routerlab.tui.screens.trial import TrialScreen
@@ -33,7 +32,7 @@ class TrialApp(Shell):
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
         super().__init__(lab.settings)
         self.lab = lab
-        self.trial = TrialRun(work, lab, self._say, self._show)
+        self.trial = TrialRun(work, lab, self._say, lambda _: None)  # the screen looks for itself
         self._page = TrialScreen(self.trial, now)
         self._carrying: Worker[None] | None = None
 
@@ -63,9 +62,6 @@ class TrialApp(Shell):
 
     def _say(self, line: str) -> None:
         self._page.say(line)
-
-    def _show(self, progress: Progress) -> None:
-        """The screen looks for itself."""
 
     async def action_quit(self) -> None:
         """Leave; while the trial goes on, ask first."""

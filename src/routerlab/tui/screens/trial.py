@@ -1,5 +1,6 @@
 """The trial screen: a registered experiment while it runs. It shows no outcomes."""
 
+import gc
 from collections import deque
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from routerlab.engine.events import Event, Notice
-from routerlab.study.trial.lanes import Overview, traffic_words
+from routerlab.study.trial.lanes import Overview, Stage, traffic_words
 from routerlab.study.trial.monitor import Monitor
 from routerlab.study.trial.running import TrialRun
 from routerlab.tui.actions import bindings
@@ -44,6 +45,7 @@ class TrialScreen(Page):
         self._lines: deque[tuple[float, str]] = deque(maxlen=LINES)
         self._said = self._logged = 0
         self._drawn: object = None
+        self._stage: Stage | None = None
         self._stop: Callable[[], None] = lambda: None
 
     def compose(self) -> ComposeResult:
@@ -61,6 +63,7 @@ class TrialScreen(Page):
         """Draw now, and a few times a second."""
         self._stop = self.trial.lab.subscribe(self._see)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.draw(again=True))
+        gc.freeze()  # plan and session stay; walking 10,000 in a full collection takes 0.1 s
         self.set_interval(RATE, self.draw)
         self.draw()
 
@@ -94,7 +97,9 @@ class TrialScreen(Page):
             return
         self._drawn = shown
         self._draw(view, p)
-        self.refresh_bindings()
+        if view.stage != self._stage:
+            self._stage = view.stage
+            self.refresh_bindings()  # which makes the footer anew: not at every draw
 
     def _draw(self, view: Overview, p: Palette) -> None:
         protocol, path = self.trial.work.registered.protocol, self.trial.lab.path
