@@ -70,6 +70,7 @@ async def test_sessions_are_sent_when_they_are_due_whether_or_not_others_were_an
     one = generator(it)
     run = asyncio.create_task(one.send(sessions(it, [0.0, 0.01, 0.02, 0.03])))
     await until(lambda: one.under_way == 4, "all were sent though none was answered")
+    assert one.under_way_of == {NAMES[0]: 4}
     it.script.answers.set()
     async with asyncio.timeout(LIMIT_S):
         await run
@@ -178,11 +179,30 @@ async def test_a_pause_moves_the_schedule_and_is_counted(tmp_path: Path) -> None
     one.pause()
     await asyncio.sleep(0.2)
     assert len(trials(it)) == 1
-    one.resume()
+    one.pause()  # twice is once
+    second = one.second
+    assert one.resume() >= 0.19
+    assert one.resume() == 0.0
+    assert one.second - second < 0.19  # the schedule waited
     async with asyncio.timeout(LIMIT_S):
         await run
-    assert one.paused_s >= 0.19
     assert max(queues(it)) < 100  # a pause is no queue
+    await it.lab.close()
+
+
+async def test_a_pause_holds_back_a_closed_loop_and_the_next_part_of_a_schedule(tmp_path: Path) -> None:
+    it = await open_bench(tmp_path, pace=0.0)
+    for one in (LoadGenerator(it.lab, Traffic(pattern="closed")), generator(it)):
+        before = len(trials(it))
+        one.pause()
+        run = asyncio.create_task(one.send(sessions(it, [0.0, 0.0])))
+        await asyncio.sleep(0.05)
+        assert len(trials(it)) == before
+        assert one.resume() >= 0.05
+        async with asyncio.timeout(LIMIT_S):
+            await run
+        assert len(trials(it)) == before + 2
+        one.close()
     await it.lab.close()
 
 

@@ -13,7 +13,7 @@ import typer
 from routerlab.cli import options as o
 from routerlab.cli.replay import say
 from routerlab.cli.trial_options import ProtocolFile
-from routerlab.core.errors import LabError
+from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
     from routerlab.engine.lab import Lab
@@ -29,21 +29,25 @@ def run(
             "--out", help="The session; sessions/trial-NAME-LOCK.toml by default, LOCK from its hash."
         ),
     ] = None,
+    tui: Annotated[bool, typer.Option("--tui", help="Watch it on a screen, where it can be paused.")] = False,
 ) -> None:
     """Send the sessions of a locked protocol, and write down every one of them.
 
     A protocol, corpus or model that is not as it was locked is refused. Interrupted with Ctrl+C, or killed,
-    the same command goes on; that it was interrupted is a deviation.
+    the same command goes on; that it was interrupted is a deviation. The screen shows counts, times and load
+    of every arm, and no outcomes; a pause there is a deviation too.
 
     Example: routerlab trial run protocol.toml --out sessions/march.toml
     """
     from routerlab.study.trial.registered import register
 
+    if tui and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LabError("--tui needs a terminal; without the option the same run tells its progress in lines")
     registered = register(file)
     work = _locked(registered)
     lab = _open(work, out)
     path = lab.path
-    how = asyncio.run(_carry_out(work, lab))
+    how = _watched(work, lab) if tui else asyncio.run(_carry_out(work, lab))
     say(f"over: {how}")
     say(f"session: {path}; `routerlab trial analyze {path}` shows the result")
 
@@ -128,9 +132,21 @@ def _open(work: "Work", out: Path | None) -> "Lab":
     return Lab(materials, settings, make, path, file, header=header)
 
 
+def _watched(work: "Work", lab: "Lab") -> str:
+    """Carry it out on a screen; how it ended. typer.Exit when it was stopped, or failed."""
+    from routerlab.tui.trial_app import TrialApp
+
+    app = TrialApp(work, lab)
+    app.run()
+    if app.return_code == Exit.INTERRUPTED:
+        _say_stopped(lab)
+    if app.return_code:
+        raise typer.Exit(app.return_code)
+    return app.ended
+
+
 async def _carry_out(work: "Work", lab: "Lab") -> str:
     from routerlab.cli.progress import Bar
-    from routerlab.study.trial.recorded import answered
     from routerlab.study.trial.running import TrialRun
 
     try:
@@ -138,9 +154,15 @@ async def _carry_out(work: "Work", lab: "Lab") -> str:
             lab.subscribe(bar.notice)
             return await TrialRun(work, lab, bar.say, bar.show).carry_out()
     except asyncio.CancelledError:
-        if lab.saved:
-            n = len(answered(lab.session))
-            say(f"stopped: {n} sessions are answered in {lab.path}; the same command goes on")
+        _say_stopped(lab)
         raise
     finally:
         await lab.close()
+
+
+def _say_stopped(lab: "Lab") -> None:
+    from routerlab.study.trial.recorded import answered
+
+    if lab.saved:
+        n = len(answered(lab.session))
+        say(f"stopped: {n} sessions are answered in {lab.path}; the same command goes on")

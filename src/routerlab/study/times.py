@@ -20,18 +20,19 @@ def times(rows: Sequence[Row], settings: Settings) -> Times | None:
         unanswered=sum(row.status not in ANSWERED for row in rows if row.latency_ms is None),
         contended=sum(row.contended for row in rows if row.latency_ms is not None),
         mean=sum(ordered) / len(ordered),
-        p50=_quantile(timed, ordered, 0.5, settings),
-        p95=_quantile(timed, ordered, 0.95, settings),
-        p99=_quantile(timed, ordered, 0.99, settings),
+        p50=quantile(timed, ordered, 0.5, settings),
+        p95=quantile(timed, ordered, 0.95, settings),
+        p99=quantile(timed, ordered, 0.99, settings),
         parts=_parts(rows, settings),
         values=tuple(ordered),
     )
 
 
-def _quantile(
+def quantile(
     timed: Sequence[tuple[str, float]], ordered: Sequence[float], q: float, settings: Settings
 ) -> QuantileFigure:
-    """The quantile; repeats of a case count for its interval by how alike they are in being beyond it."""
+    """The quantile of (case, milliseconds), whose milliseconds `ordered` has in ascending order; repeats of a
+    case count for its interval by how alike they are in being beyond it. At least one."""
     value = of_sorted(ordered, q, settings.percentile) or 0.0
     beyond: dict[str, tuple[int, int]] = {}
     for case, ms in timed:

@@ -6,8 +6,10 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Group = Literal["Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune", "Move", "Look"]
-Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate", "results"]
+Group = Literal[
+    "Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune", "Move", "Look", "Trial"
+]
+Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate", "results", "trial"]
 
 GROUPS: tuple[Group, ...] = ("Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab")
 LABEL_KEYS = 9

@@ -1,22 +1,17 @@
 """The lab's app: it opens the lab screen, and stops the models when it is left."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from routerlab.core.errors import LabError
 from routerlab.engine.arm import Spec
 from routerlab.engine.lab import Lab
 from routerlab.tui.screens.lab import LabScreen
-from routerlab.tui.shell import Shell
+from routerlab.tui.shell import CLOSE_S, Shell, close_lab
 from routerlab.tui.tuning import Tuning
 
 if TYPE_CHECKING:
     from textual.types import CSSPathType  # it imports a dozen widgets
-
-CLOSE_S = 10.0
-"""Seconds the models get to stop when the app is left."""
 
 
 class RouterLabApp(Shell):
@@ -42,19 +37,16 @@ class RouterLabApp(Shell):
         """The lab."""
         return LabScreen(self.lab, self._specs, self.now, self.tuning)
 
-    async def action_quit(self) -> None:
+    async def leave(self) -> None:
         """Say that it may take a moment, then leave."""
         if self._leaving is None:
             self.notify("stopping the models…", timeout=CLOSE_S)
-        await super().action_quit()
+        await super().leave()
 
     async def close(self) -> None:
         """Stop the models and save what waits, within a time limit."""
         self.tuning.cancel()
         try:
-            async with asyncio.timeout(CLOSE_S):
-                await self.lab.close()
-        except TimeoutError:
-            raise LabError(f"the models did not stop within {CLOSE_S:.0f} s") from None
+            await close_lab(self.lab)
         finally:
             await self.tuning.close()

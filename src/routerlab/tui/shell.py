@@ -10,16 +10,21 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from routerlab.core.errors import LabError
+from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
+from routerlab.engine.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.actions import ACTIONS, TUNE_ACTIONS
 from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS
 from routerlab.tui.results_actions import RESULTS_ACTIONS
 from routerlab.tui.screens.page import Page
+from routerlab.tui.trial_actions import TRIAL_ACTIONS
 
 TWICE_S = 3.0
-IDS = frozenset(action.id for action in (*ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS, *RESULTS_ACTIONS))
+CLOSE_S = 10.0
+"""Seconds the models get to stop when an app is left."""
+EVERY = (*ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS, *RESULTS_ACTIONS, *TRIAL_ACTIONS)
+IDS = frozenset(action.id for action in EVERY)
 """Every id a settings file may give other keys to."""
 
 
@@ -41,6 +46,10 @@ class Shell(App[None]):
     async def close(self) -> None:
         """Stop what runs and save what waits; LabError when that fails."""
         raise NotImplementedError
+
+    def exit_code(self) -> int:
+        """What the command ends with when the app was left."""
+        return Exit.OK
 
     def on_mount(self) -> None:
         """Settings first, then the page."""
@@ -70,20 +79,24 @@ class Shell(App[None]):
         """ctrl+c: once to be sure, twice to leave."""
         now = time.monotonic()
         if now - self._interrupted < TWICE_S:
-            self.run_worker(self.action_quit(), group="quit")
+            self.run_worker(self.leave(), group="quit")
             return
         self._interrupted = now
         self.notify("Press ctrl+c again to leave", timeout=TWICE_S)
 
     async def action_quit(self) -> None:
-        """Close, then leave."""
+        """Leave."""
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Close, then leave, without a question."""
         if self._leaving is None:
             self._leaving = asyncio.create_task(self._leave())
 
     async def _leave(self) -> None:
         await self._close()
         if self.return_code is None:
-            self.exit()
+            self.exit(return_code=self.exit_code())
 
     async def _close(self) -> None:
         try:
@@ -99,6 +112,15 @@ class Shell(App[None]):
         """The app may end without `quit` (an error, a signal): it is closed all the same."""
         if self._leaving is None:
             await self._close()
+
+
+async def close_lab(lab: Lab) -> None:
+    """Stop the models and save what waits; LabError when that fails or takes too long."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await lab.close()
+    except TimeoutError:
+        raise LabError(f"the models did not stop within {CLOSE_S:.0f} s") from None
 
 
 def _title(action_id: str, label: str, labels: tuple[str, ...]) -> str | None:

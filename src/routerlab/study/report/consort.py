@@ -13,7 +13,7 @@ from matplotlib.patches import FancyBboxPatch
 from routerlab.study.report.svg import FAINT, INK, SOFT, WARN, drawing, short
 from routerlab.study.trial.result import ArmFlow, Flow
 
-COLUMN, BOX = 200, 176
+COLUMN, BOX = 216, 196
 """Pixels from one arm to the next, and of its boxes."""
 LINE, PAD, GAP = 16, 9, 24
 """Pixels of a line of text, of the room around it, and between two boxes."""

@@ -160,6 +160,10 @@ def _p95(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
         p[arm.arm], kept[arm.arm] = _quantile_test(rows, _limit(hypothesis))
         if lost := sum(row.latency_ms is None for row in rows):
             notes[arm.arm] = f"{lost} sessions without a latency count as beyond the limit"
+        elif arm.cases < len(rows) and all((row.latency_ms or 0.0) <= _limit(hypothesis) for row in rows):
+            notes[arm.arm] = (
+                f"no session is beyond the limit, so {len(rows)} count as their {arm.cases} cases"
+            )
     return _against_limit(hypothesis, found, p, notes, kept)
 
 

@@ -6,7 +6,7 @@ for it (what G. Tene calls coordinated omission). The wait for a turn is queuein
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,14 +45,16 @@ class LoadGenerator:
         """`skip` is asked when a session is due; `done` gets every session's trial."""
         self.latest_s = 0.0
         """By how much a session was sent late at worst, where no limit of the protocol held it back."""
-        self.paused_s = 0.0
-        """Seconds of pauses so far; the schedule moves by them."""
+        self.under_way_of: Counter[str] = Counter()
+        """Arm -> its sessions that were sent and not answered yet."""
         self._lab, self._traffic, self._skip, self._done = lab, traffic, skip, done
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._places = asyncio.Semaphore(traffic.concurrency) if traffic.concurrency else None
         self._going, self._held = asyncio.Event(), asyncio.Event()
         self._going.set()
         self._stopped = False
+        self._origin = 0.0
+        self._paused_at: float | None = None
         self.close = lab.subscribe(self._seen)
 
     @property
@@ -60,15 +62,33 @@ class LoadGenerator:
         """Sessions that were sent and not answered yet."""
         return len(self._waiting)
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is sent until `resume`."""
+        return self._paused_at is not None
+
+    @property
+    def second(self) -> float:
+        """The second of an open schedule that it is; the schedule waits during a pause."""
+        return (time.perf_counter() if self._paused_at is None else self._paused_at) - self._origin
+
     def pause(self) -> None:
         """Send nothing until `resume`; what is under way is answered."""
-        self._going.clear()
-        self._held.set()
+        if self._paused_at is None:
+            self._paused_at = time.perf_counter()
+            self._going.clear()
+            self._held.set()
 
-    def resume(self) -> None:
-        """Go on with the schedule, which has waited."""
+    def resume(self) -> float:
+        """Go on with the schedule, which has waited; for how many seconds, 0 where there was no pause."""
+        if self._paused_at is None:
+            return 0.0
+        waited = time.perf_counter() - self._paused_at
+        self._origin += waited
+        self._paused_at = None
         self._held.clear()
         self._going.set()
+        return waited
 
     def stop(self) -> None:
         """Send nothing more; what is under way is answered."""
@@ -82,44 +102,39 @@ class LoadGenerator:
         if self._traffic.pattern == "closed":
             await self._closed(deque(sessions))
         else:
-            await self._open(sessions, time.perf_counter() - begun)
+            await self._going.wait()  # a pause may have begun before this part of the schedule
+            self._origin = time.perf_counter() - begun
+            await self._open(sessions)
         while self._waiting:
             await asyncio.wait(list(self._waiting.values()))
         self._check_disk(0)
 
-    async def _open(self, sessions: Sequence[Sending], origin: float) -> None:
+    async def _open(self, sessions: Sequence[Sending]) -> None:
         free = time.perf_counter()
         for one in sessions:
-            origin += await self._until(origin, one.at)
+            await self._until(one.at)
             if self._stopped:
                 return
             if self._skip(one):
                 continue
-            late = time.perf_counter() - max(origin + one.at, free)
+            late = time.perf_counter() - max(self._origin + one.at, free)
             if self._places is not None:
                 await self._places.acquire()
             self.latest_s = max(self.latest_s, late)
-            self._submit(one, origin + one.at)
+            self._submit(one, self._origin + one.at)
             self._check_disk(1)
             free = time.perf_counter()
 
-    async def _until(self, origin: float, at: float) -> float:
-        """Wait until `at`; how long that was put off by pauses."""
-        paused = 0.0
+    async def _until(self, at: float) -> None:
+        """Wait until this second of the schedule, which pauses put off."""
         while not self._stopped:
-            left = origin + paused + at - time.perf_counter()
-            if self._going.is_set():
-                if left <= 0:
-                    break
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await self._held.wait()
-            else:
-                begun = time.perf_counter()
-                await self._going.wait()
-                paused += time.perf_counter() - begun
-        self.paused_s += paused
-        return paused
+            await self._going.wait()
+            left = self._origin + at - time.perf_counter()
+            if left <= 0:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._held.wait()
 
     async def _closed(self, sessions: deque[Sending]) -> None:
         async def user() -> None:
@@ -143,6 +158,7 @@ class LoadGenerator:
         """Put the session to its arm; done when it is answered."""
         future = self._waiting[one.id] = asyncio.get_running_loop().create_future()
         at = datetime.now(UTC) - timedelta(seconds=time.perf_counter() - due)
+        self.under_way_of[one.arm] += 1
         until = due + (self._traffic.patience_s or inf)
         self._lab.submit(one.arm, one.item, one.repeat, due, Due(one.id, at, until))
         return future
@@ -152,6 +168,7 @@ class LoadGenerator:
             return
         future = self._waiting.pop(event.trial.session, None)
         if future is not None:
+            self.under_way_of[event.trial.arm] -= 1
             if self._places is not None:
                 self._places.release()
             future.set_result(None)

@@ -80,15 +80,26 @@ class TrialRun:
         """Looks taken and arms dropped so far."""
         return self._standing
 
+    @property
+    def planned(self) -> Sequence[Planned]:
+        """All sessions in order."""
+        return self._planned
+
+    @property
+    def generator(self) -> LoadGenerator | None:
+        """What sends sessions; None before and after."""
+        return self._generator
+
     def pause(self) -> None:
-        """Send nothing until `resume`."""
+        """Send nothing until `resume`; what is under way is answered."""
         if self._generator:
             self._generator.pause()
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """Go on after a pause, which becomes a deviation."""
-        if self._generator:
-            self._generator.resume()
+        if self._generator and (waited := self._generator.resume()):
+            n = len(answered(self.lab.session))
+            await self._deviation(f"paused for {waited:.1f} s, at {n} of {len(self._planned)} sessions")
 
     async def carry_out(self) -> str:
         """Load the arms, send what is missing, take the looks that are due; how the trial ended.
@@ -107,6 +118,8 @@ class TrialRun:
             how = f"time limit of {self._protocol.limit_minutes:g} minutes, {left} sessions not answered"
             await self._deviation(how)
         finally:
+            await self.resume()  # stopped in a pause, it was a pause all the same
+            self._generator = None
             generator.close()
         await self._note_generator(generator)
         await self._look_back()
@@ -207,8 +220,6 @@ class TrialRun:
         return {arm: found for arm, found in self._standing.verdicts.items() if found[0] != "undecided"}
 
     async def _note_generator(self, generator: LoadGenerator) -> None:
-        if generator.paused_s:
-            await self._deviation(f"paused for {generator.paused_s:.1f} s in all")
         if generator.latest_s > LATE_S:
             await self._deviation(
                 f"the lab sent a session {generator.latest_s * 1000:.0f} ms late; its latency counts from "

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from routerlab.core.prediction import Trial
 from routerlab.study.costs import MachinePrice
@@ -14,23 +15,31 @@ LAB = "lab"
 """Among a row's parts: the wait as it was in the lab, where other arms had their turns as well."""
 
 
-def own_queue(sessions: Sequence[Trial], servers: int = 1) -> dict[str, float]:
-    """Session id -> milliseconds that it would have waited if its arm had had the machine to itself.
+class OwnQueue:
+    """An arm's queue as it would be if the arm had the machine to itself.
 
     A session is served when it is due and one of the arm's servers is free, for as long as it was served in
     the lab (D. V. Lindley, "The theory of queues with a single server", Mathematical Proceedings of the
-    Cambridge Philosophical Society 48, 1952, 277-289). Those without a due time are left out.
+    Cambridge Philosophical Society 48, 1952, 277-289).
     """
-    free = [0.0] * servers
-    waits: dict[str, float] = {}
-    known = [
-        (t.due.timestamp() * 1000, t.session, t.latency_ms.total) for t in sessions if t.due and t.session
-    ]
-    for due, session, served in sorted(known, key=lambda one: one[0]):
-        begun = max(due, heapq.heappop(free))
-        heapq.heappush(free, begun + served)
-        waits[session] = begun - due
-    return waits
+
+    def __init__(self, servers: int = 1) -> None:
+        self._free = [0.0] * servers
+
+    def wait(self, due: datetime, served_ms: float) -> float:
+        """Milliseconds that this session would have waited. To be called in the order of dues."""
+        at = due.timestamp() * 1000
+        begun = max(at, heapq.heappop(self._free))
+        heapq.heappush(self._free, begun + served_ms)
+        return begun - at
+
+
+def own_queue(sessions: Sequence[Trial], servers: int = 1) -> dict[str, float]:
+    """Session id -> milliseconds in its arm's own queue. Those without a due time are left out."""
+    queue = OwnQueue(servers)
+    known = [(t.due, t.session, t.latency_ms.total) for t in sessions if t.due and t.session]
+    known.sort(key=lambda one: one[0])
+    return {session: queue.wait(due, served) for due, session, served in known}
 
 
 def service_rows(trial: Recorded, log: Log) -> list[Row]:

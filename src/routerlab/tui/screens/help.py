@@ -12,6 +12,7 @@ from routerlab.tui.palette import Palette
 from routerlab.tui.results_actions import RESULTS_ACTIONS, RESULTS_GROUPS
 from routerlab.tui.screens.dialogs import Read
 from routerlab.tui.text import one_line
+from routerlab.tui.trial_actions import TRIAL_ACTIONS, TRIAL_GROUPS
 
 INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
     "prompt": (
@@ -44,6 +45,17 @@ ANNOTATE_INTRO = (
 RESULTS_INTRO = (
     "Every arm of a result, the most accurate first; choose one to see its gates, its confusion matrix and "
     "where its cases go wrong. The plot has a sign for each arm, which stands before its name in the table."
+)
+TRIAL_INTRO = (
+    "A registered experiment, while it runs. Nothing here tells which answers are right, or could be read: "
+    "outcomes before the end are a peek, which the protocol forbids, for who stops when they please loses "
+    "the error rates that it promises. They come at its looks, and at the end. Times may be watched: no look "
+    "decides by them, and an arm that cannot keep up has to be seen."
+)
+TRIAL_END: tuple[tuple[str, str], ...] = (
+    ("queued: sent, and waiting for a turn   lost: given up or crashed   /min: of the last minute\n", ""),
+    ("✓ ✗ ? a gate on latency so far   too few: the answers do not bound it yet\n", ""),
+    ("P50 and P95 are what the protocol says: from when a session was due, or of the service alone.\n", ""),
 )
 NAMES = {
     "escape": "Esc",
@@ -109,6 +121,16 @@ def results_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> R
         ("✓ passes its gates   ✗ fails one   ? there are too few cases to decide\n", ""),
         ("The plot's lines are where the gates end; bars are intervals of accuracy.\n", ""),
     ]
+    return Read("Help", Content.assemble(*parts))
+
+
+def trial_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
+    """The help of the trial screen."""
+    parts: list[tuple[str, str]] = [(TRIAL_INTRO + "\n", "")]
+    for group in TRIAL_GROUPS:
+        parts.append((f"\n{group}\n", f"bold {p.accent}"))
+        parts += _group([a for a in TRIAL_ACTIONS if a.group == group], keymap, taxonomy, p)
+    parts += [("\nWords\n", f"bold {p.accent}"), *TRIAL_END]
     return Read("Help", Content.assemble(*parts))
 
 

@@ -1,0 +1,79 @@
+"""Everything a person can do on the trial screen. What other screens have too has the same id here."""
+
+from routerlab.tui.actions import Action, Group
+
+TRIAL_GROUPS: tuple[Group, ...] = ("Trial", "Look", "Lab")
+
+TRIAL_ACTIONS: tuple[Action, ...] = (
+    Action(
+        "trial_pause",
+        "p,space",
+        "Pause",
+        "Send nothing, or go on; the pause is a deviation",
+        "Trial",
+        "trial",
+        footer=True,
+    ),
+    Action(
+        "trial_stop",
+        "s",
+        "Stop",
+        "Stop, after a question; the same command goes on",
+        "Trial",
+        "trial",
+        footer=True,
+    ),
+    Action(
+        "text_down", "j,down", "Down", "Scroll the log", "Look", "trial", call="scroll_log(1)", palette=False
+    ),
+    Action("text_up", "k,up", "Up", "Scroll it back", "Look", "trial", call="scroll_log(-1)", palette=False),
+    Action(
+        "text_page_down",
+        "d,pagedown",
+        "Page down",
+        "Scroll the log by a page",
+        "Look",
+        "trial",
+        call="page_log(1)",
+        palette=False,
+    ),
+    Action(
+        "text_page_up",
+        "e,pageup",
+        "Page up",
+        "Scroll it back by a page",
+        "Look",
+        "trial",
+        call="page_log(-1)",
+        palette=False,
+    ),
+    Action(
+        "lanes_down",
+        "right_square_bracket",
+        "Arms down",
+        "Scroll the arms, where there are more than fit",
+        "Look",
+        "trial",
+        call="scroll_lanes(1)",
+        palette=False,
+    ),
+    Action(
+        "lanes_up",
+        "left_square_bracket",
+        "Arms up",
+        "Scroll them back",
+        "Look",
+        "trial",
+        call="scroll_lanes(-1)",
+        palette=False,
+    ),
+    Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", "trial", footer=True),
+    Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", "trial"),
+    Action(
+        "theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab", "trial"
+    ),
+    Action(
+        "palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", "trial", palette=False
+    ),
+    Action("quit", "q,ctrl+q", "Quit", "Stop, and leave (also ctrl+c twice)", "Lab", "trial", footer=True),
+)
