@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from math import ceil, isfinite
 from statistics import NormalDist
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from routerlab.core.errors import LabError
 from routerlab.core.intervals import wilson
@@ -107,3 +109,16 @@ def values_for_quantile(gate: Gate, q: float, share: float, n: int, confidence: 
             return int(ns[decides.argmax()])
         start, size = start + size, size * 2
     return None
+
+
+def _read(gates: tuple[str, ...]) -> tuple[str, ...]:
+    for gate in gates:
+        try:
+            parse_gate(gate)
+        except LabError as e:
+            raise ValueError(str(e)) from None
+    return gates
+
+
+Gates = Annotated[tuple[str, ...], AfterValidator(_read)]
+"""Gates as a file has them, checked when it is read."""

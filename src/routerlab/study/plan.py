@@ -6,11 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.gates import parse_gate
+from routerlab.core.gates import Gates
 from routerlab.core.prediction import Record
 from routerlab.core.quantiles import Convention
 from routerlab.core.remote import Remote
@@ -78,23 +78,13 @@ class Plan(Record):
     warmups: int = Field(default=2, ge=0)
     seed: int = 0
     percentile: Convention = "study"
-    gates: tuple[str, ...] = GATES
+    gates: Gates = GATES
     arm: tuple[PlannedArm, ...] = Field(min_length=1)
     remote: tuple[Remote, ...] | None = None
     exclude: tuple[Exclusion, ...] = ()
     engine: Engine = Engine()
     drift: Drift = Drift()
     cost: CostTable | None = None
-
-    @field_validator("gates")
-    @classmethod
-    def _are_gates(cls, gates: tuple[str, ...]) -> tuple[str, ...]:
-        for gate in gates:
-            try:
-                parse_gate(gate)
-            except LabError as e:
-                raise ValueError(str(e)) from None
-        return gates
 
     @model_validator(mode="after")
     def _excludes_a_case_once(self) -> "Plan":

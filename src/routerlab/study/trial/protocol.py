@@ -5,10 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from routerlab.core.errors import LabError
-from routerlab.core.gates import parse_gate
+from routerlab.core.gates import Gates
 from routerlab.core.prediction import Record
 from routerlab.core.quantiles import Convention
 from routerlab.core.remote import Remote
@@ -138,7 +137,7 @@ class Protocol(Record):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=10_000, ge=100, le=1_000_000)
     limit_minutes: Positive = 240.0
-    gates: tuple[str, ...] = GATES
+    gates: Gates = GATES
     decision_matrix: Literal["study"] = "study"
     arm: tuple[PlannedArm, ...] = Field(min_length=1)
     remote: tuple[Remote, ...] = ()
@@ -148,16 +147,6 @@ class Protocol(Record):
     looks: Looks = Looks()
     hypothesis: tuple[Hypothesis, ...] = Field(min_length=1)
     cost: CostTable | None = None
-
-    @field_validator("gates")
-    @classmethod
-    def _are_gates(cls, gates: tuple[str, ...]) -> tuple[str, ...]:
-        for gate in gates:
-            try:
-                parse_gate(gate)
-            except LabError as e:
-                raise ValueError(str(e)) from None
-        return gates
 
     @model_validator(mode="after")
     def _names_a_thing_once(self) -> "Protocol":
