@@ -35,9 +35,18 @@ def _figure(metric: str, arm: ArmFigures) -> Found:
         return (arm.cost.per_1000,) * 3 if arm.cost else (None, None, None)
     if metric.startswith("f1:"):
         score = _labels(arm.labels).get(metric.removeprefix("f1:"))
-        return (score.f1, score.low, score.high) if score else (None, None, None)
+        return _drawn(score.f1, score.low, score.high) if score else (None, None, None)
+    if metric == "macro_f1":
+        macro = arm.macro_f1
+        return _drawn(macro.value, macro.low, macro.high) if macro else (None, None, None)
     figure = getattr(arm, metric)
     return (figure.value, figure.low, figure.high) if figure else (None, None, None)
+
+
+def _drawn(value: float | None, low: float | None, high: float | None) -> Found:
+    """A bootstrapped figure. Answers that are all right, or all wrong, give the same figure each time:
+    an interval without width, which bounds nothing."""
+    return (value, None, None) if low == high else (value, low, high)
 
 
 def _labels(scores: Sequence[LabelScore]) -> Mapping[str, LabelScore]:
