@@ -159,7 +159,7 @@ async def test_stopped_while_it_loads(tmp_path: Path) -> None:
 
 async def test_no_outcome_is_on_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs whose answers are all right, and all wrong or unreadable, look alike to the last character."""
-    pictures = []
+    pictures: list[str] = []
     for right in (True, False):
 
         def only(script: Script, right: bool = right) -> None:
@@ -181,13 +181,16 @@ async def test_no_outcome_is_on_the_screen(tmp_path: Path, monkeypatch: pytest.M
         folder.mkdir()
         monkeypatch.chdir(folder)
         async with trialing(Path(), 3, 30, CLOSED, size=WIDE, more='latency = "service"', prepare=only) as s:
-            await s.shows(f"{HALF}/90 sessions", "1 of 3 busy")
-            pictures.append(s.picture())
-            s.script.answers.set()
-            await s.shows(OVER, "90/90 sessions")
-            pictures.append(s.picture())
+            for then in ((f"{HALF}/90 sessions", "1 of 3 busy", "Pause"), (OVER, "90/90 sessions")):
+                await s.shows(*then)
+                if right:
+                    await s.settled()
+                    pictures.append(s.picture())
+                else:
+                    other = pictures.pop(0)
+                    await s.until(lambda other=other: s.picture() == other, f"the same as\n{other}")  # type: ignore[misc]
+                s.script.answers.set()
             assert {trial.correct for trial in s.session.trials} == {right}
-    assert pictures[:2] == pictures[2:]
 
 
 async def test_a_planned_look_is_told_and_a_dropped_arm_is_sent_no_more(tmp_path: Path) -> None:
@@ -225,6 +228,8 @@ async def test_an_arm_that_cannot_be_loaded_ends_it_with_a_line(
 async def test_an_arm_that_crashes_is_seen(tmp_path: Path) -> None:
     async with trialing(tmp_path, 2, 300, rate=SLOW, size=WIDE) as s:
         await s.sent(2)
+        await s.pilot.press("p")
+        await s.shows("paused", "0 of 2 busy")
         arm = s.app.lab.arms[NAMES[0]]
         arm.state = ArmState("crashed", NOW, message="killed (signal 9)", info=arm.state.info)
         arm.on_change(arm)

@@ -1,6 +1,7 @@
 """A trial on a screen: the real app, lab, generator and session file over scripted arms."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,6 +25,8 @@ from tests.tui.helpers import Watch
 from tests.tui.scripted import NOW, Script, ScriptedArm, info, specs
 
 CLOSED = "closed"
+STILL = 40
+"""Looks at a screen, 10 ms apart or more, that show the same once it has settled: two of its draws."""
 WARMUPS = 2
 """Questions to each arm before the first session, as the protocol has them by default."""
 
@@ -75,9 +78,23 @@ class Trialing(Watch[TrialApp]):
         return sum(trial.session is not None for trial in self.session.trials)
 
     async def sent(self, n: int) -> None:
-        """Wait until n sessions are over and drawn."""
-        await self.until(lambda: self.over() >= n, f"{n} sessions")
-        await self.until(lambda: f"{self.over()}/" in self.picture(), "them on the screen")
+        """Wait until the screen says that n sessions are over, or more."""
+
+        def drawn() -> bool:
+            found = re.search(r"(\d+)/\d+ sessions", self.picture())
+            return found is not None and int(found[1]) >= n
+
+        await self.until(drawn, f"{n} sessions")
+
+    async def settled(self) -> None:
+        """Wait until nothing on the screen changes any more."""
+        seen: list[str] = []
+
+        def still() -> bool:
+            seen.append(self.picture())
+            return len(seen) > STILL and len(set(seen[-STILL:])) == 1
+
+        await self.until(still, "a still screen")
 
     async def left(self) -> None:
         """Wait until the app has ended."""

@@ -29,6 +29,25 @@ LINES = 100
 TALL = 36
 
 
+class Told(VerticalScroll, can_focus=False):
+    """What was told. It keeps to its end, unless a person has scrolled back from there."""
+
+    following = True
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls up leaves the end, and down comes back to it in the end."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value >= self.max_scroll_y:
+            self.following = True
+        elif new_value < old_value:
+            self.following = False
+
+    def follow(self) -> None:
+        """Go to the end, whether lines came or room went."""
+        if self.following and not self.is_vertical_scroll_end:
+            self.scroll_end(animate=False)
+
+
 class TrialScreen(Page):
     """Every `action_*` here stands in trial_actions.py, which gives it keys, help and a palette entry."""
 
@@ -55,7 +74,7 @@ class TrialScreen(Page):
         with VerticalScroll(id="lanes", can_focus=False):
             yield Static(id="arms", markup=False)
         yield Static(id="ended", markup=False)
-        with VerticalScroll(id="log", can_focus=False):
+        with Told(id="log"):
             yield Static(id="told", markup=False)
         yield Footer()
 
@@ -91,7 +110,8 @@ class TrialScreen(Page):
         view, p = self._monitor.overview(self.ended), self.colours()
         if again or self._said != self._logged:
             self._logged = self._said
-            self._log(p)
+            self.query_one("#told", Static).update(log_text(self._lines, p))
+        self.query_one(Told).follow()
         shown = (view.stage, view.lanes, int(view.active_s), view.unsaved, view.left_s and int(view.left_s))
         if shown == self._drawn and not again:
             return
@@ -121,13 +141,6 @@ class TrialScreen(Page):
         ):
             self.query_one(name).display = shown
             self.query_one(name, Static).update(text)
-
-    def _log(self, p: Palette) -> None:
-        log = self.query_one("#log")
-        follow = log.is_vertical_scroll_end  # who has scrolled back reads in peace
-        self.query_one("#told", Static).update(log_text(self._lines, p))
-        if follow:
-            log.scroll_end(animate=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense now."""
