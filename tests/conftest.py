@@ -1,6 +1,7 @@
 """What every test gets: folders of its own instead of the user's, and the real model where one is needed."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # Threads of the library that wait must not spin: several tests, and their workers, share the cores. Here, for
 # the OpenMP runtime reads it once, when the library is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+# A shell makes what it puts in the background deaf to Ctrl+C, and so would be the children that tests stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HOMES = {
     "HOME": "home",

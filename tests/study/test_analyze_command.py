@@ -59,7 +59,7 @@ def test_tables_fit_80_columns(command: Command) -> None:
     for part in (
         *("0.717  0.59-0.81", "0.783  0.66-0.87", "0.983", "0.967"),  # accuracy, parse rate
         *("5300 [5210, 5380]", "5570 [5520, ...]", "510"),  # latency and length
-        *("25, 6  0.0009", "8, 12  0.5034", "<.0001"),  # McNemar
+        *("25, 6   0.0009", "8, 12   0.5034", "<0.0001"),  # McNemar
         *("Cochran's Q 22.10, 2 degrees of freedom", "0.897 (35/39)", "1.000 (16/16)"),
         *("undecided: 12 more cases", "fail"),
         *("d CoT/complex", "hybrid/generative -> code/simple         2  c48 c54"),

@@ -1,6 +1,5 @@
 """A trial in a report: its own sections say what its result says, and every lost session is accounted for."""
 
-import json
 import re
 import subprocess
 import sys
@@ -101,8 +100,7 @@ def test_every_loss_has_its_reason_in_the_diagram_and_in_the_text(subject: Subje
 def test_the_page_stands_alone_and_is_the_same_again(session: Path, tmp_path: Path) -> None:
     pages = []
     for name in ("a.html", "b.html"):
-        command = [sys.executable, "-m", "routerlab", "report", str(session), "--html", name]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = routerlab(tmp_path, "report", session, "--html", name)
         assert (done.returncode, done.stderr) == (0, f"report: {name}\n")
         pages.append((tmp_path / name).read_bytes())
     assert pages[0] == pages[1]
@@ -143,14 +141,38 @@ def test_a_trial_that_is_not_over_is_not_shown(tmp_path: Path) -> None:
     assert session.read_bytes() == before
 
 
-def test_an_export_of_a_trial_that_is_not_over_is_on_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["sessions", "export"], ["--format", "jsonl"]),
+        (["sessions", "show"], []),
+        (["corpus", "agreement"], ["--models", "--gold"]),
+    ],
+)
+def test_other_looks_at_a_trial_that_is_not_over_are_on_record(
+    tmp_path: Path, before: list[str], after: list[str]
+) -> None:
     session = session_file(tmp_path, protocol_file(tmp_path), mostly_right, end=None)
-    command = [sys.executable, "-m", "routerlab", "sessions", "export", str(session), "--format", "jsonl"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = routerlab(tmp_path, *before, session, *after)
     assert done.returncode == 0
-    assert "this look is recorded as a deviation" in done.stderr
-    assert json.loads(done.stdout.splitlines()[0])["arm"]
-    assert "looked at the outcomes before the end (sessions export" in session.read_text()
+    assert "keywords" in done.stdout
+    assert "the trial is not over: this look is recorded as a deviation" in done.stderr
+    assert f"looked at the outcomes before the end ({' '.join(before)}" in session.read_text()
+
+
+@pytest.mark.parametrize("end", [None, "every session is answered"])
+def test_the_lab_adds_nothing_to_a_trial(tmp_path: Path, end: str | None) -> None:
+    session = session_file(tmp_path, protocol_file(tmp_path), mostly_right, end=end)
+    before = session.read_bytes()
+    done = routerlab(tmp_path, "replay", "--arm", "baseline:keywords", "--session", session)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is the result of a trial, and nothing else belongs into it" in done.stderr
+    assert session.read_bytes() == before
+
+
+def routerlab(folder: Path, *args: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "routerlab", *map(str, args)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("arms", [1, 2, 6])

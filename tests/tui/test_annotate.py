@@ -5,28 +5,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from textual.binding import Binding
 from textual.widgets import Input
 
 from routerlab.core.sessionfile import SessionFile, read_session
 from routerlab.core.taxonomy import Label, Taxonomy
-from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS
 from routerlab.tui.choice import Choice
-from routerlab.tui.screens.annotate import AnnotateScreen
 from routerlab.tui.screens.find import Find
 from tests.annotate.desks import SIX, desk
 from tests.tui.annotating import AGENT, CODE, CODE2, COT, SECRETS, annotating, secret
-
-
-def test_every_action_is_implemented_and_bound_to_keys_of_its_own() -> None:
-    keys = [key for action in ANNOTATE_ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))
-    assert len({action.id for action in ANNOTATE_ACTIONS}) == len(ANNOTATE_ACTIONS)
-    ids = {b.id for b in AnnotateScreen.BINDINGS if isinstance(b, Binding)}
-    for action in ANNOTATE_ACTIONS:
-        assert hasattr(AnnotateScreen, "action_" + action.method.split("(")[0]), action.id
-        assert action.id in ids
-
 
 # --- labels ---
 

@@ -13,7 +13,6 @@ from textual_plotext import PlotextPlot
 from routerlab.settings import Settings
 from routerlab.study.analysis import analyse
 from routerlab.study.report.subject import Subject, ranked
-from routerlab.tui.results_actions import RESULTS_ACTIONS
 from routerlab.tui.results_app import ResultsApp
 from routerlab.tui.screens.dialogs import Read
 from routerlab.tui.screens.results import ResultsScreen
@@ -49,15 +48,6 @@ async def looking(
         s = Looking(app, pilot)
         await s.until(lambda: isinstance(app.screen, ResultsScreen) and s.table.row_count > 0, "the arms")
         yield s
-
-
-def test_every_action_has_a_method_and_a_key_of_its_own() -> None:
-    keys = [key for action in RESULTS_ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))
-    assert len({action.id for action in RESULTS_ACTIONS}) == len(RESULTS_ACTIONS)
-    for action in RESULTS_ACTIONS:
-        assert hasattr(ResultsScreen, f"action_{action.method.split('(')[0]}"), action.id
-        assert action.place == "results"
 
 
 async def test_it_shows_the_arms_the_plot_and_the_chosen_arm() -> None:

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import pytest
-from textual.binding import Binding
 
 from routerlab.core.errors import Exit
 from routerlab.core.prediction import Prediction
@@ -13,9 +12,6 @@ from routerlab.engine.arm import ArmState
 from routerlab.settings import Settings
 from routerlab.study.trial.recorded import answered, ended
 from routerlab.tui.screens.dialogs import Read
-from routerlab.tui.screens.trial import TrialScreen
-from routerlab.tui.shell import IDS
-from routerlab.tui.trial_actions import TRIAL_ACTIONS
 from tests.study.running import reasons
 from tests.tui.scripted import NAMES, NOW, Script
 from tests.tui.trialing import CLOSED, WARMUPS, halting, trialing
@@ -25,16 +21,6 @@ OVER = "over: every session is answered"
 HALF = 34
 SLOW = 20.0
 """A rate at which a test of 300 sessions does not end by itself."""
-
-
-def test_every_action_is_implemented_and_bound_to_keys_of_its_own() -> None:
-    keys = [key for action in TRIAL_ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))
-    ids = {b.id for b in TrialScreen.BINDINGS if isinstance(b, Binding)}
-    for action in TRIAL_ACTIONS:
-        assert hasattr(TrialScreen, "action_" + action.method.split("(")[0]), action.id
-        assert action.place == "trial"
-        assert action.id in ids & IDS
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

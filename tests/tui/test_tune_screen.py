@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -15,7 +14,6 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.arm import ArmSpec
 from routerlab.resources import ROUTING60, TAXONOMY
-from routerlab.tui.actions import TUNE_ACTIONS
 from routerlab.tui.app import RouterLabApp
 from routerlab.tui.learning import LEARN_AFTER, entries, labelled
 from routerlab.tui.screens.dialogs import Read
@@ -63,15 +61,6 @@ def tuned(name: str, **more: object) -> ArmSpec:
         contract="probe",
         router=Path(f"/r/{name}.toml"),
     )
-
-
-def test_every_action_is_implemented_and_bound() -> None:
-    keys = [key for action in TUNE_ACTIONS for key in action.keys.split(",")]
-    assert len(keys) == len(set(keys))
-    ids = {b.id for b in TuneScreen.BINDINGS if isinstance(b, Binding)}
-    for action in TUNE_ACTIONS:
-        assert hasattr(TuneScreen, "action_" + action.method.split("(")[0]), action.id
-        assert action.id in ids
 
 
 async def test_a_tuning_from_key_to_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

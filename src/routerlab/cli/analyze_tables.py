@@ -7,6 +7,7 @@ from rich.table import Table
 from routerlab.cli.tables import cell, new_summary_table
 from routerlab.core.agreement import Pair
 from routerlab.study.records import ArmFigures, GateFigure, QuantileFigure
+from routerlab.study.report import words as w
 from routerlab.study.result import Analysis, Decision
 
 FEW = 12
@@ -57,12 +58,12 @@ def accuracy_table(analysis: Analysis) -> Table:
         table.add_row(
             cell(arm.arm),
             str(accuracy.n if accuracy else arm.cases),
-            _share(accuracy.value if accuracy else None),
+            w.share(accuracy.value if accuracy else None),
             f"{accuracy.wilson[0]:.2f}-{accuracy.wilson[1]:.2f}" if accuracy else "",
-            *((_share(accuracy.by_trial if accuracy else None),) if repeated else ()),
-            _share(arm.task_accuracy.value if arm.task_accuracy else None),
-            _share(arm.macro_f1.value if arm.macro_f1 else None),
-            _share(arm.parse_rate.value if arm.parse_rate else None),
+            *((w.share(accuracy.by_trial if accuracy else None),) if repeated else ()),
+            w.share(arm.task_accuracy.value if arm.task_accuracy else None),
+            w.share(arm.macro_f1.value if arm.macro_f1 else None),
+            w.share(arm.parse_rate.value if arm.parse_rate else None),
         )
     return table
 
@@ -103,7 +104,9 @@ def pairs_table(analysis: Analysis) -> Table:
     q = analysis.cochran
     caption = "only: cases that only the first, only the second gets right; p: exact McNemar"
     if q:
-        caption += f"\nall arms: Cochran's Q {q.q:.2f}, {q.df} degrees of freedom, p {_p(q.p)}, {q.n} cases"
+        caption += (
+            f"\nall arms: Cochran's Q {q.q:.2f}, {q.df} degrees of freedom, p {w.p_value(q.p)}, {q.n} cases"
+        )
     table = _table(caption, "arms", ("cases", "only", "p", "Holm", "diff.", "95 %"))
     for pair in analysis.pairs:
         ends = "" if pair.low is None or pair.high is None else f"{pair.low:+.2f} {pair.high:+.2f}"
@@ -111,8 +114,8 @@ def pairs_table(analysis: Analysis) -> Table:
             cell(f"{pair.a} & {pair.b}"),
             str(pair.n),
             f"{pair.only_a}, {pair.only_b}",
-            _p(pair.p),
-            _p(pair.p_holm),
+            w.p_value(pair.p),
+            w.p_value(pair.p_holm),
             f"{pair.difference:+.3f}",
             ends,
         )
@@ -130,8 +133,8 @@ def agreement_table(analysis: Analysis) -> Table:
         table.add_row(
             cell(name),
             str(p.n),
-            f"{_share(p.agree_rate)} ({p.agreed}/{p.n})",
-            f"{_share(p.right_rate)} ({p.right}/{p.scored})",
+            f"{w.share(p.agree_rate)} ({p.agreed}/{p.n})",
+            f"{w.share(p.right_rate)} ({p.right}/{p.scored})",
         )
     return table
 
@@ -157,10 +160,10 @@ def labels_table(analysis: Analysis, arms: Sequence[ArmFigures]) -> Table:
     table = _table("labels: F1; families: accuracy", "label", [arm.arm for arm in arms])
     for label in analysis.labels:
         scores = [next((s.f1 for s in arm.labels if s.label == label), None) for arm in arms]
-        table.add_row(cell(label), *map(_share, scores))
+        table.add_row(cell(label), *map(w.share, scores))
     for family in dict.fromkeys(analysis.families.values()):
         found = [arm.families.get(family) for arm in arms]
-        table.add_row(cell(f"family {family}"), *(_share(f.value if f else None) for f in found))
+        table.add_row(cell(f"family {family}"), *(w.share(f.value if f else None) for f in found))
     return table
 
 
@@ -199,7 +202,7 @@ def calibration_table(arms: Sequence[ArmFigures]) -> Table:
             table.add_row(
                 cell(arm.arm + claimed),
                 str(c.n),
-                *map(_share, (c.confidence, c.accuracy, c.ece, c.brier, *kept)),
+                *map(w.share, (c.confidence, c.accuracy, c.ece, c.brier, *kept)),
             )
     return table
 
@@ -261,16 +264,8 @@ def _table(caption: str | None, first: str, headings: Sequence[str]) -> Table:
     return table
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
 def _quantile(found: QuantileFigure | None) -> str:
     if found is None:
         return "-"
     low, high = ("..." if end is None else f"{end:.0f}" for end in (found.low, found.high))
     return f"{found.value:.0f} [{low}, {high}]"
-
-
-def _p(p: float) -> str:
-    return "<.0001" if p < 0.0001 else f"{p:.4f}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from routerlab.cli import options as o
+from routerlab.cli.early import record_early_looks
 from routerlab.cli.reading import reading
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
@@ -82,6 +83,7 @@ def annotate(
     gc.disable()  # nothing of a queue is rubbish; collecting while it loads takes a quarter of the time
     who = annotator(name)
     labels = load_taxonomy(taxonomy or TAXONOMY)
+    record_early_looks([file, *(answers or ())], "annotate")
     with reading() as tell:
         source = load_source(
             file,

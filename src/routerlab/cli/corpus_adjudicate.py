@@ -15,6 +15,7 @@ from routerlab.cli.annotate import (
     need_terminal,
     run,
 )
+from routerlab.cli.early import record_early_looks
 from routerlab.cli.reading import reading
 
 
@@ -48,6 +49,7 @@ def adjudicate(
     labels = load_taxonomy(taxonomy or TAXONOMY)
     path = session or session_path(sessions_dir(), f"{sessions[0].stem}.decided", who)
     earlier = [path] if path.exists() else []
+    record_early_looks(sessions, "corpus adjudicate")
     with reading() as tell:
         collected = collect(
             [*sessions, *earlier], corpus or (), lambda n, of: tell("sessions", n, of), session_cache()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from routerlab.cli.early import record_early_looks
 from routerlab.cli.reading import reading
 from routerlab.core.errors import LabError
 
@@ -51,6 +52,7 @@ def agreement(
     from routerlab.core.text import printable
     from routerlab.paths import session_cache
 
+    record_early_looks(sessions, "corpus agreement")
     with reading() as tell:
         collected = collect(
             sessions, corpus or (), lambda n, of: tell("sessions", n, of), cache=session_cache()

@@ -221,7 +221,8 @@ def open_lab(
 ) -> "tuple[Lab, list[Spec]]":
     """A lab and the arms to start in it: those named, else those of the session, else those of the settings.
 
-    Of the settings' arms only those whose model is here count. LabError when a named model is missing.
+    Of the settings' arms only those whose model is here count. LabError when a named model is missing, or the
+    session is the result of a study.
     """
     from routerlab.core.sessionfile import new_session_path
     from routerlab.engine.lab import Lab
@@ -231,6 +232,12 @@ def open_lab(
     factory = model_arms(materials.taxonomy, exemplars, settings, bulk)
     specs = arm_specs(arms, settings.contract) if arms else []
     file = open_session(session, materials)
+    if file is not None and (runs := file.session.runs):
+        file.close()
+        what = "a trial" if runs[-1].kind == "trial" else "a benchmark"
+        raise LabError(
+            f"{session}: is the result of {what}, and nothing else belongs into it; name another session"
+        )
     if not specs and file:
         specs = [_again(record) for record in file.session.arms.values()]
     if not specs:

@@ -13,6 +13,8 @@ Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate", "resul
 
 GROUPS: tuple[Group, ...] = ("Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab")
 LABEL_KEYS = 9
+THEME = "Choose the colours; the ansi themes use the terminal's own"
+COMMANDS = "Search every command (also ctrl+p)"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,18 @@ def label_keys(what: str, place: Place = "lab") -> Iterator[Action]:
             footer=n == 1,
             call=f"annotate({n - 1})",
         )
+
+
+def page_actions(place: Place, leave: str, footer: bool = True) -> tuple[Action, ...]:
+    """What a page of its own has: help, pictures, colours, commands, and the way out, which `leave` tells;
+    `footer`: it stands in the footer."""
+    return (
+        Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", place, footer=True),
+        Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", place),
+        Action("theme", "t", "Theme", THEME, "Lab", place),
+        Action("palette", "colon", "Commands", COMMANDS, "Lab", place, palette=False),
+        Action("quit", "q,ctrl+q", "Quit", leave, "Lab", place, footer=footer),
+    )
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -165,8 +179,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("result_save", "w", "Save result", "Save the selected question's answers to a TOML file", "Keep"),
     Action("screenshot", "S", "Screenshot", "Save the screen as an SVG picture", "Keep"),
     Action("tune", "T", "Tune", "Fit a router to labelled cases, or let one learn from annotations", "Lab"),
-    Action("theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab"),
-    Action("palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", palette=False),
+    Action("theme", "t", "Theme", THEME, "Lab"),
+    Action("palette", "colon", "Commands", COMMANDS, "Lab", palette=False),
     Action("quit", "q,ctrl+q", "Quit", "Stop the models and leave (also ctrl+c twice)", "Lab"),
 )
 """The registry of the lab screen. Another screen adds its own tuple and passes it to `bindings`."""

@@ -3,7 +3,7 @@
 What the lab has too has the same id there, so that the settings give both the same key.
 """
 
-from routerlab.tui.actions import Action, Group, label_keys
+from routerlab.tui.actions import Action, Group, label_keys, page_actions
 
 ANNOTATE_GROUPS: tuple[Group, ...] = ("Annotate", "Move", "Look", "Lab")
 
@@ -150,13 +150,5 @@ ANNOTATE_ACTIONS: tuple[Action, ...] = (
         call="scroll_others(-1)",
         palette=False,
     ),
-    Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", "annotate", footer=True),
-    Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", "annotate"),
-    Action(
-        "theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab", "annotate"
-    ),
-    Action(
-        "palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", "annotate", palette=False
-    ),
-    Action("quit", "q,ctrl+q", "Quit", "Leave; everything is saved (also ctrl+c twice)", "Lab", "annotate"),
+    *page_actions("annotate", "Leave; everything is saved (also ctrl+c twice)", footer=False),
 )

@@ -1,6 +1,6 @@
 """Everything a person can do on the results screen. What other screens have too has the same id here."""
 
-from routerlab.tui.actions import Action, Group
+from routerlab.tui.actions import Action, Group, page_actions
 
 RESULTS_GROUPS: tuple[Group, ...] = ("Look", "Lab")
 
@@ -45,13 +45,5 @@ RESULTS_ACTIONS: tuple[Action, ...] = (
         call="page_text(-1)",
         palette=False,
     ),
-    Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", "results", footer=True),
-    Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", "results"),
-    Action(
-        "theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab", "results"
-    ),
-    Action(
-        "palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", "results", palette=False
-    ),
-    Action("quit", "q,ctrl+q", "Quit", "Leave (also ctrl+c twice)", "Lab", "results", footer=True),
+    *page_actions("results", "Leave (also ctrl+c twice)"),
 )

@@ -28,6 +28,3 @@ class ResultsApp(Shell):
     def first(self) -> ResultsScreen:
         """The results screen."""
         return self._page
-
-    async def close(self) -> None:
-        """Nothing waits."""

