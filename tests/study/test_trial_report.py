@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.cli.early import record_early_looks
 from routerlab.core.errors import LabError
 from routerlab.core.run import Mark
+from routerlab.core.sessionfile import read_session
 from routerlab.study.loading import load, load_result
 from routerlab.study.report import words as w
 from routerlab.study.report.consort import consort
@@ -158,6 +160,27 @@ def test_other_looks_at_a_trial_that_is_not_over_are_on_record(
     assert "keywords" in done.stdout
     assert "the trial is not over: this look is recorded as a deviation" in done.stderr
     assert f"looked at the outcomes before the end ({' '.join(before)}" in session.read_text()
+
+
+def test_only_a_trial_that_is_not_over_is_looked_at_early(tmp_path: Path) -> None:
+    """As annotate and corpus ask it of all their files, whatever these are."""
+    for name, end in (("open", None), ("over", "every session is answered")):
+        (tmp_path / name).mkdir()
+        session_file(tmp_path / name, protocol_file(tmp_path / name), mostly_right, end=end)
+    (tmp_path / "prompts.txt").write_text("why is the sky blue?")
+    files = [
+        *(
+            tmp_path / name
+            for name in ("open/session.toml", "over/session.toml", "over/round.toml", "prompts.txt")
+        ),
+        tmp_path / "missing.toml",
+    ]
+    before = {path: path.read_bytes() for path in files if path.exists()}
+    record_early_looks(files, "annotate")
+    assert [path for path, was in before.items() if path.read_bytes() != was] == [files[0]]
+    (mark,) = [m for m in read_session(files[0]).session.marks if m.kind == "deviation"]
+    assert mark.reason
+    assert mark.reason.startswith("looked at the outcomes before the end (annotate, ")
 
 
 @pytest.mark.parametrize("end", [None, "every session is answered"])

@@ -253,7 +253,7 @@ def answer(gate: GateFigure) -> str:
         return "not measured"
     if gate.answer != "undecided":
         return gate.answer
-    return "undecided" + (f": {gate.more} more cases" if gate.more is not None else "")
+    return "undecided" + (f": {w.plural(gate.more, 'more case')}" if gate.more is not None else "")
 
 
 def _table(caption: str | None, first: str, headings: Sequence[str]) -> Table:

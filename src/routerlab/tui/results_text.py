@@ -105,7 +105,7 @@ def arm_text(arm: ArmFigures, labels: Sequence[str], width: int, p: Palette) -> 
     parts: list[Part] = [(one_line(arm.arm, width), "bold"), ("\n", "")]
     for gate in arm.gates if arm.accuracy else ():
         found = w.gated(gate)
-        more = f"; {gate.more:,} more cases would decide" if gate.more is not None else ""
+        more = f"; {w.plural(gate.more, 'more case')} would decide" if gate.more is not None else ""
         more = "; how many more would decide is not known" if gate.undecidable else more
         said = ANSWERS[gate.answer] if gate.value is not None else "not measured"
         parts += [

@@ -129,4 +129,4 @@ def ago(seconds: float) -> str:
 
 def plural(n: int, what: str) -> str:
     """ "1 case", "2 cases"."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
