@@ -6,7 +6,7 @@ from pathlib import Path
 
 import routerlab
 from routerlab.core.corpus import Corpus, load_corpus
-from routerlab.core.quantiles import percentile
+from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.records import Materials

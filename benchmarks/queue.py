@@ -17,11 +17,11 @@ from routerlab.annotate.desk import Desk
 from routerlab.annotate.opening import Wanted, open_desk
 from routerlab.annotate.source import Source, load_source, queue_cache
 from routerlab.core.corpus import Corpus
-from routerlab.core.fragment import fragment, header_text
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, CaseRecord, Header, pin_taxonomy
-from routerlab.core.sessionfile import SessionFile
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.fragment import fragment, header_text
+from routerlab.core.session.session import Annotation, CaseRecord, Header, pin_taxonomy
 from routerlab.paths import session_cache
 from routerlab.resources import POOL, TAXONOMY
 

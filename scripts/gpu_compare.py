@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Trial
-from routerlab.core.quantiles import percentile
-from routerlab.core.session import Session
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.arm import ArmRecord
+from routerlab.core.session.file import read_session
+from routerlab.core.session.session import Session
+from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.text import printable
 
 TOLERANCE = 0.02

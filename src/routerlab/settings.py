@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from routerlab.core.files.toml import load_toml
 from routerlab.core.remote import Remote
-from routerlab.core.tomlfile import load_toml
 from routerlab.paths import config_file
 
 

@@ -7,7 +7,7 @@ from routerlab.annotate.desk import Desk, Mode
 from routerlab.annotate.item import Opinion, QueueItem
 from routerlab.annotate.opening import Wanted, open_desk
 from routerlab.annotate.source import Source
-from routerlab.core.session import Pin
+from routerlab.core.session.session import Pin
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.resources import TAXONOMY
 

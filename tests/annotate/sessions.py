@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, CaseRecord, Event
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import Annotation, CaseRecord, Event
 from tests.unit.saving import AT, HEADER, trial
 
 CODE, COT = "code/simple", "CoT/simple"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from routerlab.cli.main import app
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.fragment import fragment
+from routerlab.core.session.fragment import fragment
 from tests.annotate.sessions import CODE, COT, answer, prompt, said, saved
 
 N = 24

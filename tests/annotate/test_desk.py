@@ -8,8 +8,8 @@ import pytest
 from routerlab.annotate.desk import QUEUES, Desk
 from routerlab.annotate.opening import Wanted, open_desk, session_path
 from routerlab.core.errors import LabError
-from routerlab.core.session import State
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
+from routerlab.core.session.session import State
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.resources import TAXONOMY
 from tests.annotate.desks import SIX, A, B, C, desk, items, source

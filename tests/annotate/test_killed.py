@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from routerlab.annotate.opening import open_desk
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
 from tests.annotate.victim import source, wanted
 
 KILLS = 200

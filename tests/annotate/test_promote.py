@@ -11,7 +11,7 @@ from routerlab.annotate.promote import Promotion, default_prefix, promotion
 from routerlab.annotate.ratings import Collected, Rating, Unit, collect
 from routerlab.core.corpus import Annotated, Case
 from routerlab.core.errors import LabError
-from routerlab.core.session import CaseRecord, Event
+from routerlab.core.session.session import CaseRecord, Event
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import TAXONOMY
 from tests.annotate.sessions import CODE, COT, prompt, said, saved

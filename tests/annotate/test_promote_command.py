@@ -15,10 +15,10 @@ from routerlab.annotate import corpusfile
 from routerlab.cli.main import app
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError
-from routerlab.core.lock import lock_beside
-from routerlab.core.session import CaseRecord
+from routerlab.core.files.lock import lock_beside
+from routerlab.core.files.toml import load_toml
+from routerlab.core.session.session import CaseRecord
 from routerlab.core.taxonomy import load_taxonomy
-from routerlab.core.tomlfile import load_toml
 from routerlab.resources import ROUTING60, TAXONOMY
 from tests.annotate.sessions import CODE, COT, prompt, said, saved
 

@@ -12,7 +12,7 @@ from random import Random
 
 from routerlab.annotate.corpustext import case_text
 from routerlab.core.corpus import Case
-from routerlab.core.session import CaseRecord
+from routerlab.core.session.session import CaseRecord
 from tests.annotate.promoter import planned, promote
 from tests.annotate.sessions import CODE, said, saved
 

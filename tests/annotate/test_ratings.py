@@ -9,9 +9,9 @@ import pytest
 from routerlab.annotate.ratings import Unit, collect
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import fragment
-from routerlab.core.session import TaxonomyPin, pin_corpus
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.files.toml import load_toml
+from routerlab.core.session.fragment import fragment
+from routerlab.core.session.session import TaxonomyPin, pin_corpus
 from tests.annotate.sessions import CODE, COT, answer, prompt, said, saved
 from tests.unit.saving import ARM, AT, note
 

@@ -13,8 +13,8 @@ from routerlab.annotate.source import Source, is_session, load_source, queue_cac
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, Header, pin_corpus, pin_taxonomy
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import Annotation, Header, pin_corpus, pin_taxonomy
 from routerlab.resources import TAXONOMY
 from tests.annotate.desks import SIX, A, B, C
 

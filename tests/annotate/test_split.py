@@ -12,9 +12,9 @@ from routerlab.annotate.split import split
 from routerlab.cli.main import app
 from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.similar import groups
 from routerlab.core.taxonomy import load_taxonomy
-from routerlab.core.tomlfile import load_toml
 from routerlab.resources import POOL, TAXONOMY
 
 TAX = load_taxonomy(TAXONOMY)

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from routerlab.cli.main import app
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.similar import nearest
-from routerlab.core.tomlfile import load_toml
 from routerlab.resources import POOL
 
 CORPUS = """\

@@ -12,7 +12,7 @@ from pathlib import Path
 from routerlab.annotate.item import QueueItem
 from routerlab.annotate.opening import Wanted, open_desk
 from routerlab.annotate.source import Source
-from routerlab.core.session import Pin
+from routerlab.core.session.session import Pin
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import TAXONOMY
 

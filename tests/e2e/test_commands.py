@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.armrecord import ArmRecord
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.arm import ArmRecord
+from routerlab.core.session.file import read_session
 from tests.e2e.test_terminal import wait_gone, workers_of
 from tests.twocases import TWO_CASES
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import Exit
-from routerlab.core.fragment import fragment, header_text
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Event, Session
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.arm import ArmRecord
+from routerlab.core.session.file import read_session
+from routerlab.core.session.fragment import fragment, header_text
+from routerlab.core.session.session import Event, Session
 from scripts.gpu_compare import TOLERANCE, compare, main
 from tests.conftest import REPO
 from tests.engine import tiny

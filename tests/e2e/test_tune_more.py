@@ -12,8 +12,8 @@ from filelock import FileLock
 from routerlab import resources
 from routerlab.core.corpus import load_corpus
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import Annotation
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.encoding import DESCRIBED
 from routerlab.engine.records import Materials, new_header

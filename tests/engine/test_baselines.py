@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from routerlab.core.armrecord import BaselineRecord
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import fragment
-from routerlab.core.metrics import summarise
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Item
-from routerlab.core.session import pin_taxonomy
-from routerlab.core.sessionfile import SessionFile, read_session
-from routerlab.core.tomlfile import canonical_sha256
+from routerlab.core.session.arm import BaselineRecord
+from routerlab.core.session.file import SessionFile, read_session
+from routerlab.core.session.fragment import fragment
+from routerlab.core.session.session import pin_taxonomy
+from routerlab.core.statistics.metrics import summarise
 from routerlab.engine import baseline
 from routerlab.engine.arm import Arm, ArmSpec, Spec
 from routerlab.engine.baseline import AgreementArm, BaselineArm, BaselineInfo, BaselineSpec, Keywords, Rule

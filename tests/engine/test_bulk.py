@@ -10,9 +10,9 @@ import pytest
 
 from routerlab import resources
 from routerlab.core.corpus import load_corpus
-from routerlab.core.metrics import summarise
 from routerlab.core.prediction import Prediction
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.statistics.metrics import summarise
 from routerlab.engine.arm import ContractName
 from routerlab.engine.contract import frame
 from routerlab.engine.factory import ModelArms

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.core.tomlfile import canonical_sha256
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.arm import ArmInfo, ArmState
 from routerlab.engine.cascade import member_files
 from routerlab.engine.router import Cascade, FilePin, load_router

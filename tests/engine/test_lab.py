@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
-from routerlab.core.sessionfile import SessionFile, read_session
+from routerlab.core.session.arm import ArmRecord
+from routerlab.core.session.file import SessionFile, read_session
 from routerlab.engine.events import Notice
 from routerlab.engine.lab import Lab
 from routerlab.engine.records import Materials
@@ -235,7 +235,7 @@ async def test_a_session_open_elsewhere_is_refused(tmp_path: Path) -> None:
     await until(lambda: it.lab.saved, "a file")
     path = it.lab.path
     assert path is not None
-    code = "import sys, pathlib; from routerlab.core.sessionfile import SessionFile as S; "
+    code = "import sys, pathlib; from routerlab.core.session.file import SessionFile as S; "
     code += "S.open(pathlib.Path(sys.argv[1]))"
     result = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from routerlab.core.armrecord import RemoteRecord
 from routerlab.core.corpus import load_corpus
 from routerlab.core.prediction import Trial
-from routerlab.core.sessionfile import SessionFile, read_session
+from routerlab.core.session.arm import RemoteRecord
+from routerlab.core.session.file import SessionFile, read_session
 from routerlab.engine.arm import Spec
 from routerlab.engine.factory import ModelArms
 from routerlab.engine.lab import Lab

@@ -11,7 +11,7 @@ import pytest
 
 from routerlab.cli.tune import make_plan
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.tomlfile import canonical_sha256
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.arm import Arm, ArmInfo
 from routerlab.engine.calibrate import softmax
 from routerlab.engine.contract import Exemplar

@@ -13,7 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from routerlab.core.prediction import Trial
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
 from routerlab.engine import pool, process
 from routerlab.engine.arm import ArmSpec, ContractName
 from routerlab.engine.events import Event, TrialDone

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from routerlab.core.session import Session
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
+from routerlab.core.session.session import Session
 from tests.engine import tiny
 from tests.twocases import TWO_CASES
 

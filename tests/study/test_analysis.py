@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.core.gates import Gate
+from routerlab.core.statistics.gates import Gate
 from routerlab.study.analysis import DEFAULT_GATES, analyse
 from routerlab.study.records import Settings
 from routerlab.study.result import Analysis

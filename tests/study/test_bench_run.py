@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.run import Mark
+from routerlab.core.session.run import Mark
 from routerlab.study.plan import load_plan, plan_of, questions
 from tests.study.running import (
     QUICK,

@@ -8,9 +8,9 @@ import pytest
 
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_json
 from routerlab.core.prediction import Prediction
-from routerlab.core.run import RunRecord
-from routerlab.core.tomlfile import canonical_json
+from routerlab.core.session.run import RunRecord
 from routerlab.engine.runner import Progress
 from routerlab.study.benchmark import REFERENCE, Benchmark, carry_out, missing
 from routerlab.study.plan import Plan, PlannedArm

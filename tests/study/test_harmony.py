@@ -5,9 +5,9 @@ from pathlib import Path
 import gguf
 import pytest
 
-from routerlab.core.armrecord import AnyArmRecord, ArmRecord, BaselineRecord
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord
 from routerlab.engine.arm import ArmSpec
 from routerlab.engine.baseline import BaselineSpec
 from routerlab.engine.build import BuildInfo

@@ -8,8 +8,8 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from routerlab.core.paired import holm
 from routerlab.core.prediction import Trial
+from routerlab.core.statistics.paired import holm
 from routerlab.study.trial.assignment import Planned, assign
 from routerlab.study.trial.interim import Pair, Standing, level_at, look_points, standing, step_down
 from routerlab.study.trial.power import Bools, outcomes, paired_p

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from routerlab.core.intervals import wilson
+from routerlab.core.statistics.intervals import wilson
 from routerlab.study.labels import (
     accuracy,
     confusion,

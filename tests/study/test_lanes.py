@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.gates import parse_gate
 from routerlab.core.prediction import Latency, Status, Trial
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
+from routerlab.core.statistics.gates import parse_gate
 from routerlab.engine.arm import ArmState
 from routerlab.study.records import QuantileFigure
 from routerlab.study.trial.analysis import analyse_trial

@@ -11,7 +11,7 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Trial
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
 from routerlab.study.trial.loadgen import LoadGenerator, Sending
 from routerlab.study.trial.protocol import Traffic
 from routerlab.study.trial.sweep import sweep

@@ -9,10 +9,10 @@ import pytest
 
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
-from routerlab.core.run import RunRecord
-from routerlab.core.session import Session
-from routerlab.core.sessionfile import SessionFile, read_session
-from routerlab.core.tomlfile import canonical_json
+from routerlab.core.files.toml import canonical_json
+from routerlab.core.session.file import SessionFile, read_session
+from routerlab.core.session.run import RunRecord
+from routerlab.core.session.session import Session
 from routerlab.engine.baseline import BaselineSpec
 from routerlab.study import plan as p
 from tests.conftest import REPO

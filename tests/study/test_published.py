@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.gates import parse_gate
+from routerlab.core.statistics.gates import parse_gate
 from routerlab.study.columns import Columns
 from routerlab.study.costs import load_costs
 from routerlab.study.loading import analysis_of, load

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.armrecord import BaselineRecord
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import fragment, header_text
-from routerlab.core.run import Mark, RunRecord
-from routerlab.core.session import Event, Session
-from routerlab.core.sessionfile import peek_session, read_session
-from routerlab.core.snapshot import load_snapshot, save_snapshot
+from routerlab.core.session.arm import BaselineRecord
+from routerlab.core.session.file import peek_session, read_session
+from routerlab.core.session.fragment import fragment, header_text
+from routerlab.core.session.run import Mark, RunRecord
+from routerlab.core.session.session import Event, Session
+from routerlab.core.session.snapshot import load_snapshot, save_snapshot
 from tests.unit.saving import ARM, AT, HEADER, note, trial, written
 
 RUN = RunRecord(

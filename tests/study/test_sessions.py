@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 
 from routerlab.cli.analyze_tables import details
 from routerlab.cli.sessions import app
-from routerlab.core.armrecord import RemoteRecord
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Tokens, Trial
 from routerlab.core.remote import Prices
-from routerlab.core.run import Mark
-from routerlab.core.session import Event, Header, pin_corpus, pin_taxonomy
-from routerlab.core.sessionfile import SessionFile, read_session
+from routerlab.core.session.arm import RemoteRecord
+from routerlab.core.session.file import SessionFile, read_session
+from routerlab.core.session.run import Mark
+from routerlab.core.session.session import Event, Header, pin_corpus, pin_taxonomy
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.study.loading import analysis_of, load

@@ -11,10 +11,10 @@ from scipy.special import bdtr
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.paired import holm, mcnemar
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Latency, Trial
-from routerlab.core.run import Mark
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.session.run import Mark
+from routerlab.core.statistics.paired import holm, mcnemar
 from routerlab.resources import ROUTES
 from routerlab.study.trial.analysis import analyse_trial
 from routerlab.study.trial.assignment import Planned

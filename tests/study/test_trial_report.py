@@ -10,8 +10,8 @@ import pytest
 
 from routerlab.cli.early import record_early_looks
 from routerlab.core.errors import LabError
-from routerlab.core.run import Mark
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
+from routerlab.core.session.run import Mark
 from routerlab.study.loading import load, load_result
 from routerlab.study.report import words as w
 from routerlab.study.report.consort import consort

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.session import Session
+from routerlab.core.session.session import Session
 from routerlab.resources import ROUTES
 from routerlab.study.trial.peeks import peeks_path
 from routerlab.study.trial.recorded import recorded

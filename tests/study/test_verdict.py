@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from routerlab.core.gates import Gate
+from routerlab.core.statistics.gates import Gate
 from routerlab.study.analysis import DEFAULT_GATES, analyse
 from routerlab.study.costs import CostTable, MachinePrice, TokenPrice
 from routerlab.study.records import Hosting, Settings

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from routerlab.core.armrecord import BaselineRecord
 from routerlab.core.corpus import Corpus
+from routerlab.core.files.toml import canonical_json, load_toml
 from routerlab.core.prediction import Latency, Status, Trial
-from routerlab.core.run import Mark, RunRecord
-from routerlab.core.session import Header, pin_corpus, pin_taxonomy
-from routerlab.core.sessionfile import SessionFile
-from routerlab.core.tomlfile import canonical_json, load_toml
+from routerlab.core.session.arm import BaselineRecord
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.run import Mark, RunRecord
+from routerlab.core.session.session import Header, pin_corpus, pin_taxonomy
 from routerlab.study.trial.assignment import Planned
 from routerlab.study.trial.lock import Lock, lock_path, make_lock, write_lock
 from routerlab.study.trial.registered import Registered, register

@@ -9,7 +9,7 @@ from textual import events
 
 from routerlab.annotate.desk import QUEUES, Desk, Mode
 from routerlab.annotate.item import Opinion, QueueItem
-from routerlab.core.session import State
+from routerlab.core.session.session import State
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.settings import Settings
 from routerlab.tui.annotate_app import AnnotateApp

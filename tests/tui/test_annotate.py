@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from routerlab.core.sessionfile import SessionFile, read_session
+from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.tui.choice import Choice
 from routerlab.tui.screens.find import Find

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import Exit
-from routerlab.core.session import State
-from routerlab.core.sessionfile import SessionFile, read_session
+from routerlab.core.session.file import SessionFile, read_session
+from routerlab.core.session.session import State
 from routerlab.tui.choice import Choice
 from routerlab.tui.screens.find import Find
 from tests.annotate.desks import desk

@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import Input, Markdown, OptionList
 
 from routerlab.annotate.item import Opinion, QueueItem
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
 from routerlab.settings import Settings
 from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS
 from routerlab.tui.choice import Choice

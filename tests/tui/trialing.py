@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from routerlab.core.prediction import Prediction
-from routerlab.core.session import Session
-from routerlab.core.sessionfile import SessionFile, read_session
+from routerlab.core.session.file import SessionFile, read_session
+from routerlab.core.session.session import Session
 from routerlab.engine.arm import Arm, Spec
 from routerlab.engine.lab import Lab
 from routerlab.engine.records import Materials

@@ -2,8 +2,8 @@
 
 from routerlab import resources
 from routerlab.core.corpus import Corpus
-from routerlab.core.session import Annotation, Session
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.files.toml import load_toml
+from routerlab.core.session.session import Annotation, Session
 from routerlab.tune.cases import training
 from routerlab.tune.learn import annotated
 from tests.tune.making import case, pool, taxonomy

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.core.tomlfile import canonical_sha256
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.router import Cascade, Evidence, HeadPin, ModelPin, Router, load_router
 from routerlab.tune.cascade import (
     STEPS,

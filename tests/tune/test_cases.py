@@ -9,8 +9,8 @@ import pytest
 from routerlab import resources
 from routerlab.core.corpus import Case, Corpus, fold
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.taxonomy import load_taxonomy
-from routerlab.core.tomlfile import load_toml
 from routerlab.tune import cases as under_test
 from routerlab.tune.cases import (
     HELD_OUT_SHA256,

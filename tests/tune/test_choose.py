@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from routerlab.core.calibration import log_loss
 from routerlab.core.errors import LabError
+from routerlab.core.statistics.calibration import log_loss
 from routerlab.tune import choose as under_test
 from routerlab.tune.cases import Ints, splits, training
 from routerlab.tune.choose import Candidates, Choice, Nested, Setting, choose, nested

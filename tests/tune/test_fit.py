@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from routerlab.core.calibration import log_loss
+from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.calibrate import softmax
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.fit import NEVER, STRENGTHS, calibrated_loss, fit, inner_splits, out_of_fold, temperature

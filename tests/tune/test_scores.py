@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from routerlab.core.calibration import expected_calibration_error, log_loss
+from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
 from routerlab.engine.arm import Encoding
 from routerlab.engine.calibrate import Calibrator, log_shares, softmax
 from routerlab.engine.router import Calibration, Row

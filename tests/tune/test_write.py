@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
-from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.contract import Exemplar
 from routerlab.engine.router import Router, load_router
 from routerlab.tune.write import save, save_toml

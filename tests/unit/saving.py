@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from routerlab.core.armrecord import ArmRecord
-from routerlab.core.fragment import fragment, header_text
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, Event, Header, Session, TaxonomyPin
+from routerlab.core.session.arm import ArmRecord
+from routerlab.core.session.fragment import fragment, header_text
+from routerlab.core.session.session import Annotation, Event, Header, Session, TaxonomyPin
 
 AT = datetime(2026, 11, 23, 19, 40, 3, 120000, UTC)
 HEADER = Header(
@@ -96,9 +96,9 @@ import os, random, resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import fragment
-from routerlab.core.session import Annotation
-from routerlab.core.sessionfile import SessionFile, read_session
+from routerlab.core.session.fragment import fragment
+from routerlab.core.session.session import Annotation
+from routerlab.core.session.file import SessionFile, read_session
 path = Path(sys.argv[1])
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 def note(n): return Annotation(id=f"a{n:06d}", at=AT, trial="t", note=f"n{n}", annotator="ada")

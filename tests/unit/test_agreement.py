@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import entropy
 from sklearn.metrics import accuracy_score
 
-from routerlab.core.agreement import Pair, Vote, pairwise, vote
 from routerlab.core.prediction import Status, Trial
+from routerlab.core.statistics.agreement import Pair, Vote, pairwise, vote
 
 
 def trial(

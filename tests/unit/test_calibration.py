@@ -6,7 +6,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from routerlab.core.calibration import (
+from routerlab.core.statistics.calibration import (
     Doubles,
     Ints,
     Kept,

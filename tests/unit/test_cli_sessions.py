@@ -15,8 +15,8 @@ from routerlab.cli.sessions import app
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Trial
-from routerlab.core.session import Annotation, Header, Pin, pin_corpus, pin_taxonomy
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import Annotation, Header, Pin, pin_corpus, pin_taxonomy
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
 

@@ -5,8 +5,8 @@ from math import ceil, floor
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.core.gates import MOST, Gate, cases_for_share, parse_gate, values_for_quantile
-from routerlab.core.intervals import quantile_interval, wilson
+from routerlab.core.statistics.gates import MOST, Gate, cases_for_share, parse_gate, values_for_quantile
+from routerlab.core.statistics.intervals import quantile_interval, wilson
 
 ACCURATE, FAST = Gate("accuracy", ">=", 0.85), Gate("p95", "<=", 2000)
 

@@ -23,7 +23,11 @@ print(json.dumps([names, sorted({m.split(".")[0] for m in sys.modules})]))
 def test_the_core_imports_no_screen_engine_or_network() -> None:
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     names, loaded = json.loads(run.stdout)
-    assert {"routerlab.core.session", "routerlab.core.sessionfile", "routerlab.core.metrics"} <= set(names)
+    assert {
+        "routerlab.core.session.session",
+        "routerlab.core.session.file",
+        "routerlab.core.statistics.metrics",
+    } <= set(names)
     assert not FORBIDDEN & set(loaded)
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import quantile_test
 from statsmodels.stats.proportion import proportion_confint
 
-from routerlab.core.intervals import (
+from routerlab.core.statistics.intervals import (
     clopper_pearson,
     effective_n,
     quantile_interval,

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sklearn.metrics import accuracy_score
 
-from routerlab.core.intervals import wilson
-from routerlab.core.metrics import (
+from routerlab.core.prediction import Latency, Trial
+from routerlab.core.statistics.intervals import wilson
+from routerlab.core.statistics.metrics import (
     CaseMean,
     Running,
     accuracy,
@@ -16,8 +17,7 @@ from routerlab.core.metrics import (
     parse_rate,
     summarise,
 )
-from routerlab.core.prediction import Latency, Trial
-from routerlab.core.quantiles import percentile
+from routerlab.core.statistics.quantiles import percentile
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 FAMILIES = {"code/simple": "code", "code/complex": "code", "CoT/simple": "CoT", "hybrid/agentic": "hybrid"}

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from routerlab.cli.options import Devices, GpuLayers, open_materials, settings_with
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
-from routerlab.core.session import pin_corpus, pin_taxonomy, pinned_files
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import pin_corpus, pin_taxonomy, pinned_files
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
 from tests.unit.saving import HEADER

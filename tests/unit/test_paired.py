@@ -7,8 +7,8 @@ from statsmodels.stats.contingency_tables import cochrans_q
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from routerlab.core import paired
-from routerlab.core.paired import bootstrap_ratio, cochran_q, draw, holm, mcnemar, middle
+from routerlab.core.statistics import paired
+from routerlab.core.statistics.paired import bootstrap_ratio, cochran_q, draw, holm, mcnemar, middle
 
 
 @pytest.mark.parametrize(

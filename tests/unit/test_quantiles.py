@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from routerlab.core.quantiles import Convention, of_sorted, percentile
+from routerlab.core.statistics.quantiles import Convention, of_sorted, percentile
 
 
 @pytest.mark.parametrize("q", [0.0, 0.5, 0.9, 0.95, 0.99, 1.0])

@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from statsmodels.stats.inter_rater import fleiss_kappa
 
-from routerlab.core import reliability as module
-from routerlab.core.reliability import (
+from routerlab.core.statistics import reliability as module
+from routerlab.core.statistics.reliability import (
     Coefficient,
     Doubles,
     Figure,

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from routerlab.core.corpus import load_corpus
-from routerlab.core.fragment import fragment
 from routerlab.core.prediction import Latency, Tokens
-from routerlab.core.session import Event, Session, State, pin_corpus, pin_taxonomy
-from routerlab.core.sessionfile import SessionFile, peek_session, read_session
+from routerlab.core.session.file import SessionFile, peek_session, read_session
+from routerlab.core.session.fragment import fragment
+from routerlab.core.session.session import Event, Session, State, pin_corpus, pin_taxonomy
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
 from tests.unit.saving import ARM, HEADER, events_of, note, trial, written

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.armrecord import ArmRecord
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import fragment
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, Event
-from routerlab.core.sessionfile import SessionFile, new_session_path, peek_session, read_session
+from routerlab.core.session.arm import ArmRecord
+from routerlab.core.session.file import SessionFile, new_session_path, peek_session, read_session
+from routerlab.core.session.fragment import fragment
+from routerlab.core.session.session import Annotation, Event
 from tests.unit.saving import ARM, AT, HEADER, SETUP, child, events_of, note, output, trial, written
 
 

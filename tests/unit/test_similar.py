@@ -7,8 +7,8 @@ import pytest
 
 from routerlab.core import similar
 from routerlab.core.corpus import Case, Corpus
+from routerlab.core.files.toml import load_toml
 from routerlab.core.similar import NEAR, NEAR_REPORT, groups, jaccard, near_pairs, nearest, tokens
-from routerlab.core.tomlfile import load_toml
 from routerlab.resources import POOL
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.tomlfile import canonical_sha256, line_of, load_toml, read_text
+from routerlab.core.files.toml import canonical_sha256, line_of, load_toml, read_text
 
 TEXT = """\
 name = "x"

@@ -9,7 +9,7 @@ from routerlab.annotate.item import Opinion, QueueItem
 from routerlab.annotate.ratings import Collected, Unit
 from routerlab.annotate.source import Source, models_of
 from routerlab.core.errors import LabError
-from routerlab.core.session import Pin, short_path
+from routerlab.core.session.session import Pin, short_path
 
 
 def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> Source:

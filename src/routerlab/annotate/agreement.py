@@ -9,7 +9,16 @@ import numpy as np
 
 from routerlab.annotate.ratings import Collected, Unit
 from routerlab.core.errors import LabError
-from routerlab.core.reliability import Figure, Ints, Reliability, cohen, confusion, figures, raw, reliability
+from routerlab.core.statistics.reliability import (
+    Figure,
+    Ints,
+    Reliability,
+    cohen,
+    confusion,
+    figures,
+    raw,
+    reliability,
+)
 
 
 @dataclass(frozen=True)

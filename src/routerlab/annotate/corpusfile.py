@@ -10,14 +10,14 @@ from pathlib import Path
 
 from routerlab.annotate.corpustext import add_cases, case_text, cut, line_end, renamed
 from routerlab.annotate.promote import Promotion
-from routerlab.core.atomic import write_new
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import toml_value
-from routerlab.core.lock import lock_beside
+from routerlab.core.files.atomic import write_new
+from routerlab.core.files.lock import lock_beside
+from routerlab.core.files.toml import read_text
+from routerlab.core.session.fragment import toml_value
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.text import printable
-from routerlab.core.tomlfile import read_text
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from routerlab.core.corpus import Case
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import toml_value
+from routerlab.core.session.fragment import toml_value
 
 _FIRST = ("id", "label", "difficulty", "language", "notes", "also", "group", "author", "created", "source")
 _PROSE = ("prompt", "notes")

@@ -14,11 +14,11 @@ from statistics import median
 from typing import Literal
 
 from routerlab.annotate.item import QueueItem
-from routerlab.core.agreement import vote
 from routerlab.core.corpus import fold
 from routerlab.core.errors import LabError
-from routerlab.core.session import Annotation, CaseRecord, Session, State
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import Annotation, CaseRecord, Session, State
+from routerlab.core.statistics.agreement import vote
 from routerlab.core.taxonomy import Taxonomy
 
 Mode = Literal["blind", "suggest", "adjudicate"]

@@ -13,8 +13,8 @@ from routerlab.annotate.item import QueueItem
 from routerlab.annotate.order import Order, ordered
 from routerlab.annotate.source import Source
 from routerlab.core.errors import LabError
-from routerlab.core.session import Header, QueueRecord, Session, pin_taxonomy
-from routerlab.core.sessionfile import Progress, SessionFile
+from routerlab.core.session.file import Progress, SessionFile
+from routerlab.core.session.session import Header, QueueRecord, Session, pin_taxonomy
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.build import machine
 from routerlab.paths import session_cache

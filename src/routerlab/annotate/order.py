@@ -6,8 +6,8 @@ from random import Random
 from typing import Literal, get_args
 
 from routerlab.annotate.item import QueueItem
-from routerlab.core.agreement import vote
 from routerlab.core.errors import LabError
+from routerlab.core.statistics.agreement import vote
 
 Order = Literal["file", "random", "disagreement", "confidence", "errors", "mix"]
 ORDERS: tuple[Order, ...] = get_args(Order)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Pin, Session, pinned_files
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.session.session import Pin, Session, pinned_files
 from routerlab.resources import ROUTING60
 
 

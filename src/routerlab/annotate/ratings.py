@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple
 from routerlab.annotate.doubts import doubts, unfinished
 from routerlab.annotate.pinned import About, asked, pinned_corpus, shown
 from routerlab.core.corpus import Corpus, fold
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.session import Annotation, Header, Session, Target
-from routerlab.core.sessionfile import Progress, read_session
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.session.file import Progress, read_session
+from routerlab.core.session.session import Annotation, Header, Session, Target
 
 
 @dataclass(frozen=True)

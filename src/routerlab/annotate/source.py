@@ -14,12 +14,12 @@ from routerlab.annotate.importing import prompt_id, read_prompts
 from routerlab.annotate.item import Opinion, QueueItem
 from routerlab.annotate.pinned import pinned_corpus
 from routerlab.annotate.ratings import Unit, collect
-from routerlab.core.atomic import write_new
 from routerlab.core.corpus import Corpus, check_corpus, fold
 from routerlab.core.errors import LabError
-from routerlab.core.session import Pin, Session, pinned_files, short_path
-from routerlab.core.sessionfile import peek_session, read_session
-from routerlab.core.snapshot import trim
+from routerlab.core.files.atomic import write_new
+from routerlab.core.session.file import peek_session, read_session
+from routerlab.core.session.session import Pin, Session, pinned_files, short_path
+from routerlab.core.session.snapshot import trim
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.paths import cache_dir, session_cache
 from routerlab.resources import ROUTING60

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from routerlab.bench.engine import Measured, Sample
-from routerlab.core.quantiles import percentile
+from routerlab.core.statistics.quantiles import percentile
 
 PIPE = "JSON and pipe"
 """The step that the worker does not see: what the lab waits for besides."""

@@ -9,7 +9,7 @@ from rich.table import Table
 from routerlab.annotate.agreement import Agreement, Dispute
 from routerlab.cli.show import print_table
 from routerlab.cli.tables import cell, new_summary_table
-from routerlab.core.reliability import Figure
+from routerlab.core.statistics.reliability import Figure
 from routerlab.core.text import printable
 
 NAMES = {"cohen": "Cohen's kappa", "fleiss": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}

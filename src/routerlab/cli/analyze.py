@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from routerlab.core.quantiles import Convention
+from routerlab.core.statistics.quantiles import Convention
 
 if TYPE_CHECKING:
     from routerlab.study.result import Analysis
@@ -68,7 +68,7 @@ def analyze(
 
     Example: routerlab analyze log.csv --predicted answer --latency ms --repeat request_id --out analysis.json
     """
-    from routerlab.core.gates import parse_gate
+    from routerlab.core.statistics.gates import parse_gate
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.study.columns import Columns
     from routerlab.study.costs import load_costs
@@ -103,8 +103,8 @@ def analyze(
 
 def save(analysis: "Analysis", path: Path) -> None:
     """Write the analysis to a file, whole or not at all; LabError when that is not possible."""
-    from routerlab.core.atomic import write_new
     from routerlab.core.errors import LabError
+    from routerlab.core.files.atomic import write_new
 
     try:
         write_new(path, (analysis.model_dump_json(indent=1) + "\n").encode())

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.table import Table
 
 from routerlab.cli.tables import cell, new_summary_table
-from routerlab.core.agreement import Pair
+from routerlab.core.statistics.agreement import Pair
 from routerlab.study.records import ArmFigures, GateFigure, QuantileFigure
 from routerlab.study.report import words as w
 from routerlab.study.result import Analysis, Decision

@@ -118,7 +118,7 @@ def annotator(name: str | None) -> str:
 def run(source: "Source", wanted: "Wanted", guidelines: Path | None, theme: str | None) -> None:
     """Open the desk and its screen; says at the end where the labels are."""
     from routerlab.annotate.opening import open_desk
-    from routerlab.core.tomlfile import read_text
+    from routerlab.core.files.toml import read_text
     from routerlab.resources import GUIDELINES
 
     text = read_text(guidelines or GUIDELINES)

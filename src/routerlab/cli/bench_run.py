@@ -13,10 +13,10 @@ import typer
 from routerlab.cli import options as o
 from routerlab.cli.replay import say
 from routerlab.core.errors import LabError
-from routerlab.core.quantiles import Convention
+from routerlab.core.statistics.quantiles import Convention
 
 if TYPE_CHECKING:
-    from routerlab.core.sessionfile import SessionFile
+    from routerlab.core.session.file import SessionFile
     from routerlab.engine.lab import Lab
     from routerlab.engine.records import Materials
     from routerlab.study.benchmark import Benchmark
@@ -135,8 +135,8 @@ def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
     import numpy as np
 
     from routerlab import __version__
-    from routerlab.core.run import RunRecord
-    from routerlab.core.tomlfile import canonical_json
+    from routerlab.core.files.toml import canonical_json
+    from routerlab.core.session.run import RunRecord
     from routerlab.engine.build import describe_build
     from routerlab.study.benchmark import Benchmark
     from routerlab.study.harmony import check_provenance, leaks

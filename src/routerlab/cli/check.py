@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from routerlab.core.gates import Gate
+    from routerlab.core.statistics.gates import Gate
     from routerlab.study.records import ArmFigures, GateFigure
     from routerlab.study.result import Analysis
 
@@ -39,7 +39,7 @@ def check(
     """
     from routerlab.cli.show import print_json
     from routerlab.core.errors import Exit
-    from routerlab.core.gates import parse_gate
+    from routerlab.core.statistics.gates import parse_gate
     from routerlab.study.loading import load_result
 
     wanted = [parse_gate(text) for text in require or ()]

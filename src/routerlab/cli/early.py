@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from routerlab.core.session import Session
+    from routerlab.core.session.session import Session
 
 
 def record_early_look(path: Path, session: "Session", command: str) -> None:
@@ -24,7 +24,7 @@ def record_early_look(path: Path, session: "Session", command: str) -> None:
 def record_early_looks(paths: Iterable[Path], command: str) -> None:
     """The same of all sessions among the files; those of annotators and of the lab are not read for it."""
     from routerlab.annotate.source import is_session
-    from routerlab.core.sessionfile import peek_session, read_session
+    from routerlab.core.session.file import peek_session, read_session
 
     for path in paths:
         if is_session(path) and peek_session(path)[1]["run"]:

@@ -15,10 +15,10 @@ from routerlab.models.devices import Split
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from routerlab.core.armrecord import AnyArmRecord, ArmRecord
     from routerlab.core.corpus import Corpus
-    from routerlab.core.session import Pin
-    from routerlab.core.sessionfile import SessionFile
+    from routerlab.core.session.arm import AnyArmRecord, ArmRecord
+    from routerlab.core.session.file import SessionFile
+    from routerlab.core.session.session import Pin
     from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arm import ArmSpec, Spec
     from routerlab.engine.contract import Exemplar
@@ -121,9 +121,9 @@ def open_materials(
     There is no corpus when only another taxonomy than the shipped one is named.
     """
     from routerlab.core.corpus import Corpus, load_corpus
-    from routerlab.core.sessionfile import peek_session
+    from routerlab.core.files.toml import load_toml
+    from routerlab.core.session.file import peek_session
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.core.tomlfile import load_toml
     from routerlab.engine.records import Materials
     from routerlab.resources import ROUTING60, TAXONOMY
 
@@ -144,7 +144,7 @@ def _pinned(
     pin: "Pin", session: Path, shipped: Path, load: "Callable[[Path], Corpus | Taxonomy]"
 ) -> Path | None:
     """The file with the pinned content, or None where there is none (opening the session then says so)."""
-    from routerlab.core.session import pinned_files
+    from routerlab.core.session.session import pinned_files
 
     for path in pinned_files(pin, session, shipped):
         with suppress(LabError):
@@ -185,7 +185,7 @@ def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
 def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":
     """The session in `path` to go on with, or None if there is none; LabError when it does not fit."""
     from routerlab.cli.reading import reading
-    from routerlab.core.sessionfile import SessionFile
+    from routerlab.core.session.file import SessionFile
     from routerlab.paths import session_cache
 
     if path is None or not path.exists():
@@ -224,7 +224,7 @@ def open_lab(
     Of the settings' arms only those whose model is here count. LabError when a named model is missing, or the
     session is the result of a study.
     """
-    from routerlab.core.sessionfile import new_session_path
+    from routerlab.core.session.file import new_session_path
     from routerlab.engine.lab import Lab
     from routerlab.engine.specs import arm_specs
     from routerlab.paths import sessions_dir
@@ -248,7 +248,7 @@ def open_lab(
 
 def _again(record: "AnyArmRecord") -> "Spec":
     """The arm of a session; a model or router that has moved is looked for by its name."""
-    from routerlab.core.armrecord import ArmRecord, RemoteRecord
+    from routerlab.core.session.arm import ArmRecord, RemoteRecord
     from routerlab.engine.baseline import BaselineSpec
     from routerlab.engine.specs import remote_spec
 

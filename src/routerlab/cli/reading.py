@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from routerlab.core.sessionfile import Opened
+    from routerlab.core.session.file import Opened
 
 Tell = Callable[[str, int, int], None]
 """Called with what is being read, how much of it is done, and of how much."""
@@ -51,7 +51,7 @@ def reading() -> Iterator[Tell]:
 
 def read(path: Path) -> "Opened":
     """The session in `path`, with progress; a long one is parsed once only."""
-    from routerlab.core.sessionfile import read_session
+    from routerlab.core.session.file import read_session
     from routerlab.paths import session_cache
 
     with reading() as tell:

@@ -104,8 +104,8 @@ def _print(lab: "Lab", format_: str) -> None:
 
     from routerlab.cli.show import print_json, print_table
     from routerlab.cli.tables import pairs_table, summary_table
-    from routerlab.core.agreement import pairwise
-    from routerlab.core.metrics import summarise
+    from routerlab.core.statistics.agreement import pairwise
+    from routerlab.core.statistics.metrics import summarise
 
     families = lab.taxonomy.families
     wanted = set(lab.arms) or set(lab.session.arms)

@@ -69,7 +69,7 @@ def _note(text: str) -> None:
 
 def write(subjects: "list[Subject]", path: Path) -> None:
     """Write the page to a file, whole or not at all; LabError when that is not possible."""
-    from routerlab.core.atomic import write_new
+    from routerlab.core.files.atomic import write_new
     from routerlab.core.text import printable
     from routerlab.study.report.contents import heading, sections
     from routerlab.study.report.page import page

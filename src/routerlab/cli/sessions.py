@@ -9,9 +9,9 @@ import typer
 from routerlab.cli.reading import read
 
 if TYPE_CHECKING:
-    from routerlab.core.armrecord import AnyArmRecord
     from routerlab.core.corpus import Corpus
-    from routerlab.core.session import Pin, Session
+    from routerlab.core.session.arm import AnyArmRecord
+    from routerlab.core.session.session import Pin, Session
 
 app = typer.Typer(help="Saved sessions: list them, sum them up, export them.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def list_(
     from routerlab.cli.show import new_table, print_json, print_table
     from routerlab.cli.tables import cell
     from routerlab.core.errors import LabError
-    from routerlab.core.sessionfile import peek_session
+    from routerlab.core.session.file import peek_session
     from routerlab.paths import sessions_dir
 
     where = folder or sessions_dir()
@@ -75,8 +75,8 @@ def show(file: File, shape: Shape = "table") -> None:
     from routerlab.cli.early import record_early_look
     from routerlab.cli.show import print_json, print_table
     from routerlab.cli.tables import pairs_table, summary_table
-    from routerlab.core.agreement import pairwise
-    from routerlab.core.metrics import summarise
+    from routerlab.core.statistics.agreement import pairwise
+    from routerlab.core.statistics.metrics import summarise
     from routerlab.core.text import printable
 
     opened = read(file)
@@ -120,7 +120,7 @@ def show(file: File, shape: Shape = "table") -> None:
 
 
 def _arm_line(arm: "AnyArmRecord") -> str:
-    from routerlab.core.armrecord import ArmRecord, RemoteRecord
+    from routerlab.core.session.arm import ArmRecord, RemoteRecord
 
     if isinstance(arm, RemoteRecord):
         of = f" from {arm.recording}" if arm.recording else ""
@@ -190,7 +190,7 @@ def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | N
     """The corpus that the session pins, or None (told on stderr)."""
     from routerlab.annotate.pinned import pinned_corpus
     from routerlab.core.corpus import Corpus
-    from routerlab.core.tomlfile import load_toml
+    from routerlab.core.files.toml import load_toml
 
     corpus = pinned_corpus(pin, session, [load_toml(given, Corpus)] if given else [])
     if corpus is None:

@@ -6,8 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from routerlab.core.agreement import Pair
-from routerlab.core.metrics import ArmSummary
+from routerlab.core.statistics.agreement import Pair
+from routerlab.core.statistics.metrics import ArmSummary
 from routerlab.core.text import printable
 
 

@@ -71,7 +71,7 @@ def peek(session: SessionFile) -> None:
 
 def _result(session: Path, corpus: Path | None, routes: Path | None, command: str) -> "TrialResult":
     from routerlab.cli.early import record_early_look
-    from routerlab.core.sessionfile import read_session
+    from routerlab.core.session.file import read_session
     from routerlab.core.text import printable
     from routerlab.study.trial.opening import open_trial
 
@@ -80,8 +80,8 @@ def _result(session: Path, corpus: Path | None, routes: Path | None, command: st
 
 
 def _save(result: "TrialResult", path: Path) -> None:
-    from routerlab.core.atomic import write_new
     from routerlab.core.errors import LabError
+    from routerlab.core.files.atomic import write_new
 
     try:
         write_new(path, (result.model_dump_json(indent=1) + "\n").encode())

@@ -119,7 +119,7 @@ def status(session: SessionFile, format: Format = "table") -> None:  # noqa: A00
     Example: routerlab trial status sessions/trial-four-arms.toml --format json
     """
     from routerlab.cli.show import new_table, print_json, print_table
-    from routerlab.core.sessionfile import read_session
+    from routerlab.core.session.file import read_session
     from routerlab.core.text import printable
     from routerlab.study.trial.peeks import waiting_peeks
     from routerlab.study.trial.recorded import recorded

@@ -57,9 +57,9 @@ def _locked(registered: "Registered") -> "Work":
     import numpy as np
 
     from routerlab import __version__
-    from routerlab.core.run import RunRecord
+    from routerlab.core.files.toml import canonical_json
+    from routerlab.core.session.run import RunRecord
     from routerlab.core.text import printable
-    from routerlab.core.tomlfile import canonical_json
     from routerlab.engine.build import describe_build
     from routerlab.study.harmony import check_provenance, leaks
     from routerlab.study.trial.lock import changes, load_lock, lock_path

@@ -213,7 +213,7 @@ async def _run(plan: "Plan", tell: Any) -> "Tuned":
 def _print(tuned: "Tuned", rows: "Sequence[Row]") -> None:
     from routerlab.cli.show import print_table
     from routerlab.cli.tune_tables import curve_plot, reliability_table, rows_table
-    from routerlab.core.calibration import reliability
+    from routerlab.core.statistics.calibration import reliability
 
     print_table(rows_table(rows))
     print_table(reliability_table(reliability(tuned.fitted.oof.shares, tuned.fitted.gold)))

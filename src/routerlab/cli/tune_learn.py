@@ -13,7 +13,7 @@ from routerlab.cli.tune import Corpus, Progress, Seed, make_plan, print_done, te
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
-    from routerlab.core.session import Session
+    from routerlab.core.session.session import Session
     from routerlab.tune.learn import Learned
 
 
@@ -68,9 +68,9 @@ def opened(path: Path) -> "tuple[Session, dict[str, str]]":
     from contextlib import suppress
 
     from routerlab.core.corpus import Corpus as CorpusFile
-    from routerlab.core.session import pinned_files
-    from routerlab.core.sessionfile import read_session
-    from routerlab.core.tomlfile import load_toml
+    from routerlab.core.files.toml import load_toml
+    from routerlab.core.session.file import read_session
+    from routerlab.core.session.session import pinned_files
     from routerlab.resources import ROUTING60
 
     session = read_session(path).session

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from routerlab.cli.tables import cell, new_summary_table
-from routerlab.core.calibration import Bin
+from routerlab.core.statistics.calibration import Bin
 from routerlab.engine.router import Row
 from routerlab.tune.curve import Point
 

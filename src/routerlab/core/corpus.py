@@ -9,9 +9,9 @@ from typing import Literal
 from pydantic import Field
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256, line_of, load_toml, read_text
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import canonical_sha256, line_of, load_toml, read_text
 
 
 class Annotated(Record):

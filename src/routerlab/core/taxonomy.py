@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from routerlab.core.files.toml import canonical_sha256, load_toml
 from routerlab.core.prediction import Record
-from routerlab.core.tomlfile import canonical_sha256, load_toml
 
 MAX_LABELS = 64
 

@@ -17,9 +17,9 @@ from pydantic import Field, model_validator
 
 from routerlab.core.corpus import fold, load_corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256, load_toml
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import canonical_sha256, load_toml
 from routerlab.engine.arm import Arm, ArmInfo, ArmSpec, ArmState, Info, Spec
 from routerlab.engine.members import MembersArm
 from routerlab.resources import KEYWORDS, POOL

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
-from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.arm import Arm, ArmInfo, ArmSpec
 from routerlab.engine.members import MembersArm
 from routerlab.engine.router import Cascade, load_router

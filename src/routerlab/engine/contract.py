@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.arm import ContractName, Encoding
 from routerlab.engine.encoding import writing
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.core.tomlfile import canonical_sha256
+from routerlab.core.files.toml import canonical_sha256
 
 Floats = NDArray[np.float32]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from routerlab.core.errors import LabError
-from routerlab.core.session import Event, Header, Session
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import Event, Header, Session
 
 
 class Keeper:

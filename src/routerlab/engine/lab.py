@@ -13,10 +13,10 @@ from typing import Literal
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Item, Prediction, Trial
-from routerlab.core.run import Mark, MarkKind
-from routerlab.core.session import Annotation, Header, Session
-from routerlab.core.session import Event as SessionEvent
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.run import Mark, MarkKind
+from routerlab.core.session.session import Annotation, Header, Session
+from routerlab.core.session.session import Event as SessionEvent
 from routerlab.engine.arm import Arm, Spec
 from routerlab.engine.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
 from routerlab.engine.factory import ArmFactory

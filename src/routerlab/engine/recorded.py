@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from routerlab.core.armrecord import RemoteRecord
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Prediction, Trial
-from routerlab.core.session import Session, pinned_files
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.arm import RemoteRecord
+from routerlab.core.session.file import read_session
+from routerlab.core.session.session import Session, pinned_files
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import load_toml
 from routerlab.engine.arm import Arm, ArmState, ContractName, Spec
 from routerlab.engine.remoteinfo import RemoteInfo
 from routerlab.resources import ROUTING60

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from routerlab import __version__
-from routerlab.core.armrecord import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.corpus import Corpus
-from routerlab.core.session import Header, pin_corpus, pin_taxonomy, short_path
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
+from routerlab.core.session.session import Header, pin_corpus, pin_taxonomy, short_path
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arm import Arm, ArmInfo, ArmSpec
 from routerlab.engine.baseline import BaselineInfo

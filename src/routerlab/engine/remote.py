@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Attempt, Latency, Prediction, Tokens
 from routerlab.core.remote import Remote, api_key
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.arm import Arm, ArmState, ContractName, Spec
 from routerlab.engine.completion import Completion, read_completion, read_models
 from routerlab.engine.contract import MAX_NEW_TOKENS, parse_answer, system_prompt

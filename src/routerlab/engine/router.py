@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Record
-from routerlab.core.tomlfile import load_toml
 from routerlab.engine.arm import Encoding
 from routerlab.engine.contract import Exemplar
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Literal
 
 from routerlab.core.prediction import Item, Latency, Prediction
-from routerlab.core.run import MarkKind
+from routerlab.core.session.run import MarkKind
 from routerlab.engine.arm import Arm, Phase, share_a_device
 
 Schedule = Literal["exclusive", "parallel"]

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction, Record
-from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine import llama
 from routerlab.engine.arm import ArmInfo, DeviceUse
 from routerlab.engine.build import usable_cpus

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from routerlab import resources
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.text import printable
-from routerlab.core.tomlfile import load_toml
 from routerlab.paths import model_folders
 
 

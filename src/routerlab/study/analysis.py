@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from routerlab import __version__
-from routerlab.core.gates import Gate
+from routerlab.core.statistics.gates import Gate
 from routerlab.study.calibrating import calibration
 from routerlab.study.compare import cochran, comparisons, unanimity
 from routerlab.study.costs import CostTable, cost_figure, currency_of, hosting, strangers

@@ -11,10 +11,10 @@ from pathlib import Path
 from routerlab.bench.memory import free_memory
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.run import Mark, MarkKind, RunRecord
-from routerlab.core.session import Session
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.session.run import Mark, MarkKind, RunRecord
+from routerlab.core.session.session import Session
 from routerlab.engine.arm import ArmSpec, Spec
 from routerlab.engine.lab import Lab
 from routerlab.engine.records import arm_record, changed

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.calibration import Doubles, binned, brier, gap, log_loss, risk_coverage
+from routerlab.core.statistics.calibration import Doubles, binned, brier, gap, log_loss, risk_coverage
 from routerlab.study.records import BinFigure, Calibration, KeptFigure
 from routerlab.study.rows import Row
 

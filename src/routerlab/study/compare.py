@@ -5,8 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
-from routerlab.core.agreement import pairwise, vote
-from routerlab.core.paired import bootstrap_ratio, cochran_q, holm, mcnemar
+from routerlab.core.statistics.agreement import pairwise, vote
+from routerlab.core.statistics.paired import bootstrap_ratio, cochran_q, holm, mcnemar
 from routerlab.study.records import Settings
 from routerlab.study.result import Cochran, Comparison, Unanimity
 from routerlab.study.rows import Row

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.armrecord import AnyArmRecord, RemoteRecord
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Record
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.session.arm import AnyArmRecord, RemoteRecord
 from routerlab.study.records import CostFigure, Hosting
 from routerlab.study.rows import Row
 

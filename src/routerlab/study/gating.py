@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from math import ceil
 
-from routerlab.core.gates import QUANTILES, Gate, cases_for_share, values_for_quantile
+from routerlab.core.statistics.gates import QUANTILES, Gate, cases_for_share, values_for_quantile
 from routerlab.study.records import ArmFigures, GateFigure, LabelScore, Settings, Share, Times
 
 Found = tuple[float | None, float | None, float | None]

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from routerlab.core.armrecord import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.corpus import Corpus, fold
 from routerlab.core.errors import LabError
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.files.toml import load_toml
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.engine.arm import ArmSpec, Spec
 from routerlab.engine.baseline import BaselineSpec
 from routerlab.engine.build import BuildInfo

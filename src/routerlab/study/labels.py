@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.intervals import clopper_pearson, wilson
-from routerlab.core.paired import bootstrap_ratio, draw, middle
+from routerlab.core.statistics.intervals import clopper_pearson, wilson
+from routerlab.core.statistics.paired import bootstrap_ratio, draw, middle
 from routerlab.study.records import Accuracy, Cell, Determinism, Estimate, LabelScore, Settings, Share
 from routerlab.study.rows import UNJUDGED, Row, share_right
 

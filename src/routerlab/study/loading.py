@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from routerlab.core.errors import LabError
-from routerlab.core.gates import Gate, parse_gate
-from routerlab.core.quantiles import Convention
-from routerlab.core.sessionfile import read_session
+from routerlab.core.files.toml import read_text
+from routerlab.core.session.file import read_session
+from routerlab.core.statistics.gates import Gate, parse_gate
+from routerlab.core.statistics.quantiles import Convention
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
-from routerlab.core.tomlfile import read_text
 from routerlab.resources import TAXONOMY
 from routerlab.study.analysis import DEFAULT_GATES, analyse
 from routerlab.study.columns import Columns

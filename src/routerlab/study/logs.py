@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import read_text
 from routerlab.core.prediction import Status
-from routerlab.core.tomlfile import read_text
 from routerlab.study.columns import PROBABILITY, PROMPT, Columns, resolve
 from routerlab.study.records import Source
 from routerlab.study.rows import ANSWERED, PARTS, Log, Row

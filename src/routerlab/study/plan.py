@@ -10,12 +10,12 @@ from pydantic import Field, model_validator
 
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.gates import Gates
+from routerlab.core.files.toml import canonical_sha256, load_toml
 from routerlab.core.prediction import Record
-from routerlab.core.quantiles import Convention
 from routerlab.core.remote import Remote
-from routerlab.core.session import Session
-from routerlab.core.tomlfile import canonical_sha256, load_toml
+from routerlab.core.session.session import Session
+from routerlab.core.statistics.gates import Gates
+from routerlab.core.statistics.quantiles import Convention
 from routerlab.engine.arm import Spec
 from routerlab.engine.specs import any_spec, distinct
 from routerlab.models.devices import Split

@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from routerlab.core.armrecord import AnyArmRecord
-from routerlab.core.gates import Answer
 from routerlab.core.prediction import Record
-from routerlab.core.quantiles import Convention
 from routerlab.core.remote import Hosting as Hosting
-from routerlab.core.session import Pin, TaxonomyPin
+from routerlab.core.session.arm import AnyArmRecord
+from routerlab.core.session.session import Pin, TaxonomyPin
+from routerlab.core.statistics.gates import Answer
+from routerlab.core.statistics.quantiles import Convention
 
 Range = tuple[float, float]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import psutil
 
 from routerlab.bench.memory import look
-from routerlab.core.run import Mark
+from routerlab.core.session.run import Mark
 from routerlab.engine.arm import Arm
 from routerlab.engine.events import ArmChanged, Event
 from routerlab.engine.lab import Lab

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from routerlab.core.gates import Answer
 from routerlab.core.prediction import Record
+from routerlab.core.statistics.gates import Answer
 from routerlab.study.records import ArmFigures, Settings, Source
 
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from routerlab.core.armrecord import AnyArmRecord, RemoteRecord
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Status, Trial
 from routerlab.core.remote import cost
-from routerlab.core.run import Mark, RunRecord
-from routerlab.core.session import Session
-from routerlab.core.sessionfile import Opened
+from routerlab.core.session.arm import AnyArmRecord, RemoteRecord
+from routerlab.core.session.file import Opened
+from routerlab.core.session.run import Mark, RunRecord
+from routerlab.core.session.session import Session
 from routerlab.study.records import Source
 
 ANSWERED: frozenset[str] = frozenset({"ok", "unparsed", "unrouted"})

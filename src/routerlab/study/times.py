@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from routerlab.core.intervals import effective_n, quantile_interval
-from routerlab.core.quantiles import of_sorted, percentile
+from routerlab.core.statistics.intervals import effective_n, quantile_interval
+from routerlab.core.statistics.quantiles import of_sorted, percentile
 from routerlab.study.records import QuantileFigure, Settings, Spread, Times
 from routerlab.study.rows import ANSWERED, PARTS, Row
 

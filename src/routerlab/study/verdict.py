@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from routerlab.core.gates import QUANTILES, Answer, parse_gate
+from routerlab.core.statistics.gates import QUANTILES, Answer, parse_gate
 from routerlab.study.records import ArmFigures
 from routerlab.study.result import Comparison, Decision, Pareto, Verdict
 

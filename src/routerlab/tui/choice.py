@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from routerlab.core.session import State
+from routerlab.core.session.session import State
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routerlab.core.corpus import fold
-from routerlab.core.session import Target
+from routerlab.core.session.session import Target
 from routerlab.engine.arm import ArmSpec
 from routerlab.engine.lab import Lab
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.text import Text
 from textual.content import Content
 
-from routerlab.core.gates import Answer
+from routerlab.core.statistics.gates import Answer
 from routerlab.core.text import printable
 from routerlab.study.records import ArmFigures
 from routerlab.study.report import words as w

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from routerlab.core.metrics import Running
 from routerlab.core.prediction import Trial
+from routerlab.core.statistics.metrics import Running
 
 
 @dataclass

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routerlab.core.agreement import vote
 from routerlab.core.prediction import Latency, Prediction, Tokens, Trial
-from routerlab.core.session import State
+from routerlab.core.session.session import State
+from routerlab.core.statistics.agreement import vote
 from routerlab.core.text import printable
 from routerlab.engine.arm import Arm, ArmInfo, ArmState, Phase
 from routerlab.engine.lab import Lab

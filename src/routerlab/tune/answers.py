@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
-from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.pool import ModelArm
 
 Floats = NDArray[np.float32]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from routerlab.core.corpus import Case, Corpus, corpus_faults, fold
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.similar import groups
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import load_toml
 from routerlab.resources import ROUTING60
 
 HELD_OUT_SHA256 = "7a534586d87d249fa0abe65e5fa039b69b05f0b4b8341ef75e515e53478e28f9"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.calibration import log_loss
+from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.calibrate import softmax
 from routerlab.tune.cases import Ints, Split, splits
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from routerlab.core.corpus import Case, Corpus, fold
 from routerlab.core.errors import LabError
-from routerlab.core.session import Session
+from routerlab.core.session.session import Session
 from routerlab.engine.calibrate import softmax
 from routerlab.engine.router import Router
 from routerlab.models.gguf import read_header

@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from routerlab import __version__
-from routerlab.core.quantiles import percentile
+from routerlab.core.files.toml import canonical_sha256
+from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import canonical_sha256
 from routerlab.engine.arm import ArmSpec, ContractName, Encoding
 from routerlab.engine.contract import Exemplar, system_prompt
 from routerlab.engine.factory import ModelArms

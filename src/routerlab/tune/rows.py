@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.calibration import expected_calibration_error, log_loss
-from routerlab.core.intervals import wilson
-from routerlab.core.quantiles import percentile
+from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
+from routerlab.core.statistics.intervals import wilson
+from routerlab.core.statistics.quantiles import percentile
 from routerlab.engine.router import Row
 from routerlab.tune.cases import Ints
 from routerlab.tune.fit import Doubles

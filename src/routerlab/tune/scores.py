@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from routerlab.core.calibration import log_loss
+from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.calibrate import log_shares, softmax
 from routerlab.tune.cases import Ints, Split
 from routerlab.tune.fit import Doubles

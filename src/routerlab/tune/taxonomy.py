@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from routerlab.core.reliability import cohen, confusion
+from routerlab.core.statistics.reliability import cohen, confusion
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.tune.cases import Ints, Split, Training
 from routerlab.tune.fit import Floats, out_of_fold

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from routerlab import __version__
-from routerlab.core.tomlfile import canonical_sha256
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.build import machine
 from routerlab.engine.router import Cascade, Evidence, FilePin, Router
 from routerlab.tune.cascade import (

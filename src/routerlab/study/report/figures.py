@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFormatter
 
-from routerlab.core.quantiles import Convention, of_sorted
+from routerlab.core.statistics.quantiles import Convention, of_sorted
 from routerlab.study.records import ArmFigures
 from routerlab.study.report.points import Point, Viable
 from routerlab.study.report.svg import ACCENT, GOOD, INK, PAPER, SOFT, WARN, drawing, short

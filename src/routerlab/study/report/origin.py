@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from routerlab.core.armrecord import AnyArmRecord, BaselineRecord
-from routerlab.core.run import Mark, RunRecord
-from routerlab.core.session import Pin, Session
+from routerlab.core.session.arm import AnyArmRecord, BaselineRecord
+from routerlab.core.session.run import Mark, RunRecord
+from routerlab.core.session.session import Pin, Session
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Code, Fold, Lines, Section, Table, facts, table
 from routerlab.study.report.subject import Subject

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routerlab.core.gates import Answer, parse_gate
+from routerlab.core.statistics.gates import Answer, parse_gate
 from routerlab.study.result import Analysis
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from routerlab.annotate.pinned import pinned_corpus
 from routerlab.core.corpus import Corpus
-from routerlab.core.session import Pin, Session
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
+from routerlab.core.session.session import Pin, Session
 from routerlab.study.loading import analysis_of, load_result, load_saved
 from routerlab.study.plan import Plan, plan_of
 from routerlab.study.result import Analysis

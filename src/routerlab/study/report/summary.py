@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from routerlab.core.agreement import Pair
+from routerlab.core.statistics.agreement import Pair
 from routerlab.study.records import ArmFigures
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Figure, Fold, Lines, Section, table

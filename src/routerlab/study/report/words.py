@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from routerlab.core.gates import QUANTILES, parse_gate
+from routerlab.core.statistics.gates import QUANTILES, parse_gate
 from routerlab.study.records import Estimate, GateFigure, QuantileFigure, Range, Share
 from routerlab.study.report.blocks import Cell
 

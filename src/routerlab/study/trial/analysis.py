@@ -7,8 +7,8 @@ from pathlib import Path
 
 from routerlab import __version__
 from routerlab.core.corpus import Corpus
-from routerlab.core.gates import parse_gate
-from routerlab.core.sessionfile import read_session
+from routerlab.core.session.file import read_session
+from routerlab.core.statistics.gates import parse_gate
 from routerlab.study.analysis import analyse
 from routerlab.study.costs import MachinePrice
 from routerlab.study.labels import share

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from routerlab.core.tomlfile import canonical_sha256
+from routerlab.core.files.toml import canonical_sha256
 
 Method = Literal["blocks", "hash"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.paired import draw, middle
+from routerlab.core.statistics.paired import draw, middle
 from routerlab.study.labels import share
 from routerlab.study.records import Settings
 from routerlab.study.rows import Row

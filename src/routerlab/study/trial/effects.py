@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.paired import draw, middle
+from routerlab.core.statistics.paired import draw, middle
 from routerlab.study.records import Settings
 from routerlab.study.rows import Row, judged, share_right
 from routerlab.study.trial.result import Effect

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.intervals import effective_n
-from routerlab.core.paired import holm
+from routerlab.core.statistics.intervals import effective_n
+from routerlab.core.statistics.paired import holm
 from routerlab.study.records import Estimate, QuantileFigure, Settings
 from routerlab.study.result import Analysis, Comparison
 from routerlab.study.rows import Row, judged

@@ -8,8 +8,8 @@ from functools import lru_cache
 from itertools import combinations
 from math import ceil
 
-from routerlab.core.paired import mcnemar
 from routerlab.core.prediction import Trial
+from routerlab.core.statistics.paired import mcnemar
 from routerlab.study.trial.assignment import Planned
 from routerlab.study.trial.looks import Verdict, nominal, spending_bounds
 from routerlab.study.trial.protocol import Looks, Protocol

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from routerlab import __version__
-from routerlab.core.atomic import write_new
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import toml_value
+from routerlab.core.files.atomic import write_new
+from routerlab.core.files.toml import canonical_json, canonical_sha256, load_toml
 from routerlab.core.prediction import Record
-from routerlab.core.tomlfile import canonical_json, canonical_sha256, load_toml
+from routerlab.core.session.fragment import toml_value
 from routerlab.engine.arm import ArmSpec, Spec
 from routerlab.engine.baseline import BaselineSpec
 from routerlab.engine.recorded import RecordedSpec

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
-from routerlab.core.gates import parse_gate
-from routerlab.core.intervals import quantile_interval
+from routerlab.core.statistics.gates import parse_gate
+from routerlab.core.statistics.intervals import quantile_interval
 from routerlab.engine.arm import ArmState
 from routerlab.engine.events import Event, TrialDone
 from routerlab.engine.lab import Lab

@@ -6,9 +6,9 @@ from pathlib import Path
 from routerlab.annotate.pinned import pinned_corpus
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.session import Session
-from routerlab.core.sessionfile import read_session
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.files.toml import load_toml
+from routerlab.core.session.file import read_session
+from routerlab.core.session.session import Session
 from routerlab.resources import ROUTES
 from routerlab.study.trial.analysis import analyse_trial
 from routerlab.study.trial.recorded import ended, recorded

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from routerlab.core.errors import LabError
-from routerlab.core.run import Mark
-from routerlab.core.session import Session
-from routerlab.core.sessionfile import SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.run import Mark
+from routerlab.core.session.session import Session
 from routerlab.study.trial.recorded import ended
 
 

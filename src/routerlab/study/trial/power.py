@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.core.paired import holm, mcnemar
+from routerlab.core.statistics.paired import holm, mcnemar
 
 Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]

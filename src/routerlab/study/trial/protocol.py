@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.gates import Gates
+from routerlab.core.files.toml import canonical_sha256, load_toml
 from routerlab.core.prediction import Record
-from routerlab.core.quantiles import Convention
 from routerlab.core.remote import Remote
-from routerlab.core.tomlfile import canonical_sha256, load_toml
+from routerlab.core.statistics.gates import Gates
+from routerlab.core.statistics.quantiles import Convention
 from routerlab.study.costs import CostTable
 from routerlab.study.plan import GATES, Engine, Exclusion, PlannedArm
 from routerlab.study.trial.assignment import Method

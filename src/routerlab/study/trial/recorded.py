@@ -7,8 +7,8 @@ from pathlib import Path
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
-from routerlab.core.run import Mark, MarkKind
-from routerlab.core.session import Session
+from routerlab.core.session.run import Mark, MarkKind
+from routerlab.core.session.session import Session
 from routerlab.study.trial.assignment import Planned, assign, plan_sha256
 from routerlab.study.trial.interim import Standing, standing
 from routerlab.study.trial.lock import Lock

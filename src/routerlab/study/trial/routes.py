@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256, load_toml
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.core.tomlfile import canonical_sha256, load_toml
 from routerlab.study.records import Hosting
 
 

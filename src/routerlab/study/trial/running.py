@@ -10,10 +10,10 @@ from pathlib import Path
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.run import Mark, RunRecord
-from routerlab.core.session import Session
-from routerlab.core.tomlfile import load_toml
+from routerlab.core.session.run import Mark, RunRecord
+from routerlab.core.session.session import Session
 from routerlab.engine.lab import Lab
 from routerlab.engine.records import arm_record, changed
 from routerlab.engine.runner import Progress

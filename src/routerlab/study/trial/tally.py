@@ -10,9 +10,9 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from routerlab.core.gates import QUANTILES, Answer, Gate
 from routerlab.core.prediction import Trial
-from routerlab.core.quantiles import of_sorted
+from routerlab.core.statistics.gates import QUANTILES, Answer, Gate
+from routerlab.core.statistics.quantiles import of_sorted
 from routerlab.study.records import QuantileFigure, Settings
 from routerlab.study.rows import ANSWERED
 from routerlab.study.times import quantile

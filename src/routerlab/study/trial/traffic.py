@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from routerlab.core.errors import LabError
-from routerlab.core.tomlfile import read_text
+from routerlab.core.files.toml import read_text
 
 Pattern = Literal["poisson", "bursty", "replay", "closed"]
 

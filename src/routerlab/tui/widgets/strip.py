@@ -4,7 +4,7 @@ from textual.app import RenderResult
 from textual.content import Content
 from textual.widget import Widget
 
-from routerlab.core.session import State
+from routerlab.core.session.session import State
 from routerlab.tui.palette import Palette
 from routerlab.tui.state import RunView, StripView
 from routerlab.tui.text import Part, fit, one_line, row

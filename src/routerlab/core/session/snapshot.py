@@ -16,8 +16,8 @@ from typing import Union
 from pydantic import TypeAdapter
 
 from routerlab import __version__
-from routerlab.core.atomic import write_new
-from routerlab.core.session import KINDS, Event, Session
+from routerlab.core.files.atomic import write_new
+from routerlab.core.session.session import KINDS, Event, Session
 
 LEAST = 2000
 """Records that must have been parsed before they are worth a snapshot."""

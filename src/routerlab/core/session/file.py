@@ -18,13 +18,13 @@ from types import TracebackType
 from filelock import FileLock
 from pydantic import ValidationError
 
-from routerlab.core.atomic import write_new
 from routerlab.core.errors import LabError
-from routerlab.core.fragment import fragment, header_text
-from routerlab.core.lock import lock_beside
-from routerlab.core.session import KINDS, Event, Header, Session, record_type
-from routerlab.core.snapshot import LEAST, load_snapshot, save_snapshot
-from routerlab.core.tomlfile import line_of, validate
+from routerlab.core.files.atomic import write_new
+from routerlab.core.files.lock import lock_beside
+from routerlab.core.files.toml import line_of, validate
+from routerlab.core.session.fragment import fragment, header_text
+from routerlab.core.session.session import KINDS, Event, Header, Session, record_type
+from routerlab.core.session.snapshot import LEAST, load_snapshot, save_snapshot
 
 Progress = Callable[[int, int], None]
 """Called with bytes read so far and bytes in all."""

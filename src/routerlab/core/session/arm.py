@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Body, Hosting, Prices
-from routerlab.core.tomlfile import canonical_sha256
 
 
 class ArmRecord(Record):

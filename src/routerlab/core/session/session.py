@@ -14,10 +14,10 @@ from typing import Any, Literal, get_args
 
 from pydantic import model_validator
 
-from routerlab.core.armrecord import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.corpus import Corpus
 from routerlab.core.prediction import Record, Trial
-from routerlab.core.run import Mark, RunRecord
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
+from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.taxonomy import Taxonomy
 
 TargetKind = Literal["trial", "case"]

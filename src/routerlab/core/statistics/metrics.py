@@ -4,9 +4,9 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from routerlab.core.intervals import wilson
 from routerlab.core.prediction import Trial
-from routerlab.core.quantiles import of_sorted
+from routerlab.core.statistics.intervals import wilson
+from routerlab.core.statistics.quantiles import of_sorted
 
 
 @dataclass(frozen=True)

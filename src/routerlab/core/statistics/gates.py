@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from routerlab.core.errors import LabError
-from routerlab.core.intervals import wilson
+from routerlab.core.statistics.intervals import wilson
 
 Answer = Literal["pass", "fail", "undecided"]
 Op = Literal[">=", "<=", ">", "<"]

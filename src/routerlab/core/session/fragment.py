@@ -4,7 +4,7 @@ import json
 import re
 from datetime import UTC, date, datetime
 
-from routerlab.core.session import KINDS, Event, Header
+from routerlab.core.session.session import KINDS, Event, Header
 
 # Legal in TOML as they are, but they act on a terminal or hide text when somebody prints the file: DEL and C1
 # controls, line and paragraph separators, bidi marks, and the byte order mark.
