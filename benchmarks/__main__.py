@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import lateness, queue, startup
 from benchmarks.common import ROOT
 from routerlab import __version__
-from routerlab.engine.build import describe_build, machine
+from routerlab.engine.worker.build import describe_build, machine
 
 BENCHMARKS: dict[str, Callable[[bool], dict[str, Any]]] = {
     "startup": lambda quick: startup.measure(3 if quick else 15),

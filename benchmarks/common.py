@@ -8,8 +8,8 @@ import routerlab
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.records import Materials
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.lab.materials import Materials
 from routerlab.models.catalog import find_model
 from routerlab.resources import EXEMPLARS, ROUTING60, TAXONOMY
 

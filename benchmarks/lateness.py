@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import setup, spread
-from routerlab.engine.arm import ArmSpec
-from routerlab.engine.factory import ModelArms
-from routerlab.engine.lab import Lab
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.lab.factory import ModelArms
+from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.app import RouterLabApp
 

@@ -12,7 +12,7 @@ from routerlab.bench.ways import WayKind
 from routerlab.cli.bench_tables import length_plot, length_table, memory_table, ratio_tables, ways_table
 from routerlab.cli.show import new_table
 from routerlab.core.prediction import Status
-from routerlab.engine.arm import ArmInfo, ArmSpec, ContractName
+from routerlab.engine.arms.arm import ArmInfo, ArmSpec, ContractName
 from tests.tui import scripted
 
 

@@ -9,7 +9,7 @@ import tomli_w
 from routerlab.bench.groups import group_arms
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.engine.router import FilePin, load_router
+from routerlab.engine.contract.router import FilePin, load_router
 from routerlab.resources import ROUTERS
 from tests.engine.members import cascade
 

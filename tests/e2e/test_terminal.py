@@ -29,7 +29,10 @@ def workers_of(pid: int) -> list[int]:
     found = []
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdigit() and b"routerlab.engine.worker" in (folder / "cmdline").read_bytes():
+            if (
+                folder.name.isdigit()
+                and b"routerlab.engine.worker.worker" in (folder / "cmdline").read_bytes()
+            ):
                 parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
                 found += [int(folder.name)] if parent == pid else []
         except (FileNotFoundError, ProcessLookupError):

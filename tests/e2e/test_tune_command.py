@@ -12,9 +12,9 @@ import pytest
 from filelock import FileLock
 
 from routerlab import resources
-from routerlab.engine.head import load_head
-from routerlab.engine.layers import PARTS
-from routerlab.engine.router import Router, load_router
+from routerlab.engine.contract.head import load_head
+from routerlab.engine.contract.router import Router, load_router
+from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.oof import load_oof
 from routerlab.tune.reading import layers_of
 from tests.e2e.tuning import LABELS, PROMPTS, Bench, Runs, lines_of, pool_text, read_anew, tune_four_times

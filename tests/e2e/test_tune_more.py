@@ -15,9 +15,9 @@ from routerlab.core.prediction import Trial
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.session import Annotation
 from routerlab.core.taxonomy import load_taxonomy
-from routerlab.engine.encoding import DESCRIBED
-from routerlab.engine.records import Materials, new_header
-from routerlab.engine.router import Cascade, Router, load_router
+from routerlab.engine.contract.encoding import DESCRIBED
+from routerlab.engine.contract.router import Cascade, Router, load_router
+from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.settings import Settings
 from routerlab.tune.scorerouter import best
 from tests.e2e.tuning import LABELS, Bench, Ended

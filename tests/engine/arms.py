@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import ArmSpec, ArmState, ContractName
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.factory import ModelArms
-from routerlab.engine.pool import ModelArm
+from routerlab.engine.arms.arm import ArmSpec, ArmState, ContractName
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.lab.factory import ModelArms
 from routerlab.settings import Settings
 from tests.engine import tiny
 from tests.engine.asking import TWO, shots_for
@@ -107,7 +107,7 @@ def fake_worker(patch: pytest.MonkeyPatch, folder: Path, body: str) -> None:
     program = folder / "python"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} {script} "$@"\n')
     program.chmod(0o755)
-    patch.setattr("routerlab.engine.process.sys.executable", str(program))
+    patch.setattr("routerlab.engine.arms.process.sys.executable", str(program))
 
 
 _PRELUDE = """

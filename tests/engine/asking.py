@@ -11,10 +11,10 @@ from llama_cpp import llama_cpp as c
 from routerlab import resources
 from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import Label, Taxonomy, load_taxonomy
-from routerlab.engine.arm import ContractName, Encoding
-from routerlab.engine.contract import Exemplar, Framing, frame
-from routerlab.engine.llama import Model
-from routerlab.engine.predict import Predictor
+from routerlab.engine.arms.arm import ContractName, Encoding
+from routerlab.engine.contract.contract import Exemplar, Framing, frame
+from routerlab.engine.worker.llama import Model
+from routerlab.engine.worker.predict import Predictor
 
 FRONT_DOOR = load_taxonomy(resources.TAXONOMY)
 SHOTS = tuple(

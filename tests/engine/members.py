@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from routerlab.core.prediction import Latency, Prediction, Tokens
-from routerlab.engine.arm import Arm, ArmSpec, ArmState
-from routerlab.engine.cascade import CascadeArm
-from routerlab.engine.router import Cascade, Evidence, FilePin
+from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState
+from routerlab.engine.arms.cascade import CascadeArm
+from routerlab.engine.contract.router import Cascade, Evidence, FilePin
 from tests.tui.scripted import info
 
 EVIDENCE = Evidence(

@@ -12,7 +12,7 @@ from typing import Any
 from routerlab.core.prediction import Prediction
 from routerlab.core.remote import Remote
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.remote import RemoteArm, RemoteSpec
+from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
 from tests.engine.asking import FRONT_DOOR
 
 KEY = "sk-Zq7/secret+key=that-nobody-may-see"

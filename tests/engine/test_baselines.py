@@ -17,12 +17,19 @@ from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.session.fragment import fragment
 from routerlab.core.session.session import pin_taxonomy
 from routerlab.core.statistics.metrics import summarise
-from routerlab.engine import baseline
-from routerlab.engine.arm import Arm, ArmSpec, Spec
-from routerlab.engine.baseline import AgreementArm, BaselineArm, BaselineInfo, BaselineSpec, Keywords, Rule
-from routerlab.engine.lab import Lab
-from routerlab.engine.records import Materials, arm_record, same_arm
-from routerlab.engine.specs import any_spec, arm_specs
+from routerlab.engine.arms import baseline
+from routerlab.engine.arms.arm import Arm, ArmSpec, Spec
+from routerlab.engine.arms.baseline import (
+    AgreementArm,
+    BaselineArm,
+    BaselineInfo,
+    BaselineSpec,
+    Keywords,
+    Rule,
+)
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.materials import Materials, arm_record, same_arm
+from routerlab.engine.lab.specs import any_spec, arm_specs
 from routerlab.resources import KEYWORDS, POOL, TAXONOMY
 from routerlab.settings import Settings
 from tests.engine.asking import FRONT_DOOR, TWO

@@ -13,15 +13,15 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.prediction import Prediction
 from routerlab.core.session.file import SessionFile
 from routerlab.core.statistics.metrics import summarise
-from routerlab.engine.arm import ContractName
-from routerlab.engine.contract import frame
-from routerlab.engine.factory import ModelArms
-from routerlab.engine.head import Head
-from routerlab.engine.lab import Lab
-from routerlab.engine.layers import PARTS
-from routerlab.engine.llama import Model
-from routerlab.engine.predict import Predictor
-from routerlab.engine.records import Materials
+from routerlab.engine.arms.arm import ContractName
+from routerlab.engine.contract.contract import frame
+from routerlab.engine.contract.head import Head
+from routerlab.engine.lab.factory import ModelArms
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.materials import Materials
+from routerlab.engine.worker.layers import PARTS
+from routerlab.engine.worker.llama import Model
+from routerlab.engine.worker.predict import Predictor
 from tests.engine import tiny
 from tests.engine.arms import SETTINGS, phase, pid_of, running, spec
 from tests.engine.asking import FRONT_DOOR, SHOTS, SIX, TWO, shots_for

@@ -8,10 +8,10 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.engine.arm import ArmInfo, ArmState
-from routerlab.engine.cascade import member_files
-from routerlab.engine.router import Cascade, FilePin, load_router
-from routerlab.engine.specs import router_spec
+from routerlab.engine.arms.arm import ArmInfo, ArmState
+from routerlab.engine.arms.cascade import member_files
+from routerlab.engine.contract.router import Cascade, FilePin, load_router
+from routerlab.engine.lab.specs import router_spec
 from routerlab.tune.write import save_toml
 from tests.engine.arms import until
 from tests.engine.members import Member, arm_of, cascade, started

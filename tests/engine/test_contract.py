@@ -9,8 +9,8 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Prediction
 from routerlab.core.taxonomy import Label, Taxonomy
-from routerlab.engine.arm import Encoding
-from routerlab.engine.contract import (
+from routerlab.engine.arms.arm import Encoding
+from routerlab.engine.contract.contract import (
     Exemplar,
     Framing,
     Message,
@@ -21,8 +21,8 @@ from routerlab.engine.contract import (
     parse_answer,
     system_prompt,
 )
-from routerlab.engine.encoding import PREFILL, writing
-from routerlab.engine.llama import Model
+from routerlab.engine.contract.encoding import PREFILL, writing
+from routerlab.engine.worker.llama import Model
 from tests.engine.asking import FRONT_DOOR, NESTED, SHOTS, SIX, TWO, framing_tokens, shots_for, taxonomy
 from tests.engine.tiny import TEMPLATES
 

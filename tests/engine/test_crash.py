@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.engine import pool
-from routerlab.engine.arm import Arm, ArmState
-from routerlab.engine.pool import ModelArm
+from routerlab.engine.arms import local as pool
+from routerlab.engine.arms.arm import Arm, ArmState
+from routerlab.engine.arms.local import ModelArm
 from tests.conftest import REPO
 from tests.engine import tiny
 from tests.engine.arms import (

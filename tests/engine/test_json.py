@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from routerlab.engine.contract import MAX_NEW_TOKENS, parse_answer
-from routerlab.engine.llama import Context, Model
+from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer
+from routerlab.engine.worker.llama import Context, Model
 from tests.engine.asking import TWO, Asked, taxonomy
 
 

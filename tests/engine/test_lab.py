@@ -14,9 +14,9 @@ from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.session.arm import ArmRecord
 from routerlab.core.session.file import SessionFile, read_session
-from routerlab.engine.events import Notice
-from routerlab.engine.lab import Lab
-from routerlab.engine.records import Materials
+from routerlab.engine.lab.events import Notice
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.materials import Materials
 from routerlab.resources import ROUTING60, TAXONOMY
 from tests.engine.test_runner import started, trials, until
 from tests.tui.scripted import Bench, ScriptedArm, bench, specs

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.engine import pool, process
-from routerlab.engine.protocol import Pong, from_worker
+from routerlab.engine.arms import local as pool
+from routerlab.engine.arms import process
+from routerlab.engine.worker.protocol import Pong, from_worker
 from tests.engine import tiny
 from tests.engine.arms import LIMIT_S, fake_worker, one_line, phase, pid_of, running, tiny_arm
 
@@ -111,7 +112,7 @@ while True:
 @pytest.mark.parametrize("line", [b"what?\n", b'{"kind": "ready"}\n', b"\xff\n", b"\n"])
 def test_garbage_to_a_worker_ends_it(line: bytes) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "routerlab.engine.worker"],
+        [sys.executable, "-m", "routerlab.engine.worker.worker"],
         input=line,
         capture_output=True,
         check=False,
@@ -123,7 +124,7 @@ def test_garbage_to_a_worker_ends_it(line: bytes) -> None:
 
 
 def test_a_worker_pings_back_before_it_has_a_model() -> None:
-    command = [sys.executable, "-m", "routerlab.engine.worker"]
+    command = [sys.executable, "-m", "routerlab.engine.worker.worker"]
     result = subprocess.run(
         command, input=b'{"kind": "ping"}\n' * 3, capture_output=True, check=False, timeout=LIMIT_S
     )
@@ -134,7 +135,7 @@ def test_a_worker_pings_back_before_it_has_a_model() -> None:
 
 
 def test_worker_without_a_lab_ends_quietly() -> None:
-    command = [sys.executable, "-m", "routerlab.engine.worker"]
+    command = [sys.executable, "-m", "routerlab.engine.worker.worker"]
     result = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=LIMIT_S)
     assert (result.returncode, result.stdout) == (0, b"")
 

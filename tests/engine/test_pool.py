@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.engine import process
-from routerlab.engine.arm import ArmInfo, ArmState
-from routerlab.engine.pool import ModelArm
-from routerlab.engine.protocol import Failed, Ready
+from routerlab.engine.arms import process
+from routerlab.engine.arms.arm import ArmInfo, ArmState
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.worker.protocol import Failed, Ready
 from routerlab.settings import Settings
 from tests.engine import tiny
 from tests.engine.arms import (

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.prediction import Prediction
-from routerlab.engine.arm import ArmInfo
-from routerlab.engine.contract import frame
-from routerlab.engine.llama import Model
-from routerlab.engine.predict import Predictor
-from routerlab.engine.prefixes import Prefixes, kept, trim
+from routerlab.engine.arms.arm import ArmInfo
+from routerlab.engine.contract.contract import frame
+from routerlab.engine.worker.llama import Model
+from routerlab.engine.worker.predict import Predictor
+from routerlab.engine.worker.prefixes import Prefixes, kept, trim
 from routerlab.paths import cache_dir
 from tests.engine import tiny
 from tests.engine.arms import arms, running, spec

@@ -11,14 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine import llama
-from routerlab.engine.contract import CUT, frame
-from routerlab.engine.head import load_head
-from routerlab.engine.layers import PARTS, features
-from routerlab.engine.llama import BATCH, Model
-from routerlab.engine.pool import ModelArm
-from routerlab.engine.predict import Predictor, PromptTooLongError
-from routerlab.engine.scoring import PREFIX
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.contract import CUT, frame
+from routerlab.engine.contract.head import load_head
+from routerlab.engine.worker.layers import PARTS, features
+from routerlab.engine.worker.likelihood import PREFIX
+from routerlab.engine.worker.llama import BATCH, Model
+from routerlab.engine.worker.predict import Predictor, PromptTooLongError
+from routerlab.engine.worker.worker import llama
 from tests.engine import tiny
 from tests.engine.arms import running
 from tests.engine.asking import SIX, TWO, open_model, shots_for

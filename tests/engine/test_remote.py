@@ -7,8 +7,8 @@ import json
 import pytest
 
 from routerlab.core.prediction import Tokens
-from routerlab.engine import endpoint
-from routerlab.engine.contract import system_prompt
+from routerlab.engine.contract.contract import system_prompt
+from routerlab.engine.remote.arm import endpoint
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.serving import (
     KEY,

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from routerlab.core.prediction import Tokens
-from routerlab.engine.remote import RemoteArm, RemoteSpec
-from routerlab.engine.remoteinfo import RemoteInfo
+from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
+from routerlab.engine.remote.info import RemoteInfo
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.serving import (
     KEY_ENV,

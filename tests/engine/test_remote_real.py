@@ -12,9 +12,9 @@ import httpx2
 import pytest
 
 from routerlab.core.remote import Remote
-from routerlab.engine.contract import parse_answer
-from routerlab.engine.remote import RemoteArm, RemoteSpec
-from routerlab.engine.remoteinfo import RemoteInfo
+from routerlab.engine.contract.contract import parse_answer
+from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
+from routerlab.engine.remote.info import RemoteInfo
 from tests.engine.arms import SETTINGS, arms, spec
 from tests.engine.asking import FRONT_DOOR
 

@@ -11,12 +11,12 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.prediction import Trial
 from routerlab.core.session.arm import RemoteRecord
 from routerlab.core.session.file import SessionFile, read_session
-from routerlab.engine.arm import Spec
-from routerlab.engine.factory import ModelArms
-from routerlab.engine.lab import Lab
-from routerlab.engine.recorded import RecordedArm, RecordedSpec
-from routerlab.engine.records import Materials
-from routerlab.engine.remote import RemoteSpec
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.factory import ModelArms
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.materials import Materials
+from routerlab.engine.remote.arm import RemoteSpec
+from routerlab.engine.remote.playback import RecordedArm, RecordedSpec
 from routerlab.resources import TAXONOMY
 from routerlab.settings import Settings
 from tests.engine.asking import FRONT_DOOR, TWO

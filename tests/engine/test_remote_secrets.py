@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from routerlab.core.prediction import Trial
-from routerlab.engine.records import arm_record
+from routerlab.engine.lab.materials import arm_record
 from tests.engine.remotely import files, runner, settings_text
 from tests.engine.serving import (
     KEY,

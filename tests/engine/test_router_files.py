@@ -12,14 +12,14 @@ import pytest
 from routerlab.cli.tune import make_plan
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.engine.arm import Arm, ArmInfo
-from routerlab.engine.calibrate import softmax
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.head import Head, head_bytes, head_key, load_head
-from routerlab.engine.layers import PARTS
-from routerlab.engine.pool import ModelArm
-from routerlab.engine.router import Calibration, HeadPin, Router, load_router
-from routerlab.engine.specs import arm_spec, find_router, router_spec
+from routerlab.engine.arms.arm import Arm, ArmInfo
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.head import Head, head_bytes, head_key, load_head
+from routerlab.engine.contract.router import Calibration, HeadPin, Router, load_router
+from routerlab.engine.contract.scaling import softmax
+from routerlab.engine.lab.specs import arm_spec, find_router, router_spec
+from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.oof import load_oof
 from routerlab.tune.write import save_toml
 from tests.engine.arms import arms, one_line, running, spec

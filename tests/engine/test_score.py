@@ -9,11 +9,11 @@ import pytest
 
 from routerlab.core.prediction import Prediction
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import Encoding
-from routerlab.engine.build import usable_cpus
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.llama import BATCH, Model
-from routerlab.engine.predict import Predictor, PromptTooLongError
+from routerlab.engine.arms.arm import Encoding
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.worker.build import usable_cpus
+from routerlab.engine.worker.llama import BATCH, Model
+from routerlab.engine.worker.predict import Predictor, PromptTooLongError
 from tests.engine import tiny
 from tests.engine.asking import (
     NESTED,

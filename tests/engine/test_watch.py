@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.engine import process
-from routerlab.engine.pool import ModelArm
+from routerlab.engine.arms import process
+from routerlab.engine.arms.local import ModelArm
 from tests.engine import tiny
 from tests.engine.arms import LIMIT_S, arms, fake_worker, phase, pid_of, running, spec, tiny_arm, until
 
@@ -18,7 +18,7 @@ LONG = "Tell me everything about whales, and do not stop."
 # A worker of ours whose model, instead of answering, waits in the library or runs in circles.
 STUCK = """
 import ctypes
-from routerlab.engine import worker
+from routerlab.engine.worker.worker import worker
 def circle(*_):
     while True:
         pass

@@ -9,9 +9,9 @@ import pytest
 
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import ArmInfo, ArmSpec
-from routerlab.engine.factory import ModelArms
-from routerlab.engine.router import Router
+from routerlab.engine.arms.arm import ArmInfo, ArmSpec
+from routerlab.engine.contract.router import Router
+from routerlab.engine.lab.factory import ModelArms
 from routerlab.tune.cases import training
 from routerlab.tune.choose import Choice, Nested, Setting
 from routerlab.tune.fit import Floats, Linear, fit

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import ArmSpec
+from routerlab.engine.arms.arm import ArmSpec
 from tests.faults.fuzz import damaged_gguf, damaged_lines, odd_prompt
 from tests.faults.sitting import SETTLED, Sitting, Violation
 

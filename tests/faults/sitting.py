@@ -14,12 +14,13 @@ from unittest.mock import patch
 
 from routerlab.core.prediction import Trial
 from routerlab.core.session.file import read_session
-from routerlab.engine import pool, process
-from routerlab.engine.arm import ArmSpec, ContractName
-from routerlab.engine.events import Event, TrialDone
-from routerlab.engine.lab import Lab
-from routerlab.engine.pool import ModelArm
-from routerlab.engine.records import Materials
+from routerlab.engine.arms import local as pool
+from routerlab.engine.arms import process
+from routerlab.engine.arms.arm import ArmSpec, ContractName
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.lab.events import Event, TrialDone
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.materials import Materials
 from routerlab.resources import TAXONOMY
 from routerlab.settings import Settings
 from tests.engine.arms import alive, arms

@@ -62,7 +62,7 @@ def workers(pid: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.Error):  # it has just ended
-            if "routerlab.engine.worker" in child.cmdline():
+            if "routerlab.engine.worker.worker" in child.cmdline():
                 found.append(child)
     return found
 

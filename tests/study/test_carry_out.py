@@ -11,7 +11,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_json
 from routerlab.core.prediction import Prediction
 from routerlab.core.session.run import RunRecord
-from routerlab.engine.runner import Progress
+from routerlab.engine.lab.runner import Progress
 from routerlab.study.benchmark import REFERENCE, Benchmark, carry_out, missing
 from routerlab.study.plan import Plan, PlannedArm
 from tests.engine.asking import FRONT_DOOR

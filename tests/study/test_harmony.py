@@ -8,11 +8,11 @@ import pytest
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord
-from routerlab.engine.arm import ArmSpec
-from routerlab.engine.baseline import BaselineSpec
-from routerlab.engine.build import BuildInfo
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.router import load_router
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.arms.baseline import BaselineSpec
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import load_router
+from routerlab.engine.worker.build import BuildInfo
 from routerlab.models.fingerprint import hash_file
 from routerlab.models.gguf_types import FILE_TYPES
 from routerlab.resources import POOL, ROUTERS, ROUTING60

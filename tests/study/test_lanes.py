@@ -11,7 +11,7 @@ import pytest
 from routerlab.core.prediction import Latency, Status, Trial
 from routerlab.core.session.file import read_session
 from routerlab.core.statistics.gates import parse_gate
-from routerlab.engine.arm import ArmState
+from routerlab.engine.arms.arm import ArmState
 from routerlab.study.records import QuantileFigure
 from routerlab.study.trial.analysis import analyse_trial
 from routerlab.study.trial.assignment import Planned

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from routerlab.engine.arm import Arm, Spec
-from routerlab.engine.baseline import BaselineArm, BaselineSpec
-from routerlab.engine.specs import any_spec
+from routerlab.engine.arms.arm import Arm, Spec
+from routerlab.engine.arms.baseline import BaselineArm, BaselineSpec
+from routerlab.engine.lab.specs import any_spec
 from tests.engine.asking import FRONT_DOOR
 from tests.tui.helpers import sitting
 from tests.tui.scripted import Bench

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.engine.arm import Arm, Spec
-from routerlab.engine.remote import RemoteArm, RemoteSpec
+from routerlab.engine.arms.arm import Arm, Spec
+from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
 from routerlab.paths import config_file
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.remotely import settings_text

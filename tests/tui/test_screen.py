@@ -8,7 +8,7 @@ import pytest
 from textual.widgets import Input
 
 from routerlab.core.prediction import Trial
-from routerlab.engine.arm import ArmState
+from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
 from routerlab.tui.actions import ACTIONS
 from routerlab.tui.screens.dialogs import Choose, Read

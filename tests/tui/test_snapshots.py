@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from routerlab.engine.runner import Progress
+from routerlab.engine.lab.runner import Progress
 from routerlab.tui.app import RouterLabApp
 from routerlab.tui.screens.lab import LabScreen
 from routerlab.tui.widgets.history import HistoryTable

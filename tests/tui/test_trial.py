@@ -8,7 +8,7 @@ import pytest
 
 from routerlab.core.errors import Exit
 from routerlab.core.prediction import Prediction
-from routerlab.engine.arm import ArmState
+from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
 from routerlab.study.trial.recorded import answered, ended
 from routerlab.tui.screens.dialogs import Read

@@ -12,7 +12,7 @@ from textual.widgets import Input, OptionList
 
 from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import load_taxonomy
-from routerlab.engine.arm import ArmSpec
+from routerlab.engine.arms.arm import ArmSpec
 from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.tui.app import RouterLabApp
 from routerlab.tui.learning import LEARN_AFTER, entries, labelled

@@ -10,9 +10,9 @@ from pathlib import Path
 from routerlab.core.prediction import Prediction
 from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.session.session import Session
-from routerlab.engine.arm import Arm, Spec
-from routerlab.engine.lab import Lab
-from routerlab.engine.records import Materials
+from routerlab.engine.arms.arm import Arm, Spec
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.materials import Materials
 from routerlab.settings import Settings
 from routerlab.study.trial.lock import Lock, LockedArm
 from routerlab.study.trial.registered import register

@@ -9,7 +9,7 @@ import pytest
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Tokens
-from routerlab.engine.layers import PARTS
+from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.reading import DEPTHS, Reader, Workbench, layers_of
 from tests.engine.arms import SETTINGS, arms, running, spec

@@ -8,7 +8,7 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.engine.router import Cascade, Evidence, HeadPin, ModelPin, Router, load_router
+from routerlab.engine.contract.router import Cascade, Evidence, HeadPin, ModelPin, Router, load_router
 from routerlab.tune.cascade import (
     STEPS,
     Members,

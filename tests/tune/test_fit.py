@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from routerlab.core.statistics.calibration import log_loss
-from routerlab.engine.calibrate import softmax
+from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.fit import NEVER, STRENGTHS, calibrated_loss, fit, inner_splits, out_of_fold, temperature
 from tests.tune.making import balanced, noise, telling

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.engine.calibrate import softmax
-from routerlab.engine.head import Head, head_bytes, head_key, load_head
-from routerlab.engine.router import FilePin
+from routerlab.engine.contract.head import Head, head_bytes, head_key, load_head
+from routerlab.engine.contract.router import FilePin
+from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.oof import OutOfFold, load_oof, oof_bytes
 from tests.tune.making import noise
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.engine.router import FilePin, load_router
-from routerlab.engine.specs import router_spec
+from routerlab.engine.contract.router import FilePin, load_router
+from routerlab.engine.lab.specs import router_spec
 from routerlab.tune.write import save_toml
 from tests.engine import tiny
 from tests.engine.arms import one_line

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
-from routerlab.engine.arm import Encoding
-from routerlab.engine.calibrate import Calibrator, log_shares, softmax
-from routerlab.engine.router import Calibration, Row
+from routerlab.engine.arms.arm import Encoding
+from routerlab.engine.contract.router import Calibration, Row
+from routerlab.engine.contract.scaling import Calibrator, log_shares, softmax
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.curve import REPEATS, learning_curve
 from routerlab.tune.fit import Doubles

@@ -7,8 +7,8 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.router import Router, load_router
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import Router, load_router
 from routerlab.tune.write import save, save_toml
 from tests.tune.making import taxonomy
 from tests.tune.test_cascade import router

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from routerlab.cli.cache import app
-from routerlab.engine.prefixes import Prefixes, prefix_dir
+from routerlab.engine.worker.prefixes import Prefixes, prefix_dir
 from routerlab.paths import cache_dir
 
 

@@ -10,8 +10,8 @@ from routerlab.cli.replay import say
 from routerlab.cli.route import _ask
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction
-from routerlab.engine.arm import ArmState
-from routerlab.engine.starting import given_up, start_arms
+from routerlab.engine.arms.arm import ArmState
+from routerlab.engine.lab.start import given_up, start_arms
 from routerlab.tui.layout import Density
 from routerlab.tui.palette import Palette
 from routerlab.tui.panel_text import panel_text

@@ -16,7 +16,7 @@ from routerlab.cli import models_progress
 from routerlab.cli.doctor import doctor
 from routerlab.cli.models import app
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine import build
+from routerlab.engine.worker.worker import build
 from routerlab.models import pull as pulling
 from routerlab.models.devices import Device
 from routerlab.models.progress import Progress, StoppedError

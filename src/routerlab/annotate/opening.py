@@ -16,7 +16,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.session.file import Progress, SessionFile
 from routerlab.core.session.session import Header, QueueRecord, Session, pin_taxonomy
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.build import machine
+from routerlab.engine.worker.build import machine
 from routerlab.paths import session_cache
 
 

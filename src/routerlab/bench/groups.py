@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import ArmSpec, Spec
-from routerlab.engine.factory import ModelArms
-from routerlab.engine.pool import ModelArm
-from routerlab.engine.router import Router, load_router
-from routerlab.engine.specs import SUFFIXES, arm_spec, arm_specs, local_routers
+from routerlab.engine.arms.arm import ArmSpec, Spec
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.router import Router, load_router
+from routerlab.engine.lab.factory import ModelArms
+from routerlab.engine.lab.specs import SUFFIXES, arm_spec, arm_specs, local_routers
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from routerlab.bench.opening import Tell
 from routerlab.bench.record import Run
 from routerlab.bench.ways import answered, ready
 from routerlab.core.prediction import Record
-from routerlab.engine.arm import Arm, ArmInfo
-from routerlab.engine.build import describe_build
-from routerlab.engine.pool import ModelArm
+from routerlab.engine.arms.arm import Arm, ArmInfo
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.worker.build import describe_build
 
 FLAT = 256
 """Bytes a prediction: what the fitted line may rise by and still count as flat. A leak of one row of logits

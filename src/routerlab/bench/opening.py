@@ -10,11 +10,11 @@ from routerlab.bench.ways import Way, bare, ours, peer, ready
 from routerlab.core.corpus import Case
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import ArmInfo, ArmSpec
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.factory import ModelArms
-from routerlab.engine.pool import ModelArm
-from routerlab.engine.router import Router, load_router
+from routerlab.engine.arms.arm import ArmInfo, ArmSpec
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import Router, load_router
+from routerlab.engine.lab.factory import ModelArms
 from routerlab.settings import Settings
 
 Tell = Callable[[str, int, int], None]

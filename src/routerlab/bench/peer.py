@@ -19,8 +19,8 @@ from llama_cpp import Llama
 from llama_cpp.llama_grammar import LlamaGrammar
 
 from routerlab.bench.peers import PeerReply, PeerSetup
-from routerlab.engine.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
-from routerlab.engine.llama import BATCH
+from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
+from routerlab.engine.worker.llama import BATCH
 
 Call = Callable[[list[dict[str, str]]], Any]
 """Messages -> the library's reply."""

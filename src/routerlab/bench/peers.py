@@ -12,7 +12,7 @@ from typing import Literal
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.process import NO_GPUS, log_tail, new_log
+from routerlab.engine.arms.process import NO_GPUS, log_tail, new_log
 
 PeerKind = Literal["chat", "grammar", "schema", "server"]
 PEERS: dict[PeerKind, str] = {

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from routerlab import __version__
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Record
-from routerlab.engine.build import describe_build, machine
+from routerlab.engine.worker.build import describe_build, machine
 from routerlab.models.fingerprint import write_atomic
 
 

@@ -9,8 +9,8 @@ from routerlab.bench.opening import Tell
 from routerlab.bench.record import Run
 from routerlab.bench.ways import answered, ready
 from routerlab.core.prediction import Prediction, Record
-from routerlab.engine.arm import ArmInfo
-from routerlab.engine.pool import ModelArm
+from routerlab.engine.arms.arm import ArmInfo
+from routerlab.engine.arms.local import ModelArm
 
 
 class Chunk(Record):

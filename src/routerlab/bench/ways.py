@@ -9,8 +9,8 @@ from pydantic import Field
 from routerlab.bench.peers import Peer
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Record, Status
-from routerlab.engine.arm import Arm, ArmInfo
-from routerlab.engine.pool import ModelArm
+from routerlab.engine.arms.arm import Arm, ArmInfo
+from routerlab.engine.arms.local import ModelArm
 
 WayKind = Literal["ours", "bare", "zero-shot", "peer"]
 

@@ -17,8 +17,8 @@ from routerlab.core.statistics.quantiles import Convention
 
 if TYPE_CHECKING:
     from routerlab.core.session.file import SessionFile
-    from routerlab.engine.lab import Lab
-    from routerlab.engine.records import Materials
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.materials import Materials
     from routerlab.study.benchmark import Benchmark
     from routerlab.study.plan import Plan
 
@@ -137,7 +137,7 @@ def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
     from routerlab import __version__
     from routerlab.core.files.toml import canonical_json
     from routerlab.core.session.run import RunRecord
-    from routerlab.engine.build import describe_build
+    from routerlab.engine.worker.build import describe_build
     from routerlab.study.benchmark import Benchmark
     from routerlab.study.harmony import check_provenance, leaks
     from routerlab.study.plan import planned_cases, planned_specs
@@ -188,9 +188,9 @@ def _result_path(plan: "Plan", out: Path | None, new: bool) -> Path:
 
 def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
     """A lab on the result file, new or gone on with; LabError when it is that of something else."""
-    from routerlab.engine.build import machine
-    from routerlab.engine.lab import Lab
-    from routerlab.engine.records import new_header
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.materials import new_header
+    from routerlab.engine.worker.build import machine
     from routerlab.study.plan import check_same
 
     plan = work.plan

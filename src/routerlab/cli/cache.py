@@ -38,7 +38,7 @@ def show(
 
     from routerlab.cli.show import new_table, print_json, print_table
     from routerlab.cli.tables import cell
-    from routerlab.engine.prefixes import kept, prefix_dir
+    from routerlab.engine.worker.prefixes import kept, prefix_dir
     from routerlab.models.progress import human
     from routerlab.paths import cache_dir
     from routerlab.settings import load_settings
@@ -91,7 +91,7 @@ def clear(
 
     Example: routerlab cache clear all
     """
-    from routerlab.engine.prefixes import prefix_dir, trim
+    from routerlab.engine.worker.prefixes import prefix_dir, trim
     from routerlab.paths import cache_dir
 
     if what in ("prefixes", "all"):

@@ -47,7 +47,7 @@ def _facts() -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
     from routerlab import paths
-    from routerlab.engine.build import BuildInfo, describe_build, usable_cpus
+    from routerlab.engine.worker.build import BuildInfo, describe_build, usable_cpus
     from routerlab.models.catalog import local_models
     from routerlab.models.memory import available_memory, total_memory
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import Untuned
-from routerlab.engine.runner import Schedule
+from routerlab.engine.arms.arm import Untuned
+from routerlab.engine.lab.runner import Schedule
 from routerlab.models.devices import Split
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from routerlab.core.session.file import SessionFile
     from routerlab.core.session.session import Pin
     from routerlab.core.taxonomy import Taxonomy
-    from routerlab.engine.arm import ArmSpec, Spec
-    from routerlab.engine.contract import Exemplar
-    from routerlab.engine.factory import ModelArms
-    from routerlab.engine.lab import Lab
-    from routerlab.engine.records import Materials
+    from routerlab.engine.arms.arm import ArmSpec, Spec
+    from routerlab.engine.contract.contract import Exemplar
+    from routerlab.engine.lab.factory import ModelArms
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.materials import Materials
     from routerlab.settings import Settings
 
 Arms = Annotated[
@@ -124,7 +124,7 @@ def open_materials(
     from routerlab.core.files.toml import load_toml
     from routerlab.core.session.file import peek_session
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.engine.records import Materials
+    from routerlab.engine.lab.materials import Materials
     from routerlab.resources import ROUTING60, TAXONOMY
 
     if session is not None and session.exists():
@@ -157,7 +157,7 @@ def model_arms(
     taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings", bulk: int = 1
 ) -> "ModelArms":
     """The factory of arms (see `exemplar_corpus`); `bulk` is how many prompts they answer together."""
-    from routerlab.engine.factory import ModelArms
+    from routerlab.engine.lab.factory import ModelArms
 
     corpus = exemplar_corpus(taxonomy, exemplars)
     return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings, bulk)
@@ -176,7 +176,7 @@ def exemplar_corpus(taxonomy: "Taxonomy", exemplars: str | None) -> "Corpus | No
 
 def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
     """The cases as exemplars."""
-    from routerlab.engine.contract import Exemplar
+    from routerlab.engine.contract.contract import Exemplar
 
     labelled = [case for case in corpus.case if case.label is not None] if corpus else []
     return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in labelled)
@@ -225,8 +225,8 @@ def open_lab(
     session is the result of a study.
     """
     from routerlab.core.session.file import new_session_path
-    from routerlab.engine.lab import Lab
-    from routerlab.engine.specs import arm_specs
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.specs import arm_specs
     from routerlab.paths import sessions_dir
 
     factory = model_arms(materials.taxonomy, exemplars, settings, bulk)
@@ -249,8 +249,8 @@ def open_lab(
 def _again(record: "AnyArmRecord") -> "Spec":
     """The arm of a session; a model or router that has moved is looked for by its name."""
     from routerlab.core.session.arm import ArmRecord, RemoteRecord
-    from routerlab.engine.baseline import BaselineSpec
-    from routerlab.engine.specs import remote_spec
+    from routerlab.engine.arms.baseline import BaselineSpec
+    from routerlab.engine.lab.specs import remote_spec
 
     if isinstance(record, ArmRecord):
         return _model_again(record)
@@ -266,12 +266,12 @@ def _again(record: "AnyArmRecord") -> "Spec":
 
 
 def _model_again(record: "ArmRecord") -> "ArmSpec":
-    from routerlab.engine.arm import ArmSpec
-    from routerlab.engine.encoding import DESCRIBED
+    from routerlab.engine.arms.arm import ArmSpec
+    from routerlab.engine.contract.encoding import DESCRIBED
     from routerlab.models.catalog import find_model
 
     if record.router_file:
-        from routerlab.engine.specs import find_router, router_spec
+        from routerlab.engine.lab.specs import find_router, router_spec
 
         router = Path(record.router_file)
         spec = router_spec(router if router.exists() else find_router(router.stem))
@@ -287,7 +287,7 @@ def _model_again(record: "ArmRecord") -> "ArmSpec":
 
 
 def _if_here(text: str, contract: Untuned) -> "Spec | None":
-    from routerlab.engine.specs import any_spec
+    from routerlab.engine.lab.specs import any_spec
 
     try:
         return any_spec(text, contract)

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
-from routerlab.engine.events import Notice, RunChanged
+from routerlab.engine.lab.events import Notice, RunChanged
 
 if TYPE_CHECKING:
-    from routerlab.engine.events import Event
-    from routerlab.engine.runner import Progress
+    from routerlab.engine.lab.events import Event
+    from routerlab.engine.lab.runner import Progress
 
 EVERY_S = 10.0
 

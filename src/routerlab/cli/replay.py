@@ -12,8 +12,8 @@ from routerlab.cli import options as o
 from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
-    from routerlab.engine.arm import Spec
-    from routerlab.engine.lab import Lab
+    from routerlab.engine.arms.arm import Spec
+    from routerlab.engine.lab.lab import Lab
 
 BULK = 16
 """Cases that --throughput asks together."""
@@ -80,7 +80,7 @@ def say(line: str) -> None:
 
 async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
     from routerlab.cli.progress import Bar
-    from routerlab.engine.starting import given_up, start_arms
+    from routerlab.engine.lab.start import given_up, start_arms
 
     try:
         await start_arms(lab, specs, say)

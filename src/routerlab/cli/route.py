@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from routerlab.core.prediction import Trial
-    from routerlab.engine.arm import Spec
-    from routerlab.engine.events import Event
-    from routerlab.engine.lab import Lab
+    from routerlab.engine.arms.arm import Spec
+    from routerlab.engine.lab.events import Event
+    from routerlab.engine.lab.lab import Lab
 
 EXITS = {
     "ok": Exit.OK,
@@ -75,7 +75,7 @@ def route(
 
 
 async def _run(lab: "Lab", specs: "Sequence[Spec]", prompt: str, format_: str) -> int:
-    from routerlab.engine.starting import start_arms
+    from routerlab.engine.lab.start import start_arms
 
     worst = Exit.OK
     try:
@@ -95,8 +95,8 @@ async def _run(lab: "Lab", specs: "Sequence[Spec]", prompt: str, format_: str) -
 
 async def _ask(lab: "Lab", prompt: str) -> "list[Trial]":
     """Every arm's answer to the prompt, in the order of the arms; LabError when one was given up."""
-    from routerlab.engine.events import TrialDone
-    from routerlab.engine.starting import given_up
+    from routerlab.engine.lab.events import TrialDone
+    from routerlab.engine.lab.start import given_up
 
     answers: dict[str, Trial] = {}
     complete = asyncio.Event()

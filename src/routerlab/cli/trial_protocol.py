@@ -85,7 +85,7 @@ def _tell(lines: list[str]) -> None:
 
 def _summary(work: "Registered", made: "Lock") -> list[str]:
     """What is decided now, for a person to read once more."""
-    from routerlab.engine.remote import RemoteSpec
+    from routerlab.engine.remote.arm import RemoteSpec
     from routerlab.study.trial.assignment import balance
     from routerlab.study.trial.interim import level_at, look_points
 

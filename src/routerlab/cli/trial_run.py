@@ -16,7 +16,7 @@ from routerlab.cli.trial_options import ProtocolFile
 from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
-    from routerlab.engine.lab import Lab
+    from routerlab.engine.lab.lab import Lab
     from routerlab.study.trial.registered import Registered
     from routerlab.study.trial.running import Work
 
@@ -60,7 +60,7 @@ def _locked(registered: "Registered") -> "Work":
     from routerlab.core.files.toml import canonical_json
     from routerlab.core.session.run import RunRecord
     from routerlab.core.text import printable
-    from routerlab.engine.build import describe_build
+    from routerlab.engine.worker.build import describe_build
     from routerlab.study.harmony import check_provenance, leaks
     from routerlab.study.trial.lock import changes, load_lock, lock_path
     from routerlab.study.trial.running import Work
@@ -99,10 +99,10 @@ def _locked(registered: "Registered") -> "Work":
 
 def _open(work: "Work", out: Path | None) -> "Lab":
     """A lab on the session, new or gone on with; LabError when it is that of something else."""
-    from routerlab.engine.build import machine
-    from routerlab.engine.factory import ModelArms
-    from routerlab.engine.lab import Lab
-    from routerlab.engine.records import Materials, new_header
+    from routerlab.engine.lab.factory import ModelArms
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.materials import Materials, new_header
+    from routerlab.engine.worker.build import machine
     from routerlab.paths import sessions_dir
     from routerlab.study.trial.running import check_session
 

@@ -14,8 +14,8 @@ from routerlab.core.errors import LabError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from routerlab.engine.arm import Spec
-    from routerlab.engine.lab import Lab
+    from routerlab.engine.arms.arm import Spec
+    from routerlab.engine.lab.lab import Lab
     from routerlab.study.trial.sweep import Level, Sweep
 
 
@@ -42,8 +42,8 @@ def sweep(
     Example: routerlab trial sweep --arm smollm2-135m:probe --n 60
     """
     from routerlab.cli.show import print_json, print_table
-    from routerlab.engine.lab import Lab
-    from routerlab.engine.specs import any_spec
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.specs import any_spec
 
     settings = o.settings_with(threads=threads, timeout_s=timeout)
     materials = o.open_materials(taxonomy, corpus)
@@ -73,7 +73,7 @@ def sweep(
 
 
 async def _measure(lab: "Lab", spec: "Spec", rates: list[float], n: int, seed: int) -> "Sweep":
-    from routerlab.engine.starting import start_arms
+    from routerlab.engine.lab.start import start_arms
     from routerlab.study.trial.registered import connections
     from routerlab.study.trial.sweep import sweep as measure
 

@@ -17,7 +17,7 @@ from routerlab.core.errors import LabError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from routerlab.engine.router import Row
+    from routerlab.engine.contract.router import Row
     from routerlab.tune.curve import Point
     from routerlab.tune.plan import Plan
     from routerlab.tune.run import Tuned
@@ -143,8 +143,8 @@ def make_plan(
     """What to tune, checked as far as that goes without a model."""
     needs_extra()
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.engine.router import NAME
-    from routerlab.engine.specs import arm_spec
+    from routerlab.engine.contract.router import NAME
+    from routerlab.engine.lab.specs import arm_spec
     from routerlab.paths import cache_dir, routers_dir
     from routerlab.resources import POOL, TAXONOMY
     from routerlab.tune.cases import load_training

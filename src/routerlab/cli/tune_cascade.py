@@ -12,7 +12,7 @@ from routerlab.cli.tune import Seed
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
-    from routerlab.engine.router import Cascade
+    from routerlab.engine.contract.router import Cascade
     from routerlab.tune.cascade import Members, Point
 
 
@@ -57,7 +57,7 @@ def make_cascade(
 
     LabError when the routers do not go together.
     """
-    from routerlab.engine.router import Router, load_router
+    from routerlab.engine.contract.router import Router, load_router
     from routerlab.tune.cascade import members
     from routerlab.tune.oof import load_oof
     from routerlab.tune.writecascade import write_cascade

@@ -34,8 +34,8 @@ def learn(
 
     Example: routerlab tune learn routers/smollm2-135m.toml --session sessions/monday.toml
     """
-    from routerlab.engine.router import Router, load_router
-    from routerlab.engine.specs import router_spec
+    from routerlab.engine.contract.router import Router, load_router
+    from routerlab.engine.lab.specs import router_spec
     from routerlab.paths import routers_dir
     from routerlab.tune.learn import annotated
     from routerlab.tune.learn import learn as run

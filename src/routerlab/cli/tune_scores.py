@@ -10,7 +10,7 @@ import typer
 
 from routerlab.cli import options as o
 from routerlab.cli.tune import Corpus, Progress, Seed, make_plan, print_done, teller
-from routerlab.engine.arm import Encoding
+from routerlab.engine.arms.arm import Encoding
 
 
 def scores(
@@ -41,7 +41,7 @@ def scores(
     """
     from routerlab.cli.show import print_table
     from routerlab.cli.tune_tables import rows_table
-    from routerlab.engine.encoding import DESCRIBED
+    from routerlab.engine.contract.encoding import DESCRIBED
     from routerlab.tune.scorerouter import tune_scores
 
     plan = make_plan(model, corpus, out, taxonomy, exemplars)

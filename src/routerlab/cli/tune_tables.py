@@ -6,7 +6,7 @@ from rich.table import Table
 
 from routerlab.cli.tables import cell, new_summary_table
 from routerlab.core.statistics.calibration import Bin
-from routerlab.engine.router import Row
+from routerlab.engine.contract.router import Row
 from routerlab.tune.curve import Point
 
 

@@ -15,11 +15,11 @@ from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
 from routerlab.core.session.run import Mark, MarkKind, RunRecord
 from routerlab.core.session.session import Session
-from routerlab.engine.arm import ArmSpec, Spec
-from routerlab.engine.lab import Lab
-from routerlab.engine.records import arm_record, changed
-from routerlab.engine.runner import Progress
-from routerlab.engine.starting import Say, start_arms
+from routerlab.engine.arms.arm import ArmSpec, Spec
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.materials import arm_record, changed
+from routerlab.engine.lab.runner import Progress
+from routerlab.engine.lab.start import Say, start_arms
 from routerlab.models.fingerprint import file_sha256
 from routerlab.study.harmony import differences
 from routerlab.study.plan import Plan, Question, questions

@@ -8,13 +8,13 @@ from routerlab.core.corpus import Corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
-from routerlab.engine.arm import ArmSpec, Spec
-from routerlab.engine.baseline import BaselineSpec
-from routerlab.engine.build import BuildInfo
-from routerlab.engine.cascade import member_files
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.router import Cascade, load_router
-from routerlab.engine.specs import router_spec
+from routerlab.engine.arms.arm import ArmSpec, Spec
+from routerlab.engine.arms.baseline import BaselineSpec
+from routerlab.engine.arms.cascade import member_files
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import Cascade, load_router
+from routerlab.engine.lab.specs import router_spec
+from routerlab.engine.worker.build import BuildInfo
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import read_header
 from routerlab.resources import POOL

@@ -16,8 +16,8 @@ from routerlab.core.remote import Remote
 from routerlab.core.session.session import Session
 from routerlab.core.statistics.gates import Gates
 from routerlab.core.statistics.quantiles import Convention
-from routerlab.engine.arm import Spec
-from routerlab.engine.specs import any_spec, distinct
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.specs import any_spec, distinct
 from routerlab.models.devices import Split
 from routerlab.study.costs import CostTable, strangers
 

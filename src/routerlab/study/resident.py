@@ -8,10 +8,10 @@ import psutil
 
 from routerlab.bench.memory import look
 from routerlab.core.session.run import Mark
-from routerlab.engine.arm import Arm
-from routerlab.engine.events import ArmChanged, Event
-from routerlab.engine.lab import Lab
-from routerlab.engine.members import MembersArm
+from routerlab.engine.arms.arm import Arm
+from routerlab.engine.arms.members import MembersArm
+from routerlab.engine.lab.events import ArmChanged, Event
+from routerlab.engine.lab.lab import Lab
 
 
 class MemoryWatch:

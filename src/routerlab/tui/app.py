@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from routerlab.engine.arm import Spec
-from routerlab.engine.lab import Lab
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.lab import Lab
 from routerlab.tui.screens.lab import LabScreen
 from routerlab.tui.shell import CLOSE_S, Shell, close_lab
 from routerlab.tui.tuning import Tuning

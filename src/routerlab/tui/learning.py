@@ -6,8 +6,8 @@ from pathlib import Path
 
 from routerlab.core.corpus import fold
 from routerlab.core.session.session import Target
-from routerlab.engine.arm import ArmSpec
-from routerlab.engine.lab import Lab
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.lab.lab import Lab
 
 LEARN_AFTER = 10
 """New annotations after which the lab says that a router could learn from them."""

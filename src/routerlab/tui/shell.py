@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
-from routerlab.engine.lab import Lab
+from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.actions import ACTIONS, TUNE_ACTIONS
 from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS

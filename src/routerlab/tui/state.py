@@ -7,8 +7,8 @@ from routerlab.core.prediction import Latency, Prediction, Tokens, Trial
 from routerlab.core.session.session import State
 from routerlab.core.statistics.agreement import vote
 from routerlab.core.text import printable
-from routerlab.engine.arm import Arm, ArmInfo, ArmState, Phase
-from routerlab.engine.lab import Lab
+from routerlab.engine.arms.arm import Arm, ArmInfo, ArmState, Phase
+from routerlab.engine.lab.lab import Lab
 from routerlab.tui.layout import bars
 from routerlab.tui.sitting import Question, Sitting
 from routerlab.tui.text import duration, one_line

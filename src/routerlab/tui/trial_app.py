@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.worker import Worker, WorkerError
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.lab import Lab
+from routerlab.engine.lab.lab import Lab
 from routerlab.study.trial.running import TrialRun, Work
 from routerlab.tui.screens.dialogs import Choose
 from routerlab.tui.screens.trial import TrialScreen

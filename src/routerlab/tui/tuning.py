@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
-from routerlab.engine.router import Row
+from routerlab.engine.contract.router import Row
 from routerlab.resources import TAXONOMY
 
 ROUTERLAB: tuple[str, ...] = (sys.executable, "-m", "routerlab")

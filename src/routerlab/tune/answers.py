@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
-from routerlab.engine.pool import ModelArm
+from routerlab.engine.arms.local import ModelArm
 
 Floats = NDArray[np.float32]
 

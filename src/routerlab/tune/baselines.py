@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from routerlab.engine.arm import Encoding, Untuned
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.router import Row
+from routerlab.engine.arms.arm import Encoding, Untuned
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import Row
 from routerlab.tune.answers import Answer
 from routerlab.tune.cases import Training, sample, splits, subset
 from routerlab.tune.fit import Doubles

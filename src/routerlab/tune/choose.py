@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.engine.calibrate import softmax
+from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.fit import STRENGTHS, Doubles, Floats, calibrated_loss, fit, inner_splits, out_of_fold
 

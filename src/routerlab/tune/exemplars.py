@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from routerlab.engine.contract import Exemplar
+from routerlab.engine.contract.contract import Exemplar
 from routerlab.tune.cases import Training
 
 A_LABEL = 2

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.statistics.calibration import log_loss
-from routerlab.engine.calibrate import softmax
+from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Ints, Split, splits
 
 Doubles = NDArray[np.float64]

@@ -12,8 +12,8 @@ import numpy as np
 from routerlab.core.corpus import Case, Corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
-from routerlab.engine.calibrate import softmax
-from routerlab.engine.router import Router
+from routerlab.engine.contract.router import Router
+from routerlab.engine.contract.scaling import softmax
 from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers
 from routerlab.tune.cases import held_out, splits, training

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.engine.router import FilePin
+from routerlab.engine.contract.router import FilePin
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import ArmSpec
-from routerlab.engine.contract import Exemplar
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.contract.contract import Exemplar
 from routerlab.settings import Settings
 from routerlab.tune.answers import WINDOWS
 from routerlab.tune.cases import Training

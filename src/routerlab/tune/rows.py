@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
 from routerlab.core.statistics.intervals import wilson
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.engine.router import Row
+from routerlab.engine.contract.router import Row
 from routerlab.tune.cases import Ints
 from routerlab.tune.fit import Doubles
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import ArmInfo
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.router import Router
+from routerlab.engine.arms.arm import ArmInfo
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import Router
 from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers
 from routerlab.tune.baselines import baselines

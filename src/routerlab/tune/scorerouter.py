@@ -5,9 +5,9 @@ from dataclasses import replace
 from math import sqrt
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import ArmInfo, Encoding
-from routerlab.engine.encoding import DESCRIBED
-from routerlab.engine.router import Calibration, Router, Row
+from routerlab.engine.arms.arm import ArmInfo, Encoding
+from routerlab.engine.contract.encoding import DESCRIBED
+from routerlab.engine.contract.router import Calibration, Router, Row
 from routerlab.tune.answers import Answers
 from routerlab.tune.baselines import asked, logs, score_cases, score_rows
 from routerlab.tune.plan import Plan

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from routerlab.core.statistics.calibration import log_loss
-from routerlab.engine.calibrate import log_shares, softmax
+from routerlab.engine.contract.scaling import log_shares, softmax
 from routerlab.tune.cases import Ints, Split
 from routerlab.tune.fit import Doubles
 

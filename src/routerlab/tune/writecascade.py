@@ -10,8 +10,8 @@ import numpy as np
 
 from routerlab import __version__
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.engine.build import machine
-from routerlab.engine.router import Cascade, Evidence, FilePin, Router
+from routerlab.engine.contract.router import Cascade, Evidence, FilePin, Router
+from routerlab.engine.worker.build import machine
 from routerlab.tune.cascade import (
     Members,
     Point,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from routerlab.engine.arm import ArmState
+from routerlab.engine.arms.arm import ArmState
 from routerlab.study.trial.protocol import Traffic
 from routerlab.study.trial.tally import Said, Tally
 

@@ -15,9 +15,9 @@ from math import inf
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Item, Trial
-from routerlab.engine.events import Event, TrialDone
-from routerlab.engine.lab import Lab
-from routerlab.engine.runner import Due
+from routerlab.engine.lab.events import Event, TrialDone
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.runner import Due
 from routerlab.study.trial.protocol import Traffic
 
 

@@ -17,11 +17,11 @@ from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import canonical_json, canonical_sha256, load_toml
 from routerlab.core.prediction import Record
 from routerlab.core.session.fragment import toml_value
-from routerlab.engine.arm import ArmSpec, Spec
-from routerlab.engine.baseline import BaselineSpec
-from routerlab.engine.recorded import RecordedSpec
-from routerlab.engine.remote import RemoteSpec
-from routerlab.engine.router import load_router
+from routerlab.engine.arms.arm import ArmSpec, Spec
+from routerlab.engine.arms.baseline import BaselineSpec
+from routerlab.engine.contract.router import load_router
+from routerlab.engine.remote.arm import RemoteSpec
+from routerlab.engine.remote.playback import RecordedSpec
 from routerlab.models.fingerprint import file_sha256, hash_file
 from routerlab.resources import KEYWORDS, POOL
 from routerlab.study.harmony import weights

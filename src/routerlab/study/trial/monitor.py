@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from routerlab.core.statistics.gates import parse_gate
 from routerlab.core.statistics.intervals import quantile_interval
-from routerlab.engine.arm import ArmState
-from routerlab.engine.events import Event, TrialDone
-from routerlab.engine.lab import Lab
+from routerlab.engine.arms.arm import ArmState
+from routerlab.engine.lab.events import Event, TrialDone
+from routerlab.engine.lab.lab import Lab
 from routerlab.study.trial.lanes import (
     Lane,
     Load,

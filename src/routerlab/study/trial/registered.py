@@ -7,9 +7,9 @@ from pathlib import Path
 from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
-from routerlab.engine.arm import Spec
-from routerlab.engine.remote import RemoteSpec
-from routerlab.engine.specs import any_spec, distinct
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.specs import any_spec, distinct
+from routerlab.engine.remote.arm import RemoteSpec
 from routerlab.resources import EXEMPLARS, ROUTES, ROUTING60, TAXONOMY
 from routerlab.study.costs import strangers
 from routerlab.study.trial.assignment import Planned, assign

@@ -7,7 +7,7 @@ from statistics import fmean
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Item, Record, Trial
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.engine.lab import Lab
+from routerlab.engine.lab.lab import Lab
 from routerlab.study.rows import ANSWERED
 from routerlab.study.trial.loadgen import LoadGenerator, Sending
 from routerlab.study.trial.protocol import Traffic

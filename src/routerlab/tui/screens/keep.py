@@ -2,7 +2,7 @@
 
 import tomli_w
 
-from routerlab.engine.lab import Lab
+from routerlab.engine.lab.lab import Lab
 from routerlab.tui.sitting import Question
 from routerlab.tui.state import annotation, prompt_of
 

@@ -5,7 +5,7 @@ from textual.content import Content
 
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
-from routerlab.engine.lab import Filter
+from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions import ACTIONS, bindings
 from routerlab.tui.screens.add_arm import AddArm
 from routerlab.tui.screens.dialogs import Choose, Read, WriteLine

@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from routerlab.core.text import printable
-from routerlab.engine.lab import Lab
+from routerlab.engine.lab.lab import Lab
 from routerlab.tui.palette import Palette
 from routerlab.tui.sitting import Question
 from routerlab.tui.state import annotation, case_name, prompt_of

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Footer, Static
 
-from routerlab.engine.events import Event, Notice
+from routerlab.engine.lab.events import Event, Notice
 from routerlab.study.trial.lanes import Overview, Stage, traffic_words
 from routerlab.study.trial.monitor import Monitor
 from routerlab.study.trial.running import TrialRun

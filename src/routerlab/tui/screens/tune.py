@@ -11,8 +11,8 @@ from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
-from routerlab.engine.lab import Lab
-from routerlab.engine.specs import router_spec
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.specs import router_spec
 from routerlab.tui.actions import TUNE_ACTIONS, bindings
 from routerlab.tui.layout import NARROW
 from routerlab.tui.learning import Entry, entries, held_out, labelled

@@ -10,9 +10,9 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arm import Spec
-from routerlab.engine.events import Annotated, Event, Notice, RunChanged, TrialDone
-from routerlab.engine.lab import Lab
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.events import Annotated, Event, Notice, RunChanged, TrialDone
+from routerlab.engine.lab.lab import Lab
 from routerlab.tui import state
 from routerlab.tui.layout import HISTORY, NARROW, layout
 from routerlab.tui.learning import Learning

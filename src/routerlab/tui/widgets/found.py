@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from routerlab.core.text import printable
-from routerlab.engine.router import Row
+from routerlab.engine.contract.router import Row
 from routerlab.tui.layout import NARROW
 from routerlab.tui.palette import Palette, rich_style
 from routerlab.tui.text import abbreviations, fit, milliseconds, one_line, probability

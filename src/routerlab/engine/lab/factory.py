@@ -6,16 +6,16 @@ from typing import Protocol
 
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import Arm, ArmSpec, Spec
-from routerlab.engine.baseline import AgreementArm, BaselineArm, BaselineSpec
-from routerlab.engine.cascade import CascadeArm, member_files
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.pool import ModelArm
-from routerlab.engine.protocol import Load
-from routerlab.engine.recorded import RecordedArm, RecordedSpec
-from routerlab.engine.remote import RemoteArm, RemoteSpec
-from routerlab.engine.router import Cascade, Router, load_router
-from routerlab.engine.specs import router_spec
+from routerlab.engine.arms.arm import Arm, ArmSpec, Spec
+from routerlab.engine.arms.baseline import AgreementArm, BaselineArm, BaselineSpec
+from routerlab.engine.arms.cascade import CascadeArm, member_files
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import Cascade, Router, load_router
+from routerlab.engine.lab.specs import router_spec
+from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
+from routerlab.engine.remote.playback import RecordedArm, RecordedSpec
+from routerlab.engine.worker.protocol import Load
 from routerlab.models.placement import want
 from routerlab.settings import Settings
 

@@ -16,13 +16,13 @@ from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Attempt, Latency, Prediction, Tokens
 from routerlab.core.remote import Remote, api_key
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import Arm, ArmState, ContractName, Spec
-from routerlab.engine.completion import Completion, read_completion, read_models
-from routerlab.engine.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
-from routerlab.engine.remoteinfo import RemoteInfo
+from routerlab.engine.arms.arm import Arm, ArmState, ContractName, Spec
+from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
+from routerlab.engine.remote.completion import Completion, read_completion, read_models
+from routerlab.engine.remote.info import RemoteInfo
 
 if TYPE_CHECKING:
-    from routerlab.engine.endpoint import Endpoint, Reply
+    from routerlab.engine.remote.endpoint import Endpoint, Reply
 
 T = TypeVar("T")
 START_S = 30.0
@@ -238,7 +238,7 @@ def _connect(remote: Remote) -> "tuple[Endpoint | None, str]":
     """The endpoint, or why there is none. Half a second the first time: not for the event loop."""
     try:
         key = api_key(remote)
-        from routerlab.engine.endpoint import Endpoint
+        from routerlab.engine.remote.endpoint import Endpoint
 
         return Endpoint(remote, key), ""
     except LabError as e:

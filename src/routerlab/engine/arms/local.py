@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Prediction
-from routerlab.engine.arm import Arm, ArmSpec, ArmState
-from routerlab.engine.process import Worker, log_tail, new_log
-from routerlab.engine.protocol import (
+from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState
+from routerlab.engine.arms.process import Worker, log_tail, new_log
+from routerlab.engine.worker.protocol import (
     Answer,
     Ask,
     Cancel,

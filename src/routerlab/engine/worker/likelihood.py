@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.engine.contract import Trie
-from routerlab.engine.llama import Context
+from routerlab.engine.contract.contract import Trie
+from routerlab.engine.worker.llama import Context
 
 PREFIX = 0
 """The sequence that holds the shared prefix; what is asked goes into those after it."""

@@ -16,11 +16,11 @@ from llama_cpp import llama_cpp as c
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from numpy.typing import NDArray
 
-from routerlab.engine.build import BuildInfo
-from routerlab.engine.contract import Message, Piece, Render
-from routerlab.engine.devices import devices, pointers
-from routerlab.engine.laps import Laps
-from routerlab.engine.layers import LayerReader
+from routerlab.engine.contract.contract import Message, Piece, Render
+from routerlab.engine.worker.build import BuildInfo
+from routerlab.engine.worker.laps import Laps
+from routerlab.engine.worker.layers import LayerReader
+from routerlab.engine.worker.offload import devices, pointers
 from routerlab.models.devices import Split
 
 BATCH = 512

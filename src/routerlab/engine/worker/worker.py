@@ -20,18 +20,18 @@ from typing import BinaryIO
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction, Record
-from routerlab.engine import llama
-from routerlab.engine.arm import ArmInfo, DeviceUse
-from routerlab.engine.build import usable_cpus
-from routerlab.engine.calibrate import Calibrator
-from routerlab.engine.contract import frame
-from routerlab.engine.devices import choose
-from routerlab.engine.encoding import DESCRIBED
-from routerlab.engine.head import FEATURES, Head, head_key, load_head
-from routerlab.engine.layers import PARTS
-from routerlab.engine.predict import PREFIX_STEP, Predictor, PromptTooLongError
-from routerlab.engine.prefixes import Prefixes, prefix_dir
-from routerlab.engine.protocol import (
+from routerlab.engine.arms.arm import ArmInfo, DeviceUse
+from routerlab.engine.contract.contract import frame
+from routerlab.engine.contract.encoding import DESCRIBED
+from routerlab.engine.contract.head import FEATURES, Head, head_key, load_head
+from routerlab.engine.contract.router import Router
+from routerlab.engine.contract.scaling import Calibrator
+from routerlab.engine.worker.build import usable_cpus
+from routerlab.engine.worker.layers import PARTS
+from routerlab.engine.worker.offload import choose
+from routerlab.engine.worker.predict import PREFIX_STEP, Predictor, PromptTooLongError
+from routerlab.engine.worker.prefixes import Prefixes, prefix_dir
+from routerlab.engine.worker.protocol import (
     Answer,
     Ask,
     Cancel,
@@ -45,7 +45,7 @@ from routerlab.engine.protocol import (
     encode,
     to_worker,
 )
-from routerlab.engine.router import Router
+from routerlab.engine.worker.worker import llama
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.models.placement import Placement, shortfall

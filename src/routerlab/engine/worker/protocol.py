@@ -7,9 +7,9 @@ from pydantic import Field, TypeAdapter
 
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arm import ArmInfo, ContractName, Encoding
-from routerlab.engine.contract import Exemplar
-from routerlab.engine.router import Router
+from routerlab.engine.arms.arm import ArmInfo, ContractName, Encoding
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.router import Router
 from routerlab.models.devices import Split
 
 Stage = Literal["checking file", "loading weights", "reading exemplars"]

@@ -17,12 +17,12 @@ from routerlab.core.session.file import SessionFile
 from routerlab.core.session.run import Mark, MarkKind
 from routerlab.core.session.session import Annotation, Header, Session
 from routerlab.core.session.session import Event as SessionEvent
-from routerlab.engine.arm import Arm, Spec
-from routerlab.engine.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
-from routerlab.engine.factory import ArmFactory
-from routerlab.engine.keeping import Keeper
-from routerlab.engine.records import Materials, arm_record, new_header, same_arm
-from routerlab.engine.runner import UNSETTLED, Due, Job, Progress, Runner
+from routerlab.engine.arms.arm import Arm, Spec
+from routerlab.engine.lab.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
+from routerlab.engine.lab.factory import ArmFactory
+from routerlab.engine.lab.keeper import Keeper
+from routerlab.engine.lab.materials import Materials, arm_record, new_header, same_arm
+from routerlab.engine.lab.runner import UNSETTLED, Due, Job, Progress, Runner
 from routerlab.settings import Settings
 
 Filter = Literal["all", "errors", "disagreements"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from routerlab.core.prediction import Record
 from routerlab.core.text import printable
-from routerlab.engine.protocol import (
+from routerlab.engine.worker.protocol import (
     LINE_LIMIT,
     Answer,
     Ask,
@@ -86,7 +86,7 @@ class Worker:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "routerlab.engine.worker",
+                "routerlab.engine.worker.worker",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=sink,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.engine.router import Calibration
+from routerlab.engine.contract.router import Calibration
 
 Doubles = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ class BuildInfo(Record):
 
 def describe_build() -> BuildInfo:
     """Facts about the installed library; LabError when it is missing or cannot be loaded."""
-    command = [sys.executable, "-m", "routerlab.engine.llama"]
+    command = [sys.executable, "-m", "routerlab.engine.worker.llama"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no message"])[-1]

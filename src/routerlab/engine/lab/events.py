@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from routerlab.core.prediction import Trial
-from routerlab.engine.runner import Progress
+from routerlab.engine.lab.runner import Progress
 
 Severity = Literal["information", "warning", "error"]
 

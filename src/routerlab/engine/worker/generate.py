@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from routerlab.engine.contract import MAX_NEW_TOKENS
-from routerlab.engine.llama import AbortedError, Context, Model
-from routerlab.engine.scoring import PREFIX
+from routerlab.engine.contract.contract import MAX_NEW_TOKENS
+from routerlab.engine.worker.likelihood import PREFIX
+from routerlab.engine.worker.llama import AbortedError, Context, Model
 
 
 @dataclass

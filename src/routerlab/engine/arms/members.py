@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from routerlab.core.prediction import Latency, Prediction, Tokens
-from routerlab.engine.arm import Arm, ArmInfo, ArmState, Info, Spec
+from routerlab.engine.arms.arm import Arm, ArmInfo, ArmState, Info, Spec
 
 
 class MembersArm(ABC):

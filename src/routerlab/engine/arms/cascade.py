@@ -6,9 +6,9 @@ from pathlib import Path
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
-from routerlab.engine.arm import Arm, ArmInfo, ArmSpec
-from routerlab.engine.members import MembersArm
-from routerlab.engine.router import Cascade, load_router
+from routerlab.engine.arms.arm import Arm, ArmInfo, ArmSpec
+from routerlab.engine.arms.members import MembersArm
+from routerlab.engine.contract.router import Cascade, load_router
 
 
 def member_files(path: Path, cascade: Cascade) -> list[Path]:

@@ -9,14 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.prediction import Latency, Prediction, Tokens
-from routerlab.engine.calibrate import Calibrator
-from routerlab.engine.contract import CUT, MAX_NEW_TOKENS, Framing, build_trie, parse_answer, window_cut
-from routerlab.engine.generate import generate
-from routerlab.engine.head import Head
-from routerlab.engine.layers import LayerReader
-from routerlab.engine.llama import BATCH, MAX_SEQUENCES, AbortedError, Context, Model
-from routerlab.engine.prefixes import Prefixes
-from routerlab.engine.scoring import PREFIX, Scores, label_scores, recurrent_label_scores
+from routerlab.engine.contract.contract import (
+    CUT,
+    MAX_NEW_TOKENS,
+    Framing,
+    build_trie,
+    parse_answer,
+    window_cut,
+)
+from routerlab.engine.contract.head import Head
+from routerlab.engine.contract.scaling import Calibrator
+from routerlab.engine.worker.generate import generate
+from routerlab.engine.worker.layers import LayerReader
+from routerlab.engine.worker.likelihood import PREFIX, Scores, label_scores, recurrent_label_scores
+from routerlab.engine.worker.llama import BATCH, MAX_SEQUENCES, AbortedError, Context, Model
+from routerlab.engine.worker.prefixes import Prefixes
 
 PREFIX_STEP = 64
 """Tokens of the prefix decoded at once."""

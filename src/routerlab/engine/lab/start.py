@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.arm import ArmInfo, ArmState, Spec
-from routerlab.engine.lab import Lab
+from routerlab.engine.arms.arm import ArmInfo, ArmState, Spec
+from routerlab.engine.lab.lab import Lab
 
 Say = Callable[[str], None]
 """Takes a line for people to read."""

@@ -6,12 +6,12 @@ from typing import TypeVar
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.remote import Remote, api_key, find_remote
-from routerlab.engine.arm import ArmSpec, Encoding, Spec, Untuned
-from routerlab.engine.baseline import BaselineSpec
-from routerlab.engine.cascade import member_files
-from routerlab.engine.recorded import RecordedSpec
-from routerlab.engine.remote import RemoteSpec
-from routerlab.engine.router import Cascade, load_router
+from routerlab.engine.arms.arm import ArmSpec, Encoding, Spec, Untuned
+from routerlab.engine.arms.baseline import BaselineSpec
+from routerlab.engine.arms.cascade import member_files
+from routerlab.engine.contract.router import Cascade, load_router
+from routerlab.engine.remote.arm import RemoteSpec
+from routerlab.engine.remote.playback import RecordedSpec
 from routerlab.models.catalog import find_model, load_catalog
 from routerlab.paths import config_file, router_folders
 from routerlab.resources import ROUTERS

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from llama_cpp import llama_cpp as c
 from llama_cpp._ggml import libggml
 
-from routerlab.engine.protocol import Load
+from routerlab.engine.worker.protocol import Load
 from routerlab.models.devices import Device
 from routerlab.models.gguf import GgufHeader
 from routerlab.models.memory import Estimate
