@@ -13,9 +13,9 @@ from typing import Any
 
 from benchmarks.common import setup, spread
 from benchmarks.startup import first_paint
-from routerlab.annotate.desk import Desk
-from routerlab.annotate.opening import Wanted, open_desk
-from routerlab.annotate.source import Source, load_source, queue_cache
+from routerlab.annotate.desk.desk import Desk
+from routerlab.annotate.desk.open import Wanted, open_desk
+from routerlab.annotate.desk.source import Source, load_source, queue_cache
 from routerlab.core.corpus import Corpus
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial

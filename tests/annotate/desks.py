@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from routerlab.annotate.desk import Desk, Mode
-from routerlab.annotate.item import Opinion, QueueItem
-from routerlab.annotate.opening import Wanted, open_desk
-from routerlab.annotate.source import Source
+from routerlab.annotate.desk.desk import Desk, Mode
+from routerlab.annotate.desk.item import Opinion, QueueItem
+from routerlab.annotate.desk.open import Wanted, open_desk
+from routerlab.annotate.desk.source import Source
 from routerlab.core.session.session import Pin
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.resources import TAXONOMY

@@ -9,9 +9,9 @@ import signal
 import sys
 from pathlib import Path
 
-from routerlab.annotate.corpusfile import held, promoted, replace
-from routerlab.annotate.promote import Promotion, promotion
-from routerlab.annotate.ratings import collect
+from routerlab.annotate.corpus.file import held, promoted, replace
+from routerlab.annotate.corpus.promote import Promotion, promotion
+from routerlab.annotate.ratings.ratings import collect
 from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import TAXONOMY

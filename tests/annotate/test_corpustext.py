@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from routerlab.annotate.corpustext import add_cases, case_text, cut, renamed
+from routerlab.annotate.corpus.text import add_cases, case_text, cut, renamed
 from routerlab.core.corpus import Annotated, Case
 from routerlab.core.errors import LabError
 from routerlab.resources import EXEMPLARS, POOL, ROUTING60

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.annotate.desk import QUEUES, Desk
-from routerlab.annotate.opening import Wanted, open_desk, session_path
+from routerlab.annotate.desk.desk import QUEUES, Desk
+from routerlab.annotate.desk.open import Wanted, open_desk, session_path
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import State

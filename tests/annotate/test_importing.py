@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from routerlab.annotate.importing import Imported, column_map, prompt_id, read_prompts
+from routerlab.annotate.corpus.prompts import Imported, column_map, prompt_id, read_prompts
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.similar import NEAR_REPORT
 from routerlab.core.taxonomy import load_taxonomy

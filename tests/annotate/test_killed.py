@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from routerlab.annotate.opening import open_desk
+from routerlab.annotate.desk.open import open_desk
 from routerlab.core.session.file import read_session
 from tests.annotate.victim import source, wanted
 

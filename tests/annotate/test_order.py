@@ -2,8 +2,8 @@
 
 import pytest
 
-from routerlab.annotate.item import QueueItem
-from routerlab.annotate.order import ORDERS, Order, ordered
+from routerlab.annotate.desk.item import QueueItem
+from routerlab.annotate.desk.order import ORDERS, Order, ordered
 from routerlab.core.errors import LabError
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from routerlab.annotate import corpusfile
+from routerlab.annotate.corpus import file as corpusfile
 from routerlab.cli.main import app
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError

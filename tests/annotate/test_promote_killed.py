@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from random import Random
 
-from routerlab.annotate.corpustext import case_text
+from routerlab.annotate.corpus.text import case_text
 from routerlab.core.corpus import Case
 from routerlab.core.session.session import CaseRecord
 from tests.annotate.promoter import planned, promote

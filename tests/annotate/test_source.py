@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.annotate.desk import Desk
-from routerlab.annotate.item import Opinion
-from routerlab.annotate.opening import Wanted, open_desk
-from routerlab.annotate.source import Source, is_session, load_source, queue_cache
+from routerlab.annotate.desk.desk import Desk
+from routerlab.annotate.desk.item import Opinion
+from routerlab.annotate.desk.open import Wanted, open_desk
+from routerlab.annotate.desk.source import Source, is_session, load_source, queue_cache
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial

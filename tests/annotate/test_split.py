@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from routerlab.annotate.corpustext import cut
-from routerlab.annotate.split import split
+from routerlab.annotate.corpus.split import split
+from routerlab.annotate.corpus.text import cut
 from routerlab.cli.main import app
 from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError

@@ -9,9 +9,9 @@ import signal
 import sys
 from pathlib import Path
 
-from routerlab.annotate.item import QueueItem
-from routerlab.annotate.opening import Wanted, open_desk
-from routerlab.annotate.source import Source
+from routerlab.annotate.desk.item import QueueItem
+from routerlab.annotate.desk.open import Wanted, open_desk
+from routerlab.annotate.desk.source import Source
 from routerlab.core.session.session import Pin
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import TAXONOMY

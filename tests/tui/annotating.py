@@ -7,8 +7,8 @@ from pathlib import Path
 
 from textual import events
 
-from routerlab.annotate.desk import QUEUES, Desk, Mode
-from routerlab.annotate.item import Opinion, QueueItem
+from routerlab.annotate.desk.desk import QUEUES, Desk, Mode
+from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.core.session.session import State
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Markdown, OptionList
 
-from routerlab.annotate.item import Opinion, QueueItem
+from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.core.session.file import read_session
 from routerlab.settings import Settings
 from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS

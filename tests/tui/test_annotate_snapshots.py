@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from textual.pilot import Pilot
 
-from routerlab.annotate.item import Opinion, QueueItem
+from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.core.corpus import load_corpus
 from routerlab.resources import GUIDELINES, ROUTING60
 from routerlab.settings import Settings

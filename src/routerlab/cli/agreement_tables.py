@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from routerlab.annotate.agreement import Agreement, Dispute
+from routerlab.annotate.ratings.agreement import Agreement, Dispute
 from routerlab.cli.show import print_table
 from routerlab.cli.tables import cell, new_summary_table
 from routerlab.core.statistics.reliability import Figure

@@ -14,8 +14,8 @@ from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
 
 if TYPE_CHECKING:
-    from routerlab.annotate.opening import Wanted
-    from routerlab.annotate.source import Source
+    from routerlab.annotate.desk.open import Wanted
+    from routerlab.annotate.desk.source import Source
 
 Order = Literal["file", "random", "disagreement", "confidence", "errors", "mix"]
 Name = Annotated[
@@ -72,9 +72,9 @@ def annotate(
 
     Example: routerlab annotate prompts.jsonl --as ada --map prompt=text --order random --seed 7
     """
-    from routerlab.annotate.importing import column_map
-    from routerlab.annotate.opening import Wanted, session_path
-    from routerlab.annotate.source import load_source
+    from routerlab.annotate.corpus.prompts import column_map
+    from routerlab.annotate.desk.open import Wanted, session_path
+    from routerlab.annotate.desk.source import load_source
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.paths import sessions_dir
     from routerlab.resources import TAXONOMY
@@ -117,7 +117,7 @@ def annotator(name: str | None) -> str:
 
 def run(source: "Source", wanted: "Wanted", guidelines: Path | None, theme: str | None) -> None:
     """Open the desk and its screen; says at the end where the labels are."""
-    from routerlab.annotate.opening import open_desk
+    from routerlab.annotate.desk.open import open_desk
     from routerlab.core.files.toml import read_text
     from routerlab.resources import GUIDELINES
 

@@ -37,9 +37,9 @@ def adjudicate(
 
     Example: routerlab corpus adjudicate sessions/p.ada.toml sessions/p.ben.toml --as cyd
     """
-    from routerlab.annotate.adjudication import to_decide
-    from routerlab.annotate.opening import Wanted, session_path
-    from routerlab.annotate.ratings import collect
+    from routerlab.annotate.desk.adjudication import to_decide
+    from routerlab.annotate.desk.open import Wanted, session_path
+    from routerlab.annotate.ratings.ratings import collect
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.paths import session_cache, sessions_dir
     from routerlab.resources import TAXONOMY

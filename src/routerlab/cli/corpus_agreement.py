@@ -44,9 +44,9 @@ def agreement(
 
     Example: routerlab corpus agreement sessions/p.ada.toml sessions/p.ben.toml
     """
-    from routerlab.annotate.agreement import agreement as agree
-    from routerlab.annotate.agreement import chosen, raters
-    from routerlab.annotate.ratings import collect
+    from routerlab.annotate.ratings.agreement import agreement as agree
+    from routerlab.annotate.ratings.agreement import chosen, raters
+    from routerlab.annotate.ratings.ratings import collect
     from routerlab.cli.agreement_tables import as_json, print_tables
     from routerlab.cli.show import print_json
     from routerlab.core.text import printable

@@ -27,8 +27,8 @@ def import_(
     import hashlib
     from datetime import UTC, datetime
 
-    from routerlab.annotate.corpusfile import write_corpus
-    from routerlab.annotate.importing import column_map, read_prompts
+    from routerlab.annotate.corpus.file import write_corpus
+    from routerlab.annotate.corpus.prompts import column_map, read_prompts
     from routerlab.core.corpus import Corpus
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.core.text import printable

@@ -41,9 +41,9 @@ def promote(
 
     Example: routerlab corpus promote sessions/p.ada.toml sessions/p.ben.toml --into mine.toml --least 2
     """
-    from routerlab.annotate.corpusfile import difference, held, promoted, replace
-    from routerlab.annotate.promote import default_prefix, promotion
-    from routerlab.annotate.ratings import collect
+    from routerlab.annotate.corpus.file import difference, held, promoted, replace
+    from routerlab.annotate.corpus.promote import default_prefix, promotion
+    from routerlab.annotate.ratings.ratings import collect
     from routerlab.core.corpus import fold
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.core.text import printable

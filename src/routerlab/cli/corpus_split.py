@@ -24,8 +24,8 @@ def split(
 
     Example: routerlab corpus split mine.toml --seed 7 --test 0.3
     """
-    from routerlab.annotate.corpusfile import write_parts
-    from routerlab.annotate.split import split as part
+    from routerlab.annotate.corpus.file import write_parts
+    from routerlab.annotate.corpus.split import split as part
     from routerlab.cli.show import new_table, print_table
     from routerlab.cli.tables import cell
     from routerlab.core.corpus import load_corpus

@@ -10,7 +10,7 @@ from routerlab.cli import options as o
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from routerlab.annotate.stats import PairRow, Stats
+    from routerlab.annotate.corpus.stats import PairRow, Stats
 
 ACROSS = 20
 """Near duplicates with different labels that people are shown; programs get all."""
@@ -32,7 +32,7 @@ def stats(
     """
     from dataclasses import asdict
 
-    from routerlab.annotate.stats import stats as count
+    from routerlab.annotate.corpus.stats import stats as count
     from routerlab.cli.show import print_json, print_table
     from routerlab.core.corpus import load_corpus
     from routerlab.core.taxonomy import load_taxonomy

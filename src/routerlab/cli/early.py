@@ -23,7 +23,7 @@ def record_early_look(path: Path, session: "Session", command: str) -> None:
 
 def record_early_looks(paths: Iterable[Path], command: str) -> None:
     """The same of all sessions among the files; those of annotators and of the lab are not read for it."""
-    from routerlab.annotate.source import is_session
+    from routerlab.annotate.desk.source import is_session
     from routerlab.core.session.file import peek_session, read_session
 
     for path in paths:

@@ -188,7 +188,7 @@ def export(
 
 def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | None":
     """The corpus that the session pins, or None (told on stderr)."""
-    from routerlab.annotate.pinned import pinned_corpus
+    from routerlab.annotate.ratings.pinned import pinned_corpus
     from routerlab.core.corpus import Corpus
     from routerlab.core.files.toml import load_toml
 

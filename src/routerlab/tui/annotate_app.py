@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.message import Message
 
-from routerlab.annotate.desk import Desk
+from routerlab.annotate.desk.desk import Desk
 from routerlab.settings import Settings
 from routerlab.tui.screens.annotate import AnnotateScreen
 from routerlab.tui.shell import Shell

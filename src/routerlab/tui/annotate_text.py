@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from textual.content import Content
 
-from routerlab.annotate.desk import QUEUES, Desk, Queue, queues
+from routerlab.annotate.desk.desk import QUEUES, Desk, Queue, queues
 from routerlab.core.session.session import State
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.tui.actions import LABEL_KEYS

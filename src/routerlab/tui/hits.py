@@ -2,7 +2,7 @@
 
 from textual.content import Content
 
-from routerlab.annotate.desk import Desk, queues
+from routerlab.annotate.desk.desk import Desk, queues
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.tui.palette import Palette
 from routerlab.tui.text import fit, one_line

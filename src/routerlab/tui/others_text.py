@@ -6,7 +6,7 @@ from itertools import zip_longest
 from rich.cells import cell_len
 from textual.content import Content
 
-from routerlab.annotate.item import Opinion
+from routerlab.annotate.desk.item import Opinion
 from routerlab.tui.annotate_text import label_parts
 from routerlab.tui.palette import Palette
 from routerlab.tui.seen import Seen

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from routerlab.annotate.desk import Desk
-from routerlab.annotate.item import Opinion
+from routerlab.annotate.desk.desk import Desk
+from routerlab.annotate.desk.item import Opinion
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from routerlab.annotate.pinned import pinned_corpus
+from routerlab.annotate.ratings.pinned import pinned_corpus
 from routerlab.core.corpus import Corpus
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Pin, Session

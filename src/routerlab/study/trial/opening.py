@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from routerlab.annotate.pinned import pinned_corpus
+from routerlab.annotate.ratings.pinned import pinned_corpus
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Literal
 
-from routerlab.annotate.desk import QUEUES, Desk, queues
+from routerlab.annotate.desk.desk import QUEUES, Desk, queues
 from routerlab.core.errors import LabError
 from routerlab.settings import Settings
 from routerlab.tui.actions import bindings

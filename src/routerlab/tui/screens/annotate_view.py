@@ -7,7 +7,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Footer, Static
 
-from routerlab.annotate.desk import Desk, Queue
+from routerlab.annotate.desk.desk import Desk, Queue
 from routerlab.core.text import printable
 from routerlab.settings import Settings
 from routerlab.tui.actions import LABEL_KEYS

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from routerlab.annotate.doubts import doubts, unfinished
-from routerlab.annotate.pinned import About, asked, pinned_corpus, shown
+from routerlab.annotate.ratings.doubts import doubts, unfinished
+from routerlab.annotate.ratings.pinned import About, asked, pinned_corpus, shown
 from routerlab.core.corpus import Corpus, fold
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from routerlab.annotate.corpustext import add_cases, case_text, cut, line_end, renamed
-from routerlab.annotate.promote import Promotion
+from routerlab.annotate.corpus.promote import Promotion
+from routerlab.annotate.corpus.text import add_cases, case_text, cut, line_end, renamed
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from routerlab import __version__
-from routerlab.annotate.importing import prompt_id, read_prompts
-from routerlab.annotate.item import Opinion, QueueItem
-from routerlab.annotate.pinned import pinned_corpus
-from routerlab.annotate.ratings import Unit, collect
+from routerlab.annotate.corpus.prompts import prompt_id, read_prompts
+from routerlab.annotate.desk.item import Opinion, QueueItem
+from routerlab.annotate.ratings.pinned import pinned_corpus
+from routerlab.annotate.ratings.ratings import Unit, collect
 from routerlab.core.corpus import Corpus, check_corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from routerlab.annotate.importing import prompt_id
-from routerlab.annotate.item import Opinion, QueueItem
-from routerlab.annotate.ratings import Collected, Unit
-from routerlab.annotate.source import Source, models_of
+from routerlab.annotate.corpus.prompts import prompt_id
+from routerlab.annotate.desk.item import Opinion, QueueItem
+from routerlab.annotate.desk.source import Source, models_of
+from routerlab.annotate.ratings.ratings import Collected, Unit
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Pin, short_path
 

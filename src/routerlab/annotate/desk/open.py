@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from routerlab import __version__
-from routerlab.annotate.desk import Desk, Mode
-from routerlab.annotate.item import QueueItem
-from routerlab.annotate.order import Order, ordered
-from routerlab.annotate.source import Source
+from routerlab.annotate.desk.desk import Desk, Mode
+from routerlab.annotate.desk.item import QueueItem
+from routerlab.annotate.desk.order import Order, ordered
+from routerlab.annotate.desk.source import Source
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import Progress, SessionFile
 from routerlab.core.session.session import Header, QueueRecord, Session, pin_taxonomy

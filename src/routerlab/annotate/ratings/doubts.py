@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from routerlab.annotate.ratings import Unit
+    from routerlab.annotate.ratings.ratings import Unit
 
 
 def unfinished(drafts: Counter[str], again: dict[tuple[str, str], set[str]]) -> list[str]:

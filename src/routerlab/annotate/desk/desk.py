@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Literal
 
-from routerlab.annotate.item import QueueItem
+from routerlab.annotate.desk.item import QueueItem
 from routerlab.core.corpus import fold
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import SessionFile

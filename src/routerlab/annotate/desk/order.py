@@ -5,7 +5,7 @@ from itertools import chain, zip_longest
 from random import Random
 from typing import Literal, get_args
 
-from routerlab.annotate.item import QueueItem
+from routerlab.annotate.desk.item import QueueItem
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.agreement import vote
 
