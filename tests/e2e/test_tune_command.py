@@ -15,8 +15,8 @@ from routerlab import resources
 from routerlab.engine.contract.head import load_head
 from routerlab.engine.contract.router import Router, load_router
 from routerlab.engine.worker.layers import PARTS
-from routerlab.tune.oof import load_oof
-from routerlab.tune.reading import layers_of
+from routerlab.tune.features import layers_of
+from routerlab.tune.out_of_fold import load_oof
 from tests.e2e.tuning import LABELS, PROMPTS, Bench, Runs, lines_of, pool_text, read_anew, tune_four_times
 
 

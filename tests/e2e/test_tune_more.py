@@ -19,7 +19,7 @@ from routerlab.engine.contract.encoding import DESCRIBED
 from routerlab.engine.contract.router import Cascade, Router, load_router
 from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.settings import Settings
-from routerlab.tune.scorerouter import best
+from routerlab.tune.scores.run import best
 from tests.e2e.tuning import LABELS, Bench, Ended
 
 TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/simple"}

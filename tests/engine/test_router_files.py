@@ -20,7 +20,7 @@ from routerlab.engine.contract.router import Calibration, HeadPin, Router, load_
 from routerlab.engine.contract.scaling import softmax
 from routerlab.engine.lab.specs import arm_spec, find_router, router_spec
 from routerlab.engine.worker.layers import PARTS
-from routerlab.tune.oof import load_oof
+from routerlab.tune.out_of_fold import load_oof
 from routerlab.tune.write import save_toml
 from tests.engine.arms import arms, one_line, running, spec
 from tests.engine.asking import TWO, taxonomy

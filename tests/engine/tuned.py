@@ -15,8 +15,8 @@ from routerlab.engine.lab.factory import ModelArms
 from routerlab.tune.cases import training
 from routerlab.tune.choose import Choice, Nested, Setting
 from routerlab.tune.fit import Floats, Linear, fit
-from routerlab.tune.fitted import Fitted
 from routerlab.tune.plan import Plan
+from routerlab.tune.probe import Fitted
 from routerlab.tune.write import write_router
 from tests.engine import tiny
 from tests.engine.arms import SETTINGS, arms, running, spec

@@ -11,7 +11,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Tokens
 from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
-from routerlab.tune.reading import DEPTHS, Reader, Workbench, layers_of
+from routerlab.tune.features import DEPTHS, Reader, Workbench, layers_of
 from tests.engine.arms import SETTINGS, arms, running, spec
 from tests.engine.asking import TWO, shots_for
 from tests.engine.tuned import LAYER, deep_model, plan_for

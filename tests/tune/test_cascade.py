@@ -9,7 +9,7 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import Cascade, Evidence, HeadPin, ModelPin, Router, load_router
-from routerlab.tune.cascade import (
+from routerlab.tune.cascade.thresholds import (
     STEPS,
     Members,
     best_threshold,
@@ -21,8 +21,8 @@ from routerlab.tune.cascade import (
     trade_off,
     unsure,
 )
-from routerlab.tune.oof import OutOfFold
-from routerlab.tune.writecascade import write_cascade
+from routerlab.tune.cascade.write import write_cascade
+from routerlab.tune.out_of_fold import OutOfFold
 
 NAN = float("nan")
 

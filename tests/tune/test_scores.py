@@ -13,8 +13,8 @@ from routerlab.tune.cases import Ints, splits
 from routerlab.tune.curve import REPEATS, learning_curve
 from routerlab.tune.fit import Doubles
 from routerlab.tune.rows import row
-from routerlab.tune.scorerouter import best
-from routerlab.tune.scores import cross_validated, debiased, fit_scores, logs_of
+from routerlab.tune.scores.fit import cross_validated, debiased, fit_scores, logs_of
+from routerlab.tune.scores.run import best
 from tests.tune.making import balanced, noise, telling
 
 quiet: Callable[[int, int], None] = lambda done, total: None  # noqa: E731

@@ -8,7 +8,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from routerlab.tune.cases import splits
 from routerlab.tune.fit import out_of_fold
-from routerlab.tune.taxonomy import kappa, merged_taxonomy, merges, try_merge, try_split
+from routerlab.tune.taxonomy.experiments import kappa, merged_taxonomy, merges, try_merge, try_split
 from tests.tune.making import taxonomy, telling, trained
 
 GOLD = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 3])

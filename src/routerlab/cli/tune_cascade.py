@@ -13,7 +13,7 @@ from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
     from routerlab.engine.contract.router import Cascade
-    from routerlab.tune.cascade import Members, Point
+    from routerlab.tune.cascade.thresholds import Members, Point
 
 
 def cascade(
@@ -58,9 +58,9 @@ def make_cascade(
     LabError when the routers do not go together.
     """
     from routerlab.engine.contract.router import Router, load_router
-    from routerlab.tune.cascade import members
-    from routerlab.tune.oof import load_oof
-    from routerlab.tune.writecascade import write_cascade
+    from routerlab.tune.cascade.thresholds import members
+    from routerlab.tune.cascade.write import write_cascade
+    from routerlab.tune.out_of_fold import load_oof
 
     wanted = 2 if rule == "confidence" else 3
     if len(files) != wanted:

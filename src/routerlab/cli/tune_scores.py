@@ -42,7 +42,7 @@ def scores(
     from routerlab.cli.show import print_table
     from routerlab.cli.tune_tables import rows_table
     from routerlab.engine.contract.encoding import DESCRIBED
-    from routerlab.tune.scorerouter import tune_scores
+    from routerlab.tune.scores.run import tune_scores
 
     plan = make_plan(model, corpus, out, taxonomy, exemplars)
     if out is None:

@@ -12,7 +12,7 @@ from routerlab.cli import options as o
 from routerlab.cli.tune import Corpus, Progress, Seed, make_plan, teller
 
 if TYPE_CHECKING:
-    from routerlab.tune.taxonomystudy import Study
+    from routerlab.tune.taxonomy.run import Study
 
 
 def taxonomy(
@@ -34,7 +34,7 @@ def taxonomy(
 
     Example: routerlab tune taxonomy qwen2.5-coder-0.5b
     """
-    from routerlab.tune.taxonomystudy import study
+    from routerlab.tune.taxonomy.run import study
 
     plan = replace(make_plan(model, corpus, Path("unused.toml"), taxonomy, exemplars), seed=seed)
     found = asyncio.run(study(plan, most, rerun, teller(progress)))

@@ -18,11 +18,11 @@ from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers
 from routerlab.tune.cases import held_out, splits, training
 from routerlab.tune.choose import Choice, Nested, Setting
+from routerlab.tune.features import Reader, Tell, Workbench, layers_of
 from routerlab.tune.fit import STRENGTHS, Linear, calibrated_loss, fit
-from routerlab.tune.fitted import Fitted
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
-from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
+from routerlab.tune.probe import Fitted
 from routerlab.tune.rows import row
 from routerlab.tune.run import time_probe
 from routerlab.tune.write import write_router

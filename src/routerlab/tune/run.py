@@ -15,16 +15,16 @@ from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.router import Router
 from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers
-from routerlab.tune.baselines import baselines
 from routerlab.tune.cases import Training, sample, subset
 from routerlab.tune.choose import Candidates, Setting
 from routerlab.tune.exemplars import draw, exemplars
+from routerlab.tune.features import Reader, Tell, Workbench, layers_of
 from routerlab.tune.fit import Floats
-from routerlab.tune.fitted import Fitted, fit_probe
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Clock, Plan
-from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
+from routerlab.tune.probe import Fitted, fit_probe
 from routerlab.tune.rows import row
+from routerlab.tune.untuned import baselines
 from routerlab.tune.write import seen, write_router
 
 TIMED_CASES = 120

@@ -22,9 +22,9 @@ from routerlab.engine.contract.router import Calibration, Evidence, FilePin, Hea
 from routerlab.engine.worker.build import machine
 from routerlab.models.catalog import load_catalog
 from routerlab.tune.cases import Training
-from routerlab.tune.fitted import Fitted
-from routerlab.tune.oof import OutOfFold, oof_bytes
+from routerlab.tune.out_of_fold import OutOfFold, oof_bytes
 from routerlab.tune.plan import Plan
+from routerlab.tune.probe import Fitted
 
 
 def write_router(

@@ -9,10 +9,10 @@ from routerlab.engine.arms.arm import ArmInfo, Encoding
 from routerlab.engine.contract.encoding import DESCRIBED
 from routerlab.engine.contract.router import Calibration, Router, Row
 from routerlab.tune.answers import Answers
-from routerlab.tune.baselines import asked, logs, score_cases, score_rows
+from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.plan import Plan
-from routerlab.tune.reading import Tell, Workbench
-from routerlab.tune.scores import fit_scores
+from routerlab.tune.scores.fit import fit_scores
+from routerlab.tune.untuned import asked, logs, score_cases, score_rows
 from routerlab.tune.write import evidence, new_router, save_toml
 
 

@@ -10,11 +10,18 @@ from routerlab.models.gguf import read_header
 from routerlab.tune.answers import WINDOWS, Answers
 from routerlab.tune.cases import Ints, Training, splits, training
 from routerlab.tune.choose import Setting
+from routerlab.tune.features import Reader, Tell, Workbench, layers_of
 from routerlab.tune.fit import STRENGTHS, Floats, out_of_fold
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
-from routerlab.tune.reading import Reader, Tell, Workbench, layers_of
-from routerlab.tune.taxonomy import Experiment, kappa, merged_taxonomy, merges, try_merge, try_split
+from routerlab.tune.taxonomy.experiments import (
+    Experiment,
+    kappa,
+    merged_taxonomy,
+    merges,
+    try_merge,
+    try_split,
+)
 
 
 @dataclass(frozen=True)

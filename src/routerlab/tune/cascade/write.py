@@ -12,7 +12,7 @@ from routerlab import __version__
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import Cascade, Evidence, FilePin, Router
 from routerlab.engine.worker.build import machine
-from routerlab.tune.cascade import (
+from routerlab.tune.cascade.thresholds import (
     Members,
     Point,
     best_threshold,

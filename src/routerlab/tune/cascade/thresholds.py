@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.tune.oof import OutOfFold
+from routerlab.tune.out_of_fold import OutOfFold
 
 STEPS = (*(i / 20 for i in range(18)), *(i / 100 for i in range(90, 101)))
 """Thresholds tried: 0 never asks the large router, 1 does unless the small one is certain."""

@@ -10,11 +10,11 @@ from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.router import Row
 from routerlab.tune.answers import Answer
 from routerlab.tune.cases import Training, sample, splits, subset
+from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.fit import Doubles
 from routerlab.tune.plan import Plan
-from routerlab.tune.reading import Tell, Workbench
 from routerlab.tune.rows import row
-from routerlab.tune.scores import cross_validated, debiased, logs_of
+from routerlab.tune.scores.fit import cross_validated, debiased, logs_of
 
 JSON_CASES, SCORE_CASES = 60, 120
 """How many cases each of these rows is measured on."""
