@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.bench.engine import Measured, Sample, WayRecord
-from routerlab.bench.figures import PIPE, figures
 from routerlab.bench.length import LengthRun, LengthSample, length_rows, prompt_of
 from routerlab.bench.memory import FLAT, MemoryRun, MemorySample, flat, slope
+from routerlab.bench.speed import Measured, Sample, WayRecord
+from routerlab.bench.summary import PIPE, figures
 from routerlab.bench.ways import WayKind
 from routerlab.cli.bench_tables import length_plot, length_table, memory_table, ratio_tables, ways_table
 from routerlab.cli.show import new_table

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from routerlab.bench.peers import Peer, PeerKind, PeerSetup
+from routerlab.bench.peers.parent import Peer, PeerKind, PeerSetup
 from routerlab.core.errors import LabError
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR
@@ -34,7 +34,9 @@ async def started(model: Path, kind: PeerKind) -> AsyncIterator[Peer]:
         await peer.stop()
         _, alive = psutil.wait_procs(children, timeout=10)
         assert not [
-            p for p in alive if "routerlab.bench.peer" in p.cmdline() or "llama_cpp.server" in p.cmdline()
+            p
+            for p in alive
+            if "routerlab.bench.peers.child" in p.cmdline() or "llama_cpp.server" in p.cmdline()
         ]
 
 

@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from routerlab.bench.figures import median
-from routerlab.bench.opening import Tell
-from routerlab.bench.record import Run
+from routerlab.bench.open import Tell
+from routerlab.bench.rawdata import Run
+from routerlab.bench.summary import median
 from routerlab.bench.ways import answered, ready
 from routerlab.core.prediction import Record, Status
 from routerlab.engine.arms.arm import ArmInfo

@@ -8,8 +8,8 @@ import numpy as np
 import psutil
 from pydantic import Field
 
-from routerlab.bench.opening import Tell
-from routerlab.bench.record import Run
+from routerlab.bench.open import Tell
+from routerlab.bench.rawdata import Run
 from routerlab.bench.ways import answered, ready
 from routerlab.core.prediction import Record
 from routerlab.engine.arms.arm import Arm, ArmInfo

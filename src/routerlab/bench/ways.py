@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from routerlab.bench.peers import Peer
+from routerlab.bench.peers.parent import Peer
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Record, Status
 from routerlab.engine.arms.arm import Arm, ArmInfo

@@ -11,7 +11,7 @@ from routerlab.cli import options as o
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
-    from routerlab.bench.figures import Figures
+    from routerlab.bench.summary import Figures
 
 
 class PlanFirst(TyperGroup):
@@ -66,12 +66,12 @@ def engine(
 
     Example: routerlab bench engine --arm smollm2-135m --repeats 3 --profile --out engine.json
     """
-    from routerlab.bench.engine import Measured, measure
-    from routerlab.bench.figures import figures
     from routerlab.bench.groups import group_arms
-    from routerlab.bench.opening import Plan
-    from routerlab.bench.peers import PEERS
-    from routerlab.bench.record import RawData
+    from routerlab.bench.open import Plan
+    from routerlab.bench.peers.parent import PEERS
+    from routerlab.bench.rawdata import RawData
+    from routerlab.bench.speed import Measured, measure
+    from routerlab.bench.summary import figures
     from routerlab.cli.tune import teller
 
     groups = group_arms(named(arm))

@@ -31,7 +31,7 @@ def length(
 
     from routerlab.bench.groups import single_arms
     from routerlab.bench.length import CONTEXT, LENGTHS, TIMEOUT_S, LengthRun, length_rows, measure_length
-    from routerlab.bench.record import RawData
+    from routerlab.bench.rawdata import RawData
     from routerlab.cli.bench_tables import length_plot, length_table
     from routerlab.cli.show import print_json, print_table
     from routerlab.cli.tune import teller

@@ -33,7 +33,7 @@ def memory(
     """
     from routerlab.bench.groups import single_arms
     from routerlab.bench.memory import MemoryRun, flat, measure_memory, slope
-    from routerlab.bench.record import RawData
+    from routerlab.bench.rawdata import RawData
     from routerlab.cli.bench_tables import memory_table
     from routerlab.cli.show import print_json, print_table
     from routerlab.cli.tune import teller

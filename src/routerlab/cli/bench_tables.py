@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from routerlab.bench.figures import ExemplarCost, Figures, Slower
 from routerlab.bench.length import LengthRow, LengthRun, length_rows
 from routerlab.bench.memory import FLAT, MemoryRun, flat, slope
-from routerlab.bench.peers import PEERS
+from routerlab.bench.peers.parent import PEERS
+from routerlab.bench.summary import ExemplarCost, Figures, Slower
 from routerlab.bench.throughput import ThroughputRun, throughput_row
 from routerlab.cli.tables import cell, new_summary_table
 from routerlab.models.progress import human

@@ -33,7 +33,7 @@ def throughput(
     from dataclasses import asdict
 
     from routerlab.bench.groups import single_arms
-    from routerlab.bench.record import RawData
+    from routerlab.bench.rawdata import RawData
     from routerlab.bench.throughput import ThroughputRun, measure_throughput, throughput_row
     from routerlab.cli.bench_tables import throughput_table
     from routerlab.cli.show import print_json, print_table

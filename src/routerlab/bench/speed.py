@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from routerlab.bench.groups import Group
-from routerlab.bench.opening import Plan, Tell, open_arms, open_peers
-from routerlab.bench.peers import PeerKind
-from routerlab.bench.record import Run
+from routerlab.bench.open import Plan, Tell, open_arms, open_peers
+from routerlab.bench.peers.parent import PeerKind
+from routerlab.bench.rawdata import Run
 from routerlab.bench.ways import Timed, WayKind
 from routerlab.core.prediction import Record
 from routerlab.engine.arms.arm import ArmInfo

@@ -63,7 +63,7 @@ class Peer:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "routerlab.bench.peer",
+                "routerlab.bench.peers.child",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=sink,

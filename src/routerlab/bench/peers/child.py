@@ -18,7 +18,7 @@ import httpx2
 from llama_cpp import Llama
 from llama_cpp.llama_grammar import LlamaGrammar
 
-from routerlab.bench.peers import PeerReply, PeerSetup
+from routerlab.bench.peers.parent import PeerReply, PeerSetup
 from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
 from routerlab.engine.worker.llama import BATCH
 

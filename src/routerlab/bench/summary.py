@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routerlab.bench.engine import Measured, Sample
+from routerlab.bench.speed import Measured, Sample
 from routerlab.core.statistics.quantiles import percentile
 
 PIPE = "JSON and pipe"
