@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import Exit
-from routerlab.study.trial.recorded import answered, ended
+from routerlab.study.trial.protocol.session import answered, ended
 from tests.e2e.terminal import Terminal
 from tests.e2e.test_terminal import wait_gone, workers_of
 from tests.engine import tiny

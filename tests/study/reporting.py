@@ -5,10 +5,10 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
-from routerlab.study.analysis import analyse
-from routerlab.study.costs import CostTable
+from routerlab.study.figures.analysis import analyse
+from routerlab.study.figures.costs import CostTable
 from routerlab.study.report.contents import heading, sections
-from routerlab.study.report.page import page
+from routerlab.study.report.html import page
 from routerlab.study.report.subject import Subject
 from tests.study.rowing import answers, log
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from routerlab.study.records import Source
-from routerlab.study.rows import Log, Row
+from routerlab.study.figures.arm import Source
+from routerlab.study.figures.rows import Log, Row
 
 LABELS = ("code/simple", "code/complex", "CoT/simple", "CoT/complex", "hybrid/agentic", "hybrid/generative")
 FAMILIES = {label: label.split("/")[0] for label in LABELS}

@@ -7,10 +7,10 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.gates import Gate
-from routerlab.study.analysis import DEFAULT_GATES, analyse
-from routerlab.study.records import Settings
-from routerlab.study.result import Analysis
-from routerlab.study.rows import Row
+from routerlab.study.figures.analysis import DEFAULT_GATES, analyse
+from routerlab.study.figures.arm import Settings
+from routerlab.study.figures.result import Analysis
+from routerlab.study.figures.rows import Row
 from tests.study.rowing import FAMILIES, LABELS, answers, log, row
 
 QUICK = Settings(resamples=500)

@@ -8,7 +8,7 @@ import pytest
 
 from routerlab.cli.main import run
 from routerlab.core.errors import Exit
-from routerlab.study.result import Analysis
+from routerlab.study.figures.result import Analysis
 from tests.conftest import REPO
 from tests.study.made_up import MODELS, write_study_1, write_study_2
 

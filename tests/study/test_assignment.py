@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from scipy.stats import chisquare
 
-from routerlab.study.trial.assignment import Method, Planned, arm_of, assign, balance
+from routerlab.study.trial.protocol.assignment import Method, Planned, arm_of, assign, balance
 
 CASES = [f"c{i}" for i in range(20)]
 ARMS = ["control", "b", "c", "d"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.session.run import Mark
-from routerlab.study.plan import load_plan, plan_of, questions
+from routerlab.study.benchmark.plan import load_plan, plan_of, questions
 from tests.study.running import (
     QUICK,
     begun,

@@ -12,8 +12,8 @@ from routerlab.core.files.toml import canonical_json
 from routerlab.core.prediction import Prediction
 from routerlab.core.session.run import RunRecord
 from routerlab.engine.lab.runner import Progress
-from routerlab.study.benchmark import REFERENCE, Benchmark, carry_out, missing
-from routerlab.study.plan import Plan, PlannedArm
+from routerlab.study.benchmark.plan import Plan, PlannedArm
+from routerlab.study.benchmark.run import REFERENCE, Benchmark, carry_out, missing
 from tests.engine.asking import FRONT_DOOR
 from tests.study.running import reasons
 from tests.tui.scripted import Bench, bench, specs

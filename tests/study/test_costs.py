@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.study.analysis import analyse
-from routerlab.study.costs import CostTable, cost_figure, currency_of, hosting, load_costs
-from routerlab.study.records import Settings
+from routerlab.study.figures.analysis import analyse
+from routerlab.study.figures.arm import Settings
+from routerlab.study.figures.costs import CostTable, cost_figure, currency_of, hosting, load_costs
 from tests.study.rowing import log, row
 
 TABLE = """\

@@ -16,7 +16,13 @@ from routerlab.engine.worker.build import BuildInfo
 from routerlab.models.fingerprint import hash_file
 from routerlab.models.gguf_types import FILE_TYPES
 from routerlab.resources import POOL, ROUTERS, ROUTING60
-from routerlab.study.harmony import check_provenance, differences, leaks, quantization_class, weights
+from routerlab.study.benchmark.harmony import (
+    check_provenance,
+    differences,
+    leaks,
+    quantization_class,
+    weights,
+)
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR
 from tests.unit.saving import ARM, AT

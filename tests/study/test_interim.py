@@ -10,10 +10,10 @@ import pytest
 
 from routerlab.core.prediction import Trial
 from routerlab.core.statistics.paired import holm
-from routerlab.study.trial.assignment import Planned, assign
-from routerlab.study.trial.interim import Pair, Standing, level_at, look_points, standing, step_down
-from routerlab.study.trial.power import Bools, outcomes, paired_p
-from routerlab.study.trial.protocol import Protocol
+from routerlab.study.trial.analysis.power import Bools, outcomes, paired_p
+from routerlab.study.trial.protocol.assignment import Planned, assign
+from routerlab.study.trial.protocol.interim import Pair, Standing, level_at, look_points, standing, step_down
+from routerlab.study.trial.protocol.protocol import Protocol
 
 CASES = [f"c{i}" for i in range(40)]
 ARMS = ["control", "a", "b", "c"]

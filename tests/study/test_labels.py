@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from routerlab.core.statistics.intervals import wilson
-from routerlab.study.labels import (
+from routerlab.study.figures.arm import Settings
+from routerlab.study.figures.labels import (
     accuracy,
     confusion,
     determinism,
@@ -15,8 +16,7 @@ from routerlab.study.labels import (
     label_scores,
     task_accuracy,
 )
-from routerlab.study.records import Settings
-from routerlab.study.rows import Row, judged
+from routerlab.study.figures.rows import Row, judged
 from tests.study.rowing import FAMILIES, LABELS, row
 
 FEW = Settings(resamples=400)

@@ -12,10 +12,11 @@ from routerlab.core.prediction import Latency, Status, Trial
 from routerlab.core.session.file import read_session
 from routerlab.core.statistics.gates import parse_gate
 from routerlab.engine.arms.arm import ArmState
-from routerlab.study.records import QuantileFigure
-from routerlab.study.trial.analysis import analyse_trial
-from routerlab.study.trial.assignment import Planned
-from routerlab.study.trial.lanes import (
+from routerlab.study.figures.arm import QuantileFigure
+from routerlab.study.trial.analysis.analysis import analyse_trial
+from routerlab.study.trial.protocol.assignment import Planned
+from routerlab.study.trial.protocol.protocol import Protocol, Traffic, load_protocol
+from routerlab.study.trial.run.lanes import (
     Load,
     Overview,
     lane,
@@ -24,8 +25,7 @@ from routerlab.study.trial.lanes import (
     traffic_words,
     work_left,
 )
-from routerlab.study.trial.protocol import Protocol, Traffic, load_protocol
-from routerlab.study.trial.tally import SETTLE_S, WINDOW_S, Said, Tally, gates_now
+from routerlab.study.trial.run.tally import SETTLE_S, WINDOW_S, Said, Tally, gates_now
 from tests.study.trials import protocol_file, session_file
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

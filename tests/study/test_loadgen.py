@@ -12,9 +12,9 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Trial
 from routerlab.core.session.file import read_session
-from routerlab.study.trial.loadgen import LoadGenerator, Sending
-from routerlab.study.trial.protocol import Traffic
-from routerlab.study.trial.sweep import sweep
+from routerlab.study.trial.protocol.protocol import Traffic
+from routerlab.study.trial.run.loadgen import LoadGenerator, Sending
+from routerlab.study.trial.run.sweep import sweep
 from tests.engine.test_runner import busy, started, trials, until
 from tests.tui.scripted import NAMES, Bench, info
 

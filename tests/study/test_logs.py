@@ -8,10 +8,10 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import TAXONOMY
-from routerlab.study.columns import Columns
-from routerlab.study.loading import load
-from routerlab.study.logs import read_log
-from routerlab.study.rows import Row
+from routerlab.study.figures.columns import Columns
+from routerlab.study.figures.logs import read_log
+from routerlab.study.figures.rows import Row
+from routerlab.study.load import load
 
 HEAD = "arm,case,gold,label,total_ms\n"
 MINE = Columns(gold="truth", predicted="answer", arm="model", case="id", latency="ms")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from routerlab.study.trial.looks import (
+from routerlab.study.trial.protocol.boundaries import (
     HIGHEST,
     Sprt,
     Verdict,

@@ -6,7 +6,7 @@ from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
 from routerlab.core.errors import LabError
-from routerlab.study.trial.power import (
+from routerlab.study.trial.analysis.power import (
     correlation_for,
     discordance,
     exact_power,

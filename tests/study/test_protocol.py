@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.study.trial.lock import changes, load_lock, lock_path, make_lock, write_lock
-from routerlab.study.trial.protocol import load_protocol
-from routerlab.study.trial.registered import register
-from routerlab.study.trial.template import TEMPLATE
+from routerlab.study.trial.protocol.lock import changes, load_lock, lock_path, make_lock, write_lock
+from routerlab.study.trial.protocol.protocol import load_protocol
+from routerlab.study.trial.protocol.registration import register
+from routerlab.study.trial.protocol.template import TEMPLATE
 from tests.study.trials import locked, protocol_file
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.statistics.gates import parse_gate
-from routerlab.study.columns import Columns
-from routerlab.study.costs import load_costs
-from routerlab.study.loading import analysis_of, load
-from routerlab.study.result import Analysis
+from routerlab.study.figures.columns import Columns
+from routerlab.study.figures.costs import load_costs
+from routerlab.study.figures.result import Analysis
+from routerlab.study.load import analysis_of, load
 from scripts.study_data import DATA, SHA256
 
 if not all((DATA / name).exists() for name in SHA256):

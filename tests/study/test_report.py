@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from routerlab.study.analysis import analyse
+from routerlab.study.figures.analysis import analyse
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Cell, Figure, Fold, Lines, Section, table
 from routerlab.study.report.contents import apart, heading, sections
+from routerlab.study.report.html import page
 from routerlab.study.report.markdown import markdown
-from routerlab.study.report.page import page
-from routerlab.study.report.points import points, viable
+from routerlab.study.report.plots.points import points, viable
 from routerlab.study.report.terminal import plot
 from tests.study.reporting import HOSTILE, SHOWN, Parsed, page_of, subject
 from tests.study.rowing import LABELS, answers, log, row

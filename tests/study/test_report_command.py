@@ -12,7 +12,7 @@ import pytest
 
 from routerlab.cli.main import run
 from routerlab.core.errors import Exit
-from routerlab.study.loading import load_result
+from routerlab.study.load import load_result
 from routerlab.study.report.subject import load_subject
 from tests.conftest import REPO
 from tests.e2e.terminal import Terminal

@@ -19,8 +19,8 @@ from routerlab.core.session.run import Mark
 from routerlab.core.session.session import Event, Header, pin_corpus, pin_taxonomy
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
-from routerlab.study.loading import analysis_of, load
-from routerlab.study.rows import session_log
+from routerlab.study.figures.rows import session_log
+from routerlab.study.load import analysis_of, load
 from tests.conftest import REPO
 
 AT = datetime(2026, 11, 23, 19, 40, 3, 120000, UTC)

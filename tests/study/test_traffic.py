@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kstest
 
 from routerlab.core.errors import LabError
-from routerlab.study.trial.traffic import bursty, poisson, read_stamps, replayed
+from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
 
 def test_poisson_has_exponential_gaps_at_its_rate() -> None:

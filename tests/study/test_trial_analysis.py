@@ -16,13 +16,13 @@ from routerlab.core.prediction import Latency, Trial
 from routerlab.core.session.run import Mark
 from routerlab.core.statistics.paired import holm, mcnemar
 from routerlab.resources import ROUTES
-from routerlab.study.trial.analysis import analyse_trial
-from routerlab.study.trial.assignment import Planned
-from routerlab.study.trial.flow import flow_lines
-from routerlab.study.trial.peeks import note_peek
-from routerlab.study.trial.result import Economics, HypothesisResult, TrialResult
-from routerlab.study.trial.routes import Routes
-from routerlab.study.trial.waits import own_queue
+from routerlab.study.trial.analysis.analysis import analyse_trial
+from routerlab.study.trial.analysis.flow import flow_lines
+from routerlab.study.trial.analysis.result import Economics, HypothesisResult, TrialResult
+from routerlab.study.trial.analysis.waits import own_queue
+from routerlab.study.trial.protocol.assignment import Planned
+from routerlab.study.trial.protocol.peeks import note_peek
+from routerlab.study.trial.protocol.routes import Routes
 from tests.study.trials import LABELS, Answer, protocol_file, session_file
 
 Made = Callable[..., TrialResult]

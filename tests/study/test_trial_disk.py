@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from routerlab.core.errors import Exit
-from routerlab.study.trial.recorded import answered, recorded
+from routerlab.study.trial.protocol.session import answered, recorded
 from tests.study.running import LIMIT_S, count, result
 from tests.study.trials import protocol_file
 

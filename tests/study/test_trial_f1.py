@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from routerlab.study.labels import label_scores
-from routerlab.study.records import Settings
-from routerlab.study.rows import Row, judged
-from routerlab.study.trial.f1 import confusion, p_at_limit
+from routerlab.study.figures.arm import Settings
+from routerlab.study.figures.labels import label_scores
+from routerlab.study.figures.rows import Row, judged
+from routerlab.study.trial.analysis.f1 import confusion, p_at_limit
 from tests.study.rowing import LABELS, answers
 
 

@@ -12,15 +12,15 @@ from routerlab.cli.early import record_early_looks
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import read_session
 from routerlab.core.session.run import Mark
-from routerlab.study.loading import load, load_result
+from routerlab.study.load import load, load_result
 from routerlab.study.report import words as w
-from routerlab.study.report.consort import consort
 from routerlab.study.report.contents import heading, sections
 from routerlab.study.report.markdown import markdown
+from routerlab.study.report.plots.consort import consort
 from routerlab.study.report.subject import Subject, load_subject
-from routerlab.study.trial.assignment import Planned
-from routerlab.study.trial.flow import flow_lines
-from routerlab.study.trial.result import ArmFlow, Flow, Loss
+from routerlab.study.trial.analysis.flow import flow_lines
+from routerlab.study.trial.analysis.result import ArmFlow, Flow, Loss
+from routerlab.study.trial.protocol.assignment import Planned
 from tests.study.reporting import HOSTILE, Parsed, page_of
 from tests.study.test_trial_analysis import mostly_right, number
 from tests.study.trials import Answer, protocol_file, session_file

@@ -13,8 +13,8 @@ import pytest
 
 from routerlab.core.session.session import Session
 from routerlab.resources import ROUTES
-from routerlab.study.trial.peeks import peeks_path
-from routerlab.study.trial.recorded import recorded
+from routerlab.study.trial.protocol.peeks import peeks_path
+from routerlab.study.trial.protocol.session import recorded
 from tests.engine import tiny
 from tests.engine.serving import KEY, KEY_ENV, hang_up, says, serving_beside
 from tests.study.running import LIMIT_S, count, gone, interrupt, reasons, result, until, workers

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from routerlab.core.statistics.gates import Gate
-from routerlab.study.analysis import DEFAULT_GATES, analyse
-from routerlab.study.costs import CostTable, MachinePrice, TokenPrice
-from routerlab.study.records import Hosting, Settings
-from routerlab.study.result import Decision, Verdict
-from routerlab.study.rows import Row
+from routerlab.study.figures.analysis import DEFAULT_GATES, analyse
+from routerlab.study.figures.arm import Hosting, Settings
+from routerlab.study.figures.costs import CostTable, MachinePrice, TokenPrice
+from routerlab.study.figures.result import Decision, Verdict
+from routerlab.study.figures.rows import Row
 from tests.study.rowing import answers, log
 
 N = 100

@@ -2,7 +2,7 @@
 
 import pytest
 
-from routerlab.study.watch import Clocks, smoothed, spread
+from routerlab.study.benchmark.watch import Clocks, smoothed, spread
 
 
 class Time:

@@ -11,9 +11,9 @@ from routerlab.core.session.arm import BaselineRecord
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.session.session import Header, pin_corpus, pin_taxonomy
-from routerlab.study.trial.assignment import Planned
-from routerlab.study.trial.lock import Lock, lock_path, make_lock, write_lock
-from routerlab.study.trial.registered import Registered, register
+from routerlab.study.trial.protocol.assignment import Planned
+from routerlab.study.trial.protocol.lock import Lock, lock_path, make_lock, write_lock
+from routerlab.study.trial.protocol.registration import Registered, register
 
 LABELS = ("code/simple", "code/complex", "CoT/simple", "CoT/complex", "hybrid/agentic", "hybrid/generative")
 

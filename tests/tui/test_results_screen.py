@@ -11,7 +11,7 @@ from textual.widgets import DataTable
 from textual_plotext import PlotextPlot
 
 from routerlab.settings import Settings
-from routerlab.study.analysis import analyse
+from routerlab.study.figures.analysis import analyse
 from routerlab.study.report.subject import Subject, ranked
 from routerlab.tui.results_app import ResultsApp
 from routerlab.tui.screens.dialogs import Read

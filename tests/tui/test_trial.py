@@ -10,7 +10,7 @@ from routerlab.core.errors import Exit
 from routerlab.core.prediction import Prediction
 from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
-from routerlab.study.trial.recorded import answered, ended
+from routerlab.study.trial.protocol.session import answered, ended
 from routerlab.tui.screens.dialogs import Read
 from tests.study.running import reasons
 from tests.tui.scripted import NAMES, NOW, Script

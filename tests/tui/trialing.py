@@ -14,9 +14,9 @@ from routerlab.engine.arms.arm import Arm, Spec
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials
 from routerlab.settings import Settings
-from routerlab.study.trial.lock import Lock, LockedArm
-from routerlab.study.trial.registered import register
-from routerlab.study.trial.running import Work
+from routerlab.study.trial.protocol.lock import Lock, LockedArm
+from routerlab.study.trial.protocol.registration import register
+from routerlab.study.trial.run.run import Work
 from routerlab.tui.screens.dialogs import Choose
 from routerlab.tui.screens.trial import TrialScreen
 from routerlab.tui.trial_app import TrialApp

@@ -8,7 +8,7 @@ import typer
 from routerlab.core.statistics.quantiles import Convention
 
 if TYPE_CHECKING:
-    from routerlab.study.result import Analysis
+    from routerlab.study.figures.result import Analysis
 
 
 def _column(flag: str, text: str) -> object:
@@ -70,9 +70,9 @@ def analyze(
     """
     from routerlab.core.statistics.gates import parse_gate
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.study.columns import Columns
-    from routerlab.study.costs import load_costs
-    from routerlab.study.loading import analysis_of, load
+    from routerlab.study.figures.columns import Columns
+    from routerlab.study.figures.costs import load_costs
+    from routerlab.study.load import analysis_of, load
 
     gates = [parse_gate(text) for text in require or ()]
     columns = Columns(

@@ -6,9 +6,9 @@ from rich.table import Table
 
 from routerlab.cli.tables import cell, new_summary_table
 from routerlab.core.statistics.agreement import Pair
-from routerlab.study.records import ArmFigures, GateFigure, QuantileFigure
+from routerlab.study.figures.arm import ArmFigures, GateFigure, QuantileFigure
+from routerlab.study.figures.result import Analysis, Decision
 from routerlab.study.report import words as w
-from routerlab.study.result import Analysis, Decision
 
 FEW = 12
 """Labels that a confusion matrix may have to fit the screen."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from routerlab.core.session.file import SessionFile
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials
-    from routerlab.study.benchmark import Benchmark
-    from routerlab.study.plan import Plan
+    from routerlab.study.benchmark.plan import Plan
+    from routerlab.study.benchmark.run import Benchmark
 
 EXAMPLES = (
     "Examples: routerlab bench benchmarks/plans/cpu-three-models.toml | "
@@ -62,7 +62,7 @@ def run(
 
     """
     from routerlab.cli.analyze import show
-    from routerlab.study.loading import load_result
+    from routerlab.study.load import load_result
 
     engine = {
         "threads": threads,
@@ -110,8 +110,8 @@ def _plan(file: Path | None, costs: Path | None, given: dict[str, object]) -> "P
     """The plan in the file, or the one that the options make."""
     from pydantic import ValidationError
 
-    from routerlab.study.costs import load_costs
-    from routerlab.study.plan import load_plan, named_plan
+    from routerlab.study.benchmark.plan import load_plan, named_plan
+    from routerlab.study.figures.costs import load_costs
 
     if file is not None:
         if given or costs:
@@ -138,9 +138,9 @@ def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
     from routerlab.core.files.toml import canonical_json
     from routerlab.core.session.run import RunRecord
     from routerlab.engine.worker.build import describe_build
-    from routerlab.study.benchmark import Benchmark
-    from routerlab.study.harmony import check_provenance, leaks
-    from routerlab.study.plan import planned_cases, planned_specs
+    from routerlab.study.benchmark.harmony import check_provenance, leaks
+    from routerlab.study.benchmark.plan import planned_cases, planned_specs
+    from routerlab.study.benchmark.run import Benchmark
 
     if materials.corpus is None or materials.corpus_path is None:
         raise LabError(f"plan {plan.name}: names no corpus, and there is none for its taxonomy")
@@ -191,7 +191,7 @@ def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import new_header
     from routerlab.engine.worker.build import machine
-    from routerlab.study.plan import check_same
+    from routerlab.study.benchmark.plan import check_same
 
     plan = work.plan
     given = {k: v for k, v in plan.engine.model_dump().items() if v is not None}
@@ -214,7 +214,7 @@ def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
 async def _carry_out(work: "Benchmark", lab: "Lab", again: str) -> LabError | None:
     """Run what is missing; what could not be run, as an error. `again` names the command to go on with."""
     from routerlab.cli.progress import Bar
-    from routerlab.study.benchmark import carry_out, given_up, missing
+    from routerlab.study.benchmark.run import carry_out, given_up, missing
 
     try:
         owed = missing(work, lab.session)

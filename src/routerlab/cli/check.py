@@ -7,8 +7,8 @@ import typer
 
 if TYPE_CHECKING:
     from routerlab.core.statistics.gates import Gate
-    from routerlab.study.records import ArmFigures, GateFigure
-    from routerlab.study.result import Analysis
+    from routerlab.study.figures.arm import ArmFigures, GateFigure
+    from routerlab.study.figures.result import Analysis
 
 
 def check(
@@ -40,7 +40,7 @@ def check(
     from routerlab.cli.show import print_json
     from routerlab.core.errors import Exit
     from routerlab.core.statistics.gates import parse_gate
-    from routerlab.study.loading import load_result
+    from routerlab.study.load import load_result
 
     wanted = [parse_gate(text) for text in require or ()]
     analysis = load_result(result)
@@ -78,7 +78,7 @@ def measured(
 ) -> "list[GateFigure]":
     """The answers of the gates; LabError when the arm has no such figure: that is never a silent pass."""
     from routerlab.core.errors import LabError
-    from routerlab.study.gating import apply
+    from routerlab.study.figures.gates import apply
 
     figures = list(apply(gates, arm, analysis.settings))
     missing = next((gate for gate, f in zip(gates, figures, strict=True) if f.value is None), None)

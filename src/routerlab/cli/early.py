@@ -15,7 +15,7 @@ def record_early_look(path: Path, session: "Session", command: str) -> None:
 
     LabError when that cannot be written: then nothing is to be shown.
     """
-    from routerlab.study.trial.peeks import note_early_look
+    from routerlab.study.trial.protocol.peeks import note_early_look
 
     if note_early_look(path, session, command):
         typer.echo(f"{path}: the trial is not over: this look is recorded as a deviation", err=True)

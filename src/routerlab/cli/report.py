@@ -72,7 +72,7 @@ def write(subjects: "list[Subject]", path: Path) -> None:
     from routerlab.core.files.atomic import write_new
     from routerlab.core.text import printable
     from routerlab.study.report.contents import heading, sections
-    from routerlab.study.report.page import page
+    from routerlab.study.report.html import page
 
     title, facts = heading(subjects)
     text = page(title, sections(subjects), facts)
@@ -102,7 +102,7 @@ def _print_tables(subject: "Subject", several: bool) -> None:
     from routerlab.cli.analyze import show
     from routerlab.cli.trial_analyze import show as show_trial
     from routerlab.core.text import printable
-    from routerlab.study.report.summary import missing
+    from routerlab.study.report.sections.summary import missing
     from routerlab.study.report.terminal import plot
 
     if several:

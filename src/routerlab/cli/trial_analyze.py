@@ -8,7 +8,7 @@ import typer
 from routerlab.cli.trial_options import Format, SessionFile
 
 if TYPE_CHECKING:
-    from routerlab.study.trial.result import TrialResult
+    from routerlab.study.trial.analysis.result import TrialResult
 
 
 def analyze(
@@ -73,7 +73,7 @@ def _result(session: Path, corpus: Path | None, routes: Path | None, command: st
     from routerlab.cli.early import record_early_look
     from routerlab.core.session.file import read_session
     from routerlab.core.text import printable
-    from routerlab.study.trial.opening import open_trial
+    from routerlab.study.trial.analysis.load import open_trial
 
     record_early_look(session, read_session(session).session, command)
     return open_trial(session, lambda note: typer.echo(f"note: {printable(note)}", err=True), corpus, routes)

@@ -11,7 +11,7 @@ from routerlab.core.errors import LabError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from routerlab.study.trial.power import Power
+    from routerlab.study.trial.analysis.power import Power
 
 
 def power(
@@ -50,7 +50,7 @@ def power(
     from itertools import combinations
 
     from routerlab.cli.show import print_json, print_table
-    from routerlab.study.trial import power as powers
+    from routerlab.study.trial.analysis.analysis import power as powers
 
     accuracies = accuracy or [0.85, 0.75]
     if len(accuracies) < 2:
@@ -89,7 +89,7 @@ def power(
 
 def _size(file: Path, unpaired: bool) -> int:
     """What a protocol has: different cases that every arm answers, or sessions an arm."""
-    from routerlab.study.trial.registered import register
+    from routerlab.study.trial.protocol.registration import register
 
     work = register(file)
     sessions = work.protocol.sessions

@@ -9,9 +9,9 @@ from routerlab.cli.trial_options import Format, ProtocolFile, SessionFile
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
-    from routerlab.study.trial.lock import Lock
-    from routerlab.study.trial.recorded import Recorded
-    from routerlab.study.trial.registered import Registered
+    from routerlab.study.trial.protocol.lock import Lock
+    from routerlab.study.trial.protocol.registration import Registered
+    from routerlab.study.trial.protocol.session import Recorded
 
 
 def new(
@@ -25,7 +25,7 @@ def new(
     import secrets
     from datetime import UTC, datetime
 
-    from routerlab.study.trial.template import TEMPLATE
+    from routerlab.study.trial.protocol.template import TEMPLATE
 
     name = re.sub(r"[^\w.-]", "-", file.stem)[:60]
     seed = secrets.randbelow(1_000_000)
@@ -55,8 +55,8 @@ def lock(
 
     Example: routerlab trial lock protocol.toml
     """
-    from routerlab.study.trial import lock as locks
-    from routerlab.study.trial.registered import register
+    from routerlab.study.trial.protocol.protocol import lock as locks
+    from routerlab.study.trial.protocol.registration import register
 
     work = register(file)
     path = locks.lock_path(file)
@@ -86,8 +86,8 @@ def _tell(lines: list[str]) -> None:
 def _summary(work: "Registered", made: "Lock") -> list[str]:
     """What is decided now, for a person to read once more."""
     from routerlab.engine.remote.arm import RemoteSpec
-    from routerlab.study.trial.assignment import balance
-    from routerlab.study.trial.interim import level_at, look_points
+    from routerlab.study.trial.protocol.assignment import balance
+    from routerlab.study.trial.protocol.interim import level_at, look_points
 
     planned = work.planned()
     even = balance(planned, [case.id for case in work.cases], work.arms)
@@ -121,8 +121,8 @@ def status(session: SessionFile, format: Format = "table") -> None:  # noqa: A00
     from routerlab.cli.show import new_table, print_json, print_table
     from routerlab.core.session.file import read_session
     from routerlab.core.text import printable
-    from routerlab.study.trial.peeks import waiting_peeks
-    from routerlab.study.trial.recorded import recorded
+    from routerlab.study.trial.protocol.peeks import waiting_peeks
+    from routerlab.study.trial.protocol.session import recorded
 
     found = read_session(session).session
     trial = recorded(session, found)

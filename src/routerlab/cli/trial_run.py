@@ -17,8 +17,8 @@ from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
     from routerlab.engine.lab.lab import Lab
-    from routerlab.study.trial.registered import Registered
-    from routerlab.study.trial.running import Work
+    from routerlab.study.trial.protocol.registration import Registered
+    from routerlab.study.trial.run.run import Work
 
 
 def run(
@@ -39,7 +39,7 @@ def run(
 
     Example: routerlab trial run protocol.toml --out sessions/march.toml
     """
-    from routerlab.study.trial.registered import register
+    from routerlab.study.trial.protocol.registration import register
 
     if tui and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise LabError("--tui needs a terminal; without the option the same run tells its progress in lines")
@@ -61,9 +61,9 @@ def _locked(registered: "Registered") -> "Work":
     from routerlab.core.session.run import RunRecord
     from routerlab.core.text import printable
     from routerlab.engine.worker.build import describe_build
-    from routerlab.study.harmony import check_provenance, leaks
-    from routerlab.study.trial.lock import changes, load_lock, lock_path
-    from routerlab.study.trial.running import Work
+    from routerlab.study.benchmark.harmony import check_provenance, leaks
+    from routerlab.study.trial.protocol.lock import changes, load_lock, lock_path
+    from routerlab.study.trial.run.run import Work
 
     path = lock_path(registered.path)
     lock = load_lock(path)
@@ -104,7 +104,7 @@ def _open(work: "Work", out: Path | None) -> "Lab":
     from routerlab.engine.lab.materials import Materials, new_header
     from routerlab.engine.worker.build import machine
     from routerlab.paths import sessions_dir
-    from routerlab.study.trial.running import check_session
+    from routerlab.study.trial.run.run import check_session
 
     registered, protocol = work.registered, work.registered.protocol
     path = out or sessions_dir() / f"trial-{protocol.name}-{work.lock.sha256[:8]}.toml"
@@ -147,7 +147,7 @@ def _watched(work: "Work", lab: "Lab") -> str:
 
 async def _carry_out(work: "Work", lab: "Lab") -> str:
     from routerlab.cli.progress import Bar
-    from routerlab.study.trial.running import TrialRun
+    from routerlab.study.trial.run.run import TrialRun
 
     try:
         with Bar("trial") as bar:
@@ -161,7 +161,7 @@ async def _carry_out(work: "Work", lab: "Lab") -> str:
 
 
 def _say_stopped(lab: "Lab") -> None:
-    from routerlab.study.trial.recorded import answered
+    from routerlab.study.trial.protocol.session import answered
 
     if lab.saved:
         n = len(answered(lab.session))

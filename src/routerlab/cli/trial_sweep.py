@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from routerlab.engine.arms.arm import Spec
     from routerlab.engine.lab.lab import Lab
-    from routerlab.study.trial.sweep import Level, Sweep
+    from routerlab.study.trial.run.sweep import Level, Sweep
 
 
 def sweep(
@@ -74,8 +74,8 @@ def sweep(
 
 async def _measure(lab: "Lab", spec: "Spec", rates: list[float], n: int, seed: int) -> "Sweep":
     from routerlab.engine.lab.start import start_arms
-    from routerlab.study.trial.registered import connections
-    from routerlab.study.trial.sweep import sweep as measure
+    from routerlab.study.trial.protocol.registration import connections
+    from routerlab.study.trial.run.sweep import sweep as measure
 
     await start_arms(lab, [spec], say)
     for _ in range(connections(spec, lab.settings.schedule) - 1):

@@ -8,8 +8,8 @@ from routerlab.cli.analyze_tables import details as analysis_details
 from routerlab.cli.analyze_tables import overview, verdict_lines
 from routerlab.cli.tables import cell, new_summary_table
 from routerlab.study.report import words as w
-from routerlab.study.trial.flow import balance_line, flow_lines
-from routerlab.study.trial.result import TrialResult
+from routerlab.study.trial.analysis.flow import balance_line, flow_lines
+from routerlab.study.trial.analysis.result import TrialResult
 
 Part = Table | str
 

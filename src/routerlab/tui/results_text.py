@@ -7,11 +7,11 @@ from textual.content import Content
 
 from routerlab.core.statistics.gates import Answer
 from routerlab.core.text import printable
-from routerlab.study.records import ArmFigures
+from routerlab.study.figures.arm import ArmFigures
+from routerlab.study.figures.result import Analysis
 from routerlab.study.report import words as w
 from routerlab.study.report.subject import Subject
 from routerlab.study.report.terminal import SIGNS
-from routerlab.study.result import Analysis
 from routerlab.tui.palette import Palette, rich_style
 from routerlab.tui.text import Part, fit, fit_name, milliseconds, one_line, probability
 

@@ -9,7 +9,7 @@ from textual.worker import Worker, WorkerError
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine.lab.lab import Lab
-from routerlab.study.trial.running import TrialRun, Work
+from routerlab.study.trial.run.run import TrialRun, Work
 from routerlab.tui.screens.dialogs import Choose
 from routerlab.tui.screens.trial import TrialScreen
 from routerlab.tui.shell import CLOSE_S, Shell, close_lab

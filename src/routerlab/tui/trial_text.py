@@ -6,8 +6,8 @@ from pathlib import Path
 from textual.content import Content
 
 from routerlab.core.text import printable
-from routerlab.study.trial.lanes import Lane, Overview, Phase, Stage
-from routerlab.study.trial.tally import Said
+from routerlab.study.trial.run.lanes import Lane, Overview, Phase, Stage
+from routerlab.study.trial.run.tally import Said
 from routerlab.tui.palette import Palette
 from routerlab.tui.text import Part, duration, fit, fit_name, milliseconds, one_line, row
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 
-from routerlab.study.report import labelling, measuring, origin, summary, trial
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Lines, Section, table
-from routerlab.study.report.points import points, viable
+from routerlab.study.report.plots.points import points, viable
+from routerlab.study.report.sections import labels as labelling
+from routerlab.study.report.sections import origin, summary, trial
+from routerlab.study.report.sections import performance as measuring
 from routerlab.study.report.subject import Subject, ranked
 
 

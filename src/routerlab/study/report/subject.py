@@ -8,12 +8,12 @@ from routerlab.annotate.ratings.pinned import pinned_corpus
 from routerlab.core.corpus import Corpus
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Pin, Session
-from routerlab.study.loading import analysis_of, load_result, load_saved
-from routerlab.study.plan import Plan, plan_of
-from routerlab.study.result import Analysis
-from routerlab.study.rows import session_log
-from routerlab.study.trial.opening import Tell, finished_trial, is_trial
-from routerlab.study.trial.result import Deviation, TrialResult
+from routerlab.study.benchmark.plan import Plan, plan_of
+from routerlab.study.figures.result import Analysis
+from routerlab.study.figures.rows import session_log
+from routerlab.study.load import analysis_of, load_result, load_saved
+from routerlab.study.trial.analysis.load import Tell, finished_trial, is_trial
+from routerlab.study.trial.analysis.result import Deviation, TrialResult
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from math import ceil, floor, log10
 from typing import Any
 
 from routerlab.core.text import printable
-from routerlab.study.report.points import Point, Viable, points, viable
+from routerlab.study.figures.result import Analysis
+from routerlab.study.report.plots.points import Point, Viable, points, viable
 from routerlab.study.report.words import time
-from routerlab.study.result import Analysis
 
 SIGNS = "123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """What stands for the points, in their order; more of them are not drawn."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from routerlab.core.statistics.gates import QUANTILES, parse_gate
-from routerlab.study.records import Estimate, GateFigure, QuantileFigure, Range, Share
+from routerlab.study.figures.arm import Estimate, GateFigure, QuantileFigure, Range, Share
 from routerlab.study.report.blocks import Cell
 
 NONE = "-"

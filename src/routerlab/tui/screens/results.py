@@ -10,10 +10,10 @@ from textual_plotext import PlotextPlot
 
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.settings import Settings
-from routerlab.study.report.points import Point, points, viable
+from routerlab.study.figures.result import Analysis
+from routerlab.study.report.plots.points import Point, points, viable
 from routerlab.study.report.subject import Subject
 from routerlab.study.report.terminal import draw_points
-from routerlab.study.result import Analysis
 from routerlab.tui.actions import bindings
 from routerlab.tui.layout import NARROW
 from routerlab.tui.results_actions import RESULTS_ACTIONS

@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.widgets import Footer, Static
 
 from routerlab.engine.lab.events import Event, Notice
-from routerlab.study.trial.lanes import Overview, Stage, traffic_words
-from routerlab.study.trial.monitor import Monitor
-from routerlab.study.trial.running import TrialRun
+from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
+from routerlab.study.trial.run.monitor import Monitor
+from routerlab.study.trial.run.run import TrialRun
 from routerlab.tui.actions import bindings
 from routerlab.tui.layout import NARROW
 from routerlab.tui.palette import Palette

@@ -1,0 +1,127 @@
+"""From rows to everything that is said about them."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from routerlab import __version__
+from routerlab.core.statistics.gates import Gate
+from routerlab.study.figures.arm import ArmFigures, Settings
+from routerlab.study.figures.compare import cochran, comparisons, unanimity
+from routerlab.study.figures.confidence import calibration
+from routerlab.study.figures.costs import CostTable, cost_figure, currency_of, hosting, strangers
+from routerlab.study.figures.gates import apply
+from routerlab.study.figures.labels import (
+    accuracy,
+    confusion,
+    determinism,
+    family_accuracy,
+    label_scores,
+    share,
+    task_accuracy,
+)
+from routerlab.study.figures.result import Analysis
+from routerlab.study.figures.rows import UNJUDGED, Log, Row, by_arm, check_gold, judged, share_right
+from routerlab.study.figures.times import spread, times
+from routerlab.study.figures.verdict import verdict
+from routerlab.study.figures.warnings import warnings
+
+DEFAULT_GATES = (Gate("accuracy", ">=", 0.85), Gate("p95", "<=", 2000.0))
+"""The study's viable region."""
+
+
+def analyse(
+    log: Log,
+    settings: Settings | None = None,
+    gates: Sequence[Gate] = DEFAULT_GATES,
+    costs: CostTable | None = None,
+) -> Analysis:
+    """Everything about the log's arms; LabError where a case has two gold labels.
+
+    Repeats are averaged within a case first, and a parse failure is an error like any other. Trials that a
+    person cut short do not count.
+    """
+    settings = settings or Settings()
+    check_gold(log.rows)
+    rows = [row for row in log.rows if row.status != "cancelled"]
+    labels = _labels(rows, log.families)
+    groups = by_arm(rows, log.arms)
+    arms = []
+    for name, own in groups.items():
+        figures = _figures(name, own, log, labels, settings, costs)
+        arms.append(figures.model_copy(update={"gates": apply(gates, figures, settings)}))
+    means = {name: share_right(cases) for name, own in groups.items() if (cases := judged(own))}
+    pairs = comparisons(rows, means, settings)
+    return Analysis(
+        lab_version=__version__,
+        source=log.source,
+        settings=settings,
+        labels=tuple(labels),
+        families=dict(log.families),
+        trials=len(rows),
+        cases=len({row.case for row in rows}),
+        cancelled=len(log.rows) - len(rows),
+        priced=str(costs) if costs else None,
+        arms=tuple(arms),
+        pairs=pairs,
+        cochran=cochran(means),
+        unanimity=unanimity(rows, list(means)),
+        gates=tuple(str(gate) for gate in gates),
+        verdict=verdict(arms, pairs, settings.alpha),
+        warnings=(
+            *log.notes,
+            *warnings(arms, log.families),
+            *(f"the prices name {arm!r}, which is no arm here" for arm in strangers(groups, costs)),
+        ),
+    )
+
+
+def _labels(rows: Sequence[Row], families: Mapping[str, str]) -> list[str]:
+    """The taxonomy's labels, then those that gold or an answer has besides, in the order of the alphabet."""
+    seen = {label for row in rows for label in (row.gold, row.label) if label is not None}
+    return list(dict.fromkeys([*families, *sorted(seen)]))
+
+
+def _figures(
+    name: str,
+    rows: Sequence[Row],
+    log: Log,
+    labels: Sequence[str],
+    settings: Settings,
+    costs: CostTable | None,
+) -> ArmFigures:
+    cases = judged(rows)
+    scores, macro = label_scores(cases, labels, settings)
+    asked = Counter(row.case for row in rows)
+    return ArmFigures(
+        arm=name,
+        contract=rows[0].contract,
+        hosting=hosting(name, log.arms.get(name), costs),
+        trials=len(rows),
+        cases=len(asked),
+        repeats=(min(asked.values()), max(asked.values())),
+        statuses=dict(Counter(row.status for row in rows)),
+        accuracy=accuracy(cases, settings),
+        task_accuracy=task_accuracy(cases, log.families, settings) if cases else None,
+        macro_f1=macro,
+        labels=scores,
+        families=family_accuracy(cases, log.families, settings),
+        parse_rate=share(_parsed(rows), settings),
+        confusion=confusion(cases, labels),
+        latency=times(rows, settings),
+        tokens_out=spread([row.tokens_out for row in rows], settings),
+        chars_out=spread([row.chars for row in rows], settings),
+        cost=cost_figure(name, rows, costs, currency_of(log.currency, costs)),
+        calibration=calibration(rows, labels),
+        determinism=determinism(rows),
+        record=log.arms.get(name),
+        memory={when: dict(parts) for when, parts in log.memory.get(name, {}).items()},
+    )
+
+
+def _parsed(rows: Sequence[Row]) -> list[list[bool]]:
+    """Of each case that was asked for a label, whether its repeats gave one."""
+    asked: dict[str, list[bool]] = {}
+    for row in rows:
+        if row.status not in UNJUDGED:
+            asked.setdefault(row.case, []).append(row.status == "ok")
+    return list(asked.values())

@@ -1,0 +1,128 @@
+"""What requests cost: a table of prices, with its date, and the cost of a row under it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
+from routerlab.core.prediction import Record
+from routerlab.core.session.arm import AnyArmRecord, RemoteRecord
+from routerlab.study.figures.arm import CostFigure, Hosting
+from routerlab.study.figures.rows import Row
+
+_MS_PER_HOUR = 3_600_000
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class MachinePrice(Record):
+    """Arms on a machine that costs `per_hour`: a request costs the time it was answered in."""
+
+    arms: Names
+    hosting: Hosting = "self-hosted"
+    per_hour: Amount
+
+
+class TokenPrice(Record):
+    """Arms that are paid by the million tokens read and written."""
+
+    arms: Names
+    hosting: Hosting = "api"
+    input_per_million: Amount
+    output_per_million: Amount
+
+
+class CostTable(Record):
+    """Prices in one currency as of a date; `source` says where they are from. An arm has one price."""
+
+    schema_version: Literal[1] = 1
+    currency: str = "USD"
+    date: date
+    source: str = ""
+    machine: tuple[MachinePrice, ...] = ()
+    tokens: tuple[TokenPrice, ...] = ()
+
+    @model_validator(mode="after")
+    def _prices_an_arm_once(self) -> "CostTable":
+        named = [arm for price in self.prices for arm in price.arms]
+        for arm in named:
+            if named.count(arm) > 1:
+                raise ValueError(f"arm {arm!r} has two prices; leave it one")
+        return self
+
+    @property
+    def prices(self) -> tuple[MachinePrice | TokenPrice, ...]:
+        """All prices."""
+        return (*self.machine, *self.tokens)
+
+    @property
+    def by_arm(self) -> dict[str, MachinePrice | TokenPrice]:
+        """Arm name -> its price."""
+        return {arm: price for price in self.prices for arm in price.arms}
+
+    def __str__(self) -> str:
+        return f"prices of {self.date} in {self.currency}" + (f", {self.source}" if self.source else "")
+
+
+def load_costs(path: Path) -> CostTable:
+    """The table in `path`; LabError naming file, key and line when it is none."""
+    return load_toml(path, CostTable)
+
+
+def hosting(arm: str, record: AnyArmRecord | None, costs: CostTable | None) -> Hosting:
+    """Who runs an arm, as its price or its record says; where neither does it is taken to be self-hosted."""
+    price = costs.by_arm.get(arm) if costs else None
+    if price:
+        return price.hosting
+    return record.hosting if isinstance(record, RemoteRecord) else "self-hosted"
+
+
+def currency_of(logged: str | None, costs: CostTable | None) -> str:
+    """The currency of all costs, US dollars where nobody says; LabError when there are two."""
+    if logged and costs and logged != costs.currency:
+        raise LabError(
+            f"the prices are in {costs.currency}, the costs in the log in {logged}; use one currency"
+        )
+    return logged or (costs.currency if costs else "USD")
+
+
+def cost_figure(arm: str, rows: Sequence[Row], costs: CostTable | None, currency: str) -> CostFigure | None:
+    """The cost of an arm's rows: as logged, else by its price; None where there is neither.
+
+    Rows whose cost is not known (no latency, no tokens) are left out of the mean.
+    """
+    logged = [row.cost for row in rows if row.cost is not None]
+    price = costs.by_arm.get(arm) if costs else None
+    basis: Literal["logged", "machine time", "tokens"]
+    if logged:
+        found, basis = logged, "logged"
+    elif isinstance(price, MachinePrice):
+        times = [row.latency_ms for row in rows if row.latency_ms is not None]
+        found, basis = [ms * price.per_hour / _MS_PER_HOUR for ms in times], "machine time"
+    elif price is not None:
+        found, basis = _token_costs(rows, price), "tokens"
+    else:
+        return None
+    if not found:
+        return None
+    total = sum(found)
+    return CostFigure(
+        per_1000=1000 * total / len(found), total=total, trials=len(found), currency=currency, basis=basis
+    )
+
+
+def _token_costs(rows: Sequence[Row], price: TokenPrice) -> list[float]:
+    return [
+        (row.tokens_in * price.input_per_million + row.tokens_out * price.output_per_million) / 1e6
+        for row in rows
+        if row.tokens_in is not None and row.tokens_out is not None
+    ]
+
+
+def strangers(arms: Iterable[str], costs: CostTable | None) -> list[str]:
+    """Names in the table that are no arm here: most likely misspelt."""
+    return [arm for arm in (costs.by_arm if costs else ()) if arm not in set(arms)]

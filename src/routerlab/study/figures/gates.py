@@ -1,0 +1,74 @@
+"""Gates applied to an arm's figures."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from routerlab.core.statistics.gates import QUANTILES, Gate, cases_for_share, values_for_quantile
+from routerlab.study.figures.arm import ArmFigures, GateFigure, LabelScore, Settings, Share, Times
+
+Found = tuple[float | None, float | None, float | None]
+"""Value, low, high."""
+
+
+def apply(gates: Sequence[Gate], arm: ArmFigures, settings: Settings) -> tuple[GateFigure, ...]:
+    """The answer of each gate for the arm."""
+    return tuple(_answer(gate, arm, settings) for gate in gates)
+
+
+def _answer(gate: Gate, arm: ArmFigures, settings: Settings) -> GateFigure:
+    value, low, high = _figure(gate.metric, arm)
+    answer = gate.answer(low, high) if value is not None else "undecided"
+    more = _more(gate, arm, settings) if value is not None and answer == "undecided" else None
+    return GateFigure(gate=str(gate), value=value, low=low, high=high, answer=answer, more=more)
+
+
+def _figure(metric: str, arm: ArmFigures) -> Found:
+    """The figure that the gate is about. The cost of what was asked is known, not estimated: it is its own
+    interval."""
+    if metric in QUANTILES:
+        quantile = getattr(arm.latency, metric) if arm.latency else None
+        return (quantile.value, quantile.low, quantile.high) if quantile else (None, None, None)
+    if metric == "accuracy":
+        return (arm.accuracy.value, *arm.accuracy.wilson) if arm.accuracy else (None, None, None)
+    if metric == "cost":
+        return (arm.cost.per_1000,) * 3 if arm.cost else (None, None, None)
+    if metric.startswith("f1:"):
+        score = _labels(arm.labels).get(metric.removeprefix("f1:"))
+        return _drawn(score.f1, score.low, score.high) if score else (None, None, None)
+    if metric == "macro_f1":
+        macro = arm.macro_f1
+        return _drawn(macro.value, macro.low, macro.high) if macro else (None, None, None)
+    figure = getattr(arm, metric)
+    return (figure.value, figure.low, figure.high) if figure else (None, None, None)
+
+
+def _drawn(value: float | None, low: float | None, high: float | None) -> Found:
+    """A bootstrapped figure. Answers that are all right, or all wrong, give the same figure each time:
+    an interval without width, which bounds nothing."""
+    return (value, None, None) if low == high else (value, low, high)
+
+
+def _labels(scores: Sequence[LabelScore]) -> Mapping[str, LabelScore]:
+    return {score.label: score for score in scores}
+
+
+def _more(gate: Gate, arm: ArmFigures, settings: Settings) -> int | None:
+    """How many more cases would decide, if they came out as those so far; None where that is not computed."""
+    if gate.metric in QUANTILES:
+        return _more_for_quantile(gate, arm.latency, arm.cases, settings) if arm.latency else None
+    share = arm.accuracy if gate.metric == "accuracy" else getattr(arm, gate.metric, None)
+    if gate.metric == "accuracy" or isinstance(share, Share):
+        needed = cases_for_share(gate, share.value, settings.confidence) if share else None
+        return None if needed is None or share is None else max(1, needed - share.n)
+    return None
+
+
+def _more_for_quantile(gate: Gate, latency: Times, cases: int, settings: Settings) -> int | None:
+    """Cases with as many repeats as those so far are worth as many observations each."""
+    worth = getattr(latency, gate.metric).n_effective
+    count = bisect_right if gate.op in ("<=", ">") else bisect_left
+    within = count(latency.values, gate.limit) / latency.n
+    n = max(1, round(worth))
+    needed = values_for_quantile(gate, QUANTILES[gate.metric], within, n, settings.confidence)
+    return None if needed is None else max(1, ceil(needed * cases / worth - 1e-9) - cases)

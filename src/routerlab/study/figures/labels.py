@@ -1,0 +1,197 @@
+"""How well an arm puts labels on cases: accuracy, F1, families, confusion. A case counts once, however often
+it was asked: every repeat is its share of it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routerlab.core.statistics.intervals import clopper_pearson, wilson
+from routerlab.core.statistics.paired import bootstrap_ratio, draw, middle
+from routerlab.study.figures.arm import Accuracy, Cell, Determinism, Estimate, LabelScore, Settings, Share
+from routerlab.study.figures.rows import UNJUDGED, Row, share_right
+
+Doubles = NDArray[np.float64]
+Cases = Mapping[str, Sequence[Row]]
+"""The judged rows of each case, one at least (see rows.judged)."""
+
+
+def share(found: Sequence[Sequence[bool]], settings: Settings) -> Share | None:
+    """How often something holds, from what holds of the repeats of each case; None without cases."""
+    if not found:
+        return None
+    hits, n = sum(sum(one) / len(one) for one in found), len(found)
+    low, high = wilson(hits, n, settings.confidence)
+    by_trial = sum(map(sum, found)) / sum(map(len, found))
+    return Share(value=hits / n, hits=hits, n=n, low=low, high=high, by_trial=by_trial)
+
+
+def accuracy(cases: Cases, settings: Settings) -> Accuracy | None:
+    """Exact match, with cases weighted equally and with trials weighted equally; None without cases."""
+    if not cases:
+        return None
+    means = list(share_right(cases).values())
+    asked = [len(rows) for rows in cases.values()]
+    hits = [sum(row.right is True for row in rows) for rows in cases.values()]
+    right, n = sum(means), len(means)
+    level, resamples, seed = settings.confidence, settings.resamples, settings.seed
+    return Accuracy(
+        value=right / n,
+        right=right,
+        n=n,
+        wilson=wilson(right, n, level),
+        clopper_pearson=clopper_pearson(right, n, level),
+        bootstrap=bootstrap_ratio(means, [1.0] * n, level, resamples, seed),
+        by_trial=sum(hits) / sum(asked),
+        trials=sum(asked),
+        by_trial_bootstrap=bootstrap_ratio(hits, asked, level, resamples, seed),
+    )
+
+
+def task_accuracy(cases: Cases, families: Mapping[str, str], settings: Settings) -> Share | None:
+    """How often the family of the answer is that of gold, whatever the rest; None without families."""
+    if not families:
+        return None
+    return share(
+        [
+            [_family(row.label, families) == _family(row.gold, families) for row in rows]
+            for rows in cases.values()
+        ],
+        settings,
+    )
+
+
+def _family(label: str | None, families: Mapping[str, str]) -> str | None:
+    """The label's family; a label that the taxonomy does not know is its own, none is none."""
+    return None if label is None else families.get(label, label)
+
+
+def family_accuracy(cases: Cases, families: Mapping[str, str], settings: Settings) -> dict[str, Share]:
+    """Exact match by the family of the gold label, in the taxonomy's order; only those with cases."""
+    found = {
+        family: share(
+            [
+                [row.right is True for row in rows]
+                for rows in cases.values()
+                if _family(rows[0].gold, families) == family
+            ],
+            settings,
+        )
+        for family in dict.fromkeys(families.values())
+    }
+    return {family: figure for family, figure in found.items() if figure}
+
+
+def confusion(cases: Cases, labels: Sequence[str]) -> tuple[Cell, ...]:
+    """The cells that are not empty: right answers in the order of labels, then wrong ones, busiest first."""
+    weight: dict[tuple[str, str | None], float] = {}
+    ids: dict[tuple[str, str | None], dict[str, None]] = {}
+    for case, rows in cases.items():
+        for row in rows:
+            key = (row.gold or "", row.label)
+            weight[key] = weight.get(key, 0.0) + 1 / len(rows)
+            ids.setdefault(key, {})[case] = None
+    cells = [
+        Cell(gold=gold, label=label, n=round(n, 9), cases=tuple(ids[gold, label]))
+        for (gold, label), n in weight.items()
+    ]
+    at = {label: i for i, label in enumerate(labels)}
+    last = len(at)
+    cells.sort(
+        key=lambda c: (
+            c.gold != c.label,
+            -c.n if c.gold != c.label else 0,
+            at.get(c.gold, last),
+            at.get(c.label or "", last),
+        )
+    )
+    return tuple(cells)
+
+
+def label_scores(
+    cases: Cases, labels: Sequence[str], settings: Settings
+) -> tuple[tuple[LabelScore, ...], Estimate | None]:
+    """Precision, recall and F1 of every label, and macro F1: the mean over labels that are gold of a case.
+
+    Intervals bootstrap over cases; a label that is gold of none in a resample does not count there.
+    """
+    if not cases:
+        return (), None
+    hits, given, gold = np.split(_counts(cases, labels).sum(axis=0), 3)
+    by_label, macro = _drawn_f1(cases, labels, settings)
+    f1 = _f1(hits, given, gold)
+    scores = []
+    for i, label in enumerate(labels):
+        ends = middle(by_label[:, i], settings.confidence) if not np.isnan(f1[i]) else None
+        low, high = ends or (None, None)
+        scores.append(
+            LabelScore(
+                label=label,
+                support=round(gold[i]),
+                precision=_ratio(hits[i], given[i]),
+                recall=_ratio(hits[i], gold[i]),
+                f1=None if np.isnan(f1[i]) else float(f1[i]),
+                low=low,
+                high=high,
+            )
+        )
+    low, high = middle(macro, settings.confidence) or (None, None)
+    return tuple(scores), Estimate(value=float(_macro(f1[None], gold[None])[0]), low=low, high=high)
+
+
+def _drawn_f1(cases: Cases, labels: Sequence[str], settings: Settings) -> tuple[Doubles, Doubles]:
+    """Bootstrap over cases: (resamples, labels) F1, and (resamples,) macro F1; NaN where there is none, no
+    resamples for fewer than two cases."""
+    counts = _counts(cases, labels)
+    if len(cases) < 2:
+        return np.zeros((0, len(labels))), np.zeros(0)
+    hits, given, gold = np.split(draw(counts, settings.resamples, settings.seed), 3, axis=1)
+    by_label = _f1(hits, given, gold)
+    return by_label, _macro(by_label, gold)
+
+
+def _counts(cases: Cases, labels: Sequence[str]) -> Doubles:
+    """(cases, 3 labels): of each case the share of repeats that give a label rightly, that give it, and 1 for
+    its gold label."""
+    at, k = {label: i for i, label in enumerate(labels)}, len(labels)
+    counts = np.zeros((len(cases), 3 * k))
+    for one, rows in zip(counts, cases.values(), strict=True):
+        for row in rows:
+            gold = at[row.gold or ""]
+            one[2 * k + gold] = 1.0
+            if row.label in at:
+                one[k + at[row.label]] += 1 / len(rows)
+                one[gold] += (row.label == row.gold) / len(rows)
+    return counts
+
+
+def _f1(hits: Doubles, given: Doubles, gold: Doubles) -> Doubles:
+    """F1 = 2 hits / (given + gold), NaN for a label that is neither (van Rijsbergen 1979)."""
+    both = given + gold
+    found: Doubles = np.divide(2 * hits, both, out=np.full_like(both, np.nan), where=both > 1e-12)
+    return found
+
+
+def _macro(f1: Doubles, gold: Doubles) -> Doubles:
+    """The mean over labels with gold, for each row; NaN where there is none."""
+    counts = gold > 1e-12
+    n = counts.sum(axis=1)
+    total = np.where(counts, f1, 0.0).sum(axis=1)
+    found: Doubles = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    return found
+
+
+def _ratio(above: float, below: float) -> float | None:
+    return float(above / below) if below > 1e-12 else None
+
+
+def determinism(rows: Sequence[Row]) -> Determinism | None:
+    """Whether repeats of a case got the same label ("none" is one too); None where nothing was repeated."""
+    said: dict[str, list[str | None]] = {}
+    for row in (row for row in rows if row.status not in UNJUDGED):
+        said.setdefault(row.case, []).append(row.label)
+    repeated = {case: labels for case, labels in said.items() if len(labels) > 1}
+    if not repeated:
+        return None
+    changed = tuple(case for case, labels in repeated.items() if len(set(labels)) > 1)
+    return Determinism(cases=len(repeated), changed=changed)

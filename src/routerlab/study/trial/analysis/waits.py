@@ -1,0 +1,93 @@
+"""A trial's sessions as rows, and the parts of their latency: the wait for a turn, and the service."""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from routerlab.core.prediction import Trial
+from routerlab.study.figures.costs import MachinePrice
+from routerlab.study.figures.rows import Log, Row
+from routerlab.study.trial.protocol.session import Recorded
+
+_MS_PER_HOUR = 3_600_000
+LAB = "lab"
+"""Among a row's parts: the wait as it was in the lab, where other arms had their turns as well."""
+
+
+class OwnQueue:
+    """An arm's queue as it would be if the arm had the machine to itself.
+
+    A session is served when it is due and one of the arm's servers is free, for as long as it was served in
+    the lab (D. V. Lindley, "The theory of queues with a single server", Mathematical Proceedings of the
+    Cambridge Philosophical Society 48, 1952, 277-289).
+    """
+
+    def __init__(self, servers: int = 1) -> None:
+        self._free = [0.0] * servers
+
+    def wait(self, due: datetime, served_ms: float) -> float:
+        """Milliseconds that this session would have waited. To be called in the order of dues."""
+        at = due.timestamp() * 1000
+        begun = max(at, heapq.heappop(self._free))
+        heapq.heappush(self._free, begun + served_ms)
+        return begun - at
+
+
+def own_queue(sessions: Sequence[Trial], servers: int = 1) -> dict[str, float]:
+    """Session id -> milliseconds in its arm's own queue. Those without a due time are left out."""
+    queue = OwnQueue(servers)
+    known = [(t.due, t.session, t.latency_ms.total) for t in sessions if t.due and t.session]
+    known.sort(key=lambda one: one[0])
+    return {session: queue.wait(due, served) for due, session, served in known}
+
+
+def service_rows(trial: Recorded, log: Log) -> list[Row]:
+    """The rows of sessions that were answered or given up, arm by arm in the protocol's order, with service
+    times, queues and costs.
+
+    Where arms took turns, the wait for other arms' turns is the lab's doing and is left out of the queue.
+    Machine time costs while an arm works, not while a session waits.
+    """
+    answered = {t.key: t for t in trial.answered.values()}
+    waits = _waits(trial)
+    prices = trial.protocol.cost.by_arm if trial.protocol.cost else {}
+    rows = []
+    for row in log.rows:
+        one = answered.get((row.case, row.arm, row.repeat))
+        if row.status == "cancelled" or one is None:
+            continue
+        if row.latency_ms is not None or row.status == "timeout":
+            # One that was given up in the queue was never served: it waited as long as it did in the lab.
+            served = one.latency_ms.total > 0
+            queue = waits.get(one.session or "", one.latency_ms.queue) if served else one.latency_ms.queue
+            parts = {**(row.parts_ms or {}), "queue": queue, LAB: one.latency_ms.queue}
+            row = replace(row, latency_ms=one.latency_ms.total, parts_ms=parts)
+        price = prices.get(row.arm)
+        if isinstance(price, MachinePrice) and row.cost is None and row.latency_ms is not None:
+            row = replace(row, cost=row.latency_ms * price.per_hour / _MS_PER_HOUR)
+        rows.append(row)
+    return sorted(rows, key=lambda row: trial.arms.index(row.arm))
+
+
+def _waits(trial: Recorded) -> Mapping[str, float]:
+    """Queues without other arms' turns; none where arms did not take turns: then they are as measured."""
+    if trial.protocol.traffic.schedule == "parallel":
+        return {}
+    waits: dict[str, float] = {}
+    for arm in trial.lock.arm:
+        sessions = [t for t in trial.answered.values() if t.arm == arm.name]
+        waits |= own_queue(sessions, arm.connections)
+    return waits
+
+
+def response(row: Row, part: str = "queue") -> Row:
+    """The row with the time from when its session was due."""
+    if row.latency_ms is None or row.parts_ms is None:
+        return row
+    return replace(row, latency_ms=row.latency_ms + row.parts_ms[part])
+
+
+def queue(row: Row) -> Row:
+    """The row with the wait for its turn."""
+    return replace(row, latency_ms=None if row.parts_ms is None else row.parts_ms["queue"])

@@ -1,0 +1,145 @@
+"""A protocol with everything that it names: what a lock pins, and what a run needs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from routerlab.core.corpus import Case, Corpus, load_corpus
+from routerlab.core.errors import LabError
+from routerlab.core.taxonomy import Taxonomy, load_taxonomy
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.specs import any_spec, distinct
+from routerlab.engine.remote.arm import RemoteSpec
+from routerlab.resources import EXEMPLARS, ROUTES, ROUTING60, TAXONOMY
+from routerlab.study.figures.costs import strangers
+from routerlab.study.trial.protocol.assignment import Planned, assign
+from routerlab.study.trial.protocol.protocol import Protocol, load_protocol
+from routerlab.study.trial.protocol.routes import Routes, load_routes
+from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The protocol in `path`, and what it names. `exemplars` is None where there are none, `routes` where the
+    taxonomy has no routing table; `stamps` are the moments of replay traffic."""
+
+    protocol: Protocol
+    path: Path
+    taxonomy: Taxonomy
+    taxonomy_path: Path
+    corpus: Corpus
+    corpus_path: Path
+    cases: Sequence[Case]
+    exemplars: Corpus | None
+    routes: Routes | None
+    stamps: Sequence[float]
+    specs: Sequence[Spec]
+
+    @property
+    def arms(self) -> list[str]:
+        """The names of all arms."""
+        return [spec.name for spec in self.specs]
+
+    @property
+    def routed(self) -> list[str]:
+        """The names of the arms that put labels on prompts: all but the control."""
+        return [spec.name for spec in self.specs if spec.contract != "none"]
+
+    @property
+    def asks(self) -> Mapping[str, str]:
+        """Arm name -> what the protocol says to ask."""
+        asked = (arm.ask for arm in self.protocol.arm)
+        return dict(zip(self.arms, asked, strict=True))
+
+    def planned(self) -> list[Planned]:
+        """All sessions in order."""
+        p = self.protocol
+        return assign(p.assignment, [case.id for case in self.cases], self.arms, p.sessions, p.seed)
+
+    def due(self, n: int) -> list[float]:
+        """Seconds from the start at which the first `n` sessions are due; empty for closed traffic."""
+        traffic, seed = self.protocol.traffic, self.protocol.seed
+        if traffic.pattern == "closed":
+            return []
+        if traffic.pattern == "replay":
+            return replayed(n, self.stamps, traffic.rate)
+        assert traffic.rate is not None
+        if traffic.pattern == "bursty":
+            return bursty(n, traffic.rate, traffic.burst, seed)
+        return poisson(n, traffic.rate, seed)
+
+
+def connections(spec: Spec, schedule: str) -> int:
+    """How many sessions an arm serves at a time: one, but for a remote that waits for no turn."""
+    if isinstance(spec, RemoteSpec) and not (spec.remote.is_local and schedule == "exclusive"):
+        return spec.remote.concurrency
+    return 1
+
+
+def register(path: Path) -> Registered:
+    """The protocol in `path` and all that it names; LabError when something of it is missing or not sound.
+
+    Those without a corpus of their own use what ships; exemplars that ship are for the labels that ship.
+    """
+    protocol = load_protocol(path)
+    taxonomy_path = Path(protocol.taxonomy) if protocol.taxonomy else TAXONOMY
+    corpus_path = Path(protocol.corpus) if protocol.corpus else ROUTING60
+    taxonomy = load_taxonomy(taxonomy_path)
+    shipped = taxonomy.sha256 == load_taxonomy(TAXONOMY).sha256
+    corpus = load_corpus(corpus_path, taxonomy)
+    return Registered(
+        protocol=protocol,
+        path=path,
+        taxonomy=taxonomy,
+        taxonomy_path=taxonomy_path,
+        corpus=corpus,
+        corpus_path=corpus_path,
+        cases=_cases(path, protocol, corpus),
+        exemplars=_exemplars(protocol, taxonomy, shipped),
+        routes=_routes(protocol, taxonomy, shipped),
+        stamps=read_stamps(Path(protocol.traffic.stamps)) if protocol.traffic.stamps else (),
+        specs=_specs(path, protocol),
+    )
+
+
+def _specs(path: Path, protocol: Protocol) -> list[Spec]:
+    remotes = protocol.remote or None
+    specs = [(any_spec(arm.ask, "score", remotes), arm.name) for arm in protocol.arm]
+    named = distinct([s.model_copy(update={"name": name}) if name else s for s, name in specs])
+    names = [spec.name for spec in named]
+    if protocol.cost and (strange := strangers(names, protocol.cost)):
+        raise LabError(f"{path}: a price for {strange[0]!r}, which is none of {', '.join(names)}")
+    controls = [spec.name for spec in named if spec.contract == "none"]
+    if len(controls) > 1:
+        raise LabError(f"{path}: {', '.join(controls)} are all controls; one is enough")
+    if len(controls) == len(named):
+        raise LabError(f"{path}: the control is the only arm; add one that routes")
+    return named
+
+
+def _cases(path: Path, protocol: Protocol, corpus: Corpus) -> list[Case]:
+    excluded = {exclusion.case for exclusion in protocol.exclude}
+    for case in sorted(excluded - corpus.by_id.keys()):
+        raise LabError(f"{path}: excludes case {case!r}, which is not in corpus {corpus.name!r}")
+    cases = [case for case in corpus.case if case.id not in excluded]
+    for one in cases:
+        if one.label is None:
+            raise LabError(
+                f"{path}: case {one.id} of corpus {corpus.name!r} has no label: label it, or exclude it with "
+                "a reason"
+            )
+    if not cases:
+        raise LabError(f"{path}: excludes every case of corpus {corpus.name!r}")
+    return cases
+
+
+def _exemplars(protocol: Protocol, taxonomy: Taxonomy, shipped: bool) -> Corpus | None:
+    if protocol.exemplars == "none" or (protocol.exemplars is None and not shipped):
+        return None
+    return load_corpus(Path(protocol.exemplars) if protocol.exemplars else EXEMPLARS, taxonomy)
+
+
+def _routes(protocol: Protocol, taxonomy: Taxonomy, shipped: bool) -> Routes | None:
+    if protocol.routes is None and not shipped:
+        return None
+    return load_routes(Path(protocol.routes) if protocol.routes else ROUTES, taxonomy)

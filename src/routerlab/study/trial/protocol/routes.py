@@ -1,0 +1,136 @@
+"""A routing table: from a label to a model, its price, and what prompts of that label may not do."""
+
+from collections.abc import Sequence
+from datetime import date as Date  # noqa: N812 - a field is called date
+from functools import cached_property
+from math import ceil
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256, load_toml
+from routerlab.core.prediction import Record
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.study.figures.arm import Hosting
+
+
+class Target(Record):
+    """A model that prompts are routed to. `tier` is how strong it is, 1 the weakest; prices are in the
+    table's currency."""
+
+    name: str = Field(min_length=1)
+    tier: int = Field(ge=1)
+    hosting: Hosting
+    region: str | None = None
+    input_per_million: float = Field(default=0.0, ge=0)
+    output_per_million: float = Field(default=0.0, ge=0)
+    per_request: float = Field(default=0.0, ge=0)
+
+    def cost(self, tokens_in: float, tokens_out: float) -> float:
+        """What one request costs."""
+        tokens = tokens_in * self.input_per_million + tokens_out * self.output_per_million
+        return self.per_request + tokens / 1e6
+
+
+class Route(Record):
+    """Where prompts of a label go. `output_tokens` is how long the answer is, whichever model writes it;
+    `regions` and `self_hosted_only` say where such prompts may go at all."""
+
+    label: str
+    model: str
+    output_tokens: float = Field(gt=0)
+    regions: tuple[str, ...] | None = None
+    self_hosted_only: bool = False
+
+    def allows(self, target: Target) -> bool:
+        """Whether prompts of this label may go to that model."""
+        inside = self.regions is None or target.region in self.regions
+        return inside and (not self.self_hosted_only or target.hosting == "self-hosted")
+
+
+class Routes(Record):
+    """The table. Without a label a prompt goes to `default`. With misroute = "redo", an answer by a weaker
+    model than the right one is thrown away and the right one is asked too."""
+
+    schema_version: Literal[1]
+    name: str
+    taxonomy: str
+    currency: str
+    date: Date
+    default: str
+    misroute: Literal["redo", "accept"] = "redo"
+    characters_per_token: float = Field(default=4.0, gt=0)
+    model: tuple[Target, ...] = Field(min_length=1)
+    route: tuple[Route, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> "Routes":
+        names = [target.name for target in self.model]
+        labels = [route.label for route in self.route]
+        for what, given in (("model", names), ("label", labels)):
+            for name in given:
+                if given.count(name) > 1:
+                    raise ValueError(f"{what} {name!r} appears twice")
+        for route in self.route:
+            if route.model not in names:
+                raise ValueError(f"{route.label} goes to {route.model!r}, which is no [[model]] here")
+            if not route.allows(self.targets[route.model]):
+                raise ValueError(
+                    f"{route.label} may not go to {route.model!r}: its own constraints forbid it"
+                )
+        if self.default not in names:
+            raise ValueError(f"default {self.default!r} is no [[model]] here")
+        return self
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        """Model name -> model."""
+        return {target.name: target for target in self.model}
+
+    @cached_property
+    def routes(self) -> dict[str, Route]:
+        """Label -> route."""
+        return {route.label: route for route in self.route}
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the canonical content."""
+        return canonical_sha256(self)
+
+    def target(self, label: str | None) -> Target:
+        """Where a prompt with this label goes; to the default without a label."""
+        return self.targets[self.routes[label].model if label is not None else self.default]
+
+    def tokens(self, prompt: str, gold: str) -> tuple[float, float]:
+        """Tokens in and out of a prompt whose right label is `gold`."""
+        return float(ceil(len(prompt) / self.characters_per_token)), self.routes[gold].output_tokens
+
+    def default_cost(self, prompt: str, gold: str) -> float:
+        """What the prompt costs without a router."""
+        return self.targets[self.default].cost(*self.tokens(prompt, gold))
+
+    def routed_cost(self, prompt: str, gold: str, label: str | None) -> float:
+        """What it costs with this label, the answer that is redone included; the router not."""
+        tokens = self.tokens(prompt, gold)
+        chosen, right = self.target(label), self.target(gold)
+        again = right.cost(*tokens) if self.misroute == "redo" and chosen.tier < right.tier else 0.0
+        return chosen.cost(*tokens) + again
+
+
+def load_routes(path: Path, taxonomy: Taxonomy) -> Routes:
+    """The routing table in `path`; LabError when it is none, or does not have just the taxonomy's labels."""
+    routes = load_toml(path, Routes)
+    check_labels(path, routes, taxonomy.labels)
+    return routes
+
+
+def check_labels(path: Path, routes: Routes, labels: Sequence[str]) -> None:
+    """LabError unless every label has a route and every route a label."""
+    missing = [label for label in labels if label not in routes.routes]
+    unknown = [label for label in routes.routes if label not in labels]
+    if missing:
+        raise LabError(f"{path}: no [[route]] for {', '.join(missing)}; add one for each label")
+    if unknown:
+        raise LabError(f"{path}: unknown label {unknown[0]!r}; the taxonomy has {', '.join(labels)}")
