@@ -11,7 +11,7 @@ from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
-from routerlab.tui.app import RouterLabApp
+from routerlab.tui.lab.app import RouterLabApp
 
 TICK_S = 0.005
 

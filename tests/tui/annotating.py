@@ -12,8 +12,8 @@ from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.core.session.session import State
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.settings import Settings
-from routerlab.tui.annotate_app import AnnotateApp
-from routerlab.tui.screens.annotate import AnnotateScreen
+from routerlab.tui.annotate.app import AnnotateApp
+from routerlab.tui.annotate.screen import AnnotateScreen
 from tests.annotate.desks import SIX, desk
 from tests.tui.helpers import Watch
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from routerlab.tui.tuning import Job, Tuning
+from routerlab.tui.tune.process import Job, Tuning
 from tests.tui.helpers import LIMIT_S
 
 JOB = Job("tuning m.gguf", Path("/models/m.gguf"))

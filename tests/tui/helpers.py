@@ -11,11 +11,11 @@ from textual.pilot import Pilot
 
 from routerlab.core.corpus import Corpus
 from routerlab.settings import Settings
-from routerlab.tui.app import RouterLabApp
-from routerlab.tui.screens.lab import LabScreen
-from routerlab.tui.shell import Shell
-from routerlab.tui.widgets.history import HistoryTable
-from routerlab.tui.widgets.panels import ArmPanel
+from routerlab.tui.lab.app import RouterLabApp
+from routerlab.tui.lab.history import HistoryTable
+from routerlab.tui.lab.panels import ArmPanel
+from routerlab.tui.lab.screen import LabScreen
+from routerlab.tui.shared.shell import Shell
 from tests.tui.scripted import NOW, Bench, bench, specs
 
 LIMIT_S = 5.0

@@ -3,16 +3,16 @@
 import pytest
 from textual.binding import Binding
 
-from routerlab.tui.actions import TUNE_ACTIONS, Action
-from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS
-from routerlab.tui.results_actions import RESULTS_ACTIONS
-from routerlab.tui.screens.annotate import AnnotateScreen
-from routerlab.tui.screens.page import Page
-from routerlab.tui.screens.results import ResultsScreen
-from routerlab.tui.screens.trial import TrialScreen
-from routerlab.tui.screens.tune import TuneScreen
-from routerlab.tui.shell import IDS
-from routerlab.tui.trial_actions import TRIAL_ACTIONS
+from routerlab.tui.annotate.actions import ANNOTATE_ACTIONS
+from routerlab.tui.annotate.screen import AnnotateScreen
+from routerlab.tui.lab.actions import TUNE_ACTIONS, Action
+from routerlab.tui.results.actions import RESULTS_ACTIONS
+from routerlab.tui.results.screen import ResultsScreen
+from routerlab.tui.shared.page import Page
+from routerlab.tui.shared.shell import IDS
+from routerlab.tui.trial.actions import TRIAL_ACTIONS
+from routerlab.tui.trial.screen import TrialScreen
+from routerlab.tui.tune.screen import TuneScreen
 
 
 @pytest.mark.parametrize(

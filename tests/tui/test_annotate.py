@@ -9,8 +9,8 @@ from textual.widgets import Input
 
 from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.taxonomy import Label, Taxonomy
-from routerlab.tui.choice import Choice
-from routerlab.tui.screens.find import Find
+from routerlab.tui.annotate.choice import Choice
+from routerlab.tui.annotate.find import Find
 from tests.annotate.desks import SIX, desk
 from tests.tui.annotating import AGENT, CODE, CODE2, COT, SECRETS, annotating, secret
 

@@ -10,8 +10,8 @@ import pytest
 from routerlab.core.errors import Exit
 from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.session.session import State
-from routerlab.tui.choice import Choice
-from routerlab.tui.screens.find import Find
+from routerlab.tui.annotate.choice import Choice
+from routerlab.tui.annotate.find import Find
 from tests.annotate.desks import desk
 from tests.tui.annotating import CODE, CODE2, COT, SECRETS, annotating, counts, secret
 

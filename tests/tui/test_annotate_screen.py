@@ -9,12 +9,12 @@ from textual.widgets import Input, Markdown, OptionList
 from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.core.session.file import read_session
 from routerlab.settings import Settings
-from routerlab.tui.annotate_actions import ANNOTATE_ACTIONS
-from routerlab.tui.choice import Choice
-from routerlab.tui.screens.dialogs import Read
-from routerlab.tui.screens.find import Find
-from routerlab.tui.widgets.guide import Guide
-from routerlab.tui.widgets.longtext import LongText
+from routerlab.tui.annotate.actions import ANNOTATE_ACTIONS
+from routerlab.tui.annotate.choice import Choice
+from routerlab.tui.annotate.find import Find
+from routerlab.tui.shared.dialogs import Read
+from routerlab.tui.shared.guide import Guide
+from routerlab.tui.shared.longtext import LongText
 from tests.annotate.desks import SIX, desk, items
 from tests.tui.annotating import CODE, CODE2, Annotating, annotating, secret
 

@@ -47,7 +47,7 @@ async def test_a_baseline_that_has_no_labels_for_this_taxonomy_is_told(tmp_path:
 
 def test_learning_leaves_arms_without_a_model_alone(tmp_path: Path) -> None:
     """`entries` is asked for at every annotation; a baseline must not end the app."""
-    from routerlab.tui.learning import entries
+    from routerlab.tui.tune.candidates import entries
     from tests.tui.scripted import bench, specs
 
     made = bench(tmp_path)

@@ -13,9 +13,9 @@ from textual_plotext import PlotextPlot
 from routerlab.settings import Settings
 from routerlab.study.figures.analysis import analyse
 from routerlab.study.report.subject import Subject, ranked
-from routerlab.tui.results_app import ResultsApp
-from routerlab.tui.screens.dialogs import Read
-from routerlab.tui.screens.results import ResultsScreen
+from routerlab.tui.results.app import ResultsApp
+from routerlab.tui.results.screen import ResultsScreen
+from routerlab.tui.shared.dialogs import Read
 from tests.study.reporting import HOSTILE, SHOWN, subject
 from tests.study.rowing import answers, log, row
 from tests.tui.helpers import Watch

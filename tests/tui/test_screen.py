@@ -10,11 +10,11 @@ from textual.widgets import Input
 from routerlab.core.prediction import Trial
 from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
-from routerlab.tui.actions import ACTIONS
-from routerlab.tui.screens.dialogs import Choose, Read
-from routerlab.tui.screens.logs import Logs
-from routerlab.tui.widgets.panels import ArmPanel, Panels
-from routerlab.tui.widgets.prompt import PromptLine
+from routerlab.tui.lab.actions import ACTIONS
+from routerlab.tui.lab.logs import Logs
+from routerlab.tui.lab.panels import ArmPanel, Panels
+from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.shared.dialogs import Choose, Read
 from tests.tui.helpers import Sitting, sitting
 from tests.tui.scripted import NOW, Bench
 

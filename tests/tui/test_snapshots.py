@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from routerlab.engine.lab.runner import Progress
-from routerlab.tui.app import RouterLabApp
-from routerlab.tui.screens.lab import LabScreen
-from routerlab.tui.widgets.history import HistoryTable
-from routerlab.tui.widgets.prompt import PromptLine
+from routerlab.tui.lab.app import RouterLabApp
+from routerlab.tui.lab.history import HistoryTable
+from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.screen import LabScreen
 from tests.tui.scripted import CASES, NOW, Bench, bench, specs
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}

@@ -5,10 +5,13 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys
 
-from routerlab.tui.actions import ACTIONS
-from routerlab.tui.layout import layout, panel_height
-from routerlab.tui.screens.lab import LabScreen
-from routerlab.tui.text import (
+from routerlab.tui.lab.actions import ACTIONS
+from routerlab.tui.lab.history import HistoryTable, columns
+from routerlab.tui.lab.panels import Panels
+from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.screen import LabScreen
+from routerlab.tui.shared.layout import layout, panel_height
+from routerlab.tui.shared.text import (
     abbreviations,
     bar,
     duration,
@@ -18,9 +21,6 @@ from routerlab.tui.text import (
     one_line,
     probability,
 )
-from routerlab.tui.widgets.history import HistoryTable, columns
-from routerlab.tui.widgets.panels import Panels
-from routerlab.tui.widgets.prompt import PromptLine
 
 LABELS = ("code/simple", "code/complex", "CoT/simple", "CoT/complex", "hybrid/agentic", "hybrid/generative")
 

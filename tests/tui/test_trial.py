@@ -11,7 +11,7 @@ from routerlab.core.prediction import Prediction
 from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
 from routerlab.study.trial.protocol.session import answered, ended
-from routerlab.tui.screens.dialogs import Read
+from routerlab.tui.shared.dialogs import Read
 from tests.study.running import reasons
 from tests.tui.scripted import NAMES, NOW, Script
 from tests.tui.trialing import CLOSED, WARMUPS, halting, trialing

@@ -7,7 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from routerlab.settings import Settings
-from routerlab.tui.trial_app import TrialApp
+from routerlab.tui.trial.app import TrialApp
 from tests.tui.scripted import NOW
 from tests.tui.test_tune_screen import settle
 from tests.tui.trialing import CLOSED, WARMUPS, halting, lab_of, script_of, work_of

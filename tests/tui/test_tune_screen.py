@@ -14,12 +14,12 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.resources import ROUTING60, TAXONOMY
-from routerlab.tui.app import RouterLabApp
-from routerlab.tui.learning import LEARN_AFTER, entries, labelled
-from routerlab.tui.screens.dialogs import Read
-from routerlab.tui.screens.lab import LabScreen
-from routerlab.tui.screens.tune import TuneScreen
-from routerlab.tui.widgets.found import Cells
+from routerlab.tui.lab.app import RouterLabApp
+from routerlab.tui.lab.screen import LabScreen
+from routerlab.tui.shared.dialogs import Read
+from routerlab.tui.tune.candidates import LEARN_AFTER, entries, labelled
+from routerlab.tui.tune.found import Cells
+from routerlab.tui.tune.screen import TuneScreen
 from tests.tui.child import LEARNED, RESULT, SAYS, gone, says
 from tests.tui.helpers import Sitting, sitting
 from tests.tui.scripted import NOW, Bench, bench, specs
@@ -64,7 +64,7 @@ def tuned(name: str, **more: object) -> ArmSpec:
 
 
 async def test_a_tuning_from_key_to_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("routerlab.tui.screens.tune.router_spec", lambda path: tuned(path.stem))
+    monkeypatch.setattr("routerlab.tui.tune.screen.router_spec", lambda path: tuned(path.stem))
     gate = tmp_path / "gate"
     async with sitting(tmp_path) as s:
         wait = f"import os\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)"
@@ -95,7 +95,7 @@ async def test_a_tuning_from_key_to_arm(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 async def test_an_arm_of_that_name_is_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("routerlab.tui.screens.tune.router_spec", lambda path: tuned(path.stem))
+    monkeypatch.setattr("routerlab.tui.tune.screen.router_spec", lambda path: tuned(path.stem))
     async with sitting(tmp_path, arms=1) as s:
         s.lab.add_arm(tuned("smollm2-135m"))
         before = s.lab.arms["smollm2-135m:probe"]

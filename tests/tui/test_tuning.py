@@ -9,7 +9,7 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.resources import TAXONOMY
-from routerlab.tui.tuning import learn_arguments, tune_arguments
+from routerlab.tui.tune.process import learn_arguments, tune_arguments
 from tests.tui.child import JOB, RESULT, ROWS, gone, says, script, tuning, until
 from tests.tui.helpers import LIMIT_S
 

@@ -7,8 +7,8 @@ import pytest
 from rich.cells import cell_len
 
 from routerlab.core.text import printable
-from routerlab.tui import wrap
-from routerlab.tui.wrap import wrapped
+from routerlab.tui.shared import wrap
+from routerlab.tui.shared.wrap import wrapped
 
 
 def test_lines_break_at_spaces_and_long_words_anywhere() -> None:

@@ -17,9 +17,9 @@ from routerlab.settings import Settings
 from routerlab.study.trial.protocol.lock import Lock, LockedArm
 from routerlab.study.trial.protocol.registration import register
 from routerlab.study.trial.run.run import Work
-from routerlab.tui.screens.dialogs import Choose
-from routerlab.tui.screens.trial import TrialScreen
-from routerlab.tui.trial_app import TrialApp
+from routerlab.tui.shared.dialogs import Choose
+from routerlab.tui.trial.app import TrialApp
+from routerlab.tui.trial.screen import TrialScreen
 from tests.study.trials import locked, protocol_file, run_record
 from tests.tui.helpers import Watch
 from tests.tui.scripted import NOW, Script, ScriptedArm, info, specs

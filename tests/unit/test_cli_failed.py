@@ -12,11 +12,11 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction
 from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.lab.start import given_up, start_arms
-from routerlab.tui.layout import Density
-from routerlab.tui.palette import Palette
-from routerlab.tui.panel_text import panel_text
-from routerlab.tui.sitting import Sitting
-from routerlab.tui.state import panel
+from routerlab.tui.lab.sitting import Sitting
+from routerlab.tui.lab.state import panel
+from routerlab.tui.lab.text import panel_text
+from routerlab.tui.shared.layout import Density
+from routerlab.tui.shared.palette import Palette
 from tests.tui.scripted import NAMES, NOW, Bench, bench, specs
 
 TAIL = ("llama_model_load: vocab", "GGML_ASSERT(n > 0) failed", "\x1b[2Jlast words")

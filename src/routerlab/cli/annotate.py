@@ -126,7 +126,7 @@ def run(source: "Source", wanted: "Wanted", guidelines: Path | None, theme: str 
     with reading() as tell:
         desk, notes = open_desk(source, wanted, lambda n, of: tell(wanted.session.name, n, of))
     try:
-        from routerlab.tui.annotate_app import AnnotateApp
+        from routerlab.tui.annotate.app import AnnotateApp
 
         app = AnnotateApp(desk, text, settings, notes)
         app.run()

@@ -46,7 +46,7 @@ def lab(
         timeout_s=timeout,
     )
     opened, specs = o.open_lab(arm, o.open_materials(taxonomy, corpus, session), exemplars, settings, session)
-    from routerlab.tui.app import RouterLabApp
+    from routerlab.tui.lab.app import RouterLabApp
 
     app = RouterLabApp(opened, specs)
     app.run()

@@ -123,7 +123,7 @@ def _look(subject: "Subject") -> None:
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise LabError("--tui needs a terminal; without one, --html or no option at all shows the same")
-    from routerlab.tui.results_app import ResultsApp
+    from routerlab.tui.results.app import ResultsApp
 
     app = ResultsApp(subject, load_settings())
     app.run()

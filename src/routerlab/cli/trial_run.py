@@ -134,7 +134,7 @@ def _open(work: "Work", out: Path | None) -> "Lab":
 
 def _watched(work: "Work", lab: "Lab") -> str:
     """Carry it out on a screen; how it ended. typer.Exit when it was stopped, or failed."""
-    from routerlab.tui.trial_app import TrialApp
+    from routerlab.tui.trial.app import TrialApp
 
     app = TrialApp(work, lab)
     app.run()

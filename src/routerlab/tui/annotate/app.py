@@ -1,0 +1,63 @@
+"""The annotator's app: the annotate screen over an open desk."""
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.message import Message
+
+from routerlab.annotate.desk.desk import Desk
+from routerlab.settings import Settings
+from routerlab.tui.annotate.screen import AnnotateScreen
+from routerlab.tui.shared.shell import Shell
+
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
+
+CATCH_UP_S = 5.0
+"""Seconds that keys typed ahead may take when the app is left."""
+
+
+class Marker(Message):
+    """Goes the way of a key: when it arrives, all keys before it have been dealt with."""
+
+
+class AnnotateApp(Shell):
+    """Labels are written as they are given; leaving closes the desk's file."""
+
+    TITLE = "routerlab annotate"
+    CSS_PATH: ClassVar["CSSPathType | None"] = [
+        "styles/shell.tcss",
+        "styles/annotate.tcss",
+        "styles/dialogs.tcss",
+    ]
+
+    def __init__(self, desk: Desk, guidelines: str, settings: Settings, notes: tuple[str, ...] = ()) -> None:
+        """`guidelines` is Markdown; `notes` are shown before the first item."""
+        super().__init__(settings)
+        self.desk = desk
+        self._page = AnnotateScreen(desk, guidelines, settings, notes)
+        self._caught_up = asyncio.Event()
+
+    def first(self) -> AnnotateScreen:
+        """The annotate screen."""
+        return self._page
+
+    async def close(self) -> None:
+        """Let the keys typed before take effect, keep what is chosen as a draft, close the session's file."""
+        if self._leaving is not None:  # otherwise the screens are going already
+            await self._catch_up()
+        await self._page.finish()
+
+    async def _catch_up(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                for place in (self.focused or self.screen, self._page):  # a dialog hands on to the page
+                    self._caught_up.clear()
+                    if place.post_message(Marker()):
+                        await self._caught_up.wait()
+
+    @on(Marker)
+    def _marked(self) -> None:
+        self._caught_up.set()

@@ -1,0 +1,200 @@
+"""What the annotate screen shows of a desk. Its actions: annotate.py."""
+
+import gc
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Footer, Static
+
+from routerlab.annotate.desk.desk import Desk, Queue
+from routerlab.core.text import printable
+from routerlab.settings import Settings
+from routerlab.tui.annotate.choice import Choice, written
+from routerlab.tui.annotate.others import last_text, others_text
+from routerlab.tui.annotate.seen import seen
+from routerlab.tui.annotate.text import (
+    end_text,
+    head_text,
+    labels_text,
+    note_text,
+    sitting_text,
+)
+from routerlab.tui.lab.actions import LABEL_KEYS
+from routerlab.tui.shared.dialogs import Read
+from routerlab.tui.shared.guide import Guide, Pane
+from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.longtext import LongText
+from routerlab.tui.shared.page import Page
+from routerlab.tui.shared.palette import Palette
+
+TALL = 30
+GUIDE_WIDTH = 120
+"""Columns from which the guidelines stand beside the prompt without being asked for."""
+
+
+def _settle() -> None:
+    """What is here now stays: otherwise full collections walk a long queue's items again and again, and hold
+    the screen up for a tenth of a second (10,000 items)."""
+    gc.freeze()
+    gc.enable()  # off while the command opened the queue
+
+
+class Line(Static):
+    """Text that is drawn again only when it changed; away while there is none. With `flows`, it wraps."""
+
+    def __init__(self, name: str, flows: bool = False) -> None:
+        super().__init__(id=name, markup=False)
+        self._flows = flows
+        self._shown = Content()
+
+    def show(self, text: Content) -> None:
+        """Show it."""
+        self.display = bool(text)
+        if not text.is_same(self._shown):
+            taller = text.plain.count("\n") != self._shown.plain.count("\n")
+            self._shown = text
+            self.update(text, layout=taller or self._flows)
+
+
+class AnnotateView(Page):
+    """The item at `at` (None: the queue is empty), what is chosen for it, and the sitting around it."""
+
+    def __init__(self, desk: Desk, guidelines: str, settings: Settings, notes: tuple[str, ...]) -> None:
+        super().__init__(desk.taxonomy)
+        self.desk = desk
+        self.settings = settings
+        self.notes = notes
+        self.queue: Queue = "pending"
+        self.at: int | None = None
+        self.choice = Choice()
+        self.last: int | None = None
+        self._guidelines = guidelines
+        self._guide: bool | None = None  # None: where there is room beside the prompt
+
+    def compose(self) -> ComposeResult:
+        """The item with the guidelines, what others said, the labels, the sitting."""
+        yield Line("unsaved")
+        yield Line("head")
+        with Horizontal(id="reading"):
+            yield LongText("item")
+            yield Line("end")
+            yield Guide("guide", self._guidelines)
+        with Pane(id="others"):
+            yield Line("said", flows=True)
+        yield Line("labels")
+        yield Line("note", flows=True)
+        yield Line("last")
+        yield Line("sitting")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """The first pending item; what there is to say of the file comes before it."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
+        self.show_item(self.desk.first(self.queue))
+        self.call_after_refresh(_settle)
+        if self.notes:
+            lines = "\n".join(f"· {printable(note)}" for note in self.notes)
+            self.app.push_screen(Read("Before you begin", Content(lines)))
+
+    def on_resize(self) -> None:
+        """Another size is another layout."""
+        self.draw()
+
+    # --- state ---
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something is chosen that is not written."""
+        return self.at is not None and self.choice != written(self.desk.state(self.at))
+
+    def show_item(self, at: int | None) -> None:
+        """Turn to another item, or to the end."""
+        if at != self.at and self.covered:
+            self._guide = False  # a prompt that cannot be seen is not labelled
+        ends = (at is None) != (self.at is None)
+        self.at = at
+        self.choice = Choice() if at is None else written(self.desk.state(at))
+        self.query_one("#others").scroll_to(y=0, animate=False)
+        self.draw()
+        if ends:
+            self.refresh_bindings()  # at the end of a queue most keys mean nothing
+
+    @property
+    def guide(self) -> bool:
+        """Whether the guidelines are shown."""
+        return self.size.width >= GUIDE_WIDTH if self._guide is None else self._guide
+
+    @property
+    def covered(self) -> bool:
+        """Whether the guidelines are shown in place of the prompt."""
+        return self.guide and self.size.width < NARROW
+
+    def toggle_guide(self) -> None:
+        """Show or hide the guidelines."""
+        self._guide = not self.guide
+        self.draw()
+
+    @property
+    def reading(self) -> LongText | Pane:
+        """What the keys scroll: the prompt, or the guidelines where they cover it."""
+        return self.query_one("#guide", Pane) if self.covered else self.query_one(LongText)
+
+    # --- drawing ---
+
+    def draw(self) -> None:
+        """Draw what changed."""
+        width, tall, p = self.size.width - 2, self.size.height >= TALL, self.colours()
+        self.set_class(tall, "-tall")
+        footer = self.query_one(Footer)
+        footer.compact = width < GUIDE_WIDTH
+        footer.show_command_palette = width >= NARROW
+        self._draw_item(width, p)
+        self._draw_labels(width, tall, p)
+        self._draw_sitting(width, p)
+
+    def _draw_item(self, width: int, p: Palette) -> None:
+        desk, at = self.desk, self.at
+        self._line("head").show(head_text(desk, at, width, p))
+        item = self.query_one(LongText)
+        item.display = at is not None and not self.covered
+        if at is not None:
+            item.show(desk.items[at].prompt)
+        hidden = at is not None or self.covered
+        self._line("end").show(Content() if hidden else end_text(desk, self.queue, p))
+        self.query_one("#guide").display = self.guide
+
+    def _draw_labels(self, width: int, tall: bool, p: Palette) -> None:
+        """What others said, the keys, the note: all that belongs to an item."""
+        desk, at, taxonomy = self.desk, self.at, self.taxonomy
+        said, keys, note = Content(), Content(), Content()
+        others = self.query_one("#others")
+        if at is not None:
+            state, told = desk.state(at), seen(desk, at)
+            mine = None if state.draft else state.label
+            side_by_side = desk.mode == "adjudicate"
+            said = others_text(told, mine, taxonomy.labels, side_by_side, width - 4, p)
+            columns = 2 if not tall and len(taxonomy.labels[:LABEL_KEYS]) > 6 else 1
+            keys = labels_text(taxonomy, self.choice, told.suggest, columns, width, p)
+            note = note_text(state, p)
+            title = "" if told.suggest is not None else "others" if told.models or told.gold else "annotators"
+            others.border_title = Content.styled(title, p.dim)
+        others.display = bool(said)
+        self._line("said").show(said)
+        self._line("labels").show(keys)
+        self._line("note").show(note)
+
+    def _draw_sitting(self, width: int, p: Palette) -> None:
+        desk, last = self.desk, self.last
+        if last is None:
+            self._line("last").show(last_text(None, None, "", width, p))
+        else:
+            label, name = desk.state(last).label, desk.items[last].id
+            self._line("last").show(last_text(seen(desk, last), label, name, width, p))
+        self._line("sitting").show(sitting_text(desk, self.queue, width, p))
+        waiting, unsaved = len(desk.file.pending), self._line("unsaved")
+        text = f"not saved: {waiting} records wait until {printable(str(desk.file.path))} can be written"
+        unsaved.show(Content(text) if waiting else Content())
+
+    def _line(self, name: str) -> Line:
+        return self.query_one(f"#{name}", Line)

@@ -1,0 +1,52 @@
+"""The lab's app: it opens the lab screen, and stops the models when it is left."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.lab import Lab
+from routerlab.tui.lab.screen import LabScreen
+from routerlab.tui.shared.shell import CLOSE_S, Shell, close_lab
+from routerlab.tui.tune.process import Tuning
+
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
+
+
+class RouterLabApp(Shell):
+    """The lab screen, and the tune screen on top of it."""
+
+    TITLE = "routerlab"
+    CSS_PATH: ClassVar["CSSPathType | None"] = [
+        "styles/shell.tcss",
+        "styles/lab.tcss",
+        "styles/tune.tcss",
+        "styles/dialogs.tcss",
+    ]
+
+    def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float] = time.monotonic) -> None:
+        """`now` is the clock of everything that ticks on the screen; tests freeze it."""
+        super().__init__(lab.settings)
+        self.lab = lab
+        self.now = now
+        self.tuning = Tuning(now)
+        self._specs = specs
+
+    def first(self) -> LabScreen:
+        """The lab."""
+        return LabScreen(self.lab, self._specs, self.now, self.tuning)
+
+    async def leave(self) -> None:
+        """Say that it may take a moment, then leave."""
+        if self._leaving is None:
+            self.notify("stopping the models…", timeout=CLOSE_S)
+        await super().leave()
+
+    async def close(self) -> None:
+        """Stop the models and save what waits, within a time limit."""
+        self.tuning.cancel()
+        try:
+            await close_lab(self.lab)
+        finally:
+            await self.tuning.close()

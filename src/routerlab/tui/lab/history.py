@@ -1,0 +1,183 @@
+"""The history: one line a question, newest at the bottom."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import DataTable
+
+from routerlab.core.text import printable
+from routerlab.tui.lab.state import RowView
+from routerlab.tui.lab.strip import note_text
+from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.palette import Palette, rich_style
+from routerlab.tui.shared.text import abbreviations, fit, fit_name
+
+NUMBER, CASE, AGREE, NOTE = 4, 7, 5, 3
+PROMPT = (22, 16)
+"""Columns the prompt should have at least: in a wide and in a narrow terminal."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The table's shape: whose answers, how wide a label and the prompt are, the labels' short forms."""
+
+    arms: tuple[str, ...]
+    labels: tuple[str, ...]
+    label: int
+    prompt: int
+    gap: int
+
+    @property
+    def short(self) -> dict[str, str]:
+        """Label -> what a cell shows."""
+        return abbreviations(self.labels, self.label)
+
+
+def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
+    """The widest labels that leave the prompt enough room."""
+    least, gap = (PROMPT[0], 2) if width >= NARROW else (PROMPT[1], 1)
+    rest = width - 2 - sum(n + gap for n in (NUMBER, CASE, AGREE, NOTE)) - gap
+    longest = max(len(label) for label in labels)
+    for size in (longest, 12, 8, 6, 4, 2):
+        # gold and annotation are as wide as a label, an arm's answer has its mark before it
+        prompt = rest - (2 * size + gap) - len(arms) * (size + 2 + gap)
+        if size <= longest and prompt >= least:
+            break
+    return Columns(tuple(arms), tuple(labels), size, max(least, prompt), gap)
+
+
+class HistoryTable(DataTable[Text]):
+    """Rows are questions in order. While `live`, the cursor stays on the newest answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "screen.view_prompt", "View", show=False)]
+
+    class Picked(Message):
+        """The person moved to a row (its index), or back to following (None)."""
+
+        def __init__(self, index: int | None) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="history", cursor_type="row", cursor_foreground_priority="renderable", cell_padding=0
+        )
+        self.shape: Columns | None = None
+        self.live = True
+        self._placed = -1
+        self._kept: int | None = None
+        self._short: dict[str, str] = {}
+
+    def reshape(self, shape: Columns) -> bool:
+        """Take on another shape; True if the rows are gone and must be added again."""
+        old = self.shape
+        self.shape = shape
+        if old is not None and replace(old, prompt=shape.prompt) == shape:
+            if old.prompt != shape.prompt:
+                self._widen(shape.prompt)
+            return False
+        if not self.live and self._kept is None:
+            self._kept = self.cursor_row  # where the person was, until the rows are back
+        self.clear(columns=True)
+        self._short = shape.short
+        self._placed = -1
+        sizes = [("#", NUMBER), ("case", CASE), ("prompt", shape.prompt), ("gold", shape.label)]
+        sizes += [(arm, shape.label + 2) for arm in shape.arms]
+        for title, width in [*sizes, ("agree", AGREE), ("you", shape.label + NOTE)]:
+            head = fit(fit_name(printable(title), width), width)
+            self.add_column(Text(head, no_wrap=True, end=""), width=width + shape.gap)
+        return True
+
+    def _widen(self, prompt: int) -> None:
+        # A column's width is public, but only a resize makes the table measure itself again.
+        assert self.shape is not None
+        self.ordered_columns[2].width = prompt + self.shape.gap
+        self.ordered_columns[2].label = Text(fit("prompt", prompt), no_wrap=True)
+        self._on_resize(events.Resize(self.size, self.virtual_size))
+        self.refresh()
+
+    def append(self, row: RowView, palette: Palette) -> None:
+        """Add a question at the bottom."""
+        self.add_row(*self._cells(row, palette))
+        if self._kept is not None and self.row_count > self._kept:
+            self.move_cursor(row=self._kept, animate=False)
+            self._kept = None
+
+    def change(self, index: int, row: RowView, palette: Palette) -> None:
+        """Draw a question again."""
+        key = self.ordered_rows[index].key
+        for column, cell in zip(self.ordered_columns, self._cells(row, palette), strict=True):
+            if self.get_cell(key, column.key) != cell:
+                self.update_cell(key, column.key, cell)
+
+    def follow(self, index: int) -> None:
+        """Put the cursor on the row that was answered last."""
+        self._placed = index
+        if self.live and self.cursor_row != index:
+            self.move_cursor(row=index, animate=False)
+
+    def release(self) -> None:
+        """Follow again from the newest answer."""
+        self.live = True
+        self._kept = None
+        self.follow(max(0, self._placed))
+
+    def pick(self, index: int) -> None:
+        """Move to a row as a person would."""
+        self.move_cursor(row=max(0, min(index, self.row_count - 1)), animate=False)
+
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Textual does not tell a hidden scroll bar where the table is: it would appear at the top."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Tell whether it was the person who moved the cursor."""
+        event.stop()
+        if event.cursor_row != self.cursor_row or self._placed < 0 or self._kept is not None:
+            return  # an old message: the cursor is elsewhere by now, or will be
+        live = self.cursor_row == self._placed
+        if live and self.live:
+            return
+        self.live = live
+        self.post_message(self.Picked(None if live else self.cursor_row))
+
+    def _cells(self, row: RowView, p: Palette) -> list[Text]:
+        shape = self.shape
+        assert shape is not None
+        short = self._short
+        dim = rich_style(p.dim)
+
+        def label(name: str | None, width: int) -> Text:
+            text = fit(short.get(name, name), width) if name else ""
+            return Text(text, style=rich_style(p.label(name)), no_wrap=True, end="")
+
+        def answer(given: tuple[str, bool | None] | None) -> Text:
+            if given is None:
+                return Text("·", style=dim, end="")
+            name, mark = given
+            sign = "" if mark is None else "✓ " if mark else "✗ "
+            style = p.label(name) if name in short else p.bad
+            text = Text(sign, style=rich_style(p.mark(mark)), no_wrap=True, end="")
+            return text.append(fit(short.get(name, name), shape.label), style=rich_style(style))
+
+        known = short.get(row.note.label or "", row.note.label)
+        return [
+            Text(str(row.number).rjust(NUMBER), style=dim, end=""),
+            Text(fit(row.name, CASE), style=dim, no_wrap=True, end=""),
+            Text(fit(row.prompt, shape.prompt), no_wrap=True, end=""),
+            label(row.gold, shape.label),
+            *(answer(given) for given in row.answers),
+            Text(row.agree.rjust(AGREE), style=rich_style(p.good) if row.unanimous else "", end=""),
+            Text(
+                fit(note_text(row.note, known), shape.label + NOTE),
+                style=rich_style(p.accent),
+                no_wrap=True,
+                end="",
+            ),
+        ]

@@ -1,0 +1,47 @@
+"""One question in full: the prompt, and what every arm said."""
+
+from textual.content import Content
+
+from routerlab.core.text import printable
+from routerlab.engine.lab.lab import Lab
+from routerlab.tui.lab.sitting import Question
+from routerlab.tui.lab.state import annotation, case_name, prompt_of
+from routerlab.tui.lab.strip import note_text
+from routerlab.tui.shared.palette import Palette
+from routerlab.tui.shared.text import MARKS, milliseconds, probability
+
+LONGEST = 50_000
+"""Characters of a prompt or an answer that the dialog shows."""
+
+
+def question_text(lab: Lab, question: Question, p: Palette) -> Content:
+    """The text of the dialog; everything foreign in it is escaped."""
+    parts: list[tuple[str, str]] = [(case_name(question), p.dim)]
+    if gold := question.first.gold:
+        parts += [("   gold ", p.dim), (printable(gold), f"bold {p.label(gold)}")]
+    if note := note_text(annotation(lab, question)[1]):
+        parts += [("   you ", p.dim), (note, f"bold {p.accent}")]
+    parts += [("\n\n", ""), (_cut(prompt_of(lab, question.first)), ""), ("\n", "")]
+    for arm, trial in question.trials.items():
+        said = trial.label if trial.label is not None else trial.status
+        parts += [
+            (f"\n{MARKS[trial.correct]} ", p.mark(trial.correct)),
+            (printable(arm), "bold"),
+            ("  ", ""),
+            (printable(said), f"bold {p.label(trial.label) if trial.label else p.bad}"),
+            (f"  {milliseconds(trial.latency_ms.total)}", p.dim),
+            ("  contended" if trial.contended else "", p.warn),
+        ]
+        if trial.probabilities:
+            best = sorted(trial.probabilities.items(), key=lambda item: -item[1])
+            shown = "   ".join(f"{printable(name)} {probability(value)}" for name, value in best[:8])
+            parts.append((f"\n  {shown}", p.dim))
+        parts += [(f"\n  {_cut(text)}", p.dim) for text in (trial.answer, trial.error) if text]
+        parts.append(("\n", ""))
+    return Content.assemble(*parts)
+
+
+def _cut(text: str) -> str:
+    shown = printable(text[:LONGEST], keep_newlines=True)
+    more = len(text) - LONGEST
+    return shown if more <= 0 else f"{shown}\n… {more:,} more characters (w saves all of it)"

@@ -1,0 +1,241 @@
+"""The lab: prompts to every arm, side by side. This module holds its actions; view.py draws it."""
+
+from textual import work
+from textual.content import Content
+
+from routerlab.core.errors import LabError
+from routerlab.core.text import printable
+from routerlab.engine.lab.lab import Filter
+from routerlab.tui.lab.actions import ACTIONS, bindings
+from routerlab.tui.lab.add_arm import AddArm
+from routerlab.tui.lab.history import HistoryTable
+from routerlab.tui.lab.keep import result_text
+from routerlab.tui.lab.logs import Logs
+from routerlab.tui.lab.panels import Panels
+from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.question import question_text
+from routerlab.tui.lab.state import annotation
+from routerlab.tui.lab.view import LabView
+from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
+from routerlab.tui.shared.help import help_screen
+from routerlab.tui.tune.screen import TuneScreen
+
+
+class LabScreen(LabView):
+    """Every `action_*` here stands in actions.py, which gives it keys, help and a place in the palette."""
+
+    ACTIONS = ACTIONS
+    BINDINGS = bindings("lab")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide label keys beyond the taxonomy, and what makes no sense now."""
+        if action == "annotate" and parameters:
+            return isinstance(parameters[0], int) and parameters[0] < len(self.lab.taxonomy.labels)
+        phase = self.lab.progress.phase
+        match action:
+            case "replay_start":
+                return phase == "idle"
+            case "replay_pause" | "replay_cancel":
+                return phase != "idle"
+            case "replay_step":
+                return phase == "paused"
+        return True
+
+    # --- moving about ---
+
+    @property
+    def _places(self) -> list[PromptLine | HistoryTable | Panels]:
+        return [self.query_one(PromptLine), self.query_one(HistoryTable), self.query_one(Panels)]
+
+    def action_cycle(self, step: int) -> None:
+        """Focus the next place, history before panels because it is where letters act."""
+        places = [place for place in self._places if place.display]
+        at = next((i for i, place in enumerate(places) if place.has_focus), -step)
+        places[(at + step) % len(places)].focus()
+
+    def action_leave(self) -> None:
+        """Prompt line -> history; an older question -> live; otherwise -> prompt line."""
+        if self.query_one(PromptLine).has_focus:
+            self.query_one(HistoryTable).focus()
+        elif self.looking is not None:
+            self.action_go_live()
+        else:
+            self.query_one(PromptLine).focus()
+
+    def action_go_live(self) -> None:
+        """Follow the newest answers."""
+        self.looking = None
+        self.query_one(HistoryTable).release()
+        self.redraw()
+
+    def action_select(self, step: int) -> None:
+        """Select a neighbour in the history."""
+        table = self.query_one(HistoryTable)
+        table.pick(table.cursor_row + step)
+
+    def action_view_prompt(self) -> None:
+        """The whole question in a dialog."""
+        if question := self.question:
+            text = question_text(self.lab, question, self.colours())
+            self.app.push_screen(Read(f"Question #{question.number}", text))
+
+    # --- annotations ---
+
+    def _annotated_trial(self) -> str | None:
+        if question := self.question:
+            return annotation(self.lab, question)[0]
+        self.tell("no question to annotate yet: send a prompt or start a replay")
+        return None
+
+    async def action_annotate(self, index: int) -> None:
+        """Put a label on the selected question."""
+        if trial := self._annotated_trial():
+            await self.lab.annotate(trial, label=self.lab.taxonomy.labels[index])
+
+    async def action_annotate_skip(self) -> None:
+        """Skip the selected question."""
+        if trial := self._annotated_trial():
+            await self.lab.annotate(trial, action="skip")
+
+    async def action_annotate_flag(self) -> None:
+        """Flag the selected question."""
+        if trial := self._annotated_trial():
+            await self.lab.annotate(trial, action="flag")
+
+    async def action_annotate_undo(self) -> None:
+        """Undo the latest annotation, and show where it was."""
+        trial = await self.lab.undo()
+        question = self.sitting.of_trial(trial) if trial else None
+        self.tell(f"annotation of #{question.number} undone" if question else "nothing to undo")
+
+    @work
+    async def action_annotate_note(self) -> None:
+        """Ask for a note."""
+        trial = self._annotated_trial()
+        if trial is None:
+            return
+        old = self.lab.session.current(trial).note or ""
+        note = await self.app.push_screen_wait(WriteLine("Note", old, "why this label, what is unclear"))
+        if note is not None and note != old:
+            await self.lab.annotate(trial, note=note)
+
+    # --- replay ---
+
+    @work
+    async def action_replay_start(self) -> None:
+        """Ask which cases, then begin."""
+        lab = self.lab
+        if lab.corpus is None:
+            return self.tell("no corpus is open: start with --corpus FILE", "warning")
+        families = list(dict.fromkeys(lab.taxonomy.families.values()))
+        wanted: list[tuple[str, Filter, str | None, bool]] = [
+            ("All cases", "all", None, False),
+            ("All cases once more", "all", None, True),
+            ("Errors", "errors", None, True),
+            ("Disagreements", "disagreements", None, True),
+            *((f"Family {family}", "all", family, False) for family in families),
+        ]
+        found = [lab.cases(which, family) for _, which, family, _ in wanted]
+        lines = [
+            Content.assemble(f"{printable(name):<28}", (f"{len(items):>5} cases", "$foreground 60%"))
+            for (name, *_), items in zip(wanted, found, strict=True)
+        ]
+        title = f"Replay {printable(lab.corpus.name)}"
+        chosen = await self.app.push_screen_wait(Choose(title, lines))
+        if chosen is None:
+            return None
+        if not found[chosen]:
+            return self.tell("no case fits: nothing to replay")
+        try:
+            lab.replay(found[chosen], again=wanted[chosen][3])
+        except LabError as e:
+            return self.tell(str(e), "warning")
+        if not self.query_one(HistoryTable).has_focus:
+            self.query_one(HistoryTable).focus()
+        self.action_go_live()
+        return None
+
+    def action_replay_pause(self) -> None:
+        """Pause or go on."""
+        if self.lab.progress.phase == "paused":
+            self.lab.resume()
+        else:
+            self.lab.pause()
+
+    def action_replay_step(self) -> None:
+        """One more question."""
+        self.lab.step()
+
+    def action_replay_cancel(self) -> None:
+        """Stop the replay."""
+        self.lab.cancel()
+
+    # --- arms ---
+
+    @work
+    async def action_arm_add(self) -> None:
+        """Choose a model and load it."""
+        spec = await self.app.push_screen_wait(AddArm(self.lab.settings.contract))
+        if spec is not None:
+            try:
+                self.lab.add_arm(spec)
+            except LabError as e:
+                self.tell(str(e), "warning")
+
+    async def _choose_arm(self, title: str) -> str | None:
+        """The arm under the cursor of the panels, the only one, or the one a person picks."""
+        names = list(self.lab.arms)
+        at = self.query_one(Panels).chosen
+        if at is not None:
+            return names[at] if at < len(names) else None
+        if len(names) < 2:
+            return names[0] if names else None
+        index = await self.app.push_screen_wait(Choose(title, [Content(printable(name)) for name in names]))
+        return None if index is None else names[index]
+
+    @work
+    async def action_arm_remove(self) -> None:
+        """Take an arm away."""
+        name = await self._choose_arm("Remove which arm?")
+        if name is not None and name in self.lab.arms:
+            await self.lab.remove_arm(name)
+
+    @work
+    async def action_arm_restart(self) -> None:
+        """Load an arm again."""
+        name = await self._choose_arm("Restart which arm?")
+        if name is not None and name in self.lab.arms:
+            await self.lab.restart_arm(name)
+
+    def action_arm_log(self) -> None:
+        """Show the logs."""
+        logs = [(name, arm.log) for name, arm in self.lab.arms.items()]
+        if logs:
+            self.app.push_screen(Logs(logs, self.query_one(Panels).chosen or 0))
+        else:
+            self.tell("no arm, no log")
+
+    # --- results to keep ---
+
+    def action_result_copy(self) -> None:
+        """Copy to the clipboard; some terminals refuse without a word, so say what to do then."""
+        if question := self.question:
+            self.app.copy_to_clipboard(result_text(self.lab, question))
+            self.tell(f"question #{question.number} copied; where the terminal forbids it, w saves a file")
+
+    @work
+    async def action_result_save(self) -> None:
+        """Save as a TOML file."""
+        if question := self.question:
+            await self.save("result", ".toml", result_text(self.lab, question))
+
+    # --- the app ---
+
+    def action_tune(self) -> None:
+        """Open the tune screen."""
+        self.app.push_screen(TuneScreen(self.lab, self.tuning))
+
+    def action_help(self) -> None:
+        """Help for the place that has the focus."""
+        where = next((str(place.id) for place in self._places if place.has_focus), "prompt")
+        self.app.push_screen(help_screen(where, self.lab.settings.keys, self.lab.taxonomy, self.colours()))

@@ -1,0 +1,228 @@
+"""What the lab screen shows: it listens to the lab, and draws a snapshot when something changed."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Sequence
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from routerlab.core.errors import LabError
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.events import Annotated, Event, Notice, RunChanged, TrialDone
+from routerlab.engine.lab.lab import Lab
+from routerlab.tui.lab import state
+from routerlab.tui.lab.history import HistoryTable, columns
+from routerlab.tui.lab.panels import Panels
+from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.sitting import Question, Sitting
+from routerlab.tui.lab.strip import RunBar, Strip
+from routerlab.tui.shared.layout import HISTORY, NARROW, layout
+from routerlab.tui.shared.page import Page
+from routerlab.tui.shared.palette import Palette
+from routerlab.tui.tune.candidates import Learning
+from routerlab.tui.tune.process import Tuning
+from routerlab.tui.tune.screen import TuneScreen, severity
+
+RATE = 1 / 15
+ROWS_A_DRAW = 100
+"""Rows added to the history at most in one draw: about 20 ms of work, Textual's own included."""
+CHUNK = 2000
+TALL = 30
+
+EMPTY = (
+    "No arms yet.\n\n"
+    "Press F2 (or a in the history) to add a model that is here,\n"
+    "or leave with ctrl+q and run\n\n"
+    "routerlab models pull smollm2-135m"
+)
+
+
+class LabView(Page):
+    """The screen without its actions (see lab.py)."""
+
+    def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
+        super().__init__(lab.taxonomy)
+        self.lab = lab
+        self.specs = specs
+        self.now = now
+        self.tuning = tuning
+        self.learning = Learning()
+        self.sitting = Sitting()
+        self.looking: Question | None = None
+        self._dirty = True
+        self._changed: dict[int, Question] = {}
+        self._stop: Callable[[], None] = lambda: None
+        self._run_phase = ""
+        self._behind = False
+
+    def compose(self) -> ComposeResult:
+        """Prompt, panels, agreement, replay, history."""
+        yield PromptLine()
+        yield Static(id="unsaved", markup=False)
+        yield Panels()
+        yield Static(EMPTY, id="empty", markup=False)
+        yield Strip()
+        yield RunBar()
+        yield HistoryTable()
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Draw first; arms begin to load after the first paint."""
+        self._stop = self.lab.subscribe(self._on_event)
+        self.tuning.on_end = self._tuned
+        self.query_one(PromptLine).focus()
+        self.set_interval(RATE, self._tick)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.rebuild())
+        self.call_after_refresh(self._begin)
+
+    def on_unmount(self) -> None:
+        """Listen no more."""
+        self._stop()
+        self.tuning.on_end = lambda: None
+
+    def _begin(self) -> None:
+        self._restore()
+        for spec in self.specs:
+            try:
+                self.lab.add_arm(spec)
+            except LabError as e:
+                self.tell(str(e), "error")
+
+    @work(exclusive=True, group="restore")
+    async def _restore(self) -> None:
+        """Take in what a session held before, a piece at a time, before anything new."""
+        trials = list(self.lab.session.trials)
+        for i, trial in enumerate(trials):
+            if self.sitting.of_trial(trial.id) is None:
+                self.sitting.add(trial)
+            if i % CHUNK == CHUNK - 1:
+                self._dirty = True
+                await asyncio.sleep(0)
+        gc.freeze()
+        self._dirty = True
+
+    def _on_event(self, event: Event) -> None:
+        """Note what changed; drawing waits for the next tick."""
+        match event:
+            case TrialDone(trial):
+                self._note(self.sitting.add(trial))
+            case Annotated(trial_id):
+                if question := self.sitting.of_trial(trial_id):
+                    self._note(question)
+                if new := self.learning.due(self.lab):
+                    self.tell(f"{new} new annotations: T, then l learns from them")
+            case RunChanged(progress):
+                if progress.phase != self._run_phase:
+                    self._run_phase = progress.phase
+                    self.refresh_bindings()
+            case Notice(message, severity):
+                self.tell(message, severity)
+        self._dirty = True
+
+    def _tuned(self) -> None:
+        """A tuning has ended; who looks at it knows already."""
+        if self.tuning.phase == "done" and self.tuning.job:
+            self.learning.learned(self.tuning.job.labels)
+        if not isinstance(self.app.screen, TuneScreen):
+            tuning = self.tuning
+            words = "done: T shows it" if tuning.phase == "done" else tuning.message
+            self.tell(f"{tuning.job.title if tuning.job else ''}: {words}", severity(tuning.phase))
+
+    def _note(self, question: Question) -> None:
+        self._changed[question.number] = question
+
+    # --- drawing ---
+
+    def redraw(self) -> None:
+        """Draw at the next tick."""
+        self._dirty = True
+
+    def rebuild(self) -> None:
+        """Draw everything again, rows included: the theme changed."""
+        table = self.query_one(HistoryTable)
+        table.shape = None
+        self._dirty = True
+
+    def on_resize(self) -> None:
+        """Another size is another layout."""
+        self._dirty = True
+
+    def _tick(self) -> None:
+        if self._dirty or state.moving(self.lab):
+            self._dirty = False
+            self._draw()
+
+    def _draw(self) -> None:
+        lab = self.lab
+        colours = self.colours()
+        shot = state.snapshot(lab, self.sitting, self.looking, self.now())
+        tall = self.size.height >= TALL
+        self.set_class(tall, "-tall")
+        self.query_one(Footer).compact = self.size.width < NARROW
+        unsaved = self.query_one("#unsaved", Static)
+        unsaved.display = lab.unsaved > 0
+        if unsaved.display:
+            unsaved.update(f"not saved: {lab.unsaved} records wait until {lab.path} can be written")
+        taken = self.query_one(PromptLine).outer_size.height + (2 if tall else 1) + 1
+        taken += (shot.run.total > 0) + unsaved.display + HISTORY
+        plan = layout(self.size.width, self.size.height - taken, len(shot.panels), len(lab.taxonomy.labels))
+        panels = self.query_one(Panels)
+        panels.display = bool(shot.panels)
+        self.query_one("#empty").display = not shot.panels
+        panels.show(shot.panels, colours, plan)
+        self.query_one(Strip).show(shot.strip, colours)
+        self.query_one(RunBar).show(shot.run, colours)
+        self._draw_rows(colours)
+
+    def _draw_rows(self, colours: Palette) -> None:
+        table = self.query_one(HistoryTable)
+        arms = list(self.lab.arms) or list(self.sitting.running)
+        table.reshape(columns(self.size.width, arms, self.lab.taxonomy.labels))
+        questions = self.sitting.questions
+        known = table.row_count
+        for number, question in self._changed.items():
+            if number <= known:
+                table.change(number - 1, state.row(self.lab, question, arms), colours)
+        self._changed.clear()
+        for question in questions[known : known + ROWS_A_DRAW]:
+            table.append(state.row(self.lab, question, arms), colours)
+        behind = table.row_count < len(questions)
+        if behind:
+            self._dirty = True
+        elif self._behind:
+            # Long histories are a heap of small objects that stay: without this, every full collection
+            # walks them all and holds the screen up for a quarter of a second (5,000 rows, 4 arms).
+            gc.freeze()
+        self._behind = behind
+        if latest := self.sitting.latest:
+            table.follow(min(latest.number, table.row_count) - 1)
+
+    # --- the question that is looked at ---
+
+    @property
+    def question(self) -> Question | None:
+        """The question that panels, strip and annotations are about."""
+        return self.looking or self.sitting.latest
+
+    @on(HistoryTable.Picked)
+    def _picked(self, event: HistoryTable.Picked) -> None:
+        self.looking = None if event.index is None else self.sitting.questions[event.index]
+        self._dirty = True
+
+    @on(PromptLine.Sent)
+    def _sent(self, event: PromptLine.Sent) -> None:
+        self.query_one(HistoryTable).release()
+        self.looking = None
+        try:
+            self.lab.ask(event.prompt)
+            self.sitting.asked(list(self.lab.arms))
+        except LabError as e:
+            self.tell(str(e), "warning")
+        self._dirty = True
+
+    def target(self, place: str) -> Widget:
+        """The widget an action of that place runs on."""
+        return self.query_one(PromptLine) if place == "prompt" else self

@@ -1,0 +1,30 @@
+"""The app of `routerlab report --tui`: the results screen over a result."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from routerlab.settings import Settings
+from routerlab.study.report.subject import Subject
+from routerlab.tui.results.screen import ResultsScreen
+from routerlab.tui.shared.shell import Shell
+
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
+
+
+class ResultsApp(Shell):
+    """It only shows: there is nothing to save or stop."""
+
+    TITLE = "routerlab report"
+    CSS_PATH: ClassVar["CSSPathType | None"] = [
+        "styles/shell.tcss",
+        "styles/results.tcss",
+        "styles/dialogs.tcss",
+    ]
+
+    def __init__(self, subject: Subject, settings: Settings) -> None:
+        super().__init__(settings)
+        self._page = ResultsScreen(subject, settings)
+
+    def first(self) -> ResultsScreen:
+        """The results screen."""
+        return self._page

@@ -1,0 +1,165 @@
+"""The results screen: all arms in a table, accuracy against P95, the chosen arm's gates and confusion."""
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.color import Color
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import DataTable, Footer, Static
+from textual_plotext import PlotextPlot
+
+from routerlab.core.taxonomy import Label, Taxonomy
+from routerlab.settings import Settings
+from routerlab.study.figures.result import Analysis
+from routerlab.study.report.plots.points import Point, points, viable
+from routerlab.study.report.subject import Subject
+from routerlab.study.report.terminal import draw_points
+from routerlab.tui.lab.actions import bindings
+from routerlab.tui.results.actions import RESULTS_ACTIONS
+from routerlab.tui.results.text import (
+    answer_style,
+    arm_cells,
+    arm_text,
+    head_text,
+    signs,
+    verdict_text,
+    whole_verdict,
+)
+from routerlab.tui.shared.dialogs import Read
+from routerlab.tui.shared.help import results_help
+from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.page import Page
+
+WIDE = 130
+"""Columns from which the plot and the arm stand beside each other."""
+
+
+def taxonomy_of(analysis: Analysis) -> Taxonomy:
+    """What a page needs of a taxonomy, from an analysis, whose labels may be none that a taxonomy allows."""
+    labels = tuple(
+        Label.model_construct(name=name, family=analysis.families.get(name, name), cue="")
+        for name in analysis.labels
+    )
+    return Taxonomy.model_construct(schema_version=1, name="result", version="", label=labels)
+
+
+class ResultsScreen(Page):
+    """Every `action_*` here stands in results_actions.py, which gives it keys, help and a palette entry."""
+
+    ACTIONS = RESULTS_ACTIONS
+    BINDINGS = bindings("results", RESULTS_ACTIONS)
+
+    def __init__(self, subject: Subject, settings: Settings) -> None:
+        super().__init__(taxonomy_of(subject.analysis))
+        self.subject = subject
+        self.settings = settings
+        self._points = points(subject.analysis)
+        self._chosen = 0
+        self._shows_arm = False
+
+    def compose(self) -> ComposeResult:
+        """The result's name and verdict, the arms, below them the plot and the chosen arm."""
+        yield Static(id="head", markup=False)
+        yield Static(id="verdict", markup=False)
+        yield DataTable[Text](id="arms", cursor_type="row", cell_padding=0)
+        with Horizontal(id="below"):
+            yield PlotextPlot(id="plot")
+            with VerticalScroll(id="arm", can_focus=False):
+                yield Static(id="said", markup=False)
+        yield Footer()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide what makes no sense now: with the plot beside the arm there is nothing to turn to."""
+        return action != "results_switch" or (self.size.width < WIDE and bool(self._points))
+
+    def on_mount(self) -> None:
+        """Draw now, and in other colours when the theme changes."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
+        self.query_one("#arms").focus()
+
+    def on_resize(self) -> None:
+        """Another size is another layout."""
+        self.refresh_bindings()
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw everything."""
+        analysis, p = self.subject.analysis, self.colours()
+        width = self.size.width - 2
+        self.query_one(Footer).compact = width < NARROW
+        self.query_one("#head", Static).update(head_text(self.subject, width, p))
+        self.query_one("#verdict", Static).update(verdict_text(analysis, width, p))
+        heads, rows = arm_cells(analysis, signs(analysis, [one.name for one in self._points]), width, p)
+        table = self.query_one("#arms", DataTable)
+        with self.prevent(DataTable.RowHighlighted):
+            table.clear(columns=True)
+            for head, size in heads:
+                table.add_column(Text(head, end=""), width=size + 1)
+            for row in rows:
+                table.add_row(*row)
+            table.move_cursor(row=self._chosen, animate=False)
+        self._plot()
+        self._turn()
+
+    def _turn(self) -> None:
+        """Show the plot, the arm, or both."""
+        wide, drawn = self.size.width >= WIDE, bool(self._points)
+        self.query_one("#plot").display = drawn and (wide or not self._shows_arm)
+        self.query_one("#arm").display = wide or self._shows_arm or not drawn
+        self._say()
+
+    def _say(self) -> None:
+        analysis = self.subject.analysis
+        pane = self.query_one("#arm")
+        if not analysis.arms or not pane.display:
+            return
+        width = (self.size.width // 2 if self.size.width >= WIDE and self._points else self.size.width) - 4
+        text = arm_text(analysis.arms[self._chosen], analysis.labels, width, self.colours())
+        self.query_one("#said", Static).update(text)
+
+    def _plot(self) -> None:
+        if not self._points:
+            return
+        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.current_theme.ansi
+        plot.theme = "textual-clear" if ansi else "auto"
+        plot.plt.clear_data()
+        plot.plt.title("accuracy against P95")
+
+        def colour(point: Point) -> object:
+            return "default" if ansi else Color.parse(answer_style(point.viable, p)).rgb
+
+        edge = "default" if ansi else Color.parse(p.faint).rgb
+        draw_points(plot.plt, self._points, viable(self.subject.analysis.gates), colour, edge)
+        plot.refresh()
+
+    @on(DataTable.RowHighlighted)
+    def _choose(self, event: DataTable.RowHighlighted) -> None:
+        if event.cursor_row != self._chosen:
+            self._chosen = event.cursor_row
+            self.query_one("#arm").scroll_to(y=0, animate=False)
+            self._say()
+
+    @on(DataTable.RowSelected)
+    def action_results_switch(self) -> None:
+        """From the plot to the arm, and back."""
+        if self.check_action("results_switch", ()):
+            self._shows_arm = not self._shows_arm
+            self._turn()
+
+    def action_arm(self, step: int) -> None:
+        """Choose the arm below, or above."""
+        table = self.query_one("#arms", DataTable)
+        table.move_cursor(row=table.cursor_row + step)
+
+    def action_page_text(self, step: int) -> None:
+        """Scroll what is shown of the arm."""
+        pane = self.query_one("#arm")
+        pane.scroll_relative(y=step * max(1, pane.size.height - 1), animate=False)
+
+    def action_results_verdict(self) -> None:
+        """The whole verdict."""
+        self.app.push_screen(Read("Verdict", whole_verdict(self.subject, self.colours())))
+
+    def action_help(self) -> None:
+        """Help."""
+        self.app.push_screen(results_help(self.settings.keys, self.taxonomy, self.colours()))

@@ -1,0 +1,134 @@
+"""What the terminal apps share: theme and keys from the settings, the palette, the way out."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.text import printable
+from routerlab.engine.lab.lab import Lab
+from routerlab.settings import Settings
+from routerlab.tui.annotate.actions import ANNOTATE_ACTIONS
+from routerlab.tui.lab.actions import ACTIONS, TUNE_ACTIONS
+from routerlab.tui.results.actions import RESULTS_ACTIONS
+from routerlab.tui.shared.page import Page
+from routerlab.tui.trial.actions import TRIAL_ACTIONS
+
+TWICE_S = 3.0
+CLOSE_S = 10.0
+"""Seconds the models get to stop when an app is left."""
+EVERY = (*ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS, *RESULTS_ACTIONS, *TRIAL_ACTIONS)
+IDS = frozenset(action.id for action in EVERY)
+"""Every id a settings file may give other keys to."""
+
+
+class Shell(App[None]):
+    """An app that opens with one page; the others come on top of it, each with its own tuple of actions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._interrupted = float("-inf")
+        self._leaving: asyncio.Task[None] | None = None
+
+    def first(self) -> Page:
+        """The page to open with."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Stop what runs and save what waits, if anything does; LabError when that fails."""
+
+    def exit_code(self) -> int:
+        """What the command ends with when the app was left."""
+        return Exit.OK
+
+    def on_mount(self) -> None:
+        """Settings first, then the page."""
+        settings = self._settings
+        if settings.theme in self.available_themes:
+            self.theme = settings.theme
+        else:
+            known = ", ".join(sorted(self.available_themes))
+            text = f"no theme {printable(settings.theme)}; there are {known}"
+            self.notify(text, severity="warning", markup=False)
+        self.set_keymap({action: keys for action, keys in settings.keys.items() if action in IDS})
+        if unknown := sorted(set(settings.keys) - IDS):
+            names = printable(", ".join(unknown))
+            self.notify(f"settings: no action {names}", severity="warning", markup=False)
+        self.push_screen(self.first())
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action of the page, then what Textual brings."""
+        if isinstance(screen, Page):
+            for action in screen.ACTIONS:
+                if action.palette and (name := _title(action.id, action.label, screen.taxonomy.labels)):
+                    yield SystemCommand(name, action.help, _runner(self, screen, action.place, action.method))
+        ours = {"Theme", "Quit", "Screenshot"}
+        yield from (c for c in super().get_system_commands(screen) if c.title not in ours)
+
+    def action_help_quit(self) -> None:
+        """ctrl+c: once to be sure, twice to leave."""
+        now = time.monotonic()
+        if now - self._interrupted < TWICE_S:
+            self.run_worker(self.leave(), group="quit")
+            return
+        self._interrupted = now
+        self.notify("Press ctrl+c again to leave", timeout=TWICE_S)
+
+    async def action_quit(self) -> None:
+        """Leave."""
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Close, then leave, without a question."""
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._leave())
+
+    async def _leave(self) -> None:
+        await self._close()
+        if self.return_code is None:
+            self.exit(return_code=self.exit_code())
+
+    async def _close(self) -> None:
+        try:
+            await self.close()
+        except LabError as e:
+            self._fail(e)
+
+    def _fail(self, error: LabError) -> None:
+        """End with the error's exit code, and its words below the screen that was."""
+        self.exit(return_code=error.code, message=Text(f"error: {printable(str(error))}"))
+
+    async def on_unmount(self) -> None:
+        """The app may end without `quit` (an error, a signal): it is closed all the same."""
+        if self._leaving is None:
+            await self._close()
+
+
+async def close_lab(lab: Lab) -> None:
+    """Stop the models and save what waits; LabError when that fails or takes too long."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await lab.close()
+    except TimeoutError:
+        raise LabError(f"the models did not stop within {CLOSE_S:.0f} s") from None
+
+
+def _title(action_id: str, label: str, labels: tuple[str, ...]) -> str | None:
+    """The palette's name of an action; None for a label key that this taxonomy does not use."""
+    kind, _, number = action_id.rpartition("_")
+    if kind != "annotate" or not number.isdigit():
+        return label
+    return f"Label {printable(labels[int(number) - 1])}" if int(number) <= len(labels) else None
+
+
+def _runner(app: App[None], page: Page, place: str, method: str) -> Callable[[], object]:
+    return lambda: app.call_later(app.run_action, method, page.target(place))

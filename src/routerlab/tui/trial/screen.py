@@ -1,0 +1,191 @@
+"""The trial screen: a registered experiment while it runs. It shows no outcomes."""
+
+import gc
+from collections import deque
+from collections.abc import Callable
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Footer, Static
+
+from routerlab.engine.lab.events import Event, Notice
+from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
+from routerlab.study.trial.run.monitor import Monitor
+from routerlab.study.trial.run.run import TrialRun
+from routerlab.tui.lab.actions import bindings
+from routerlab.tui.shared.dialogs import Choose
+from routerlab.tui.shared.help import trial_help
+from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.page import Page
+from routerlab.tui.shared.palette import Palette
+from routerlab.tui.trial.actions import TRIAL_ACTIONS
+from routerlab.tui.trial.text import ended_text, head_text, lanes_text, log_text
+
+RATE = 1 / 5
+LINES = 100
+"""Lines of the log that are kept; deviations and looks are in the session."""
+TALL = 36
+
+
+class Told(VerticalScroll, can_focus=False):
+    """What was told. It keeps to its end, unless a person has scrolled back from there."""
+
+    following = True
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls up leaves the end, and down comes back to it in the end."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value >= self.max_scroll_y:
+            self.following = True
+        elif new_value < old_value:
+            self.following = False
+
+    def follow(self) -> None:
+        """Go to the end, whether lines came or room went."""
+        if self.following and not self.is_vertical_scroll_end:
+            self.scroll_end(animate=False)
+
+
+class TrialScreen(Page):
+    """Every `action_*` here stands in trial_actions.py, which gives it keys, help and a palette entry."""
+
+    ACTIONS = TRIAL_ACTIONS
+    BINDINGS = bindings("trial", TRIAL_ACTIONS)
+
+    def __init__(self, run: TrialRun, now: Callable[[], float]) -> None:
+        super().__init__(run.work.registered.taxonomy)
+        self.trial = run
+        self.ended = ""
+        self._now = now
+        self._opened = now()
+        self._monitor = Monitor(run, now)
+        self._lines: deque[tuple[float, str]] = deque(maxlen=LINES)
+        self._said = self._logged = 0
+        self._drawn: object = None
+        self._stage: Stage | None = None
+        self._stop: Callable[[], None] = lambda: None
+
+    def compose(self) -> ComposeResult:
+        """The run, its arms, how it ended, what was told."""
+        yield Static(id="head", markup=False)
+        yield Static(id="unsaved", markup=False)
+        with VerticalScroll(id="lanes", can_focus=False):
+            yield Static(id="arms", markup=False)
+        yield Static(id="ended", markup=False)
+        with Told(id="log"):
+            yield Static(id="told", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Draw now, and a few times a second."""
+        self._stop = self.trial.lab.subscribe(self._see)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw(again=True))
+        gc.freeze()  # plan and session stay; walking 10,000 in a full collection takes 0.1 s
+        self.set_interval(RATE, self.draw)
+        self.draw()
+
+    def on_unmount(self) -> None:
+        """Listen no more."""
+        self._stop()
+
+    def on_resize(self) -> None:
+        """Another size is another layout."""
+        self.draw(again=True)
+
+    def _see(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self.say(event.message)
+        else:
+            self._monitor.see(event)
+
+    def say(self, line: str) -> None:
+        """Add a line to the log."""
+        self._lines.append((self._now() - self._opened, line))
+        self._said += 1
+
+    def draw(self, again: bool = False) -> None:
+        """Draw, if there is anything new."""
+        view, p = self._monitor.overview(self.ended), self.colours()
+        if again or self._said != self._logged:
+            self._logged = self._said
+            self.query_one("#told", Static).update(log_text(self._lines, p))
+        self.query_one(Told).follow()
+        shown = (view.stage, view.lanes, int(view.active_s), view.unsaved, view.left_s and int(view.left_s))
+        if shown == self._drawn and not again:
+            return
+        self._drawn = shown
+        self._draw(view, p)
+        if view.stage != self._stage:
+            self._stage = view.stage
+            self.refresh_bindings()  # which makes the footer anew: not at every draw
+
+    def _draw(self, view: Overview, p: Palette) -> None:
+        protocol, path = self.trial.work.registered.protocol, self.trial.lab.path
+        width = self.size.width - 2
+        self.query_one(Footer).compact = self.size.width < NARROW
+        self.query_one("#head", Static).update(
+            head_text(protocol.name, traffic_words(protocol.traffic), view, width, p)
+        )
+        roomy = self.size.height >= TALL
+        self.set_class(roomy, "-tall")
+        self.query_one("#arms", Static).update(lanes_text(view.lanes, width - 1, roomy, p))
+        for name, shown, text in (
+            (
+                "#unsaved",
+                view.unsaved > 0,
+                Content(f"not saved: {view.unsaved} records wait for room in {path}"),
+            ),
+            ("#ended", bool(view.ended), ended_text(view.ended, path, p)),
+        ):
+            self.query_one(name).display = shown
+            self.query_one(name, Static).update(text)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide what makes no sense now."""
+        match action:
+            case "trial_pause":
+                return self.trial.generator is not None
+            case "trial_stop":
+                return not self.ended
+        return True
+
+    async def action_trial_pause(self) -> None:
+        """Pause, or go on."""
+        generator = self.trial.generator
+        if generator is not None and generator.paused:
+            await self.trial.resume()
+        else:
+            self.trial.pause()
+        self.draw()
+
+    async def action_trial_stop(self) -> None:
+        """Stop, after a question."""
+        await self.app.action_quit()
+
+    @work(exclusive=True, group="stop")
+    async def ask_to_stop(self, leave: Callable[[], object]) -> None:
+        """Ask whether to stop; `leave` is called after a yes."""
+        view = self._monitor.overview(self.ended)
+        title = f"Stop? {view.over:,} of {view.total:,} sessions are over"
+        options = (Content("Go on"), Content("Stop now; the same command goes on later"))
+        if await self.app.push_screen_wait(Choose(title, options)) == 1:
+            leave()
+
+    def action_scroll_log(self, step: int) -> None:
+        """Scroll the log by a line."""
+        self.query_one("#log").scroll_relative(y=step, animate=False)
+
+    def action_page_log(self, step: int) -> None:
+        """Scroll the log by a page."""
+        log = self.query_one("#log")
+        log.scroll_relative(y=step * max(1, log.size.height - 1), animate=False)
+
+    def action_scroll_lanes(self, step: int) -> None:
+        """Scroll the arms by one."""
+        self.query_one("#lanes").scroll_relative(y=2 * step, animate=False)
+
+    def action_help(self) -> None:
+        """Help."""
+        self.app.push_screen(trial_help(self.trial.lab.settings.keys, self.taxonomy, self.colours()))
