@@ -9,8 +9,8 @@ from routerlab.bench.memory import FLAT, MemoryRun, MemorySample, flat, slope
 from routerlab.bench.speed import Measured, Sample, WayRecord
 from routerlab.bench.summary import PIPE, figures
 from routerlab.bench.ways import WayKind
-from routerlab.cli.bench_tables import length_plot, length_table, memory_table, ratio_tables, ways_table
-from routerlab.cli.show import new_table
+from routerlab.cli.bench.tables import length_plot, length_table, memory_table, ratio_tables, ways_table
+from routerlab.cli.shared.show import new_table
 from routerlab.core.prediction import Status
 from routerlab.engine.arms.arm import ArmInfo, ArmSpec, ContractName
 from tests.tui import scripted
@@ -103,7 +103,7 @@ def test_a_run_that_was_cut_short_has_figures_for_what_there_is() -> None:
 
 
 def test_tables_fit_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from routerlab.cli.show import print_table
+    from routerlab.cli.shared.show import print_table
 
     monkeypatch.setenv("COLUMNS", "80")
     found = figures(measured())
@@ -129,7 +129,7 @@ def length_run() -> LengthRun:
 
 
 def test_lengths_have_medians_and_say_what_was_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    from routerlab.cli.show import print_table
+    from routerlab.cli.shared.show import print_table
 
     rows = length_rows(length_run())
     assert [(r.tokens, r.whole, r.windowed) for r in rows] == [
@@ -165,7 +165,7 @@ def test_memory_is_judged_by_its_own_pages_after_the_beginning(grows: int, is_fl
 
 
 def test_there_is_no_verdict_in_the_beginning(capsys: pytest.CaptureFixture[str]) -> None:
-    from routerlab.cli.show import print_table
+    from routerlab.cli.shared.show import print_table
 
     assert slope(memory_run(5000, prompts=600)) is None
     assert flat(memory_run(5000, prompts=600)) is None

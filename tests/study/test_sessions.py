@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from routerlab.cli.analyze_tables import details
+from routerlab.cli.results.tables import details
 from routerlab.cli.sessions import app
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError

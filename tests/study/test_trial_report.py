@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.cli.early import record_early_looks
+from routerlab.cli.shared.early import record_early_looks
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import read_session
 from routerlab.core.session.run import Mark

@@ -12,9 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from routerlab import resources
-from routerlab.cli import models_progress
 from routerlab.cli.doctor import doctor
-from routerlab.cli.models import app
+from routerlab.cli.models.commands import app
+from routerlab.cli.models.commands import progress as models_progress
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine.worker.worker import build
 from routerlab.models import pull as pulling

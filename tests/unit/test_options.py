@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from routerlab.cli.options import Devices, GpuLayers, open_materials, settings_with
+from routerlab.cli.shared.options import Devices, GpuLayers, open_materials, settings_with
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import SessionFile

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from routerlab.cli import options as o
-from routerlab.cli.early import record_early_looks
-from routerlab.cli.reading import reading
+from routerlab.cli.shared import options as o
+from routerlab.cli.shared.early import record_early_looks
+from routerlab.cli.shared.read import reading
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
 

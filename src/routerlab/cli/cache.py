@@ -36,8 +36,8 @@ def show(
     """
     from datetime import UTC, datetime
 
-    from routerlab.cli.show import new_table, print_json, print_table
-    from routerlab.cli.tables import cell
+    from routerlab.cli.shared.show import new_table, print_json, print_table
+    from routerlab.cli.shared.tables import cell
     from routerlab.engine.worker.prefixes import kept, prefix_dir
     from routerlab.models.progress import human
     from routerlab.paths import cache_dir

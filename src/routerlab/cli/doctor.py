@@ -32,7 +32,7 @@ def doctor(
 
     Example: routerlab doctor --format json
     """
-    from routerlab.cli.show import print_json
+    from routerlab.cli.shared.show import print_json
 
     facts = _facts()
     if format == "json":
@@ -118,8 +118,8 @@ def _colours() -> str:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from routerlab.cli.show import new_table, print_table
-    from routerlab.cli.tables import cell
+    from routerlab.cli.shared.show import new_table, print_table
+    from routerlab.cli.shared.tables import cell
     from routerlab.models.progress import human
 
     def amount(n: int | None) -> str:

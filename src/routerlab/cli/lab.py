@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli import options as o
+from routerlab.cli.shared import options as o
 from routerlab.core.errors import LabError
 
 

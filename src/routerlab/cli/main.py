@@ -7,38 +7,35 @@ import typer
 from typer.exceptions import TyperException
 
 from routerlab import __version__
-from routerlab.cli import (
-    bench,
-    cache,
-    corpus,
-    models,
-    sessions,
-    trial,
-    tune,
-    tune_cascade,
-    tune_learn,
-    tune_scores,
-    tune_taxonomy,
-)
-from routerlab.cli.analyze import analyze
+from routerlab.cli import cache, sessions
 from routerlab.cli.annotate import annotate
-from routerlab.cli.bench_length import length
-from routerlab.cli.bench_memory import memory
-from routerlab.cli.bench_run import EXAMPLES as RUN_EXAMPLES
-from routerlab.cli.bench_run import run as run_plan
-from routerlab.cli.bench_throughput import throughput
-from routerlab.cli.check import check
-from routerlab.cli.corpus_adjudicate import adjudicate
-from routerlab.cli.corpus_agreement import agreement
-from routerlab.cli.corpus_import import import_
-from routerlab.cli.corpus_promote import promote
-from routerlab.cli.corpus_split import split
-from routerlab.cli.corpus_stats import stats
+from routerlab.cli.bench.engine import engine as bench
+from routerlab.cli.bench.length import length
+from routerlab.cli.bench.memory import memory
+from routerlab.cli.bench.run import EXAMPLES as RUN_EXAMPLES
+from routerlab.cli.bench.run import run as run_plan
+from routerlab.cli.bench.throughput import throughput
+from routerlab.cli.corpus.adjudicate import adjudicate
+from routerlab.cli.corpus.agreement import agreement
+from routerlab.cli.corpus.check import check as corpus
+from routerlab.cli.corpus.import_ import import_
+from routerlab.cli.corpus.promote import promote
+from routerlab.cli.corpus.split import split
+from routerlab.cli.corpus.stats import stats
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab
+from routerlab.cli.models.commands import commands as models
 from routerlab.cli.replay import replay
-from routerlab.cli.report import report
+from routerlab.cli.results.analyze import analyze
+from routerlab.cli.results.check import check
+from routerlab.cli.results.report import report
 from routerlab.cli.route import route
+from routerlab.cli.trial.group import group as trial
+from routerlab.cli.tune.model import cascade as tune_cascade
+from routerlab.cli.tune.model import learn as tune_learn
+from routerlab.cli.tune.model import model as tune
+from routerlab.cli.tune.model import scores as tune_scores
+from routerlab.cli.tune.model import taxonomy as tune_taxonomy
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 

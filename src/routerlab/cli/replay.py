@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from routerlab.cli import options as o
+from routerlab.cli.shared import options as o
 from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def say(line: str) -> None:
 
 
 async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
-    from routerlab.cli.progress import Bar
+    from routerlab.cli.shared.progress import Bar
     from routerlab.engine.lab.start import given_up, start_arms
 
     try:
@@ -102,8 +102,8 @@ async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
 def _print(lab: "Lab", format_: str) -> None:
     from dataclasses import asdict
 
-    from routerlab.cli.show import print_json, print_table
-    from routerlab.cli.tables import pairs_table, summary_table
+    from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.cli.shared.tables import pairs_table, summary_table
     from routerlab.core.statistics.agreement import pairwise
     from routerlab.core.statistics.metrics import summarise
 

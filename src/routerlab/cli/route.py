@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from routerlab.cli import options as o
 from routerlab.cli.replay import say
+from routerlab.cli.shared import options as o
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 

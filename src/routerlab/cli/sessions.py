@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
-from routerlab.cli.reading import read
+from routerlab.cli.shared.read import read
 
 if TYPE_CHECKING:
     from routerlab.core.corpus import Corpus
@@ -27,8 +27,8 @@ def list_(
     shape: Shape = "table",
 ) -> None:
     """List the sessions in a folder, oldest first. Files that are not sessions are named on stderr."""
-    from routerlab.cli.show import new_table, print_json, print_table
-    from routerlab.cli.tables import cell
+    from routerlab.cli.shared.show import new_table, print_json, print_table
+    from routerlab.cli.shared.tables import cell
     from routerlab.core.errors import LabError
     from routerlab.core.session.file import peek_session
     from routerlab.paths import sessions_dir
@@ -72,9 +72,9 @@ def show(file: File, shape: Shape = "table") -> None:
     """Sum a session up: where it comes from, a row an arm, agreement of the arms, annotations."""
     from dataclasses import asdict
 
-    from routerlab.cli.early import record_early_look
-    from routerlab.cli.show import print_json, print_table
-    from routerlab.cli.tables import pairs_table, summary_table
+    from routerlab.cli.shared.early import record_early_look
+    from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.cli.shared.tables import pairs_table, summary_table
     from routerlab.core.statistics.agreement import pairwise
     from routerlab.core.statistics.metrics import summarise
     from routerlab.core.text import printable
@@ -161,7 +161,7 @@ def export(
     import sys
     from io import StringIO
 
-    from routerlab.cli.early import record_early_look
+    from routerlab.cli.shared.early import record_early_look
     from routerlab.core.errors import LabError
 
     opened = read(file)

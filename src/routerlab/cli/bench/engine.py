@@ -1,0 +1,134 @@
+"""`routerlab bench`: runs a plan, or measures what routing costs here; of its commands, `engine`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from routerlab.cli.shared import options as o
+from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from routerlab.bench.summary import Figures
+
+
+class PlanFirst(TyperGroup):
+    """`bench PLAN.toml` and `bench --arm ...` are short for `bench run`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words of the command line, with `run` in front where they begin with a plan or its options."""
+        first = args[0] if args else "--help"
+        if first.endswith(".toml") or (first.startswith("-") and first not in ("-h", "--help")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=PlanFirst,
+    help="Run a benchmark of routers: `routerlab bench PLAN.toml`, or `routerlab bench --arm A --arm B`.\n\n"
+    "The commands besides `run` measure what routing costs on this machine.",
+    no_args_is_help=True,
+)
+
+Corpus = Annotated[Path | None, typer.Option("--corpus", help="Whose prompts; the sixty cases by default.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Where the raw data go; a new file in this folder by default.")
+]
+Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
+
+
+@app.command()
+def engine(
+    arm: o.Arms = None,
+    corpus: Corpus = None,
+    cases: Annotated[int | None, typer.Option(min=1, help="Only the first so many prompts.")] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="How often every prompt is asked every way.")] = 1,
+    seed: Annotated[int, typer.Option(help="The order in which the ways are asked follows from it.")] = 0,
+    peers: Annotated[bool, typer.Option(help="Measure llama-cpp-python as others use it, too.")] = True,
+    profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes.")] = False,
+    out: Out = None,
+    format: Format = "table",  # noqa: A002
+    taxonomy: o.TaxonomyFile = None,
+    exemplars: o.ExemplarsFile = None,
+    threads: o.Threads = None,
+    context: o.Context = None,
+    gpu_layers: o.GpuLayers = None,
+    device: o.Devices = None,
+    split: o.SplitOption = None,
+    timeout: o.Timeout = None,
+) -> None:
+    """Time every way to a label: a bare decode, our contracts, llama-cpp-python as others use it.
+
+    All are asked the same prompts, interleaved one by one, with as many threads. A model without a contract
+    stands for all that it has.
+
+    Example: routerlab bench engine --arm smollm2-135m --repeats 3 --profile --out engine.json
+    """
+    from routerlab.bench.groups import group_arms
+    from routerlab.bench.open import Plan
+    from routerlab.bench.peers.parent import PEERS
+    from routerlab.bench.rawdata import RawData
+    from routerlab.bench.speed import Measured, measure
+    from routerlab.bench.summary import figures
+    from routerlab.cli.tune.model import teller
+
+    groups = group_arms(named(arm))
+    materials = o.open_materials(taxonomy, corpus)
+    if materials.corpus is None:
+        raise LabError("there are no prompts for this taxonomy: name a corpus with --corpus")
+    shots = o.exemplar_corpus(materials.taxonomy, exemplars)
+    plan = Plan(
+        taxonomy=materials.taxonomy,
+        cases=materials.corpus.case[:cases],
+        shots=o.shots(shots),
+        shots_sha256=shots.sha256 if shots else None,
+        settings=o.settings_with(
+            threads=threads,
+            context=context,
+            gpu_layers=gpu_layers,
+            devices=device,
+            split=split,
+            timeout_s=timeout,
+        ),
+        repeats=repeats,
+        seed=seed,
+        peers=tuple(PEERS) if peers else (),
+    )
+    data = RawData[Measured]("engine", out, corpus_sha256=materials.corpus.sha256, repeats=repeats, seed=seed)
+
+    async def measuring() -> None:
+        for group in groups:
+            await measure(group, plan, teller("text"), data.keep)
+
+    data.collect(measuring())
+    _print([figures(run) for run in data.runs.values()], format, profile, data.path)
+
+
+def named(arms: list[str] | None) -> list[str]:
+    """The arms that the command names; LabError when there is none."""
+    if not arms:
+        raise LabError("no arm: name one with --arm, as in --arm smollm2-135m:probe")
+    return arms
+
+
+def _print(results: "list[Figures]", format_: str, profile: bool, path: Path) -> None:
+    from dataclasses import asdict
+
+    from routerlab.cli.bench.tables import profile_table, ratio_tables, ways_table
+    from routerlab.cli.shared.show import print_json, print_table
+
+    skipped = {kind: reason for result in results for kind, reason in result.skipped.items()}
+    for kind, reason in skipped.items():
+        print(f"skipped {kind}: {reason}", file=sys.stderr)
+    if format_ == "json":
+        found: dict[str, Any] = {"data": str(path), "models": [asdict(result) for result in results]}
+        print_json(found)
+        return
+    for result in results:
+        print_table(ways_table(result))
+        for table in ratio_tables(result):
+            print_table(table)
+        if profile:
+            print_table(profile_table(result))

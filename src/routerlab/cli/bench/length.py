@@ -1,0 +1,59 @@
+"""`routerlab bench length`: cost against prompt length."""
+
+from typing import Annotated
+
+import typer
+
+from routerlab.cli.bench.engine import Format, Out, named
+from routerlab.cli.shared import options as o
+
+
+def length(
+    arm: o.Arms = None,
+    window: Annotated[
+        int | None, typer.Option(min=16, help="The routing window; the router's own, or 256 tokens.")
+    ] = None,
+    longest: Annotated[int, typer.Option(min=16, metavar="TOKENS", help="Leave out longer prompts.")] = 4000,
+    repeats: Annotated[int, typer.Option(min=1, help="How often every prompt is asked.")] = 3,
+    out: Out = None,
+    format: Format = "table",  # noqa: A002
+    exemplars: o.ExemplarsFile = None,
+    threads: o.Threads = None,
+    gpu_layers: o.GpuLayers = None,
+    device: o.Devices = None,
+    split: o.SplitOption = None,
+) -> None:
+    """Time against prompt length, 16 to 4,000 tokens: prompts read whole, and through the routing window.
+
+    Example: routerlab bench length --arm smollm2-135m:probe --out length.json
+    """
+    from dataclasses import asdict
+
+    from routerlab.bench.groups import single_arms
+    from routerlab.bench.length import CONTEXT, LENGTHS, TIMEOUT_S, LengthRun, length_rows, measure_length
+    from routerlab.bench.rawdata import RawData
+    from routerlab.cli.bench.tables import length_plot, length_table
+    from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.cli.tune.model import teller
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.resources import TAXONOMY
+
+    settings = o.settings_with(threads=threads, gpu_layers=gpu_layers, devices=device, split=split)
+    settings = settings.model_copy(update={"context": max(settings.context, CONTEXT)})
+    make = o.model_arms(load_taxonomy(TAXONOMY), exemplars, settings)
+    arms = single_arms(named(arm), make)
+    lengths = [n for n in LENGTHS if n <= longest]
+    data = RawData[LengthRun]("length", out, repeats=repeats)
+
+    async def measuring() -> None:
+        for one in arms:
+            await measure_length(one, window, lengths, repeats, TIMEOUT_S, teller("text"), data.keep)
+
+    data.collect(measuring())
+    if format == "json":
+        rows = {name: [asdict(row) for row in length_rows(run)] for name, run in data.runs.items()}
+        print_json({"data": str(data.path), "arms": rows})
+        return
+    for run in data.runs.values():
+        print_table(length_table(run))
+        print(length_plot(run))

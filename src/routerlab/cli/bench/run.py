@@ -1,0 +1,235 @@
+"""`routerlab bench PLAN.toml`: every arm over every case, as a plan says, into one result file."""
+
+import asyncio
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from routerlab.cli.replay import say
+from routerlab.cli.shared import options as o
+from routerlab.core.errors import LabError
+from routerlab.core.statistics.quantiles import Convention
+
+if TYPE_CHECKING:
+    from routerlab.core.session.file import SessionFile
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.materials import Materials
+    from routerlab.study.benchmark.plan import Plan
+    from routerlab.study.benchmark.run import Benchmark
+
+EXAMPLES = (
+    "Examples: routerlab bench benchmarks/plans/cpu-three-models.toml | "
+    "routerlab bench --arm smollm2-135m:probe --arm baseline:majority --arm control --repeats 3"
+)
+
+
+def run(
+    plan: Annotated[Path | None, typer.Argument(metavar="PLAN.toml", help="What to run.")] = None,
+    arm: o.Arms = None,
+    corpus: Annotated[Path | None, typer.Option(help="Whose cases; the sixty by default.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="How often arms are asked every case.")] = None,
+    warmups: Annotated[int | None, typer.Option(min=0, help="Questions to an arm that do not count.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The order of the questions follows from it.")] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GATE", help="What makes an arm viable: accuracy>=0.85 and p95<=2000."),
+    ] = None,
+    costs: Annotated[Path | None, typer.Option(help="A table of prices.")] = None,
+    percentile: Annotated[Convention | None, typer.Option(help="Of P50, P95, P99; study by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The result; sessions/bench-NAME.toml by default.")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin another result beside what is there.")] = False,
+    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    taxonomy: o.TaxonomyFile = None,
+    exemplars: o.ExemplarsFile = None,
+    threads: o.Threads = None,
+    context: o.Context = None,
+    gpu_layers: o.GpuLayers = None,
+    device: o.Devices = None,
+    split: o.SplitOption = None,
+    timeout: o.Timeout = None,
+) -> None:
+    """Run a benchmark: every arm over every case, one question at a time, in a random order.
+
+    The result is a session with everything in it. Interrupted, even killed, the same command goes on. Options
+    make the same plan as a file; give one or the other.
+
+    """
+    from routerlab.cli.results.analyze import show
+    from routerlab.study.load import load_result
+
+    engine = {
+        "threads": threads,
+        "context": context,
+        "gpu_layers": gpu_layers,
+        "devices": device,
+        "split": split,
+        "timeout_s": timeout,
+    }
+    given = {
+        "arm": [{"ask": text} for text in arm] if arm else None,
+        "corpus": _text(corpus),
+        "repeats": repeats,
+        "warmups": warmups,
+        "seed": seed,
+        "gates": require,
+        "percentile": percentile,
+        "taxonomy": _text(taxonomy),
+        "exemplars": exemplars,
+        "engine": {k: v for k, v in engine.items() if v is not None} or None,
+    }
+    decided = _plan(plan, costs, {k: v for k, v in given.items() if v is not None})
+    materials = o.open_materials(_path(decided.taxonomy), _path(decided.corpus))
+    work = _prepare(decided, materials)
+    lab = _open(work, materials, _result_path(decided, out, new))
+    path = lab.path
+    again = f"the same command with --out {path} instead of --new" if new else "the same command"
+    owed = asyncio.run(_carry_out(work, lab, again))
+    assert path is not None
+    show(load_result(path), format)
+    say(f"result: {path}; a report of it: routerlab report {path} --html report.html")
+    if owed is not None:
+        raise owed
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def _plan(file: Path | None, costs: Path | None, given: dict[str, object]) -> "Plan":
+    """The plan in the file, or the one that the options make."""
+    from pydantic import ValidationError
+
+    from routerlab.study.benchmark.plan import load_plan, named_plan
+    from routerlab.study.figures.costs import load_costs
+
+    if file is not None:
+        if given or costs:
+            options = ", ".join([*given, *(["costs"] if costs else [])])
+            raise LabError(f"{file} says all that is planned: write there what the options say ({options})")
+        return load_plan(file)
+    if "arm" not in given:
+        raise LabError("no plan and no arm: name one, as in `routerlab bench --arm smollm2-135m:probe`")
+    if costs is not None:
+        given["cost"] = load_costs(costs)
+    try:
+        return named_plan(**given)
+    except ValidationError as e:
+        fault = e.errors()[0]
+        message = fault["msg"].removeprefix("Value error, ")
+        raise LabError(f"{'.'.join(map(str, fault['loc']))}: {message}") from None
+
+
+def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
+    """Everything that can be checked before a model is loaded; LabError where it does not hold."""
+    import numpy as np
+
+    from routerlab import __version__
+    from routerlab.core.files.toml import canonical_json
+    from routerlab.core.session.run import RunRecord
+    from routerlab.engine.worker.build import describe_build
+    from routerlab.study.benchmark.harmony import check_provenance, leaks
+    from routerlab.study.benchmark.plan import planned_cases, planned_specs
+    from routerlab.study.benchmark.run import Benchmark
+
+    if materials.corpus is None or materials.corpus_path is None:
+        raise LabError(f"plan {plan.name}: names no corpus, and there is none for its taxonomy")
+    specs = planned_specs(plan)
+    cases = planned_cases(plan, materials.corpus)
+    build = describe_build()
+    weights = check_provenance(specs, build)
+    shots = o.shots(o.exemplar_corpus(materials.taxonomy, plan.exemplars))
+    versions = {"routerlab": __version__, "llama.cpp": build.version, "python": platform.python_version()}
+    record = RunRecord(
+        at=datetime.now(UTC),
+        kind="bench",
+        name=plan.name,
+        plan=canonical_json(plan),
+        percentile=plan.percentile,
+        command=shlex.join(["routerlab", *sys.argv[1:]]),
+        versions=versions | {"numpy": np.__version__},
+        seed=plan.seed,
+        sha256=plan.sha256,
+    )
+    return Benchmark(
+        plan=plan,
+        specs=specs,
+        cases=cases,
+        corpus_path=materials.corpus_path,
+        weights=weights,
+        run=record,
+        leaks=leaks(specs, materials.corpus, shots),
+        gpu=build.gpu,
+    )
+
+
+def _result_path(plan: "Plan", out: Path | None, new: bool) -> Path:
+    """Where the result is: the same for the same plan, so that the same command goes on."""
+    from routerlab.paths import sessions_dir
+
+    path = out or sessions_dir() / f"bench-{plan.name}.toml"
+    n = 1
+    first = path
+    while new and path.exists():
+        n += 1
+        path = first.with_name(f"{first.stem}-{n}.toml")
+    return path
+
+
+def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
+    """A lab on the result file, new or gone on with; LabError when it is that of something else."""
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.materials import new_header
+    from routerlab.engine.worker.build import machine
+    from routerlab.study.benchmark.plan import check_same
+
+    plan = work.plan
+    given = {k: v for k, v in plan.engine.model_dump().items() if v is not None}
+    settings = o.settings_with(**given, schedule="exclusive")
+    file: SessionFile | None = o.open_session(path, materials)
+    if file is not None:
+        try:
+            check_same(plan, file.session, path)
+            if (there := file.session.header.machine) != (here := machine()):
+                raise LabError(f"{path}: was measured on another machine ({there}; here: {here}); use --new")
+        except LabError:
+            file.close()
+            raise
+    header = new_header(materials, settings, plan.repeats)
+    header = header.model_copy(update={"title": plan.name, "seed": plan.seed})
+    make = o.model_arms(materials.taxonomy, plan.exemplars, settings)
+    return Lab(materials, settings, make, path, file, plan.repeats, header=header)
+
+
+async def _carry_out(work: "Benchmark", lab: "Lab", again: str) -> LabError | None:
+    """Run what is missing; what could not be run, as an error. `again` names the command to go on with."""
+    from routerlab.cli.shared.progress import Bar
+    from routerlab.study.benchmark.run import carry_out, given_up, missing
+
+    try:
+        owed = missing(work, lab.session)
+        if not owed:
+            say(f"{lab.path}: all {len(work.cases) * len(work.specs) * work.plan.repeats} answers are there")
+            return None
+        with Bar("bench") as bar:
+            lab.subscribe(bar.notice)
+            lost = await carry_out(work, lab, bar.say, bar.show)
+        owed = missing(work, lab.session)
+        return given_up(lost, owed, lab.path, again) if lost else None
+    except asyncio.CancelledError:
+        if lab.saved:
+            left = missing(work, lab.session).total()
+            say(f"stopped; {left} answers are missing in {lab.path}; {again} goes on")
+        raise
+    finally:
+        await lab.close()

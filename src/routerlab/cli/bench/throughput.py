@@ -1,0 +1,69 @@
+"""`routerlab bench throughput`: prompts a second, together and one by one."""
+
+from typing import Annotated
+
+import typer
+
+from routerlab.cli.bench.engine import Corpus, Format, Out, named
+from routerlab.cli.replay import BULK
+from routerlab.cli.shared import options as o
+from routerlab.core.errors import LabError
+
+
+def throughput(
+    arm: o.Arms = None,
+    corpus: Corpus = None,
+    cases: Annotated[int | None, typer.Option(min=1, help="Only the first so many prompts.")] = None,
+    slots: Annotated[int, typer.Option(min=2, help="Prompts that go into one decode at most.")] = BULK,
+    out: Out = None,
+    format: Format = "table",  # noqa: A002
+    taxonomy: o.TaxonomyFile = None,
+    exemplars: o.ExemplarsFile = None,
+    threads: o.Threads = None,
+    context: o.Context = None,
+    gpu_layers: o.GpuLayers = None,
+    device: o.Devices = None,
+    split: o.SplitOption = None,
+    timeout: o.Timeout = None,
+) -> None:
+    """Prompts a second when several go into one decode, as in `replay --throughput`, against one by one.
+
+    Example: routerlab bench throughput --arm smollm2-135m:probe --arm smollm2-135m:json
+    """
+    from dataclasses import asdict
+
+    from routerlab.bench.groups import single_arms
+    from routerlab.bench.rawdata import RawData
+    from routerlab.bench.throughput import ThroughputRun, measure_throughput, throughput_row
+    from routerlab.cli.bench.tables import throughput_table
+    from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.cli.tune.model import teller
+
+    settings = o.settings_with(
+        threads=threads,
+        context=context,
+        gpu_layers=gpu_layers,
+        devices=device,
+        split=split,
+        timeout_s=timeout,
+    )
+    materials = o.open_materials(taxonomy, corpus)
+    if materials.corpus is None:
+        raise LabError("there are no prompts for this taxonomy: name a corpus with --corpus")
+    prompts = [(case.id, case.prompt) for case in materials.corpus.case[:cases]]
+    singles, bulks = (
+        single_arms(named(arm), o.model_arms(materials.taxonomy, exemplars, settings, n)) for n in (1, slots)
+    )
+    data = RawData[ThroughputRun]("throughput", out, corpus_sha256=materials.corpus.sha256)
+
+    async def measuring() -> None:
+        for single, bulk in zip(singles, bulks, strict=True):
+            tell = teller("text")
+            await measure_throughput(single, bulk, slots, prompts, settings.timeout_s, tell, data.keep)
+
+    data.collect(measuring())
+    if format == "json":
+        rows = {name: asdict(throughput_row(run)) for name, run in data.runs.items()}
+        print_json({"data": str(data.path), "arms": rows})
+    else:
+        print_table(throughput_table(list(data.runs.values())))

@@ -1,0 +1,58 @@
+"""`routerlab corpus adjudicate`: decide where annotators disagree."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from routerlab.cli.annotate import (
+    Guidelines,
+    Name,
+    SessionFile,
+    Theme,
+    annotator,
+    need_terminal,
+    run,
+)
+from routerlab.cli.shared import options as o
+from routerlab.cli.shared.early import record_early_looks
+from routerlab.cli.shared.read import reading
+
+
+def adjudicate(
+    sessions: Annotated[list[Path], typer.Argument(metavar="SESSION...", help="The annotators' sessions.")],
+    name: Name = None,
+    corpus: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Corpora that the sessions' cases come from.")
+    ] = None,
+    session: SessionFile = None,
+    taxonomy: o.TaxonomyFile = None,
+    guidelines: Guidelines = None,
+    theme: Theme = None,
+) -> None:
+    """Decide, with a reason, the cases that annotators labelled differently or flagged.
+
+    Both labels and notes are shown, models' answers and gold only after the decision. Decisions are saved in
+    a session of their own; `routerlab corpus promote` takes it along with the annotators'.
+
+    Example: routerlab corpus adjudicate sessions/p.ada.toml sessions/p.ben.toml --as cyd
+    """
+    from routerlab.annotate.desk.adjudication import to_decide
+    from routerlab.annotate.desk.open import Wanted, session_path
+    from routerlab.annotate.ratings.ratings import collect
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.paths import session_cache, sessions_dir
+    from routerlab.resources import TAXONOMY
+
+    need_terminal()
+    who = annotator(name)
+    labels = load_taxonomy(taxonomy or TAXONOMY)
+    path = session or session_path(sessions_dir(), f"{sessions[0].stem}.decided", who)
+    earlier = [path] if path.exists() else []
+    record_early_looks(sessions, "corpus adjudicate")
+    with reading() as tell:
+        collected = collect(
+            [*sessions, *earlier], corpus or (), lambda n, of: tell("sessions", n, of), session_cache()
+        )
+    source = to_decide(collected, who, sessions)
+    run(source, Wanted(who, path, labels, taxonomy or TAXONOMY, "adjudicate"), guidelines, theme)

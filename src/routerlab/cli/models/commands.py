@@ -1,0 +1,295 @@
+"""`routerlab models`: the catalogue, and the models that are here."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from routerlab.cli.shared.show import new_table, print_json, print_table
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.text import printable
+
+if TYPE_CHECKING:
+    from routerlab.models.catalog import Entry, LocalModel
+
+app = typer.Typer(help="Models: what can be had, what is here.", no_args_is_help=True)
+
+Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print the result.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Models: what can be had, what is here."""
+
+
+@app.command("list", epilog="Examples: routerlab models list | routerlab models list --format json")
+def list_models(format: Format = "table") -> None:  # noqa: A002
+    """List the catalogue and the *.gguf files in the model folders: size, licence, what is here."""
+    from routerlab.models.catalog import load_catalog, local_models
+    from routerlab.models.progress import human
+    from routerlab.models.pull import partial_bytes
+    from routerlab.paths import models_dir
+
+    catalog = load_catalog()
+    here = {m.path.name: m for m in local_models(catalog=catalog)}
+    rows: list[dict[str, object]] = []
+    for entry in catalog.model:
+        local = here.get(entry.file)
+        partial = partial_bytes(entry, models_dir())
+        state = "here" if local else "partial" if partial else "absent"
+        if local and entry.size and local.size != entry.size:
+            state = "damaged"
+        rows.append(
+            {
+                "id": entry.id,
+                "parameters": entry.parameters,
+                "quantization": entry.quantization,
+                "size": local.size if local else entry.size,
+                "license": entry.license,
+                "state": state,
+                "starter": entry.starter,
+                "path": str(local.path) if local else None,
+                "partial_bytes": partial,
+                "in_catalog": True,
+                "notes": entry.notes,
+            }
+        )
+    rows.extend(_stranger(m) for m in here.values() if m.entry is None)
+    if format == "json":
+        print_json(rows)
+        return
+
+    from routerlab.cli.shared.tables import cell
+
+    table = new_table("id", "params", "quant", "size", "licence", "state")
+    for row in rows:
+        size = human(row["size"]) if isinstance(row["size"], int) else "?"
+        known = (row[key] or "?" for key in ("id", "parameters", "quantization"))
+        state = f"{row['state']}{' *' if row['starter'] else ''}"
+        table.add_row(*map(cell, (*known, size, row["license"] or "?", state)))
+    table.caption = "* starter: what a fresh lab opens with"
+    table.caption_justify = "left"
+    print_table(table)
+
+
+def _stranger(m: "LocalModel") -> dict[str, object]:
+    """The row of a file that is in no catalogue, from its own header as far as that can be read."""
+    from routerlab.models.gguf import read_header
+
+    row: dict[str, object] = {"id": m.name, "parameters": None, "quantization": None, "size": m.size}
+    row |= {"license": None, "state": "here", "starter": False, "path": str(m.path), "partial_bytes": 0}
+    try:
+        header = read_header(m.path)
+    except LabError:
+        return row | {
+            "state": "damaged",
+            "in_catalog": False,
+            "notes": "routerlab models info says what is wrong",
+        }
+    row |= {"parameters": _count(header.parameters), "quantization": header.quantization}
+    return row | {"in_catalog": False, "notes": header.name or ""}
+
+
+@app.command(epilog="Example: routerlab models pull smollm2-135m qwen2.5-coder-0.5b")
+def pull(
+    ids: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Catalogue ids; `models list` shows them.")
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Accept licence terms without being asked.")
+    ] = False,
+) -> None:
+    """Download models and verify them. The path of each is printed on stdout, the rest on stderr.
+
+    Interrupted (Ctrl+C) or cut off, the same command goes on where it stopped.
+    """
+    from routerlab.cli.models.progress import Narrator
+    from routerlab.models.catalog import closest, load_catalog
+    from routerlab.models.progress import StoppedError
+    from routerlab.models.pull import pull as fetch
+    from routerlab.paths import models_dir
+
+    catalog = load_catalog()
+    entries: list[Entry] = []
+    for name in dict.fromkeys(ids):
+        entry = catalog.get(name)
+        if entry is None:
+            hint = closest(name, [e.id for e in catalog.model])
+            raise LabError(
+                f"{printable(name)} is not in the catalogue{hint}; `routerlab models list` shows it"
+            )
+        entries.append(entry)
+    folder = models_dir()
+    for entry in entries:
+        if entry.accept and not yes and not (folder / entry.file).exists():
+            _accept(entry)
+    failed: list[str] = []
+    for entry in entries:
+        with Narrator() as narrator:
+            try:
+                typer.echo(str(fetch(entry, folder, narrator.report)))
+            except KeyboardInterrupt:
+                raise StoppedError from None
+            except LabError as e:
+                if e.code == Exit.INTERRUPTED or len(entries) == 1:
+                    raise
+                typer.echo(str(e), err=True)
+                failed.append(entry.id)
+    if failed:
+        raise LabError(f"not pulled: {', '.join(failed)} (why is said above)", Exit.MISSING)
+
+
+def _accept(entry: "Entry") -> None:
+    """Shows the terms and asks; LabError when they are not accepted or nobody can be asked."""
+    terms = f"{entry.name} comes under its own terms ({entry.license}): {entry.license_url or 'see its page'}"
+    typer.echo(terms, err=True)
+    if not sys.stdin.isatty():
+        raise LabError(f"{entry.id}: read the terms at {entry.license_url}, then accept them with --yes")
+    if not typer.confirm("Do you accept them?", err=True):
+        raise LabError(f"{entry.id}: not pulled, its terms were not accepted")
+
+
+@app.command(epilog="Examples: routerlab models verify | routerlab models verify smollm2-135m")
+def verify(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Models; by default all here.")
+    ] = None,
+) -> None:
+    """Read every byte of the models that are here and compare hashes; exit code 1 when one differs."""
+    from routerlab.cli.models.progress import Narrator
+    from routerlab.cli.shared.tables import cell
+    from routerlab.models.catalog import find_model, load_catalog, local_models
+    from routerlab.models.fingerprint import hash_file, remember
+    from routerlab.models.pull import recorded_sha256
+
+    catalog = load_catalog()
+    paths = [find_model(i, catalog=catalog) for i in ids or []] or [
+        m.path for m in local_models(catalog=catalog)
+    ]
+    if not paths:
+        raise LabError("no models here: get one with `routerlab models pull smollm2-135m`", Exit.MISSING)
+    table = new_table("model", "result", "sha256")
+    wrong: list[str] = []
+    for path in paths:
+        entry = catalog.by_file(path.name)
+        with Narrator() as narrator:
+            got = hash_file(path, narrator.verifying(printable(path.name)))
+        remember(path, got)
+        pinned = entry.sha256 if entry else None
+        wanted = pinned or recorded_sha256(path)
+        if wanted is None:
+            result = "no hash to compare with"
+        elif wanted == got:
+            result = "ok (catalogue)" if pinned else "ok (recorded at download)"
+        else:
+            result = f"MISMATCH, expected {wanted}"
+            wrong.append(entry.id if entry else path.name)
+        table.add_row(cell(path.name), cell(result), cell(got))
+    print_table(table)
+    if wrong:
+        names = ", ".join(map(printable, wrong))
+        raise LabError(f"does not match: {names}; pull again", Exit.CHECK_FAILED)
+
+
+@app.command(
+    epilog="Examples: routerlab models info smollm2-135m | routerlab models info ~/some.gguf --format json"
+)
+def info(
+    model: Annotated[
+        str, typer.Argument(metavar="PATH_OR_ID", help="A path, a catalogue id, or a file's name.")
+    ],
+    format: Format = "table",  # noqa: A002
+) -> None:
+    """Show what a model file says of itself, from its header, without loading it."""
+    from dataclasses import asdict
+
+    from routerlab.cli.shared.tables import cell
+    from routerlab.models.catalog import find_model
+    from routerlab.models.gguf import read_header
+    from routerlab.models.memory import estimate
+    from routerlab.models.progress import human
+
+    path = find_model(model)
+    header = read_header(path)
+    context = min(header.context_length or 4096, 4096)
+    need = estimate(header, context)
+    data = asdict(header) | {
+        "path": str(path),
+        "memory": asdict(need) | {"total": need.total, "context": context},
+    }
+    if format == "json":
+        print_json(data)
+        return
+    data["parameters"] = f"{_count(header.parameters)} ({header.parameters:,})"
+    data["size"] = f"{human(header.size)} ({header.size:,} bytes)"
+    data["tensor_bytes"] = f"{header.tensor_bytes:,}"
+    data["memory"] = (
+        f"about {human(need.total)} with {context:,} tokens of context: {human(need.weights)} weights, "
+        f"{human(need.kv)} cache, {human(need.buffers)} buffers"
+    )
+    template = header.chat_template
+    data["chat_template"] = "none: a base model" if template is None else f"{len(template):,} characters"
+    data["recurrent"] = "yes" if header.recurrent else "no"
+    del data["state_per_layer"]
+    table = new_table("", "", header=False)
+    for key, value in data.items():
+        shown = "-" if value is None else ", ".join(map(str, value)) if isinstance(value, tuple) else value
+        table.add_row(cell(key.replace("_", " ")), cell(shown))
+    print_table(table)
+
+
+@app.command(epilog="Example: routerlab models rm qwen2.5-coder-1.5b --yes")
+def rm(
+    model: Annotated[
+        str, typer.Argument(metavar="ID", help="A catalogue id, or the name of a file in models/.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove a model, or what an unfinished pull of it left. Only files in the model folders are touched."""
+    import shutil
+
+    import filelock
+
+    from routerlab.models.catalog import find_model, load_catalog
+    from routerlab.models.progress import human
+    from routerlab.models.pull import lock_of, partial_bytes, sidecar, work_folder
+    from routerlab.paths import model_folders
+
+    catalog = load_catalog()
+    entry = catalog.get(model)
+    halves = [f for f in model_folders() if entry and partial_bytes(entry, f)]
+    files: list[Path] = []
+    if not (halves and entry and not any((f / entry.file).exists() for f in model_folders())):
+        path = find_model(model, catalog=catalog)
+        entry = entry or catalog.by_file(path.name)
+        if path.absolute().parent not in [f.absolute() for f in model_folders()]:
+            raise LabError(
+                f"{printable(str(path))} is not in a model folder: delete it yourself if you mean it"
+            )
+        files = [path, sidecar(path)]
+    size = sum(f.stat().st_size for f in files if f.exists())
+    if entry:
+        size += sum(partial_bytes(entry, f) for f in halves)
+    what = printable(str(files[0])) if files else f"the unfinished pull of {model}"
+    if not yes:
+        if not sys.stdin.isatty():
+            raise LabError(f"would remove {what} ({human(size)}): say so with --yes")
+        if not typer.confirm(f"Remove {what} ({human(size)})?", err=True):
+            raise LabError("nothing removed", Exit.CHECK_FAILED)
+    try:
+        if entry:
+            for folder in halves:
+                with lock_of(entry, folder).acquire(timeout=0):
+                    shutil.rmtree(work_folder(entry, folder), ignore_errors=True)
+        for file in files:
+            file.unlink(missing_ok=True)
+    except filelock.Timeout:
+        raise LabError(f"{model} is being pulled just now: stop that first") from None
+    except OSError as e:
+        raise LabError(f"{what}: cannot be removed: {e.strerror}") from None
+    typer.echo(f"removed {what} ({human(size)})", err=True)
+
+
+def _count(n: int) -> str:
+    return f"{n / 1e9:.2f}B" if n >= 1e9 else f"{n / 1e6:.0f}M"

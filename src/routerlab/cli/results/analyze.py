@@ -1,0 +1,132 @@
+"""`routerlab analyze`: everything that a session, or anybody's log of requests, says about routers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from routerlab.core.statistics.quantiles import Convention
+
+if TYPE_CHECKING:
+    from routerlab.study.figures.result import Analysis
+
+
+def _column(flag: str, text: str) -> object:
+    return typer.Option(flag, metavar="COL", help=text)
+
+
+def analyze(
+    log: Annotated[Path, typer.Argument(metavar="FILE", help="A session, or a log: .csv, .tsv, .jsonl.")],
+    gold: Annotated[str | None, _column("--gold", "The right label; by default gold.")] = None,
+    predicted: Annotated[str | None, _column("--predicted", "The answer; by default label.")] = None,
+    latency: Annotated[str | None, _column("--latency", "Its time; by default total_ms.")] = None,
+    arm: Annotated[str | None, _column("--arm", "Who answered; by default arm.")] = None,
+    case: Annotated[str | None, _column("--case", "The case's id; by default case.")] = None,
+    status: Annotated[
+        str | None, _column("--status", "How it ended: ok, unparsed, ..., or true and false; status.")
+    ] = None,
+    repeat: Annotated[str | None, _column("--repeat", "What tells repeats of a case apart; repeat.")] = None,
+    contract: Annotated[str | None, _column("--contract", "How the arm was asked; contract.")] = None,
+    confidence: Annotated[
+        str | None, _column("--confidence", "The confidence that the model claims, 0 to 1; confidence.")
+    ] = None,
+    answer: Annotated[str | None, _column("--answer", "The generated text, for its length; answer.")] = None,
+    chars: Annotated[str | None, _column("--chars", "That length, in characters; chars.")] = None,
+    tokens_in: Annotated[str | None, _column("--tokens-in", "Tokens read; tokens_in.")] = None,
+    tokens_out: Annotated[str | None, _column("--tokens-out", "Tokens generated; tokens_generated.")] = None,
+    cost: Annotated[str | None, _column("--cost", "What the request cost; cost.")] = None,
+    repeats_in_order: Annotated[
+        bool, typer.Option("--repeats-in-order", help="Rows of the same arm and case are repeats.")
+    ] = False,
+    unit: Annotated[Literal["ms", "s"], typer.Option(help="The unit of the log's latencies.")] = "ms",
+    percentile: Annotated[
+        Convention | None, typer.Option(help="The convention for P50, P95, P99: study is sorted[int(q*n)].")
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GATE", help="A gate instead of accuracy>=0.85 and p95<=2000; several times."),
+    ] = None,
+    costs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Prices of machine time and tokens, in TOML.")
+    ] = None,
+    taxonomy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The labels and families of a log.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="What bootstraps draw follows from it.")] = 0,
+    details: Annotated[
+        bool, typer.Option("--details", help="Show labels, confusion, corridors, calibration, too.")
+    ] = False,
+    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the analysis as JSON, for check and report.")
+    ] = None,
+) -> None:
+    """Accuracy, latency, cost, calibration, comparisons of arms, gates and a verdict, with intervals.
+
+    Repeats of a case are averaged within it first; an answer that could not be read is an error. Columns that
+    are called as `routerlab sessions export` calls them need not be named, and p:LABEL are probabilities.
+
+    Example: routerlab analyze log.csv --predicted answer --latency ms --repeat request_id --out analysis.json
+    """
+    from routerlab.core.statistics.gates import parse_gate
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.study.figures.columns import Columns
+    from routerlab.study.figures.costs import load_costs
+    from routerlab.study.load import analysis_of, load
+
+    gates = [parse_gate(text) for text in require or ()]
+    columns = Columns(
+        gold=gold,
+        predicted=predicted,
+        arm=arm,
+        case=case,
+        latency=latency,
+        status=status,
+        repeat=repeat,
+        contract=contract,
+        confidence=confidence,
+        answer=answer,
+        chars=chars,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost=cost,
+    )
+    prices = load_costs(costs) if costs else None
+    labels = load_taxonomy(taxonomy) if taxonomy else None
+    analysis = analysis_of(
+        load(log, columns, labels, unit, repeats_in_order), percentile, gates, prices, seed
+    )
+    if out:
+        save(analysis, out)
+    show(analysis, format, details)
+
+
+def save(analysis: "Analysis", path: Path) -> None:
+    """Write the analysis to a file, whole or not at all; LabError when that is not possible."""
+    from routerlab.core.errors import LabError
+    from routerlab.core.files.atomic import write_new
+
+    try:
+        write_new(path, (analysis.model_dump_json(indent=1) + "\n").encode())
+    except OSError as e:
+        raise LabError(f"{path}: cannot be written: {e.strerror}") from None
+
+
+def show(analysis: "Analysis", shape: Literal["table", "json"], details: bool = False) -> None:
+    """Print an analysis: results on stdout, what one has to know of them on stderr."""
+    from routerlab.cli.results import tables
+    from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.core.text import printable
+
+    for line in analysis.warnings:
+        typer.echo(f"note: {printable(line)}", err=True)
+    if shape == "json":
+        print_json(analysis.model_dump(mode="json"))
+        return
+    for table in tables.overview(analysis):
+        print_table(table)
+    if details:
+        for table in tables.details(analysis):
+            print_table(table)
+    for line in tables.verdict_lines(analysis):
+        typer.echo(printable(line))

@@ -1,0 +1,89 @@
+"""`routerlab trial analyze` and `peek`: what a trial says, at its end, and before."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from routerlab.cli.trial.options import Format, SessionFile
+
+if TYPE_CHECKING:
+    from routerlab.study.trial.analysis.result import TrialResult
+
+
+def analyze(
+    session: SessionFile,
+    corpus: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The corpus, where it has moved since the run.")
+    ] = None,
+    routes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Another routing table than the locked one; the result says so."),
+    ] = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="Show labels, confusion, subgroups and misroutes, too.")
+    ] = False,
+    format: Format = "table",  # noqa: A002
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the result as JSON.")] = None,
+) -> None:
+    """Test the registered hypotheses, and show gates, costs, the flow of sessions, and deviations.
+
+    Before the trial is over this is a look that the protocol does not have: it is recorded as a deviation.
+
+    Example: routerlab trial analyze sessions/trial-four-arms.toml --out four-arms.json
+    """
+    result = _result(session, corpus, routes, "trial analyze")
+    if out:
+        _save(result, out)
+    show(result, format, details)
+
+
+def show(result: "TrialResult", format: Format, details: bool) -> None:  # noqa: A002
+    """Print the result; what makes it weaker than it looks goes to stderr."""
+    from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.cli.trial.group import tables
+    from routerlab.core.text import printable
+
+    for line in (*result.warnings, *result.analysis.warnings):
+        typer.echo(f"note: {printable(line)}", err=True)
+    if format == "json":
+        print_json(result.model_dump(mode="json"))
+        return
+    for part in tables.parts(result, details):
+        if isinstance(part, str):
+            typer.echo(printable(part))
+        else:
+            print_table(part)
+
+
+def peek(session: SessionFile) -> None:
+    """Show outcomes so far. That somebody looked is recorded as a deviation before anything is shown.
+
+    Example: routerlab trial peek sessions/trial-four-arms.toml
+    """
+    from routerlab.cli.results.tables import accuracy_table, latency_table
+    from routerlab.cli.shared.show import print_table
+
+    result = _result(session, None, None, "trial peek")
+    print_table(accuracy_table(result.analysis))
+    print_table(latency_table(result.analysis))
+
+
+def _result(session: Path, corpus: Path | None, routes: Path | None, command: str) -> "TrialResult":
+    from routerlab.cli.shared.early import record_early_look
+    from routerlab.core.session.file import read_session
+    from routerlab.core.text import printable
+    from routerlab.study.trial.analysis.load import open_trial
+
+    record_early_look(session, read_session(session).session, command)
+    return open_trial(session, lambda note: typer.echo(f"note: {printable(note)}", err=True), corpus, routes)
+
+
+def _save(result: "TrialResult", path: Path) -> None:
+    from routerlab.core.errors import LabError
+    from routerlab.core.files.atomic import write_new
+
+    try:
+        write_new(path, (result.model_dump_json(indent=1) + "\n").encode())
+    except OSError as e:
+        raise LabError(f"{path}: cannot be written: {e.strerror}") from None

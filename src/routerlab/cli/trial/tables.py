@@ -1,0 +1,170 @@
+"""The result of a trial for people: tables and lines that fit 80 columns."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.table import Table
+
+from routerlab.cli.results.tables import details as analysis_details
+from routerlab.cli.results.tables import overview, verdict_lines
+from routerlab.cli.shared.tables import cell, new_summary_table
+from routerlab.study.report import words as w
+from routerlab.study.trial.analysis.flow import balance_line, flow_lines
+from routerlab.study.trial.analysis.result import TrialResult
+
+Part = Table | str
+
+
+def parts(result: TrialResult, details: bool) -> Iterator[Part]:
+    """Everything in the order in which it is read; `details` adds what one asks next."""
+    lock = result.lock
+    yield f"trial {result.name}: {'over' if result.complete else 'NOT over'} ({result.ended or 'unfinished'})"
+    commit = f", commit {lock.git_commit[:12]}" if lock.git_commit else ""
+    before = f"{w.ago(result.locked_s)} before the run"
+    yield f"locked {lock.locked_at:%Y-%m-%d %H:%M} UTC ({lock.sha256[:12]}{commit}), {before}"
+    yield ""
+    yield from flow_lines(result.flow)
+    yield balance_line(result.balance)
+    yield from overview(result.analysis)
+    yield times_table(result)
+    yield from hypothesis_lines(result)
+    if any(one.tests for one in result.hypotheses):
+        yield hypotheses_table(result)
+    if result.effects:
+        yield effects_table(result)
+    if result.economics:
+        yield economics_table(result)
+        yield from (
+            f"{one.arm}: {one.break_even_says}" for one in result.economics if one.arm != result.control
+        )
+    if details:
+        yield from analysis_details(result.analysis)
+        yield subgroups_table(result)
+        if any(one.misroutes for one in result.economics):
+            yield misroutes_table(result)
+    yield from verdict_lines(result.analysis)
+    yield from result.looks
+    yield f"deviations: {len(result.deviations) or 'none'}"
+    yield from (f"  {one.arm + ': ' if one.arm else ''}{one.reason}" for one in result.deviations)
+
+
+def times_table(result: TrialResult) -> Table:
+    """A row an arm: response, and of it queue and service; and the response with other arms' turns."""
+    table = new_summary_table(
+        "milliseconds from when a session was due; lab: the waits for other arms' turns are in it"
+    )
+    headings = ("response P50", "P95", "queue P50", "P95", "service P50", "P95", "lab P95")
+    _columns(table, ["arm"], ["n", *headings])
+    for one in result.times:
+        figures = [part[q].value for part in (one.response, one.queue, one.service) for q in ("p50", "p95")]
+        figures.append(one.lab["p95"].value)
+        table.add_row(cell(one.arm), str(one.n), *(f"{value:.0f}" for value in figures))
+    return table
+
+
+def hypothesis_lines(result: TrialResult) -> Iterator[str]:
+    """A line a hypothesis, as registered, with what came of it."""
+    for one in result.hypotheses:
+        yield f"{one.id}: {one.says} (alpha {one.alpha:g}, {one.correction}): {one.found}"
+        yield from (f"  {test.subject}: {test.note}" for test in one.tests if test.note)
+
+
+def hypotheses_table(result: TrialResult) -> Table:
+    """A row a test."""
+    table = new_summary_table("p two-sided; adjusted as registered")
+    _columns(table, ["", "tested"], ["value", "interval", "p", "adjusted"])
+    table.add_column("result", overflow="fold")
+    for hypothesis in result.hypotheses:
+        for i, test in enumerate(hypothesis.tests):
+            table.add_row(
+                hypothesis.id if i == 0 else "",
+                cell(test.subject),
+                w.number(test.value),
+                f"{w.number(test.low)} to {w.number(test.high)}",
+                w.p_value(test.p),
+                w.p_value(test.p_adjusted),
+                test.finding,
+            )
+    return table
+
+
+def effects_table(result: TrialResult) -> Table:
+    """A row a pair: Cohen's h and d with their intervals."""
+    table = new_summary_table(
+        "h: accuracies; d: logarithms of latencies; 0.2 is small, 0.5 medium, 0.8 large"
+    )
+    _columns(table, ["arms"], ["h", "interval", "d", "interval"])
+    for one in result.effects:
+        table.add_row(
+            cell(f"{one.a} - {one.b}"),
+            f"{one.h:+.2f}",
+            w.signed(one.h_low, one.h_high),
+            w.NONE if one.d is None else f"{one.d:+.2f}",
+            w.signed(one.d_low, one.d_high),
+        )
+    return table
+
+
+def economics_table(result: TrialResult) -> Table:
+    """A row an arm: what 1,000 requests cost without it and with it, and at which accuracy it breaks even."""
+    currency = result.economics[0].currency
+    table = new_summary_table(f"{currency} for 1,000 requests; {result.routes}")
+    _columns(
+        table, ["arm"], ["default", "routed", "router", "saved", "ratio", "interval", "outcome", "even at"]
+    )
+    for one in result.economics:
+        scale = 1000 / one.n
+        table.add_row(
+            cell(one.arm),
+            f"{one.default * scale:.2f}",
+            f"{one.routed * scale:.2f}",
+            "?" if one.router is None else f"{one.router * scale:.3f}",
+            f"{one.saved_per_1000:.2f}",
+            f"{one.ratio:.2f}",
+            w.interval(one.ratio_low, one.ratio_high),
+            f"{one.outcome_accuracy.value:.2f}",
+            w.number(one.break_even),
+        )
+    return table
+
+
+def misroutes_table(result: TrialResult) -> Table:
+    """A row a kind of misroute, the costliest of each arm first."""
+    table = new_summary_table("extra: beyond the right route, in all; weaker: its answer was not good enough")
+    _columns(table, ["arm", "gold", "label", "went to"], ["n", "extra"])
+    table.add_column("", overflow="fold")
+    for one in result.economics:
+        for wrong in one.misroutes if one.arm != result.control else ():
+            notes = [*(["weaker"] if wrong.weaker else []), *(["forbidden"] if wrong.forbidden else [])]
+            table.add_row(
+                cell(one.arm),
+                cell(wrong.gold),
+                cell(wrong.label or "(none)"),
+                cell(wrong.went),
+                str(wrong.n),
+                f"{wrong.extra:.4f}",
+                ", ".join(notes),
+            )
+    return table
+
+
+def subgroups_table(result: TrialResult) -> Table:
+    """A row a group of cases, a column an arm."""
+    arms = list(dict.fromkeys(one.arm for one in result.subgroups))
+    table = new_summary_table("exploratory: accuracy by what a case is, not corrected for anything")
+    _columns(table, ["by", "group"], ["cases", *arms])
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    sizes: dict[tuple[str, str], int] = {}
+    for one in result.subgroups:
+        key = (one.by, one.group)
+        rows.setdefault(key, {})[one.arm] = f"{one.share.value:.2f}"
+        sizes[key] = max(sizes.get(key, 0), one.share.n)
+    for (by, group), values in sorted(rows.items()):
+        table.add_row(by, cell(group), str(sizes[by, group]), *(values.get(arm, "-") for arm in arms))
+    return table
+
+
+def _columns(table: Table, left: Sequence[str], right: Sequence[str]) -> None:
+    for heading in left:
+        table.add_column(heading, overflow="fold")
+    for heading in right:
+        table.add_column(cell(heading), justify="right", overflow="fold")

@@ -1,0 +1,100 @@
+"""`routerlab tune learn`: a router fitted again with what people labelled."""
+
+import asyncio
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from routerlab.cli.shared import options as o
+from routerlab.cli.tune.model import Corpus, Progress, Seed, make_plan, print_done, teller
+from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from routerlab.core.session.session import Session
+    from routerlab.tune.learn import Learned
+
+
+def learn(
+    router: Annotated[Path, typer.Argument(help="The router file to go on from.")],
+    session: Annotated[list[Path], typer.Option("--session", help="A session with annotations.")],
+    corpus: Corpus = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The new router file; NAME-learned.toml by default.")
+    ] = None,
+    seed: Seed = 0,
+    progress: Progress = "text",
+    taxonomy: o.TaxonomyFile = None,
+) -> None:
+    """Fit a router's head again to the corpus and to annotated prompts, and show what changed.
+
+    Prompts of routing60 are left out. The old router stays as it is.
+
+    Example: routerlab tune learn routers/smollm2-135m.toml --session sessions/monday.toml
+    """
+    from routerlab.engine.contract.router import Router, load_router
+    from routerlab.engine.lab.specs import router_spec
+    from routerlab.paths import routers_dir
+    from routerlab.tune.learn import annotated
+    from routerlab.tune.learn import learn as run
+
+    old = load_router(router)
+    if not isinstance(old, Router):
+        raise LabError(f"{router}: is a cascade; name one of its members")
+    name = out.stem if out else f"{old.name.removesuffix('-learned')}-learned"
+    path = out or routers_dir() / f"{name}.toml"
+    plan = make_plan(str(router_spec(router).model), corpus, path, taxonomy, None)
+    cases, notes = annotated([opened(s) for s in session], plan.training.corpus)
+    for note in (*plan.training.warnings, *notes):
+        print(note, file=sys.stderr)
+    learned = asyncio.run(run(replace(plan, seed=seed), old, cases, teller(progress)))
+    if progress == "json":
+        figures = {"added": learned.added, "before": learned.before, "after": learned.after}
+        changed = [asdict(change) for change in learned.changed]
+        print_done(
+            learned.path,
+            (*notes, *learned.notes),
+            learned.router.evidence.row,
+            learned={**figures, "changed": changed},
+        )
+    else:
+        _print(learned)
+
+
+def opened(path: Path) -> "tuple[Session, dict[str, str]]":
+    """A session, and the prompts of its corpus's cases by id, as far as that corpus is here."""
+    from contextlib import suppress
+
+    from routerlab.core.corpus import Corpus as CorpusFile
+    from routerlab.core.files.toml import load_toml
+    from routerlab.core.session.file import read_session
+    from routerlab.core.session.session import pinned_files
+    from routerlab.resources import ROUTING60
+
+    session = read_session(path).session
+    prompts: dict[str, str] = {}
+    if pin := session.header.corpus:
+        for file in pinned_files(pin, path, ROUTING60):
+            with suppress(LabError):
+                corpus = load_toml(file, CorpusFile)
+                if corpus.sha256 == pin.sha256:
+                    prompts = {case.id: case.prompt for case in corpus.case}
+    return session, prompts
+
+
+def _print(learned: "Learned") -> None:
+    from routerlab.cli.shared.show import new_table, print_table
+    from routerlab.cli.shared.tables import cell
+
+    print(
+        f"accuracy {learned.before:.3f} -> {learned.after:.3f} (cross-validated, the same cases), "
+        f"{learned.added} annotations learnt from"
+    )
+    if learned.changed:
+        table = new_table("prompt", "annotated", "before", "after")
+        for c in learned.changed:
+            table.add_row(cell(c.prompt[:60]), cell(c.gold), cell(c.before), cell(c.after))
+        print_table(table)
+    print(f"wrote {learned.path}; ask it with --arm {learned.path}", file=sys.stderr)
