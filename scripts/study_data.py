@@ -1,4 +1,4 @@
-"""Make the logs that tests/study/test_published.py reads, from the original study's own raw data.
+"""Make the logs that tests/study/figures/test_published.py reads, from the original study's own raw data.
 
 Usage: study_data.py REPOSITORY, a clone of micoverde/plexor-slm-frontdoor-rct on GitHub or its git directory.
 

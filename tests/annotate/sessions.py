@@ -7,7 +7,7 @@ from typing import Any
 from routerlab.core.prediction import Trial
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.session import Annotation, CaseRecord, Event
-from tests.unit.saving import AT, HEADER, trial
+from tests.core.session.harness import AT, HEADER, trial
 
 CODE, COT = "code/simple", "CoT/simple"
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from routerlab.resources import ROUTERS
-from tests.bench.running import bench, command, raw
+from tests.bench.harness import bench, command, raw
 from tests.engine import tiny
 
 QUICK = ("--exemplars", "none", "--threads", 2)

@@ -11,7 +11,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import FilePin, load_router
 from routerlab.resources import ROUTERS
-from tests.engine.members import cascade
+from tests.engine.arms.members import cascade
 
 
 def test_a_model_stands_for_all_its_contracts_and_routers(smollm2: Path) -> None:

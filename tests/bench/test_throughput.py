@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from routerlab.bench.throughput import Chunk, ThroughputRun, throughput_row
-from tests.bench.running import bench, raw
+from tests.bench.harness import bench, raw
 from tests.engine import tiny
-from tests.engine.arms import spec
+from tests.engine.workers import spec
 from tests.tui.scripted import info
 
 

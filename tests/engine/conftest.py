@@ -8,7 +8,7 @@ from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.worker import llama
 from tests.engine import tiny
 from tests.engine.asking import SIX, Asked, open_model, shots_for
-from tests.engine.serving import KEY, KEY_ENV
+from tests.engine.remote.server import KEY, KEY_ENV
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
 from routerlab.tune.write import write_router
 from tests.engine import tiny
-from tests.engine.arms import SETTINGS, arms, running, spec
 from tests.engine.asking import TWO, shots_for
+from tests.engine.workers import SETTINGS, arms, running, spec
 
 LAYERS, LAYER, WINDOW = 5, 2, 96
 SHOTS = shots_for(TWO.labels)

@@ -23,8 +23,8 @@ from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials
 from routerlab.resources import TAXONOMY
 from routerlab.settings import Settings
-from tests.engine.arms import alive, arms
 from tests.engine.asking import TWO
+from tests.engine.workers import alive, arms
 from tests.faults.disk import Disk
 
 LIMIT_S = 120.0

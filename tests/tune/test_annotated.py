@@ -6,8 +6,8 @@ from routerlab.core.files.toml import load_toml
 from routerlab.core.session.session import Annotation, Session
 from routerlab.tune.cases import training
 from routerlab.tune.learn import annotated
-from tests.tune.making import case, pool, taxonomy
-from tests.unit.saving import HEADER, note, trial
+from tests.core.session.harness import HEADER, note, trial
+from tests.tune.harness import case, pool, taxonomy
 
 POOL = pool("abc" * 4)
 SIXTY = load_toml(resources.ROUTING60, Corpus)

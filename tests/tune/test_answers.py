@@ -12,9 +12,9 @@ from routerlab.core.prediction import Prediction, Tokens
 from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.features import DEPTHS, Reader, Workbench, layers_of
-from tests.engine.arms import SETTINGS, arms, running, spec
 from tests.engine.asking import TWO, shots_for
 from tests.engine.tuned import LAYER, deep_model, plan_for
+from tests.engine.workers import SETTINGS, arms, running, spec
 
 ANSWER = Answer(
     Prediction(status="ok", tokens=Tokens(cached=9, evaluated=30)),

@@ -23,7 +23,7 @@ from routerlab.tune.cases import (
     subset,
     training,
 )
-from tests.tune.making import case, pool, taxonomy, trained, written
+from tests.tune.harness import case, pool, taxonomy, trained, written
 
 SIXTY = load_toml(resources.ROUTING60, Corpus)
 FRONT_DOOR = load_taxonomy(resources.TAXONOMY)

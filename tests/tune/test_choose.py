@@ -13,7 +13,7 @@ from routerlab.tune.cases import Ints, splits, training
 from routerlab.tune.choose import Candidates, Choice, Nested, Setting, choose, nested
 from routerlab.tune.fit import STRENGTHS, Floats, fit, out_of_fold
 from routerlab.tune.probe import fit_probe
-from tests.tune.making import balanced, case, noise, pool, taxonomy, telling, trained
+from tests.tune.harness import balanced, case, noise, pool, taxonomy, telling, trained
 
 Bools = NDArray[np.bool_]
 

@@ -7,7 +7,7 @@ import pytest
 
 from routerlab.tune.cases import Training, training
 from routerlab.tune.exemplars import A_LABEL, TOKEN_BUDGET, draw, exemplars
-from tests.tune.making import case, pool, taxonomy
+from tests.tune.harness import case, pool, taxonomy
 
 
 def mixed(a_label: int = 12, names: str = "abc", hard_every: int = 3) -> Training:

@@ -11,7 +11,7 @@ from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.fit import NEVER, STRENGTHS, calibrated_loss, fit, inner_splits, out_of_fold, temperature
-from tests.tune.making import balanced, noise, telling
+from tests.tune.harness import balanced, noise, telling
 
 
 def reference(features: np.ndarray, gold: Ints, strength: float) -> tuple[np.ndarray, np.ndarray]:

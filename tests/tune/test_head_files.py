@@ -16,7 +16,7 @@ from routerlab.engine.contract.head import Head, head_bytes, head_key, load_head
 from routerlab.engine.contract.router import FilePin
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.out_of_fold import OutOfFold, load_oof, oof_bytes
-from tests.tune.making import noise
+from tests.tune.harness import noise
 
 HEAD = Head(noise(3, 8, seed=1), noise(1, 3, seed=2)[0], "k" * 64)
 OOF = OutOfFold(

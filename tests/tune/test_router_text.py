@@ -9,8 +9,8 @@ from routerlab.engine.contract.router import FilePin, load_router
 from routerlab.engine.lab.specs import router_spec
 from routerlab.tune.write import save_toml
 from tests.engine import tiny
-from tests.engine.arms import one_line
-from tests.tune.test_cascade import router
+from tests.engine.workers import one_line
+from tests.tune.cascade.test_cascade import router
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.router import Router, load_router
 from routerlab.tune.write import save, save_toml
-from tests.tune.making import taxonomy
-from tests.tune.test_cascade import router
+from tests.tune.cascade.test_cascade import router
+from tests.tune.harness import taxonomy
 
 PROMPTS = {
     "lines": "one\n two\n\n  three\n",

@@ -1,0 +1,164 @@
+"""A small pool, and `routerlab tune` run on it in a folder with a cache of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from routerlab import resources
+from routerlab.core.taxonomy import load_taxonomy
+from tests.tui.lab.test_terminal import wait_gone, workers_of
+
+LABELS = load_taxonomy(resources.TAXONOMY).labels
+PROMPTS = {
+    "code/simple": [
+        "regex for a postcode", "one line to sort a file", "swap two ints in C", "SQL: count users",
+    ],
+    "code/complex": [
+        "build a REST service with tests", "write a parser package, five modules", "port our app to Rust",
+        "a game engine with physics and docs",
+    ],
+    "CoT/simple": ["why is ice slippery?", "what does GDP mean?", "is 91 prime?", "who painted Guernica?"],
+    "CoT/complex": [
+        "prove that there are infinitely many primes", "weigh three pension plans over forty years",
+        "which of these five theories explains inflation", "work out the orbit from these sightings",
+    ],
+    "hybrid/generative": [
+        "a limerick with a table of its rhymes", "invent ten cheeses as JSON", "a menu in HTML for elves",
+        "fake reviews as CSV for a demo",
+    ],
+    "hybrid/agentic": [
+        "book my trip and tell the team", "clean the inbox every friday", "watch the price and buy when low",
+        "call the plumber, then pay the bill",
+    ],
+}  # fmt: skip
+FAULTY = """
+[[case]]
+id = "Z-1"
+prompt = "of no label at all"
+label = "poetry"
+
+[[case]]
+id = "Z-2"
+prompt = "  REGEX for a   postcode"
+label = "code/simple"
+"""
+READING = "reading prompts"
+
+
+def pool_text() -> str:
+    text = 'schema_version = 1\nname = "mini"\ntaxonomy = "front-door"\n'
+    for label in LABELS:
+        for i, prompt in enumerate(PROMPTS[label]):
+            text += f'\n[[case]]\nid = "{label}-{i}"\nprompt = "{prompt}"\nlabel = "{label}"\n'
+    return text
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Bench:
+    """A folder with the models and two pools, in which the command is run with a cache of its own."""
+
+    def __init__(self, folder: Path, smollm2: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        if not (folder / "models").exists():
+            (folder / "models").symlink_to(smollm2.parent)
+            (folder / "pool.toml").write_text(pool_text() + FAULTY)
+        self.model = str(smollm2)
+
+    def command(self, *args: object) -> list[str]:
+        return [sys.executable, "-m", "routerlab", *map(str, args)]
+
+    def env(self, cache: str) -> dict[str, str]:
+        """Linear algebra on one thread: threads that wait for each other beside busy tests take ages."""
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder / cache), "OPENBLAS_NUM_THREADS": "1"}
+
+    def tune(self, out: str, *more: str) -> list[str]:
+        options = ["--exemplars", "none", "--sets", "0", "--no-baselines", "--out", out, *more]
+        return self.command("tune", self.model, "--corpus", "pool.toml", *options)
+
+    def run(self, command: list[str], cache: str) -> Ended:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env(cache),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def lines_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def read_anew(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in lines if line.get("stage", "").startswith(READING)]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The same command four times: interrupted, resumed, once more, and in words with an empty cache."""
+
+    bench: Bench
+    interrupted: Ended
+    resumed: Ended
+    again: Ended
+    words: Ended
+
+
+def tune_four_times(folder: Path, smollm2: Path) -> Runs:
+    """The runs, from `folder` where another process has made them."""
+    bench, saved = Bench(folder, smollm2), folder / "runs.json"
+    if not saved.exists():
+        json_lines = ("--progress", "json")
+        ended = [
+            interrupt(bench),
+            bench.run(bench.tune("one/r.toml", *json_lines), "a"),
+            bench.run(bench.tune("two/r.toml", *json_lines), "a"),
+            bench.run(bench.tune("three/r.toml"), "b"),
+        ]
+        saved.write_text(json.dumps([asdict(e) for e in ended]))
+    return Runs(bench, *(Ended(**e) for e in json.loads(saved.read_text())))
+
+
+def interrupt(bench: Bench) -> Ended:
+    """Ctrl+C after the first answers; no worker is left."""
+    command = bench.tune("one/r.toml", "--progress", "json")
+    process = subprocess.Popen(
+        command,
+        cwd=bench.folder,
+        env=bench.env("a"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    head = ""
+    deadline = time.monotonic() + 60
+    while not any(line["done"] >= 2 for line in read_anew(lines_of(head))):
+        assert time.monotonic() < deadline
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        head += line
+    workers = workers_of(process.pid)
+    assert workers
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    wait_gone(workers)
+    return Ended(process.returncode, head + out, err)

@@ -1,0 +1,130 @@
+"""The other ways to tune, with the real model and the small pool: cascade, learn, taxonomy, scores."""
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from routerlab import resources
+from routerlab.core.corpus import load_corpus
+from routerlab.core.prediction import Trial
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.session import Annotation
+from routerlab.core.taxonomy import load_taxonomy
+from routerlab.engine.contract.encoding import DESCRIBED
+from routerlab.engine.contract.router import Cascade, Router, load_router
+from routerlab.engine.lab.materials import Materials, new_header
+from routerlab.settings import Settings
+from routerlab.tune.scores.run import best
+from tests.cli.tune.harness import LABELS, Bench, Ended
+
+TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/simple"}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Bench:
+    """A folder with a tuned router, made once also where several processes share the tests of this file."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(shared / "tune-more.lock"):
+        made = Bench(shared / "tune-more", smollm2)
+        if not (made.folder / "r.toml").exists():
+            done = made.run(made.tune("r.toml"), "a")
+            assert done.returncode == 0, done.stderr
+    return made
+
+
+def run(bench: Bench, *args: object) -> Ended:
+    done = bench.run(bench.command(*args), "a")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def routed(bench: Bench, arm: str) -> str:
+    answer = json.loads(run(bench, "route", "regex for a postcode", "--arm", arm, "--format", "json").stdout)
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    return str(answer["label"])
+
+
+def test_a_cascade_is_an_arm(bench: Bench) -> None:
+    folder = bench.folder / "both"
+    folder.mkdir()
+    for name in ("small", "large"):
+        shutil.copy(bench.folder / "r.toml", folder / f"{name}.toml")
+    for numbers in ("r.npz", "r.oof.npz"):
+        shutil.copy(bench.folder / numbers, folder / numbers)
+    done = run(bench, "tune", "cascade", "both/small.toml", "both/large.toml", "--out", "both/c.toml")
+    assert "chosen, cross-validated: threshold" in done.stdout
+    made = load_router(folder / "c.toml")
+    assert isinstance(made, Cascade)
+    assert [m.file for m in made.member] == ["small.toml", "large.toml"]
+    assert routed(bench, "both/c.toml") == routed(bench, "r.toml")  # both members say the same
+
+
+def test_routers_that_do_not_lie_together_make_no_cascade(bench: Bench) -> None:
+    done = bench.run(bench.command("tune", "cascade", "r.toml", "elsewhere/r.toml"), "a")
+    assert done.returncode == 2
+    assert "lie in one folder" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def session(path: Path) -> None:
+    """A session in which two typed prompts and one of the held-out test were labelled."""
+    taxonomy = load_taxonomy(resources.TAXONOMY)
+    header = new_header(Materials(taxonomy, resources.TAXONOMY, None, None), Settings(), 1)
+    file, now = SessionFile.create(path, header), datetime.now(UTC)
+    tested = load_corpus(resources.ROUTING60, taxonomy).case[0]
+    prompts = {**TAUGHT, tested.prompt: tested.label}
+    for i, (prompt, label) in enumerate(prompts.items(), 1):
+        name = f"t{i:06d}"
+        file.append(Trial(id=name, at=now, arm="x", status="ok", label=label, prompt=prompt, contended=False))
+        file.append(Annotation(id=f"a{i:06d}", at=now, trial=name, label=label, annotator="ada"))
+    file.close()
+
+
+def test_a_router_learns_from_annotations_but_not_from_the_held_out(bench: Bench) -> None:
+    session(bench.folder / "s.toml")
+    arguments = ("learn", "r.toml", "--session", "s.toml", "--corpus", "pool.toml", "--out", "learned.toml")
+    done = run(bench, "tune", *arguments, "--progress", "json")
+    assert "1 annotations left out: in routing60, the held-out test" in done.stderr
+    learned = json.loads(done.stdout.splitlines()[-1])["learned"]
+    assert learned["added"] == 2
+    assert 0 <= learned["before"] <= 1
+    assert 0 <= learned["after"] <= 1
+    old, new = load_router(bench.folder / "r.toml"), load_router(bench.folder / "learned.toml")
+    assert isinstance(old, Router)
+    assert isinstance(new, Router)
+    assert new.evidence.cases == old.evidence.cases + 2
+    assert new.head != old.head
+    assert routed(bench, "learned.toml") in LABELS
+
+
+def test_other_labels_are_tried_and_can_be_written(bench: Bench) -> None:
+    arguments = ("--corpus", "pool.toml", "--exemplars", "none", "--no-rerun", "--write", "merged.toml")
+    done = run(bench, "tune", "taxonomy", bench.model, *arguments)
+    assert "as they are" in done.stdout
+    assert done.stdout.count(" in two") == 2 * len(LABELS)
+    assert len(load_taxonomy(bench.folder / "merged.toml").labels) == len(LABELS) - 1
+
+
+def test_scores_are_calibrated(bench: Bench) -> None:
+    text = 'schema_version = 1\nname = "shots"\ntaxonomy = "front-door"\n'
+    for label in LABELS:
+        text += f'\n[[case]]\nid = "{label}"\nprompt = "an example of {label}"\nlabel = "{label}"\n'
+    (bench.folder / "shots.toml").write_text(text)
+    arguments = ("--corpus", "pool.toml", "--exemplars", "shots.toml", "--out", "scores.toml")
+    done = run(bench, "tune", "scores", bench.model, *arguments)
+    assert "calibrated" in done.stdout
+    made = load_router(bench.folder / "scores.toml")
+    assert isinstance(made, Router)
+    assert made.calibration is not None
+    assert set(made.calibration.bias) == set(LABELS)
+    for words in DESCRIBED.values():  # every encoding was measured, and the best was taken
+        assert [r.method for r in made.evidence.row if words in r.method]
+    calibrated = {e: r for e, w in DESCRIBED.items() for r in made.evidence.row if f"({w}), cal" in r.method}
+    assert made.encoding == best(calibrated)
+    assert routed(bench, "scores.toml") in LABELS

@@ -1,0 +1,49 @@
+"""The commands, run in a folder and a home of their own that know one remote."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import _HOMES
+from tests.engine.remote.server import KEY, KEY_ENV, Server
+from tests.twocases import TWO_CASES
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def settings_text(server: Server, **more: Any) -> str:
+    """A settings file with the server as the remote `test`."""
+    remote = server.remote(**more).model_dump(mode="json", exclude_none=True, exclude={"prices"})
+    return "[[remote]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in remote.items())
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def runner(folder: Path, settings: str) -> Run:
+    """Runs `routerlab` in `folder`, which has two.toml; with `key=None` the key is not set."""
+    homes = {name: str(folder / path) for name, path in _HOMES.items()}
+    config = folder / "home/.config/routerlab/settings.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(settings)
+    (folder / "two.toml").write_text(TWO_CASES)
+
+    def call(*args: object, key: str | None = KEY, **env: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "routerlab", *map(str, args)]
+        held = {} if key is None else {KEY_ENV: key}
+        rest = {k: v for k, v in os.environ.items() if k != KEY_ENV}
+        return subprocess.run(
+            command, cwd=folder, env=rest | homes | held | env, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+
+    return call
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    """Every file below the folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

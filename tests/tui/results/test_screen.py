@@ -1,0 +1,167 @@
+"""The results screen: what it shows of a result, how it is moved about, and how quick it is."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from rich.text import Text
+from textual.widgets import DataTable
+from textual_plotext import PlotextPlot
+
+from routerlab.settings import Settings
+from routerlab.study.figures.analysis import analyse
+from routerlab.study.report.subject import Subject, ranked
+from routerlab.tui.results.app import ResultsApp
+from routerlab.tui.results.screen import ResultsScreen
+from routerlab.tui.shared.dialogs import Read
+from tests.study.figures.harness import answers, log, row
+from tests.study.report.harness import HOSTILE, SHOWN, subject
+from tests.tui.harness import Watch
+
+WIDE, NARROW = (150, 45), (80, 24)
+
+
+class Looking(Watch[ResultsApp]):
+    """A running results app."""
+
+    @property
+    def page(self) -> ResultsScreen:
+        return next(s for s in self.app.screen_stack if isinstance(s, ResultsScreen))
+
+    @property
+    def table(self) -> DataTable[Text]:
+        return self.page.query_one("#arms", DataTable)
+
+    def shown(self) -> tuple[bool, bool]:
+        """Whether the plot is shown, and the arm."""
+        return self.page.query_one("#plot").display, self.page.query_one("#arm").display
+
+
+@asynccontextmanager
+async def looking(
+    one: Subject, size: tuple[int, int] = WIDE, settings: Settings | None = None
+) -> AsyncIterator[Looking]:
+    app = ResultsApp(ranked(one), settings or Settings())
+    async with app.run_test(size=size) as pilot:
+        s = Looking(app, pilot)
+        await s.until(lambda: isinstance(app.screen, ResultsScreen) and s.table.row_count > 0, "the arms")
+        yield s
+
+
+async def test_it_shows_the_arms_the_plot_and_the_chosen_arm() -> None:
+    async with looking(subject()) as s:
+        await s.shows("a result", "3 arms, 100 cases, 600 trials")
+        await s.shows("1 viable", "2 not viable", "an SLM wins", "accuracy against P95")
+        await s.shows("✓ pass", "1.0 .96-1.0", "100 ms", "✗ fail", "5002 ms")
+        assert s.shown() == (True, True)
+        await s.shows("accuracy>=0.85: 1.000 (0.96 to 1.00)", "a code/simple")
+        await s.pilot.press("j")
+        await s.shows("p95<=2000: 5002", "goes wrong", "hybrid/agentic → hybrid/generative")
+        await s.pilot.press("k")
+        await s.shows("accuracy>=0.85: 1.000 (0.96 to 1.00)")
+        assert "goes wrong" not in s.picture()
+
+
+async def test_a_narrow_terminal_turns_from_the_plot_to_the_arm() -> None:
+    async with looking(subject(), NARROW) as s:
+        await s.shows("accuracy against P95", "Plot, arm")
+        assert s.shown() == (True, False)
+        await s.pilot.press("down", "tab")
+        await s.until(lambda: s.shown() == (False, True))
+        await s.shows("p95<=2000: 5002", "gold")
+        await s.pilot.press("d", "d")
+        await s.shows("goes wrong")
+        await s.pilot.press("enter")
+        await s.until(lambda: s.shown() == (True, False))
+        assert max(map(len, s.picture().splitlines())) <= 80
+
+
+async def test_with_room_for_both_there_is_nothing_to_turn_to() -> None:
+    async with looking(subject()) as s:
+        await s.pilot.press("tab", "enter")
+        await s.pilot.pause()
+        assert s.shown() == (True, True)
+        assert "Plot, arm" not in s.picture()
+        await s.pilot.resize_terminal(*NARROW)
+        await s.until(lambda: s.shown() == (True, False))
+        await s.shows("Plot, arm")
+
+
+async def test_the_whole_verdict_can_be_read() -> None:
+    one = subject()
+    notes = ("deviation: the machine slept", "an odd thing")
+    one = replace(one, analysis=one.analysis.model_copy(update={"warnings": notes}), owed=7)
+    async with looking(one) as s:
+        await s.shows("2 notes (v)", "7 answers missing")
+        await s.pilot.press("v")
+        await s.until(lambda: isinstance(s.app.screen, Read))
+        await s.shows("Pareto set over accuracy, p95", "decision", "· deviation: the machine slept")
+
+
+async def test_hostile_names_are_shown_as_they_are() -> None:
+    async with looking(subject(f"{HOSTILE}1", f"{HOSTILE}2", "[red]x[/red] [/x]")) as s:
+        await s.shows("<script>alert(1)", SHOWN, "[red]x[/red] [/x]")
+        await s.pilot.press("v")
+        await s.until(lambda: isinstance(s.app.screen, Read))
+        await s.shows(f"{SHOWN}]]>{{{{ 7*7 }}}}|`*_1")
+        assert "\x1b" not in s.picture()
+        assert "\u202e" not in s.picture()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        answers("a", [True, False], latency_ms=None),
+        answers("a", [True], latency_ms=0.0),
+        [row(f"c{i}", None, "control", status="unrouted") for i in range(3)],
+        [row(f"c{i}", f"label-{i % 50}", gold=f"label-{(i + i % 7) % 50}") for i in range(100)],
+        [r for n in range(20) for r in answers(f"arm-{n}", [i % 7 < n % 7 for i in range(12)])],
+    ],
+    ids=["untimed", "no-time-at-all", "control", "fifty-labels", "twenty-arms"],
+)
+async def test_results_that_lack_something_are_shown(size: tuple[int, int], rows: list[object]) -> None:
+    one = replace(subject(), analysis=analyse(log(rows, None)), prompts={})  # type: ignore[arg-type]
+    async with looking(one, size) as s:
+        await s.pilot.press("j", "j", "tab", "d")
+        await s.pilot.pause()
+        assert "a result" in s.picture()
+
+
+async def test_help_and_settings_know_its_keys() -> None:
+    settings = Settings(keys={"results_verdict": "x"})
+    async with looking(subject(), settings=settings) as s:
+        await s.pilot.press("x")
+        await s.until(lambda: isinstance(s.app.screen, Read))
+        await s.pilot.press("escape", "f1")
+        await s.shows("Every arm of a result", "Verdict", "? there are too few cases to decide")
+
+
+async def test_a_theme_of_the_terminals_own_colours_works() -> None:
+    async with looking(subject(), settings=Settings(theme="textual-ansi")) as s:
+        await s.shows("accuracy against P95", "✓ pass")
+
+
+async def test_it_is_quick_with_many_arms() -> None:
+    """All of a frame's work, drawn twice so that nothing is paid for the first time."""
+    rows = [
+        r for n in range(13) for r in answers(f"qwen2.5-coder-{n}:score", [i % 13 >= n for i in range(60)])
+    ]
+    one = replace(subject(), analysis=analyse(log(rows)))
+    async with looking(one) as s:
+        best = float("inf")
+        for _ in range(5):
+            start = time.perf_counter()
+            s.page.draw()
+            best = min(best, time.perf_counter() - start)
+        assert best < 0.02, f"{best * 1000:.1f} ms"
+        plot = s.page.query_one(PlotextPlot)
+        times = []
+        for _ in range(5):
+            s.page._plot()
+            start = time.perf_counter()
+            plot.render()
+            times.append(time.perf_counter() - start)
+        assert min(times) < 0.05, f"{min(times) * 1000:.1f} ms"
