@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
-from routerlab.engine.worker.worker import llama
 from tests.engine import tiny
 from tests.engine.asking import SIX, Asked, open_model, shots_for
 from tests.engine.remote.server import KEY, KEY_ENV
@@ -46,7 +46,7 @@ def real(real_model: llama.Model) -> Asked:
 @pytest.fixture
 def remote_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The key of the remotes in tests is set, and attempts follow each other quickly."""
-    from routerlab.engine.remote.arm import endpoint
+    from routerlab.engine.remote import endpoint
 
     monkeypatch.setenv(KEY_ENV, KEY)
     monkeypatch.setattr(endpoint, "FIRST_PAUSE_S", 0.02)

@@ -1,1 +1,1 @@
-"""From saved sessions and files of prompts to a labelled corpus: queues, labels, agreement, promotion."""
+"""From sessions and files of prompts to a labelled corpus. No screen, no model."""

@@ -1,1 +1,1 @@
-"""What routing costs, measured on this machine: speed against the library and its peers, length, memory."""
+"""What routing costs on this machine: speed, length, memory, throughput. Judges no accuracy."""

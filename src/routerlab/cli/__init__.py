@@ -1,1 +1,3 @@
-"""Commands, one module a noun; heavy imports stay inside the commands."""
+"""The commands: options in, tables or JSON out. Heavy imports wait until a command runs; nothing is
+computed here.
+"""

@@ -1,4 +1,4 @@
-"""The command line: one module a noun, one way to end."""
+"""The command line: one folder or module a noun, one way to end."""
 
 import sys
 from typing import Annotated
@@ -9,33 +9,18 @@ from typer.exceptions import TyperException
 from routerlab import __version__
 from routerlab.cli import cache, sessions
 from routerlab.cli.annotate import annotate
-from routerlab.cli.bench.engine import engine as bench
-from routerlab.cli.bench.length import length
-from routerlab.cli.bench.memory import memory
-from routerlab.cli.bench.run import EXAMPLES as RUN_EXAMPLES
-from routerlab.cli.bench.run import run as run_plan
-from routerlab.cli.bench.throughput import throughput
-from routerlab.cli.corpus.adjudicate import adjudicate
-from routerlab.cli.corpus.agreement import agreement
-from routerlab.cli.corpus.check import check as corpus
-from routerlab.cli.corpus.import_ import import_
-from routerlab.cli.corpus.promote import promote
-from routerlab.cli.corpus.split import split
-from routerlab.cli.corpus.stats import stats
+from routerlab.cli.bench import group as bench
+from routerlab.cli.corpus import group as corpus
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab
-from routerlab.cli.models.commands import commands as models
+from routerlab.cli.models import commands as models
 from routerlab.cli.replay import replay
 from routerlab.cli.results.analyze import analyze
 from routerlab.cli.results.check import check
 from routerlab.cli.results.report import report
 from routerlab.cli.route import route
-from routerlab.cli.trial.group import group as trial
-from routerlab.cli.tune.model import cascade as tune_cascade
-from routerlab.cli.tune.model import learn as tune_learn
-from routerlab.cli.tune.model import model as tune
-from routerlab.cli.tune.model import scores as tune_scores
-from routerlab.cli.tune.model import taxonomy as tune_taxonomy
+from routerlab.cli.trial import group as trial
+from routerlab.cli.tune import group as tune
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 
@@ -50,32 +35,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(lab)
-app.command()(route)
-app.command()(replay)
-app.command()(annotate)
-app.command()(analyze)
-app.command()(check)
-app.command()(report)
-corpus.app.command()(adjudicate)
-for part in (tune_cascade.cascade, tune_learn.learn, tune_scores.scores, tune_taxonomy.taxonomy):
-    tune.app.command()(part)
-app.add_typer(tune.app, name="tune")
-bench.app.command(epilog=RUN_EXAMPLES)(run_plan)
-bench.app.command()(length)
-bench.app.command()(memory)
-bench.app.command()(throughput)
-app.add_typer(bench.app, name="bench")
-app.add_typer(trial.app, name="trial")
-app.add_typer(models.app, name="models")
-corpus.app.command()(agreement)
-corpus.app.command("import")(import_)
-corpus.app.command()(promote)
-corpus.app.command()(split)
-corpus.app.command()(stats)
-app.add_typer(corpus.app, name="corpus")
-app.add_typer(cache.app, name="cache")
-app.add_typer(sessions.app, name="sessions")
+for command in (lab, route, replay, annotate, analyze, check, report):
+    app.command()(command)
+for name, noun in (
+    ("tune", tune),
+    ("bench", bench),
+    ("trial", trial),
+    ("models", models),
+    ("corpus", corpus),
+    ("cache", cache),
+    ("sessions", sessions),
+):
+    app.add_typer(noun.app, name=name)
 app.command()(doctor)
 
 

@@ -1,1 +1,1 @@
-"""The words of the domain: what is written down and what is computed from it. No screen, no network."""
+"""The words of the domain and what is computed from them. No screen, no model, no network."""

@@ -1,1 +1,1 @@
-"""From prompt to prediction. No screen."""
+"""From a prompt to a prediction. No screen."""

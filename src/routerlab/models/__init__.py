@@ -1,1 +1,1 @@
-"""Model files: catalogue, download, verification, GGUF header, memory estimate."""
+"""GGUF files: the catalogue, pulling and verifying, headers, memory, placement on devices. Loads no model."""

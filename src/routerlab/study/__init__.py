@@ -1,1 +1,1 @@
-"""The studies: from trials to figures, tests, a verdict and a report."""
+"""The two studies: run, analysed, judged and reported. No screen."""

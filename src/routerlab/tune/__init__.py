@@ -1,1 +1,1 @@
-"""From a labelled corpus and a model to the best router that the model can be, with honest error bars."""
+"""From a labelled corpus to a router. Fitting needs scikit-learn; nothing here is needed to ask a router."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from routerlab.cli.corpus.check import app
+from routerlab.cli.corpus.group import app
 from routerlab.core.errors import Exit, LabError
 from routerlab.resources import ROUTING60
 

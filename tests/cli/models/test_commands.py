@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from routerlab import resources
 from routerlab.cli.doctor import doctor
+from routerlab.cli.models import progress as models_progress
 from routerlab.cli.models.commands import app
-from routerlab.cli.models.commands import progress as models_progress
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.worker.worker import build
+from routerlab.engine.worker import build
 from routerlab.models import pull as pulling
 from routerlab.models.devices import Device
 from routerlab.models.progress import Progress, StoppedError

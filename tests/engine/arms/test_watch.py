@@ -18,7 +18,7 @@ LONG = "Tell me everything about whales, and do not stop."
 # A worker of ours whose model, instead of answering, waits in the library or runs in circles.
 STUCK = """
 import ctypes
-from routerlab.engine.worker.worker import worker
+from routerlab.engine.worker import worker
 def circle(*_):
     while True:
         pass

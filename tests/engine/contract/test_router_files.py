@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from routerlab.cli.tune.model import make_plan
+from routerlab.cli.tune.options import make_plan
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.arms.arm import Arm, ArmInfo

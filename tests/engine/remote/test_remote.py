@@ -8,7 +8,7 @@ import pytest
 
 from routerlab.core.prediction import Tokens
 from routerlab.engine.contract.contract import system_prompt
-from routerlab.engine.remote.arm import endpoint
+from routerlab.engine.remote import endpoint
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.remote.server import (
     KEY,

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from routerlab.engine.worker import predict
 from routerlab.engine.worker.llama import Model
 from routerlab.engine.worker.predict import PromptTooLongError
-from routerlab.engine.worker.worker import predict
 from tests.engine import tiny
 from tests.engine.asking import TWO, Asked
 

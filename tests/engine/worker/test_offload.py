@@ -11,10 +11,10 @@ import pytest
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine.arms.arm import ArmInfo
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.worker import llama
+from routerlab.engine.worker import offload as devices
 from routerlab.engine.worker.build import describe_build
 from routerlab.engine.worker.protocol import Failed, Ready
-from routerlab.engine.worker.worker import llama
-from routerlab.engine.worker.worker import offload as devices
 from routerlab.models.devices import NO_GPU
 from routerlab.settings import Settings
 from tests.engine import tiny
@@ -50,7 +50,7 @@ def test_a_list_of_devices_ends_with_null() -> None:
 _LOADS = """
 import sys
 from pathlib import Path
-from routerlab.engine.worker.worker import llama
+from routerlab.engine.worker import llama
 log = llama.Log(lambda line: print(line))
 path, layers, *devices = sys.argv[1:]
 llama.Model(Path(path), int(layers), lambda _: None, devices=devices, split="none", shares=(3,))
@@ -96,7 +96,7 @@ def test_the_report_of_buffers_is_read(quiet: llama.Log, line: str, device: str)
 _DROPS = """
 import gc, sys
 from pathlib import Path
-from routerlab.engine.worker.worker import llama
+from routerlab.engine.worker import llama
 def start():
     llama.Log(lambda line: print(line))
 start()

@@ -14,7 +14,7 @@ from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.session.run import RunRecord
 from routerlab.core.session.session import Session
 from routerlab.engine.arms.baseline import BaselineSpec
-from routerlab.study.benchmark.run import plan as p
+from routerlab.study.benchmark import plan as p
 from tests.conftest import REPO
 from tests.core.session.harness import HEADER
 from tests.engine.asking import FRONT_DOOR

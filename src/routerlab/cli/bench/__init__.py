@@ -1,1 +1,1 @@
-"""."""
+"""`routerlab bench`: plans, speed, length, memory, throughput."""

@@ -1,12 +1,12 @@
-"""`routerlab bench`: runs a plan, or measures what routing costs here; of its commands, `engine`."""
+"""`routerlab bench engine`: every way to a label, timed."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from routerlab.cli.bench import options as b
 from routerlab.cli.shared import options as o
 from routerlab.core.errors import LabError
 
@@ -14,42 +14,16 @@ if TYPE_CHECKING:
     from routerlab.bench.summary import Figures
 
 
-class PlanFirst(TyperGroup):
-    """`bench PLAN.toml` and `bench --arm ...` are short for `bench run`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The words of the command line, with `run` in front where they begin with a plan or its options."""
-        first = args[0] if args else "--help"
-        if first.endswith(".toml") or (first.startswith("-") and first not in ("-h", "--help")):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(
-    cls=PlanFirst,
-    help="Run a benchmark of routers: `routerlab bench PLAN.toml`, or `routerlab bench --arm A --arm B`.\n\n"
-    "The commands besides `run` measure what routing costs on this machine.",
-    no_args_is_help=True,
-)
-
-Corpus = Annotated[Path | None, typer.Option("--corpus", help="Whose prompts; the sixty cases by default.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Where the raw data go; a new file in this folder by default.")
-]
-Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
-
-
-@app.command()
 def engine(
     arm: o.Arms = None,
-    corpus: Corpus = None,
+    corpus: b.Corpus = None,
     cases: Annotated[int | None, typer.Option(min=1, help="Only the first so many prompts.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="How often every prompt is asked every way.")] = 1,
     seed: Annotated[int, typer.Option(help="The order in which the ways are asked follows from it.")] = 0,
     peers: Annotated[bool, typer.Option(help="Measure llama-cpp-python as others use it, too.")] = True,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes.")] = False,
-    out: Out = None,
-    format: Format = "table",  # noqa: A002
+    out: b.Out = None,
+    format: b.Format = "table",  # noqa: A002
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
     threads: o.Threads = None,
@@ -72,9 +46,9 @@ def engine(
     from routerlab.bench.rawdata import RawData
     from routerlab.bench.speed import Measured, measure
     from routerlab.bench.summary import figures
-    from routerlab.cli.tune.model import teller
+    from routerlab.cli.shared.progress import teller
 
-    groups = group_arms(named(arm))
+    groups = group_arms(b.named(arm))
     materials = o.open_materials(taxonomy, corpus)
     if materials.corpus is None:
         raise LabError("there are no prompts for this taxonomy: name a corpus with --corpus")
@@ -104,13 +78,6 @@ def engine(
 
     data.collect(measuring())
     _print([figures(run) for run in data.runs.values()], format, profile, data.path)
-
-
-def named(arms: list[str] | None) -> list[str]:
-    """The arms that the command names; LabError when there is none."""
-    if not arms:
-        raise LabError("no arm: name one with --arm, as in --arm smollm2-135m:probe")
-    return arms
 
 
 def _print(results: "list[Figures]", format_: str, profile: bool, path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.engine import Format, Out, named
+from routerlab.cli.bench.options import Format, Out, named
 from routerlab.cli.shared import options as o
 
 
@@ -33,8 +33,8 @@ def length(
     from routerlab.bench.length import CONTEXT, LENGTHS, TIMEOUT_S, LengthRun, length_rows, measure_length
     from routerlab.bench.rawdata import RawData
     from routerlab.cli.bench.tables import length_plot, length_table
+    from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.cli.tune.model import teller
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.resources import TAXONOMY
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.engine import Corpus, Format, Out, named
+from routerlab.cli.bench.options import Corpus, Format, Out, named
 from routerlab.cli.shared import options as o
 from routerlab.core.errors import Exit
 
@@ -35,8 +35,8 @@ def memory(
     from routerlab.bench.memory import MemoryRun, flat, measure_memory, slope
     from routerlab.bench.rawdata import RawData
     from routerlab.cli.bench.tables import memory_table
+    from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.cli.tune.model import teller
 
     settings = o.settings_with(
         threads=threads, context=context, gpu_layers=gpu_layers, devices=device, split=split

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.engine import Corpus, Format, Out, named
+from routerlab.cli.bench.options import Corpus, Format, Out, named
 from routerlab.cli.replay import BULK
 from routerlab.cli.shared import options as o
 from routerlab.core.errors import LabError
@@ -36,8 +36,8 @@ def throughput(
     from routerlab.bench.rawdata import RawData
     from routerlab.bench.throughput import ThroughputRun, measure_throughput, throughput_row
     from routerlab.cli.bench.tables import throughput_table
+    from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.cli.tune.model import teller
 
     settings = o.settings_with(
         threads=threads,

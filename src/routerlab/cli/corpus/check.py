@@ -1,22 +1,11 @@
-"""`routerlab corpus`: check files of cases."""
+"""`routerlab corpus check`: is a file of cases sound?"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Corpora: files of cases with their gold labels.", no_args_is_help=True)
 
-
-@app.callback()
-def _group() -> None:
-    """Corpora: files of cases with their gold labels."""
-
-
-@app.command(
-    epilog="Examples: routerlab corpus check corpus/routing60.toml | "
-    "routerlab corpus check mine.toml --taxonomy mine-taxonomy.toml"
-)
 def check(
     file: Annotated[Path, typer.Argument(help="The corpus, a TOML file.", metavar="FILE")],
     taxonomy: Annotated[

@@ -1,1 +1,1 @@
-"""."""
+"""`routerlab models`: list, pull, info, verify."""

@@ -1,1 +1,1 @@
-"""."""
+"""`routerlab analyze`, `check` and `report`: what results say."""

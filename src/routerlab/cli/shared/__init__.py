@@ -1,1 +1,1 @@
-"""."""
+"""What commands share: options and what they open, progress, reading, tables. Knows no command."""

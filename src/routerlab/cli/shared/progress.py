@@ -1,8 +1,9 @@
-"""Progress of a run on stderr: a bar in a terminal, else a line every ten seconds."""
+"""Progress on stderr: a bar or a line that is drawn anew in a terminal, else a line every ten seconds."""
 
+import json
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -71,3 +72,24 @@ class Bar:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def teller(progress: str) -> Any:
+    """How far it is, as the user wants to read it: (what, done, total) -> None."""
+    last: dict[str, float] = {}
+    tty = sys.stderr.isatty()
+
+    def tell(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done < total and now - last.get(what, 0.0) < (0.2 if tty or progress == "json" else 10.0):
+            return
+        last[what] = now
+        if progress == "json":
+            print(json.dumps({"stage": what, "done": done, "total": total}), flush=True)
+        elif tty:
+            end = "\n" if done == total else ""
+            print(f"\r\x1b[K{what}: {done}/{total}", end=end, file=sys.stderr, flush=True)
+        else:
+            print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
+
+    return tell

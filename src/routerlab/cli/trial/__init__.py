@@ -1,1 +1,1 @@
-"""."""
+"""`routerlab trial`: protocol, power, lock, run, looks, analysis, sweep."""

@@ -41,7 +41,7 @@ def analyze(
 def show(result: "TrialResult", format: Format, details: bool) -> None:  # noqa: A002
     """Print the result; what makes it weaker than it looks goes to stderr."""
     from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.cli.trial.group import tables
+    from routerlab.cli.trial import tables
     from routerlab.core.text import printable
 
     for line in (*result.warnings, *result.analysis.warnings):

@@ -50,7 +50,7 @@ def power(
     from itertools import combinations
 
     from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.study.trial.analysis.analysis import power as powers
+    from routerlab.study.trial.analysis import power as powers
 
     accuracies = accuracy or [0.85, 0.75]
     if len(accuracies) < 2:

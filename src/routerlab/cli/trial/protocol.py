@@ -55,7 +55,7 @@ def lock(
 
     Example: routerlab trial lock protocol.toml
     """
-    from routerlab.study.trial.protocol.protocol import lock as locks
+    from routerlab.study.trial.protocol import lock as locks
     from routerlab.study.trial.protocol.registration import register
 
     work = register(file)

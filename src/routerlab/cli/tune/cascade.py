@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from routerlab.cli.tune.model import Seed
+from routerlab.cli.tune.options import Seed
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:

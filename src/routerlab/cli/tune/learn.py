@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.tune.model import Corpus, Progress, Seed, make_plan, print_done, teller
+from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def learn(
 
     Example: routerlab tune learn routers/smollm2-135m.toml --session sessions/monday.toml
     """
+    from routerlab.cli.shared.progress import teller
     from routerlab.engine.contract.router import Router, load_router
     from routerlab.engine.lab.specs import router_spec
     from routerlab.paths import routers_dir

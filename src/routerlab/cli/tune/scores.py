@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.tune.model import Corpus, Progress, Seed, make_plan, print_done, teller
+from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
 from routerlab.engine.arms.arm import Encoding
 
 
@@ -39,6 +39,7 @@ def scores(
 
     Example: routerlab tune scores qwen2.5-coder-1.5b
     """
+    from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_table
     from routerlab.cli.tune.tables import rows_table
     from routerlab.engine.contract.encoding import DESCRIBED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.tune.model import Corpus, Progress, Seed, make_plan, teller
+from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan
 
 if TYPE_CHECKING:
     from routerlab.tune.taxonomy.run import Study
@@ -34,6 +34,7 @@ def taxonomy(
 
     Example: routerlab tune taxonomy qwen2.5-coder-0.5b
     """
+    from routerlab.cli.shared.progress import teller
     from routerlab.tune.taxonomy.run import study
 
     plan = replace(make_plan(model, corpus, Path("unused.toml"), taxonomy, exemplars), seed=seed)

@@ -1,1 +1,1 @@
-"""."""
+"""Figures and tests on plain numbers, labels and trials. No files."""

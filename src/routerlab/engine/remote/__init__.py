@@ -1,1 +1,1 @@
-"""."""
+"""Arms behind an OpenAI-compatible endpoint, and answers of theirs played back. No model."""

@@ -26,6 +26,7 @@ from routerlab.engine.contract.encoding import DESCRIBED
 from routerlab.engine.contract.head import FEATURES, Head, head_key, load_head
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import Calibrator
+from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.layers import PARTS
 from routerlab.engine.worker.offload import choose
@@ -45,7 +46,6 @@ from routerlab.engine.worker.protocol import (
     encode,
     to_worker,
 )
-from routerlab.engine.worker.worker import llama
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.models.placement import Placement, shortfall

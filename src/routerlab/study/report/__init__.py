@@ -1,1 +1,3 @@
-"""Reports: what a result says, as a page of HTML, as Markdown, and as plots for a terminal."""
+"""Results as HTML, Markdown and terminal pictures: contents, words and form. Computes no figure of its
+own.
+"""

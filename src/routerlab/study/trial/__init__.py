@@ -1,1 +1,1 @@
-"""Study 2: a registered, randomised experiment of routers under synthetic traffic."""
+"""Study 2: a registered, randomised experiment under synthetic traffic, from protocol to verdict."""

@@ -1,1 +1,1 @@
-"""."""
+"""Labelling in earnest: one prompt after the other, blind."""

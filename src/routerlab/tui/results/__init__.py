@@ -1,1 +1,1 @@
-"""."""
+"""A result on a screen."""

@@ -1,1 +1,1 @@
-"""."""
+"""A trial while it runs. Shows no outcomes."""

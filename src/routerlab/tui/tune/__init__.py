@@ -1,1 +1,1 @@
-"""."""
+"""Tuning from inside the lab, in a process of its own."""

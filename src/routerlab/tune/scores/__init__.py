@@ -1,1 +1,1 @@
-"""."""
+"""The `score` contract calibrated instead of a head fitted."""

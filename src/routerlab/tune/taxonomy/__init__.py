@@ -1,1 +1,1 @@
-"""."""
+"""What merging or splitting labels would do. Changes no router."""

@@ -1,1 +1,1 @@
-"""."""
+"""Pictures of figures as SVG. No analysis."""

@@ -1,0 +1,93 @@
+"""What the commands of `routerlab tune` share: options, the plan that they make, how far it is."""
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from routerlab.cli.shared import options as o
+from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from routerlab.engine.contract.router import Row
+    from routerlab.tune.curve import Point
+    from routerlab.tune.plan import Plan
+
+Corpus = Annotated[
+    Path | None, typer.Option("--corpus", help="Labelled cases to fit to; the pool that ships.")
+]
+Seed = Annotated[int, typer.Option(help="Everything drawn by chance follows from it.")]
+Progress = Annotated[
+    Literal["text", "json"], typer.Option(help="text on stderr, or one JSON object a line on stdout.")
+]
+
+
+def print_done(
+    path: Path,
+    notes: "Sequence[str]",
+    rows: "Sequence[Row]",
+    curve: "Sequence[Point]" = (),
+    learned: dict[str, object] | None = None,
+) -> None:
+    """The last line of --progress json: what was made."""
+    from dataclasses import asdict
+
+    result = {
+        "done": str(path),
+        "notes": list(notes),
+        "rows": [row.model_dump() for row in rows],
+        "curve": [asdict(point) for point in curve],
+        "learned": learned,
+    }
+    print(json.dumps(result), flush=True)
+
+
+def make_plan(
+    model: str,
+    corpus: Path | None,
+    out: Path | None,
+    taxonomy: Path | None,
+    exemplars: str | None,
+    **settings: Any,
+) -> "Plan":
+    """What to tune, checked as far as that goes without a model."""
+    needs_extra()
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.engine.contract.router import NAME
+    from routerlab.engine.lab.specs import arm_spec
+    from routerlab.paths import cache_dir, routers_dir
+    from routerlab.resources import POOL, TAXONOMY
+    from routerlab.tune.cases import load_training
+    from routerlab.tune.plan import Plan
+
+    if out and (out.suffix != ".toml" or not re.fullmatch(NAME, out.stem)):
+        raise LabError(f"{out}: a router file is called NAME.toml, without spaces or colons in NAME")
+    labels = load_taxonomy(taxonomy or TAXONOMY)
+    training = load_training(corpus or POOL, labels)
+    spec = arm_spec(model, "score")
+    name = out.stem if out else re.sub(r"[\s/\\:]", "_", spec.name)
+    return Plan(
+        name=name,
+        spec=spec,
+        taxonomy=labels,
+        training=training,
+        shots=o.shots(o.exemplar_corpus(labels, exemplars)),
+        settings=o.settings_with(**settings),
+        out=out or routers_dir() / f"{name}.toml",
+        store=cache_dir() / "answers.sqlite",
+        command=shlex.join(["routerlab", *sys.argv[1:]]),
+    )
+
+
+def needs_extra() -> None:
+    """LabError when scikit-learn is not here: it is wanted for fitting only."""
+    from importlib.util import find_spec
+
+    if find_spec("sklearn") is None:
+        raise LabError("tuning needs scikit-learn: pip install 'routerlab[tune]'")
