@@ -12,7 +12,9 @@ from routerlab.bench.ways import WayKind
 from routerlab.cli.bench.tables import length_plot, length_table, memory_table, ratio_tables, ways_table
 from routerlab.cli.shared.show import new_table
 from routerlab.core.prediction import Status
-from routerlab.engine.arms.arm import ArmInfo, ArmSpec, ContractName
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.contract.info import ArmInfo
+from routerlab.engine.contract.names import ContractName
 from tests.tui import scripted
 
 

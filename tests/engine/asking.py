@@ -11,8 +11,8 @@ from llama_cpp import llama_cpp as c
 from routerlab import resources
 from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import Label, Taxonomy, load_taxonomy
-from routerlab.engine.arms.arm import ContractName, Encoding
 from routerlab.engine.contract.contract import Exemplar, Framing, frame
+from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.worker.llama import Model
 from routerlab.engine.worker.predict import Predictor
 

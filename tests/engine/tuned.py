@@ -9,7 +9,8 @@ import pytest
 
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ArmInfo, ArmSpec
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.tune.cases import training

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ArmSpec, ArmState, ContractName
+from routerlab.engine.arms.arm import ArmSpec, ArmState
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.names import ContractName
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.settings import Settings
 from tests.engine import tiny

@@ -16,8 +16,9 @@ from routerlab.core.prediction import Trial
 from routerlab.core.session.file import read_session
 from routerlab.engine.arms import local as pool
 from routerlab.engine.arms import process
-from routerlab.engine.arms.arm import ArmSpec, ContractName
+from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.names import ContractName
 from routerlab.engine.lab.events import Event, TrialDone
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials

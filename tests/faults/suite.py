@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
-from routerlab.engine.arms.arm import ContractName
+from routerlab.engine.contract.names import ContractName
 from tests.conftest import REPO, SMOLLM2
 from tests.engine import tiny
 from tests.faults.disk import SIZE_MB, Disk

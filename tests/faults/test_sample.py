@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.engine.arms.arm import ContractName
+from routerlab.engine.contract.names import ContractName
 from tests.faults.kinds import KINDS
 from tests.faults.sitting import BYSTANDER, Sitting, Violation, children, short_limits, sitting
 from tests.faults.suite import BLOCK, Suite

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.arms.arm import ArmInfo, DeviceUse, share_a_device
+from routerlab.engine.contract.info import ArmInfo, DeviceUse, share_a_device
 from routerlab.models import memory
 from routerlab.models.devices import NO_GPU, Device, Split, gpus, named
 from routerlab.models.memory import Estimate

@@ -9,7 +9,8 @@ from pathlib import Path
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.prediction import Latency, Prediction, Tokens
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
-from routerlab.engine.arms.arm import Arm, ArmInfo, ArmSpec, ArmState, DeviceUse, Spec
+from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState, Spec
+from routerlab.engine.contract.info import ArmInfo, DeviceUse
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials
 from routerlab.resources import ROUTING60, TAXONOMY

@@ -9,8 +9,8 @@ from routerlab.bench.rawdata import Run
 from routerlab.bench.summary import median
 from routerlab.bench.ways import answered, ready
 from routerlab.core.prediction import Record, Status
-from routerlab.engine.arms.arm import ArmInfo
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.info import ArmInfo
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4000)
 """Tokens of the prompts."""

@@ -12,8 +12,9 @@ from routerlab.bench.open import Tell
 from routerlab.bench.rawdata import Run
 from routerlab.bench.ways import answered, ready
 from routerlab.core.prediction import Record
-from routerlab.engine.arms.arm import Arm, ArmInfo
+from routerlab.engine.arms.arm import Arm
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.worker.build import describe_build
 
 FLAT = 256

@@ -10,9 +10,10 @@ from routerlab.bench.ways import Way, bare, ours, peer, ready
 from routerlab.core.corpus import Case
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ArmInfo, ArmSpec
+from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router, load_router
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.settings import Settings

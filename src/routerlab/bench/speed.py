@@ -11,7 +11,7 @@ from routerlab.bench.peers.parent import PeerKind
 from routerlab.bench.rawdata import Run
 from routerlab.bench.ways import Timed, WayKind
 from routerlab.core.prediction import Record
-from routerlab.engine.arms.arm import ArmInfo
+from routerlab.engine.contract.info import ArmInfo
 
 PAUSE_S = 0.01
 """Before every question: threads of the one before that still spin must not count against this one."""

@@ -9,8 +9,9 @@ from pydantic import Field
 from routerlab.bench.peers.parent import Peer
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Record, Status
-from routerlab.engine.arms.arm import Arm, ArmInfo
+from routerlab.engine.arms.arm import Arm
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.info import ArmInfo
 
 WayKind = Literal["ours", "bare", "zero-shot", "peer"]
 

@@ -11,9 +11,10 @@ from routerlab import __version__
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ArmSpec, ContractName, Encoding
+from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.contract import Exemplar, system_prompt
 from routerlab.engine.contract.head import FEATURES
+from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
 from routerlab.settings import Settings

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arms.arm import ArmInfo
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router
 from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers
@@ -24,7 +24,7 @@ from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.probe import Fitted, fit_probe
 from routerlab.tune.rows import row
-from routerlab.tune.untuned import baselines
+from routerlab.tune.scores.untuned import baselines
 from routerlab.tune.write import seen, write_router
 
 TIMED_CASES = 120

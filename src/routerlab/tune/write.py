@@ -15,9 +15,9 @@ import tomli_w
 from routerlab import __version__
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Record
-from routerlab.engine.arms.arm import ArmInfo
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.head import Head, head_bytes, head_key
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Calibration, Evidence, FilePin, HeadPin, ModelPin, Router, Row
 from routerlab.engine.worker.build import machine
 from routerlab.models.catalog import load_catalog

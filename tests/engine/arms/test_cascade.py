@@ -8,8 +8,9 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.engine.arms.arm import ArmInfo, ArmState
+from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.arms.cascade import member_files
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Cascade, FilePin, load_router
 from routerlab.engine.lab.specs import router_spec
 from routerlab.tune.write import save_toml

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from routerlab.engine.arms import process
-from routerlab.engine.arms.arm import ArmInfo, ArmState
+from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.worker.protocol import Failed, Ready
 from routerlab.settings import Settings
 from tests.engine import tiny

@@ -9,7 +9,6 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Prediction
 from routerlab.core.taxonomy import Label, Taxonomy
-from routerlab.engine.arms.arm import Encoding
 from routerlab.engine.contract.contract import (
     Exemplar,
     Framing,
@@ -22,6 +21,7 @@ from routerlab.engine.contract.contract import (
     system_prompt,
 )
 from routerlab.engine.contract.encoding import PREFILL, writing
+from routerlab.engine.contract.names import Encoding
 from routerlab.engine.worker.llama import Model
 from tests.engine.asking import FRONT_DOOR, NESTED, SHOTS, SIX, TWO, framing_tokens, shots_for, taxonomy
 from tests.engine.tiny import TEMPLATES

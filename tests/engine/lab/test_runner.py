@@ -9,7 +9,8 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
-from routerlab.engine.arms.arm import ArmState, DeviceUse
+from routerlab.engine.arms.arm import ArmState
+from routerlab.engine.contract.info import DeviceUse
 from routerlab.engine.lab.events import Event, Notice, TrialDone
 from routerlab.settings import Settings
 from tests.tui.scripted import NOW, Bench, ScriptedArm, bench, info, specs

@@ -13,9 +13,9 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.prediction import Prediction
 from routerlab.core.session.file import SessionFile
 from routerlab.core.statistics.metrics import summarise
-from routerlab.engine.arms.arm import ContractName
 from routerlab.engine.contract.contract import frame
 from routerlab.engine.contract.head import Head
+from routerlab.engine.contract.names import ContractName
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.arms.arm import ArmInfo
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.worker import llama
 from routerlab.engine.worker import offload as devices
 from routerlab.engine.worker.build import describe_build

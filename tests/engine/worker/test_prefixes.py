@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.prediction import Prediction
-from routerlab.engine.arms.arm import ArmInfo
 from routerlab.engine.contract.contract import frame
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.worker.llama import Model
 from routerlab.engine.worker.predict import Predictor
 from routerlab.engine.worker.prefixes import Prefixes, kept, trim

@@ -9,8 +9,8 @@ import pytest
 
 from routerlab.core.prediction import Prediction
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Encoding
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.names import Encoding
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.llama import BATCH, Model
 from routerlab.engine.worker.predict import Predictor, PromptTooLongError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
-from routerlab.engine.arms.arm import Encoding
+from routerlab.engine.contract.names import Encoding
 from routerlab.engine.contract.router import Calibration, Row
 from routerlab.engine.contract.scaling import Calibrator, log_shares, softmax
 from routerlab.tune.cases import Ints, splits

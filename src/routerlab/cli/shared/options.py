@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arms.arm import Untuned
+from routerlab.engine.contract.names import Untuned
 from routerlab.engine.lab.runner import Schedule
 from routerlab.models.devices import Split
 

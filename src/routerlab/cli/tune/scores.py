@@ -10,7 +10,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
-from routerlab.engine.arms.arm import Encoding
+from routerlab.engine.contract.names import Encoding
 
 
 def scores(

@@ -20,8 +20,9 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256, load_toml
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Arm, ArmInfo, ArmSpec, ArmState, Info, Spec
+from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState, Spec
 from routerlab.engine.arms.members import MembersArm
+from routerlab.engine.contract.info import ArmInfo, Info
 from routerlab.resources import KEYWORDS, POOL
 
 Rule = Literal["majority", "keywords", "agreement", "none"]

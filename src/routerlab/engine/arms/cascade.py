@@ -6,8 +6,9 @@ from pathlib import Path
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
-from routerlab.engine.arms.arm import Arm, ArmInfo, ArmSpec
+from routerlab.engine.arms.arm import Arm, ArmSpec
 from routerlab.engine.arms.members import MembersArm
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Cascade, load_router
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from routerlab.core.prediction import Latency, Prediction, Tokens
-from routerlab.engine.arms.arm import Arm, ArmInfo, ArmState, Info, Spec
+from routerlab.engine.arms.arm import Arm, ArmState, Spec
+from routerlab.engine.contract.info import ArmInfo, Info
 
 
 class MembersArm(ABC):

@@ -19,8 +19,8 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ContractName, Encoding
 from routerlab.engine.contract.encoding import writing
+from routerlab.engine.contract.names import ContractName, Encoding
 
 MAX_NEW_TOKENS = 128
 """The study's limit on a generated answer."""

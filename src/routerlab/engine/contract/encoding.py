@@ -9,7 +9,7 @@ from string import ascii_uppercase
 
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ContractName, Encoding
+from routerlab.engine.contract.names import ContractName, Encoding
 
 PREFILL = '{"label": "'
 """The beginning of an answer that is JSON."""

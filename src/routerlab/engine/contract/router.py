@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Record
-from routerlab.engine.arms.arm import Encoding
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.names import Encoding
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]

@@ -9,9 +9,10 @@ from routerlab.core.corpus import Corpus
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.session.session import Header, pin_corpus, pin_taxonomy, short_path
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Arm, ArmInfo, ArmSpec
+from routerlab.engine.arms.arm import Arm, ArmSpec
 from routerlab.engine.arms.baseline import BaselineInfo
 from routerlab.engine.arms.members import MembersArm
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.remote.info import RemoteInfo
 from routerlab.engine.worker.build import machine
 from routerlab.settings import Settings

@@ -17,7 +17,8 @@ from typing import Literal
 
 from routerlab.core.prediction import Item, Latency, Prediction
 from routerlab.core.session.run import MarkKind
-from routerlab.engine.arms.arm import Arm, Phase, share_a_device
+from routerlab.engine.arms.arm import Arm, Phase
+from routerlab.engine.contract.info import share_a_device
 
 Schedule = Literal["exclusive", "parallel"]
 RunPhase = Literal["idle", "running", "paused"]

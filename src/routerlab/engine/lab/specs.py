@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.remote import Remote, api_key, find_remote
-from routerlab.engine.arms.arm import ArmSpec, Encoding, Spec, Untuned
+from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.arms.baseline import BaselineSpec
 from routerlab.engine.arms.cascade import member_files
+from routerlab.engine.contract.names import Encoding, Untuned
 from routerlab.engine.contract.router import Cascade, load_router
 from routerlab.engine.remote.arm import RemoteSpec
 from routerlab.engine.remote.playback import RecordedSpec

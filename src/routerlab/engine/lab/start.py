@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.engine.arms.arm import ArmInfo, ArmState, Spec
+from routerlab.engine.arms.arm import ArmState, Spec
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.lab.lab import Lab
 
 Say = Callable[[str], None]

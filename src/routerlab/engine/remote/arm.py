@@ -16,8 +16,9 @@ from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Attempt, Latency, Prediction, Tokens
 from routerlab.core.remote import Remote, api_key
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Arm, ArmState, ContractName, Spec
+from routerlab.engine.arms.arm import Arm, ArmState, Spec
 from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
+from routerlab.engine.contract.names import ContractName
 from routerlab.engine.remote.completion import Completion, read_completion, read_models
 from routerlab.engine.remote.info import RemoteInfo
 

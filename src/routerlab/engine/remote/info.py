@@ -1,7 +1,7 @@
 """What a remote arm turned out to be."""
 
 from routerlab.core.remote import Body, Hosting, Prices
-from routerlab.engine.arms.arm import Info
+from routerlab.engine.contract.info import Info
 
 
 class RemoteInfo(Info):

@@ -20,7 +20,8 @@ from routerlab.core.session.arm import RemoteRecord
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session, pinned_files
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Arm, ArmState, ContractName, Spec
+from routerlab.engine.arms.arm import Arm, ArmState, Spec
+from routerlab.engine.contract.names import ContractName
 from routerlab.engine.remote.info import RemoteInfo
 from routerlab.resources import ROUTING60
 

@@ -7,8 +7,9 @@ from pydantic import Field, TypeAdapter
 
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ArmInfo, ContractName, Encoding
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.info import ArmInfo
+from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.contract.router import Router
 from routerlab.models.devices import Split
 

@@ -20,10 +20,10 @@ from typing import BinaryIO
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction, Record
-from routerlab.engine.arms.arm import ArmInfo, DeviceUse
 from routerlab.engine.contract.contract import frame
 from routerlab.engine.contract.encoding import DESCRIBED
 from routerlab.engine.contract.head import FEATURES, Head, head_key, load_head
+from routerlab.engine.contract.info import ArmInfo, DeviceUse
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import Calibrator
 from routerlab.engine.worker import llama

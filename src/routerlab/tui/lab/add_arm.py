@@ -16,7 +16,8 @@ from textual.widgets.option_list import Option
 from routerlab.core.errors import LabError
 from routerlab.core.remote import Remote
 from routerlab.core.text import printable
-from routerlab.engine.arms.arm import UNTUNED, Spec, Untuned
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.contract.names import UNTUNED, Untuned
 from routerlab.engine.lab.specs import REMOTE, any_spec, local_routers
 from routerlab.models.catalog import LocalModel, local_models
 from routerlab.settings import load_settings

@@ -7,7 +7,8 @@ from routerlab.core.prediction import Latency, Prediction, Tokens, Trial
 from routerlab.core.session.session import State
 from routerlab.core.statistics.agreement import vote
 from routerlab.core.text import printable
-from routerlab.engine.arms.arm import Arm, ArmInfo, ArmState, Phase
+from routerlab.engine.arms.arm import Arm, ArmState, Phase
+from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.shared.layout import bars

@@ -1,1 +1,1 @@
-"""The `score` contract calibrated instead of a head fitted."""
+"""The `score` contract calibrated instead of a head fitted, and what a model does without a head."""

@@ -5,14 +5,15 @@ from dataclasses import replace
 from math import sqrt
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arms.arm import ArmInfo, Encoding
 from routerlab.engine.contract.encoding import DESCRIBED
+from routerlab.engine.contract.info import ArmInfo
+from routerlab.engine.contract.names import Encoding
 from routerlab.engine.contract.router import Calibration, Router, Row
 from routerlab.tune.answers import Answers
 from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.plan import Plan
 from routerlab.tune.scores.fit import fit_scores
-from routerlab.tune.untuned import asked, logs, score_cases, score_rows
+from routerlab.tune.scores.untuned import asked, logs, score_cases, score_rows
 from routerlab.tune.write import evidence, new_router, save_toml
 
 

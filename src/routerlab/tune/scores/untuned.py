@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from routerlab.engine.arms.arm import Encoding, Untuned
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.names import Encoding, Untuned
 from routerlab.engine.contract.router import Row
 from routerlab.tune.answers import Answer
 from routerlab.tune.cases import Training, sample, splits, subset
