@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from routerlab.annotate.corpus.promote import Promotion, default_prefix, promotion
-from routerlab.annotate.ratings.ratings import Collected, Rating, Unit, collect
+from routerlab.annotate.ratings.ratings import collect
+from routerlab.annotate.ratings.unit import Collected, Rating, Unit
 from routerlab.core.corpus import Annotated, Case
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import CaseRecord, Event

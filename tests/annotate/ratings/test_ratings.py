@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from routerlab.annotate.ratings.ratings import Unit, collect
+from routerlab.annotate.ratings.ratings import collect
+from routerlab.annotate.ratings.unit import Unit
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml

@@ -7,7 +7,7 @@ from datetime import UTC
 from itertools import count
 from typing import Literal
 
-from routerlab.annotate.ratings.ratings import Collected, Decision, Rating, Unit
+from routerlab.annotate.ratings.unit import Collected, Decision, Rating, Unit
 from routerlab.core.corpus import Annotated, Case, fold
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT, near_pairs

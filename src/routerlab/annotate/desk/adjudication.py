@@ -7,7 +7,7 @@ from pathlib import Path
 from routerlab.annotate.corpus.prompts import prompt_id
 from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.annotate.desk.source import Source, models_of
-from routerlab.annotate.ratings.ratings import Collected, Unit
+from routerlab.annotate.ratings.unit import Collected, Unit
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Pin, short_path
 

@@ -13,7 +13,8 @@ from routerlab import __version__
 from routerlab.annotate.corpus.prompts import prompt_id, read_prompts
 from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.annotate.ratings.pinned import pinned_corpus
-from routerlab.annotate.ratings.ratings import Unit, collect
+from routerlab.annotate.ratings.ratings import collect
+from routerlab.annotate.ratings.unit import Unit
 from routerlab.core.corpus import Corpus, check_corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new

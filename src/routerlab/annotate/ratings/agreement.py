@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from routerlab.annotate.ratings.ratings import Collected, Unit
+from routerlab.annotate.ratings.unit import Collected, Unit
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.reliability import (
     Figure,

@@ -1,12 +1,9 @@
 """What is doubtful about what sessions say, a line each, for people to read."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from routerlab.annotate.ratings.ratings import Unit
+from routerlab.annotate.ratings.unit import Unit
 
 
 def unfinished(drafts: Counter[str], again: dict[tuple[str, str], set[str]]) -> list[str]:
@@ -25,7 +22,7 @@ def unfinished(drafts: Counter[str], again: dict[tuple[str, str], set[str]]) -> 
     return notes
 
 
-def doubts(units: "Iterable[Unit]") -> list[str]:
+def doubts(units: Iterable[Unit]) -> list[str]:
     """What is doubtful about units, a line each."""
     nameless = several = stale = 0
     for unit in units:
@@ -45,6 +42,6 @@ def doubts(units: "Iterable[Unit]") -> list[str]:
     return notes
 
 
-def _stale(unit: "Unit") -> bool:
+def _stale(unit: Unit) -> bool:
     between = unit.decision.between if unit.decision else {}
     return any(name in unit.ratings and unit.ratings[name].label != was for name, was in between.items())

@@ -100,7 +100,7 @@ def _print_json(subjects: "list[Subject]") -> None:
 
 def _print_tables(subject: "Subject", several: bool) -> None:
     from routerlab.cli.results.analyze import show
-    from routerlab.cli.trial.analyze import show as show_trial
+    from routerlab.cli.results.trial import show_trial
     from routerlab.core.text import printable
     from routerlab.study.report.sections.summary import missing
     from routerlab.study.report.terminal import plot

@@ -32,28 +32,12 @@ def analyze(
 
     Example: routerlab trial analyze sessions/trial-four-arms.toml --out four-arms.json
     """
+    from routerlab.cli.results.trial import show_trial
+
     result = _result(session, corpus, routes, "trial analyze")
     if out:
         _save(result, out)
-    show(result, format, details)
-
-
-def show(result: "TrialResult", format: Format, details: bool) -> None:  # noqa: A002
-    """Print the result; what makes it weaker than it looks goes to stderr."""
-    from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.cli.trial import tables
-    from routerlab.core.text import printable
-
-    for line in (*result.warnings, *result.analysis.warnings):
-        typer.echo(f"note: {printable(line)}", err=True)
-    if format == "json":
-        print_json(result.model_dump(mode="json"))
-        return
-    for part in tables.parts(result, details):
-        if isinstance(part, str):
-            typer.echo(printable(part))
-        else:
-            print_table(part)
+    show_trial(result, format, details)
 
 
 def peek(session: SessionFile) -> None:

@@ -1,17 +1,34 @@
-"""The result of a trial for people: tables and lines that fit 80 columns."""
+"""The result of a trial: tables and lines that fit 80 columns for people, JSON for programs."""
 
 from collections.abc import Iterator, Sequence
 
+import typer
 from rich.table import Table
 
 from routerlab.cli.results.tables import details as analysis_details
 from routerlab.cli.results.tables import overview, verdict_lines
+from routerlab.cli.shared.show import print_json, print_table
 from routerlab.cli.shared.tables import cell, new_summary_table
+from routerlab.core.text import printable
 from routerlab.study.report import words as w
 from routerlab.study.trial.analysis.flow import balance_line, flow_lines
 from routerlab.study.trial.analysis.result import TrialResult
 
 Part = Table | str
+
+
+def show_trial(result: TrialResult, format_: str, details: bool) -> None:
+    """Print the result; what makes it weaker than it looks goes to stderr."""
+    for line in (*result.warnings, *result.analysis.warnings):
+        typer.echo(f"note: {printable(line)}", err=True)
+    if format_ == "json":
+        print_json(result.model_dump(mode="json"))
+        return
+    for part in parts(result, details):
+        if isinstance(part, str):
+            typer.echo(printable(part))
+        else:
+            print_table(part)
 
 
 def parts(result: TrialResult, details: bool) -> Iterator[Part]:
