@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from routerlab.cli.shared import options as o
 from routerlab.core.errors import Exit, LabError
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ ABOUT = {
 
 @app.command("show")
 def show(
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    format: o.Format = "table",
 ) -> None:
     """List decoded prefixes (the settings bound their size), and what else was kept so as not to do it again.
 

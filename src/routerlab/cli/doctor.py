@@ -4,10 +4,9 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from routerlab.cli.shared import options as o
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ SEQUENCES = 7
 
 
 def doctor(
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    format: o.Format = "table",
 ) -> None:
     """Show what this machine offers: the llama.cpp build and its devices, memory, the models that are here
     and where they would go, folders, terminal.

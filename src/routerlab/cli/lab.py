@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.open import open_lab, open_materials
 from routerlab.core.errors import LabError
 
 
+@o.spread
 def lab(
     arm: o.Arms = None,
     corpus: Annotated[
@@ -21,12 +23,8 @@ def lab(
     theme: Annotated[str | None, typer.Option(help="A theme of the app, for this time only.")] = None,
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
-    timeout: o.Timeout = None,
+    *,
+    on: o.Asking,
 ) -> None:
     """Open the lab: type prompts or replay the corpus, watch the models side by side, annotate.
 
@@ -34,18 +32,9 @@ def lab(
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise LabError("the lab needs a terminal; without one use `routerlab replay` or `routerlab route`")
-    settings = o.settings_with(
-        contract=contract,
-        schedule=schedule,
-        theme=theme,
-        threads=threads,
-        context=context,
-        gpu_layers=gpu_layers,
-        devices=device,
-        split=split,
-        timeout_s=timeout,
-    )
-    opened, specs = o.open_lab(arm, o.open_materials(taxonomy, corpus, session), exemplars, settings, session)
+    settings = on.settings(contract=contract, schedule=schedule, theme=theme)
+    materials = open_materials(taxonomy, corpus, session)
+    opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
     from routerlab.tui.lab.app import RouterLabApp
 
     app = RouterLabApp(opened, specs)

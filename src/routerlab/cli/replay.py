@@ -4,12 +4,12 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.core.errors import Exit, LabError
+from routerlab.cli.shared.open import cases_of, open_lab, open_materials
 
 if TYPE_CHECKING:
     from routerlab.engine.arms.arm import Spec
@@ -19,6 +19,7 @@ BULK = 16
 """Cases that --throughput asks together."""
 
 
+@o.spread
 def replay(
     corpus: Annotated[Path | None, typer.Argument(help="A corpus file; the sixty cases by default.")] = None,
     arm: o.Arms = None,
@@ -29,15 +30,11 @@ def replay(
     throughput: Annotated[
         bool, typer.Option("--throughput", help="Ask cases together: many a second, but no latencies.")
     ] = False,
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    format: o.Format = "table",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
-    timeout: o.Timeout = None,
+    *,
+    on: o.Asking,
 ) -> None:
     """Ask every arm every case and print accuracy, parse rate, latency and agreement.
 
@@ -46,26 +43,12 @@ def replay(
 
     Example: routerlab replay --arm smollm2-135m --arm qwen2.5-coder-0.5b:json --session sessions/first.toml
     """
-    settings = o.settings_with(
-        contract=contract,
-        schedule=schedule,
-        threads=threads,
-        context=context,
-        gpu_layers=gpu_layers,
-        devices=device,
-        split=split,
-        timeout_s=timeout,
-    )
-    materials = o.open_materials(taxonomy, corpus, session)
-    if materials.corpus is None:
-        raise LabError("there is no corpus for this taxonomy: name one, as in `routerlab replay CORPUS`")
-    lab, specs = o.open_lab(
+    settings = on.settings(contract=contract, schedule=schedule)
+    materials = open_materials(taxonomy, corpus, session)
+    cases_of(materials, "as in `routerlab replay CORPUS`")
+    lab, specs = open_lab(
         arm, materials, exemplars, settings, session, repeats, bulk=BULK if throughput else 1
     )
-    if not specs:
-        raise LabError(
-            "no arm: name one with --arm, or `routerlab models pull smollm2-135m` first", Exit.MISSING
-        )
     asyncio.run(_run(lab, specs, repeats))
     if throughput and (seconds := lab.progress.elapsed_s):
         done = lab.progress.done

@@ -9,6 +9,7 @@ import typer
 
 from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.open import open_lab, open_materials
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 
@@ -31,21 +32,18 @@ EXITS = {
 }
 
 
+@o.spread
 def route(
     prompt: Annotated[str, typer.Argument(help="What a user asks; `-` reads one prompt a line from stdin.")],
     arm: o.Arms = None,
     contract: o.Contract = None,
-    format: Annotated[  # noqa: A002
+    format: Annotated[
         Literal["text", "json"], typer.Option("--format", help="text, or one JSON object a line.")
     ] = "text",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
-    timeout: o.Timeout = None,
+    *,
+    on: o.Asking,
 ) -> int:
     """Put a label on a prompt. Nothing is saved.
 
@@ -53,24 +51,12 @@ def route(
 
     Example: routerlab route "write a regex for ISO dates" --arm smollm2-135m --format json
     """
-    settings = o.settings_with(
-        contract=contract,
-        threads=threads,
-        context=context,
-        gpu_layers=gpu_layers,
-        devices=device,
-        split=split,
-        timeout_s=timeout,
-    )
+    settings = on.settings(contract=contract)
     if prompt != "-" and not prompt.strip():
         raise LabError("the prompt is empty: type what a user would ask")
-    materials = o.open_materials(taxonomy, None)
-    lab, specs = o.open_lab(arm, materials, exemplars, settings, None)
+    materials = open_materials(taxonomy, None)
+    lab, specs = open_lab(arm, materials, exemplars, settings, None)
     lab.path = None
-    if not specs:
-        raise LabError(
-            "no arm: name one with --arm, or `routerlab models pull smollm2-135m` first", Exit.MISSING
-        )
     return asyncio.run(_run(lab, specs if arm else specs[:1], prompt, format))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
+from routerlab.cli.shared import options as o
 from routerlab.cli.shared.read import read
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Saved sessions: list them, sum them up, export them.", no_args_is_help=True)
 
-Shape = Annotated[Literal["table", "json"], typer.Option("--format", help="For people or for programs.")]
 File = Annotated[Path, typer.Argument(help="A session file.", metavar="FILE")]
 
 
@@ -24,7 +24,7 @@ def list_(
     folder: Annotated[
         Path | None, typer.Argument(help="Where to look (default: ./sessions, else the user's data folder).")
     ] = None,
-    shape: Shape = "table",
+    shape: o.Format = "table",
 ) -> None:
     """List the sessions in a folder, oldest first. Files that are not sessions are named on stderr."""
     from routerlab.cli.shared.show import new_table, print_json, print_table
@@ -68,7 +68,7 @@ def list_(
 
 
 @app.command(epilog="Examples: routerlab sessions show sessions/20261124-0815-3fa9.toml --format json")
-def show(file: File, shape: Shape = "table") -> None:
+def show(file: File, shape: o.Format = "table") -> None:
     """Sum a session up: where it comes from, a row an arm, agreement of the arms, annotations."""
     from dataclasses import asdict
 
@@ -162,7 +162,7 @@ def export(
     from io import StringIO
 
     from routerlab.cli.shared.early import record_early_look
-    from routerlab.core.errors import LabError
+    from routerlab.cli.shared.show import save
 
     opened = read(file)
     if opened.torn:
@@ -179,10 +179,7 @@ def export(
         return
     text = StringIO()
     write(rows, text)
-    try:
-        out.write_bytes(text.getvalue().encode())
-    except OSError as e:
-        raise LabError(f"{out}: cannot be written: {e.strerror}") from None
+    save(out, text.getvalue().encode())
     _narrate(f"{len(session.trials)} trials in {out}")
 
 

@@ -7,7 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from routerlab.cli.shared.options import Devices, GpuLayers, open_materials, settings_with
+from routerlab.cli.shared.open import open_materials
+from routerlab.cli.shared.options import Machine, settings_with, spread
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import SessionFile
@@ -94,8 +95,9 @@ def test_devices_once_a_name_or_with_commas(given: list[str], names: list[str] |
     lab = typer.Typer()
 
     @lab.command()
-    def command(device: Devices = None, layers: GpuLayers = None) -> None:
-        seen.extend((device, layers))
+    @spread
+    def command(*, on: Machine) -> None:
+        seen.extend((on.devices, on.gpu_layers))
 
     for spelling in ("--layers", "--gpu-layers"):
         seen.clear()

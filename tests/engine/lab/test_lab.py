@@ -279,7 +279,7 @@ def test_a_headless_replay_killed_in_the_middle_loses_and_repeats_nothing(
 
 
 def test_a_session_of_another_corpus_is_refused(tmp_path: Path) -> None:
-    from routerlab.cli.shared.options import open_materials, open_session
+    from routerlab.cli.shared.open import open_materials, open_session
     from tests.tui.scripted import bench as other
 
     async def make() -> None:

@@ -8,12 +8,13 @@ import typer
 
 from routerlab.cli.bench import options as b
 from routerlab.cli.shared import options as o
-from routerlab.core.errors import LabError
+from routerlab.cli.shared.open import cases_of, exemplar_corpus, open_materials, shots
 
 if TYPE_CHECKING:
     from routerlab.bench.summary import Figures
 
 
+@o.spread
 def engine(
     arm: o.Arms = None,
     corpus: b.Corpus = None,
@@ -23,15 +24,11 @@ def engine(
     peers: Annotated[bool, typer.Option(help="Measure llama-cpp-python as others use it, too.")] = True,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes.")] = False,
     out: b.Out = None,
-    format: b.Format = "table",  # noqa: A002
+    format: o.Format = "table",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
-    timeout: o.Timeout = None,
+    *,
+    on: o.Asking,
 ) -> None:
     """Time every way to a label: a bare decode, our contracts, llama-cpp-python as others use it.
 
@@ -49,28 +46,20 @@ def engine(
     from routerlab.cli.shared.progress import teller
 
     groups = group_arms(b.named(arm))
-    materials = o.open_materials(taxonomy, corpus)
-    if materials.corpus is None:
-        raise LabError("there are no prompts for this taxonomy: name a corpus with --corpus")
-    shots = o.exemplar_corpus(materials.taxonomy, exemplars)
+    materials = open_materials(taxonomy, corpus)
+    corpus_ = cases_of(materials)
+    examples = exemplar_corpus(materials.taxonomy, exemplars)
     plan = Plan(
         taxonomy=materials.taxonomy,
-        cases=materials.corpus.case[:cases],
-        shots=o.shots(shots),
-        shots_sha256=shots.sha256 if shots else None,
-        settings=o.settings_with(
-            threads=threads,
-            context=context,
-            gpu_layers=gpu_layers,
-            devices=device,
-            split=split,
-            timeout_s=timeout,
-        ),
+        cases=corpus_.case[:cases],
+        shots=shots(examples),
+        shots_sha256=examples.sha256 if examples else None,
+        settings=on.settings(),
         repeats=repeats,
         seed=seed,
         peers=tuple(PEERS) if peers else (),
     )
-    data = RawData[Measured]("engine", out, corpus_sha256=materials.corpus.sha256, repeats=repeats, seed=seed)
+    data = RawData[Measured]("engine", out, corpus_sha256=corpus_.sha256, repeats=repeats, seed=seed)
 
     async def measuring() -> None:
         for group in groups:

@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.options import Format, Out, named
+from routerlab.cli.bench.options import Out, named
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.open import model_arms
 
 
+@o.spread
 def length(
     arm: o.Arms = None,
     window: Annotated[
@@ -16,12 +18,10 @@ def length(
     longest: Annotated[int, typer.Option(min=16, metavar="TOKENS", help="Leave out longer prompts.")] = 4000,
     repeats: Annotated[int, typer.Option(min=1, help="How often every prompt is asked.")] = 3,
     out: Out = None,
-    format: Format = "table",  # noqa: A002
+    format: o.Format = "table",
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
+    *,
+    on: o.Machine,
 ) -> None:
     """Time against prompt length, 16 to 4,000 tokens: prompts read whole, and through the routing window.
 
@@ -38,9 +38,9 @@ def length(
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.resources import TAXONOMY
 
-    settings = o.settings_with(threads=threads, gpu_layers=gpu_layers, devices=device, split=split)
+    settings = on.settings()
     settings = settings.model_copy(update={"context": max(settings.context, CONTEXT)})
-    make = o.model_arms(load_taxonomy(TAXONOMY), exemplars, settings)
+    make = model_arms(load_taxonomy(TAXONOMY), exemplars, settings)
     arms = single_arms(named(arm), make)
     lengths = [n for n in LENGTHS if n <= longest]
     data = RawData[LengthRun]("length", out, repeats=repeats)

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.options import Corpus, Format, Out, named
+from routerlab.cli.bench.options import Corpus, Out, named
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.open import cases_of, model_arms, open_materials
 from routerlab.core.errors import Exit
 
 
+@o.spread
 def memory(
     arm: o.Arms = None,
     predictions: Annotated[int, typer.Option(min=1, help="How many predictions.")] = 10_000,
@@ -17,13 +19,10 @@ def memory(
     ] = None,
     corpus: Corpus = None,
     out: Out = None,
-    format: Format = "table",  # noqa: A002
+    format: o.Format = "table",
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
+    *,
+    on: o.Machine,
 ) -> int:
     """Memory of an arm's worker: before loading, after, and over thousands of predictions.
 
@@ -38,15 +37,13 @@ def memory(
     from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table
 
-    settings = o.settings_with(
-        threads=threads, context=context, gpu_layers=gpu_layers, devices=device, split=split
-    )
-    materials = o.open_materials(None, corpus)
-    assert materials.corpus is not None
-    prompts = [case.prompt for case in materials.corpus.case]
-    arms = single_arms(named(arm), o.model_arms(materials.taxonomy, exemplars, settings))
+    settings = on.settings()
+    materials = open_materials(None, corpus)
+    corpus_ = cases_of(materials)
+    prompts = [case.prompt for case in corpus_.case]
+    arms = single_arms(named(arm), model_arms(materials.taxonomy, exemplars, settings))
     look = every or max(1, predictions // 20)
-    data = RawData[MemoryRun]("memory", out, corpus_sha256=materials.corpus.sha256)
+    data = RawData[MemoryRun]("memory", out, corpus_sha256=corpus_.sha256)
 
     async def measuring() -> None:
         for one in arms:

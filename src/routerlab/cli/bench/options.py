@@ -1,7 +1,7 @@
 """Options that the commands of `routerlab bench` share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,6 @@ Corpus = Annotated[Path | None, typer.Option("--corpus", help="Whose prompts; th
 Out = Annotated[
     Path | None, typer.Option("--out", help="Where the raw data go; a new file in this folder by default.")
 ]
-Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
 
 
 def named(arms: list[str] | None) -> list[str]:

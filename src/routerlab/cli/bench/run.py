@@ -1,22 +1,19 @@
 """`routerlab bench PLAN.toml`: every arm over every case, as a plan says, into one result file."""
 
 import asyncio
-import platform
-import shlex
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.open import exemplar_corpus, model_arms, open_materials, shots
+from routerlab.cli.shared.study import open_result, run_record
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.quantiles import Convention
 
 if TYPE_CHECKING:
-    from routerlab.core.session.file import SessionFile
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials
     from routerlab.study.benchmark.plan import Plan
@@ -28,6 +25,7 @@ EXAMPLES = (
 )
 
 
+@o.spread
 def run(
     plan: Annotated[Path | None, typer.Argument(metavar="PLAN.toml", help="What to run.")] = None,
     arm: o.Arms = None,
@@ -45,15 +43,11 @@ def run(
         Path | None, typer.Option("--out", help="The result; sessions/bench-NAME.toml by default.")
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin another result beside what is there.")] = False,
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    format: o.Format = "table",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
-    timeout: o.Timeout = None,
+    *,
+    on: o.Asking,
 ) -> None:
     """Run a benchmark: every arm over every case, one question at a time, in a random order.
 
@@ -64,14 +58,6 @@ def run(
     from routerlab.cli.results.analyze import show
     from routerlab.study.load import load_result
 
-    engine = {
-        "threads": threads,
-        "context": context,
-        "gpu_layers": gpu_layers,
-        "devices": device,
-        "split": split,
-        "timeout_s": timeout,
-    }
     given = {
         "arm": [{"ask": text} for text in arm] if arm else None,
         "corpus": _text(corpus),
@@ -82,10 +68,10 @@ def run(
         "percentile": percentile,
         "taxonomy": _text(taxonomy),
         "exemplars": exemplars,
-        "engine": {k: v for k, v in engine.items() if v is not None} or None,
+        "engine": on.given() or None,
     }
     decided = _plan(plan, costs, {k: v for k, v in given.items() if v is not None})
-    materials = o.open_materials(_path(decided.taxonomy), _path(decided.corpus))
+    materials = open_materials(_path(decided.taxonomy), _path(decided.corpus))
     work = _prepare(decided, materials)
     lab = _open(work, materials, _result_path(decided, out, new))
     path = lab.path
@@ -132,11 +118,6 @@ def _plan(file: Path | None, costs: Path | None, given: dict[str, object]) -> "P
 
 def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
     """Everything that can be checked before a model is loaded; LabError where it does not hold."""
-    import numpy as np
-
-    from routerlab import __version__
-    from routerlab.core.files.toml import canonical_json
-    from routerlab.core.session.run import RunRecord
     from routerlab.engine.worker.build import describe_build
     from routerlab.study.benchmark.harmony import check_provenance, leaks
     from routerlab.study.benchmark.plan import planned_cases, planned_specs
@@ -148,19 +129,7 @@ def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
     cases = planned_cases(plan, materials.corpus)
     build = describe_build()
     weights = check_provenance(specs, build)
-    shots = o.shots(o.exemplar_corpus(materials.taxonomy, plan.exemplars))
-    versions = {"routerlab": __version__, "llama.cpp": build.version, "python": platform.python_version()}
-    record = RunRecord(
-        at=datetime.now(UTC),
-        kind="bench",
-        name=plan.name,
-        plan=canonical_json(plan),
-        percentile=plan.percentile,
-        command=shlex.join(["routerlab", *sys.argv[1:]]),
-        versions=versions | {"numpy": np.__version__},
-        seed=plan.seed,
-        sha256=plan.sha256,
-    )
+    record = run_record("bench", plan, plan.sha256, plan, build)
     return Benchmark(
         plan=plan,
         specs=specs,
@@ -168,7 +137,7 @@ def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
         corpus_path=materials.corpus_path,
         weights=weights,
         run=record,
-        leaks=leaks(specs, materials.corpus, shots),
+        leaks=leaks(specs, materials.corpus, shots(exemplar_corpus(materials.taxonomy, plan.exemplars))),
         gpu=build.gpu,
     )
 
@@ -190,24 +159,15 @@ def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
     """A lab on the result file, new or gone on with; LabError when it is that of something else."""
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import new_header
-    from routerlab.engine.worker.build import machine
     from routerlab.study.benchmark.plan import check_same
 
     plan = work.plan
     given = {k: v for k, v in plan.engine.model_dump().items() if v is not None}
     settings = o.settings_with(**given, schedule="exclusive")
-    file: SessionFile | None = o.open_session(path, materials)
-    if file is not None:
-        try:
-            check_same(plan, file.session, path)
-            if (there := file.session.header.machine) != (here := machine()):
-                raise LabError(f"{path}: was measured on another machine ({there}; here: {here}); use --new")
-        except LabError:
-            file.close()
-            raise
+    file = open_result(path, materials, lambda session: check_same(plan, session, path), "; use --new")
     header = new_header(materials, settings, plan.repeats)
     header = header.model_copy(update={"title": plan.name, "seed": plan.seed})
-    make = o.model_arms(materials.taxonomy, plan.exemplars, settings)
+    make = model_arms(materials.taxonomy, plan.exemplars, settings)
     return Lab(materials, settings, make, path, file, plan.repeats, header=header)
 
 

@@ -9,16 +9,8 @@ from routerlab.bench.memory import FLAT, MemoryRun, flat, slope
 from routerlab.bench.peers.parent import PEERS
 from routerlab.bench.summary import ExemplarCost, Figures, Slower
 from routerlab.bench.throughput import ThroughputRun, throughput_row
-from routerlab.cli.shared.tables import cell, new_summary_table
+from routerlab.cli.shared.tables import cell, figures_table, number
 from routerlab.models.progress import human
-
-
-def _table(caption: str, first: str, headings: Sequence[str]) -> Table:
-    table = new_summary_table(caption)
-    table.add_column(first, overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table
 
 
 def ways_table(figures: Figures) -> Table:
@@ -26,15 +18,15 @@ def ways_table(figures: Figures) -> Table:
     names = [f"{kind}: {text}" for kind, text in PEERS.items() if any(r.way == kind for r in figures.ways)]
     caption = "; ".join([f"{figures.model}; times in ms, of a bare decode llama_decode alone", *names])
     headings = ("n", "acc.", "P50", "P95", "in worker", "decoded", "written")
-    table = _table(caption, "way", headings)
+    table = figures_table(caption, ["way"], headings)
     for r in figures.ways:
         table.add_row(
             cell(r.way),
             str(r.n),
-            _number(r.accuracy, 2),
-            _number(r.p50, 1),
-            _number(r.p95, 1),
-            _number(r.worker_p50, 1),
+            number(r.accuracy, 2),
+            number(r.p50, 1),
+            number(r.p95, 1),
+            number(r.worker_p50, 1),
             f"{r.evaluated:.0f}" if r.evaluated else "-",
             f"{r.generated:.0f}" if r.generated else "-",
         )
@@ -46,7 +38,7 @@ def ratio_tables(figures: Figures) -> list[Table]:
     tables = []
     if figures.over_bare:
         caption = "over the bare decode of the same tokens: ratios prompt by prompt, medians"
-        table = _table(caption, "way", ("worker", "ms more", "lab", "ms more", "own work"))
+        table = figures_table(caption, ["way"], ("worker", "ms more", "lab", "ms more", "own work"))
         for r in figures.over_bare:
             table.add_row(
                 cell(r.way),
@@ -66,7 +58,9 @@ def ratio_tables(figures: Figures) -> list[Table]:
 
 def _slower_table(rows: Sequence[Slower]) -> Table:
     others = list(dict.fromkeys(r.way for r in rows))
-    table = _table("how many times as long as ours the others take", "ours", [*others, "fastest peer"])
+    table = figures_table(
+        "how many times as long as ours the others take", ["ours"], [*others, "fastest peer"]
+    )
     for ours in dict.fromkeys(r.than for r in rows):
         found = {r.way: r for r in rows if r.than == ours}
         for name, ratios in (
@@ -80,7 +74,9 @@ def _slower_table(rows: Sequence[Slower]) -> Table:
 
 
 def _exemplars_table(costs: Sequence[ExemplarCost]) -> Table:
-    table = _table("exemplars in the prefix: medians in the worker", "way", ("with", "without", "ratio"))
+    table = figures_table(
+        "exemplars in the prefix: medians in the worker", ["way"], ("with", "without", "ratio")
+    )
     for cost in costs:
         table.add_row(cell(cost.way), f"{cost.with_ms:.1f}", f"{cost.without_ms:.1f}", f"{cost.ratio:.3f} x")
     return table
@@ -88,17 +84,17 @@ def _exemplars_table(costs: Sequence[ExemplarCost]) -> Table:
 
 def profile_table(figures: Figures) -> Table:
     """A row a step of our ways, medians."""
-    table = _table("where the time goes: medians in ms", "step", list(figures.steps))
+    table = figures_table("where the time goes: medians in ms", ["step"], list(figures.steps))
     for step in dict.fromkeys(step for steps in figures.steps.values() for step in steps):
-        table.add_row(step, *(_number(steps.get(step), 3) for steps in figures.steps.values()))
+        table.add_row(step, *(number(steps.get(step), 3) for steps in figures.steps.values()))
     return table
 
 
 def length_table(run: LengthRun) -> Table:
     """A row a length: read whole, and through the window."""
-    table = _table(
+    table = figures_table(
         f"{run.name}: P50 in ms; context of {run.info.n_ctx} tokens",
-        "tokens of the prompt",
+        ["tokens of the prompt"],
         ("whole", f"window of {run.window}"),
     )
     for r in length_rows(run):
@@ -138,10 +134,10 @@ def _ticks(rows: Sequence[LengthRow]) -> list[float]:
 
 def memory_table(runs: Sequence[MemoryRun]) -> Table:
     """A row an arm: the worker's memory before, after loading and at the end, and whether it grows."""
-    table = _table(
+    table = figures_table(
         "after n predictions; own: without the pages of the weights file; flat: own memory rises by less "
         f"than {FLAT} bytes a prediction in the second half",
-        "arm",
+        ["arm"],
         ("before", "loaded", "after", "n", "own", "per 1,000", "flat"),
     )
     for run in runs:
@@ -164,10 +160,10 @@ def memory_table(runs: Sequence[MemoryRun]) -> Table:
 
 def throughput_table(runs: Sequence[ThroughputRun]) -> Table:
     """A row an arm: prompts a second one by one and together, and whether the answers are the same."""
-    table = _table(
+    table = figures_table(
         "times faster: the median over chunks that were asked both ways in turn; "
         "apart: the largest difference of a label's probability",
-        "arm",
+        ["arm"],
         ("slots", "one by one /s", "together /s", "times faster", "same label", "apart"),
     )
     for run in runs:
@@ -182,7 +178,3 @@ def throughput_table(runs: Sequence[ThroughputRun]) -> Table:
             f"{r.far:.4f}",
         )
     return table
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

@@ -4,27 +4,24 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.options import Corpus, Format, Out, named
+from routerlab.cli.bench.options import Corpus, Out, named
 from routerlab.cli.replay import BULK
 from routerlab.cli.shared import options as o
-from routerlab.core.errors import LabError
+from routerlab.cli.shared.open import cases_of, model_arms, open_materials
 
 
+@o.spread
 def throughput(
     arm: o.Arms = None,
     corpus: Corpus = None,
     cases: Annotated[int | None, typer.Option(min=1, help="Only the first so many prompts.")] = None,
     slots: Annotated[int, typer.Option(min=2, help="Prompts that go into one decode at most.")] = BULK,
     out: Out = None,
-    format: Format = "table",  # noqa: A002
+    format: o.Format = "table",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
-    device: o.Devices = None,
-    split: o.SplitOption = None,
-    timeout: o.Timeout = None,
+    *,
+    on: o.Asking,
 ) -> None:
     """Prompts a second when several go into one decode, as in `replay --throughput`, against one by one.
 
@@ -39,22 +36,14 @@ def throughput(
     from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table
 
-    settings = o.settings_with(
-        threads=threads,
-        context=context,
-        gpu_layers=gpu_layers,
-        devices=device,
-        split=split,
-        timeout_s=timeout,
-    )
-    materials = o.open_materials(taxonomy, corpus)
-    if materials.corpus is None:
-        raise LabError("there are no prompts for this taxonomy: name a corpus with --corpus")
-    prompts = [(case.id, case.prompt) for case in materials.corpus.case[:cases]]
+    settings = on.settings()
+    materials = open_materials(taxonomy, corpus)
+    corpus_ = cases_of(materials)
+    prompts = [(case.id, case.prompt) for case in corpus_.case[:cases]]
     singles, bulks = (
-        single_arms(named(arm), o.model_arms(materials.taxonomy, exemplars, settings, n)) for n in (1, slots)
+        single_arms(named(arm), model_arms(materials.taxonomy, exemplars, settings, n)) for n in (1, slots)
     )
-    data = RawData[ThroughputRun]("throughput", out, corpus_sha256=materials.corpus.sha256)
+    data = RawData[ThroughputRun]("throughput", out, corpus_sha256=corpus_.sha256)
 
     async def measuring() -> None:
         for single, bulk in zip(singles, bulks, strict=True):

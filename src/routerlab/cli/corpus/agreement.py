@@ -1,10 +1,11 @@
 """`routerlab corpus agreement`: how far annotators agree, and what is left to adjudicate."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from routerlab.cli.shared import options as o
 from routerlab.cli.shared.early import record_early_looks
 from routerlab.cli.shared.read import reading
 from routerlab.core.errors import LabError
@@ -32,9 +33,7 @@ def agreement(
         int, typer.Option(min=100, max=100_000, help="How often the intervals draw the prompts anew.")
     ] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the intervals.")] = 0,
-    shape: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="For people or for programs.")
-    ] = "table",
+    shape: o.Format = "table",
 ) -> None:
     """Say how far annotators agree: raw, beyond chance, by label; and list what is to be adjudicated.
 

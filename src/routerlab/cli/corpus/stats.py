@@ -1,7 +1,7 @@
 """`routerlab corpus stats`: what a corpus is made of."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +19,7 @@ ACROSS = 20
 def stats(
     file: Annotated[Path, typer.Argument(help="The corpus, a TOML file.", metavar="FILE")],
     taxonomy: o.TaxonomyFile = None,
-    shape: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="For people or for programs.")
-    ] = "table",
+    shape: o.Format = "table",
 ) -> None:
     """Count a corpus: labels, lengths, difficulty, languages, authors, how labels came about, what is alike.
 
@@ -57,12 +55,11 @@ def stats(
 
 
 def _labels(found: "Stats") -> "Table":
-    from routerlab.cli.shared.tables import cell, new_summary_table
+    from routerlab.cli.shared.tables import cell, figures_table
 
-    table = new_summary_table()
-    table.add_column("label", overflow="fold")
-    for heading in ("cases", "share", "hard", "words: least", "median", "p90", "most"):
-        table.add_column(heading, justify="right")
+    table = figures_table(
+        None, ["label"], ("cases", "share", "hard", "words: least", "median", "p90", "most")
+    )
     for row in found.labels:
         lengths = (row.shortest, row.median, row.p90, row.longest) if row.cases else ("-",) * 4
         share = f"{row.cases / found.cases:.0%}"
@@ -91,12 +88,9 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _pairs(title: str, pairs: "tuple[PairRow, ...]") -> "Table":
-    from routerlab.cli.shared.tables import cell, new_summary_table
+    from routerlab.cli.shared.tables import cell, figures_table
 
-    table = new_summary_table()
-    for heading in (title, "", "labels", ""):
-        table.add_column(heading, overflow="fold")
-    table.add_column("words in common", justify="right")
+    table = figures_table(None, (title, "", "labels", ""), ["words in common"])
     for row in pairs:
         names = (row.a, row.b, row.label_a or "(none)", row.label_b or "(none)")
         table.add_row(*map(cell, names), f"{row.similarity:.2f}")

@@ -1,6 +1,5 @@
 """What `routerlab corpus agreement` found, for people and for programs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -8,7 +7,7 @@ from rich.table import Table
 
 from routerlab.annotate.ratings.agreement import Agreement, Dispute
 from routerlab.cli.shared.show import print_table
-from routerlab.cli.shared.tables import cell, new_summary_table
+from routerlab.cli.shared.tables import cell, figures_table
 from routerlab.core.statistics.reliability import Figure
 from routerlab.core.text import printable
 
@@ -38,7 +37,9 @@ def print_tables(found: Agreement, a: str, b: str) -> None:
 def _raters(found: Agreement) -> Table:
     told = any(s.suggested or s.revealed for s in found.spoken)
     caption = "labels given after models' suggestions, or changed after the reveal, are not independent"
-    table = _table(caption if told else None, "rater", ("labelled", "after a suggestion", "after the reveal"))
+    table = figures_table(
+        caption if told else None, ["rater"], ("labelled", "after a suggestion", "after the reveal")
+    )
     for s in found.spoken:
         kind = "" if s.rater.kind == "annotator" or s.rater.kind in s.rater.name else f" ({s.rater.kind})"
         table.add_row(cell(s.rater.name + kind), *map(str, (s.labelled, s.suggested, s.revealed)))
@@ -48,7 +49,7 @@ def _raters(found: Agreement) -> Table:
 def _coefficients(found: Agreement) -> Table:
     figures = found.figures
     caption = f"* fits {WHY[figures.fits]}; {figures.paired} of {figures.units} prompts have two labels"
-    table = _table(caption, "agreement", ("value", "95 %"))
+    table = figures_table(caption, ["agreement"], ("value", "95 %"))
     table.add_row("raw", *_figure(figures.raw))
     ordered = sorted(figures.beyond, key=lambda name: name != figures.fits)
     for name in ordered:
@@ -59,7 +60,7 @@ def _coefficients(found: Agreement) -> Table:
 def _labels(found: Agreement) -> Table:
     fits = NAMES[found.figures.fits].split()[1]
     caption = "specific: where a rater gives the label, how often another one does too"
-    table = _table(caption, "label against the rest", ("given", fits, "95 %", "specific", "95 %"))
+    table = figures_table(caption, ["label against the rest"], ("given", fits, "95 %", "specific", "95 %"))
     for label, row in zip(found.labels, found.figures.labels, strict=True):
         table.add_row(cell(label), str(row.times), *_figure(row.beyond), *_figure(row.specific))
     return table
@@ -67,7 +68,7 @@ def _labels(found: Agreement) -> Table:
 
 def _pairs(found: Agreement) -> Table:
     caption = "n: prompts that both labelled; kappa: Cohen's"
-    table = _table(caption, "raters", ("n", "raw", "95 %", "kappa", "95 %"))
+    table = figures_table(caption, ["raters"], ("n", "raw", "95 %", "kappa", "95 %"))
     for p in found.pairs:
         table.add_row(cell(f"{p.a} & {p.b}"), str(p.n), *_figure(p.raw), *_figure(p.kappa))
     return table
@@ -77,7 +78,7 @@ def _confusion(found: Agreement, a: str, b: str) -> Table:
     counts = found.confusion(a, b)
     used = [i for i in range(len(found.labels)) if counts[i].any() or counts[:, i].any()]
     caption = f"rows: {printable(a)}; columns, in the same order: {printable(b)}"
-    table = _table(caption, "what both labelled", [str(n + 1) for n in range(len(used))])
+    table = figures_table(caption, ["what both labelled"], [str(n + 1) for n in range(len(used))])
     for n, i in enumerate(used):
         table.add_row(cell(f"{n + 1} {found.labels[i]}"), *(str(counts[i, j] or ".") for j in used))
     return table
@@ -166,11 +167,3 @@ def _plain(figure: Figure) -> dict[str, float | None]:
 def _figure(figure: Figure) -> tuple[str, str]:
     value = "-" if figure.value is None else f"{figure.value:.3f}"
     return value, "-" if figure.interval is None else f"{figure.interval[0]:.3f} to {figure.interval[1]:.3f}"
-
-
-def _table(caption: str | None, first: str, headings: Sequence[str]) -> Table:
-    table = new_summary_table(caption)
-    table.add_column(first, overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    return table

@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import new_table, print_json, print_table
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Models: what can be had, what is here.", no_args_is_help=True)
 
-Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print the result.")]
-
 
 @app.callback()
 def _group() -> None:
@@ -24,7 +23,7 @@ def _group() -> None:
 
 
 @app.command("list", epilog="Examples: routerlab models list | routerlab models list --format json")
-def list_models(format: Format = "table") -> None:  # noqa: A002
+def list_models(format: o.Format = "table") -> None:
     """List the catalogue and the *.gguf files in the model folders: size, licence, what is here."""
     from routerlab.models.catalog import load_catalog, local_models
     from routerlab.models.progress import human
@@ -199,7 +198,7 @@ def info(
     model: Annotated[
         str, typer.Argument(metavar="PATH_OR_ID", help="A path, a catalogue id, or a file's name.")
     ],
-    format: Format = "table",  # noqa: A002
+    format: o.Format = "table",
 ) -> None:
     """Show what a model file says of itself, from its header, without loading it."""
     from dataclasses import asdict

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from routerlab.cli.shared import options as o
 from routerlab.core.statistics.quantiles import Convention
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def analyze(
     details: Annotated[
         bool, typer.Option("--details", help="Show labels, confusion, corridors, calibration, too.")
     ] = False,
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    format: o.Format = "table",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save the analysis as JSON, for check and report.")
     ] = None,
@@ -68,6 +69,7 @@ def analyze(
 
     Example: routerlab analyze log.csv --predicted answer --latency ms --repeat request_id --out analysis.json
     """
+    from routerlab.cli.shared.show import save_json
     from routerlab.core.statistics.gates import parse_gate
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.study.figures.columns import Columns
@@ -97,19 +99,8 @@ def analyze(
         load(log, columns, labels, unit, repeats_in_order), percentile, gates, prices, seed
     )
     if out:
-        save(analysis, out)
+        save_json(out, analysis)
     show(analysis, format, details)
-
-
-def save(analysis: "Analysis", path: Path) -> None:
-    """Write the analysis to a file, whole or not at all; LabError when that is not possible."""
-    from routerlab.core.errors import LabError
-    from routerlab.core.files.atomic import write_new
-
-    try:
-        write_new(path, (analysis.model_dump_json(indent=1) + "\n").encode())
-    except OSError as e:
-        raise LabError(f"{path}: cannot be written: {e.strerror}") from None
 
 
 def show(analysis: "Analysis", shape: Literal["table", "json"], details: bool = False) -> None:

@@ -1,9 +1,11 @@
 """`routerlab check`: does a result keep its gates? For scripts: the exit code says so."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from routerlab.cli.shared import options as o
 
 if TYPE_CHECKING:
     from routerlab.core.statistics.gates import Gate
@@ -27,7 +29,7 @@ def check(
         list[str] | None, typer.Option(metavar="NAME", help="Only this arm; several times.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Undecided is a failure, too.")] = False,
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",  # noqa: A002
+    format: o.Format = "table",
 ) -> None:
     """Hold a result against gates, a line a gate and arm; exit 1 when one fails.
 

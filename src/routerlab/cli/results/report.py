@@ -69,17 +69,14 @@ def _note(text: str) -> None:
 
 def write(subjects: "list[Subject]", path: Path) -> None:
     """Write the page to a file, whole or not at all; LabError when that is not possible."""
-    from routerlab.core.files.atomic import write_new
+    from routerlab.cli.shared.show import save
     from routerlab.core.text import printable
     from routerlab.study.report.contents import heading, sections
     from routerlab.study.report.html import page
 
     title, facts = heading(subjects)
     text = page(title, sections(subjects), facts)
-    try:
-        write_new(path, text.encode())
-    except OSError as e:
-        raise LabError(f"{path}: cannot be written: {e.strerror}") from None
+    save(path, text.encode())
     typer.echo(printable(f"report: {path}"), err=True)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
 
-from routerlab.cli.shared.tables import cell, new_summary_table
+from routerlab.cli.shared.tables import cell, figures_table
 from routerlab.core.statistics.agreement import Pair
 from routerlab.study.figures.arm import ArmFigures, GateFigure, QuantileFigure
 from routerlab.study.figures.result import Analysis, Decision
@@ -52,7 +52,7 @@ def accuracy_table(analysis: Analysis) -> Table:
         "repeats are averaged within a case; by trial: every trial counts the same" if repeated else None
     )
     headings = ("cases", "acc.", "95 %", *(("by trial",) if repeated else ()), "task", "F1", "parse")
-    table = _table(caption, "arm", headings)
+    table = figures_table(caption, ["arm"], headings)
     for arm in analysis.arms:
         accuracy = arm.accuracy
         table.add_row(
@@ -73,7 +73,7 @@ def latency_table(analysis: Analysis) -> Table:
     costs = [arm.cost for arm in analysis.arms if arm.cost]
     caption = f"ms; percentiles: {analysis.settings.percentile}; in brackets 95 %, ... where it is open"
     headings = ["answers", "P50", "P95", "P99", "chars"]
-    table = _table(caption, "arm", (*headings, *((f"{costs[0].currency}/1000",) if costs else ())))
+    table = figures_table(caption, ["arm"], (*headings, *((f"{costs[0].currency}/1000",) if costs else ())))
     for arm in analysis.arms:
         times = arm.latency
         quantiles = (times.p50, times.p95) if times else (None, None)
@@ -90,7 +90,7 @@ def latency_table(analysis: Analysis) -> Table:
 
 def start_table(arms: Iterable[ArmFigures]) -> Table:
     """A row an arm: how long it took to be ready, and the resident memory of its workers."""
-    table = _table("memory: resident, in MiB; own: without pages of files", "arm", MEMORY)
+    table = figures_table("memory: resident, in MiB; own: without pages of files", ["arm"], MEMORY)
     for arm in arms:
         loaded, end = arm.memory.get("loaded", {}), arm.memory.get("end", {})
         sizes = (loaded.get("resident"), loaded.get("own"), end.get("resident"))
@@ -107,7 +107,7 @@ def pairs_table(analysis: Analysis) -> Table:
         caption += (
             f"\nall arms: Cochran's Q {q.q:.2f}, {q.df} degrees of freedom, p {w.p_value(q.p)}, {q.n} cases"
         )
-    table = _table(caption, "arms", ("cases", "only", "p", "Holm", "diff.", "95 %"))
+    table = figures_table(caption, ["arms"], ("cases", "only", "p", "Holm", "diff.", "95 %"))
     for pair in analysis.pairs:
         ends = "" if pair.low is None or pair.high is None else f"{pair.low:+.2f} {pair.high:+.2f}"
         table.add_row(
@@ -124,7 +124,7 @@ def pairs_table(analysis: Analysis) -> Table:
 
 def agreement_table(analysis: Analysis) -> Table:
     """A row a pair of arms, and one for all: how often they agree, and how often that is right."""
-    table = _table(None, "arms", ("both answered", "agree", "right where they agree"))
+    table = figures_table(None, ["arms"], ("both answered", "agree", "right where they agree"))
     rows = [Pair(p.a, p.b, p.answered, p.agreed, p.agreed_scored, p.agreed_right) for p in analysis.pairs]
     named = [(f"{p.a} & {p.b}", p) for p in rows]
     if every := analysis.unanimity:
@@ -146,7 +146,7 @@ def gates_table(arms: Iterable[ArmFigures]) -> Table:
     caption = (
         "undecided without a number: not computed for F1, or no number would decide" if unknown else None
     )
-    table = _table(caption, "arm", ("gate", "value", "95 %", "answer"))
+    table = figures_table(caption, ["arm"], ("gate", "value", "95 %", "answer"))
     for arm in arms:
         for gate in arm.gates:
             table.add_row(
@@ -157,7 +157,7 @@ def gates_table(arms: Iterable[ArmFigures]) -> Table:
 
 def labels_table(analysis: Analysis, arms: Sequence[ArmFigures]) -> Table:
     """F1 of every label, and accuracy of every family, a column an arm."""
-    table = _table("labels: F1; families: accuracy", "label", [arm.arm for arm in arms])
+    table = figures_table("labels: F1; families: accuracy", ["label"], [arm.arm for arm in arms])
     for label in analysis.labels:
         scores = [next((s.f1 for s in arm.labels if s.label == label), None) for arm in arms]
         table.add_row(cell(label), *map(w.share, scores))
@@ -172,7 +172,7 @@ def confusion_table(arm: ArmFigures, labels: Sequence[str]) -> Table:
     letters = "abcdefghijkl"[: len(labels)]
     counts = {(c.gold, c.label): c.n for c in arm.confusion}
     none = any(c.label is None for c in arm.confusion)
-    table = _table(None, f"{arm.arm}: gold", (*letters, *(("none",) if none else ())))
+    table = figures_table(None, [f"{arm.arm}: gold"], (*letters, *(("none",) if none else ())))
     for letter, gold in zip(letters, labels, strict=True):
         said = [counts.get((gold, label), 0.0) for label in (*labels, *((None,) if none else ()))]
         table.add_row(cell(f"{letter} {gold}"), *(f"{n:.3g}" if n else "." for n in said))
@@ -181,7 +181,7 @@ def confusion_table(arm: ArmFigures, labels: Sequence[str]) -> Table:
 
 def corridors_table(arm: ArmFigures) -> Table:
     """Where cases go wrong, the busiest corridor first."""
-    table = _table(None, f"{arm.arm}: gold -> answer", ("cases",))
+    table = figures_table(None, [f"{arm.arm}: gold -> answer"], ("cases",))
     table.add_column("which", overflow="fold")
     for c in arm.corridors[:LISTED]:
         table.add_row(cell(f"{c.gold} -> {c.label or 'none'}"), f"{c.n:.3g}", cell(" ".join(c.cases)))
@@ -194,7 +194,7 @@ def calibration_table(arms: Sequence[ArmFigures]) -> Table:
     """A row an arm: confidence against accuracy, and accuracy among the most confident answers."""
     caption = "half, most: accuracy among the most confident answers, at least 50 % and 80 % of all trials"
     headings = ("answers", "confidence", "accuracy", "ECE", "Brier", "half", "most")
-    table = _table(caption, "arm", headings)
+    table = figures_table(caption, ["arm"], headings)
     for arm in arms:
         if c := arm.calibration:
             kept = [next((k.accuracy for k in c.kept if k.coverage >= least), None) for least in (0.5, 0.8)]
@@ -254,14 +254,6 @@ def answer(gate: GateFigure) -> str:
     if gate.answer != "undecided":
         return gate.answer
     return "undecided" + (f": {w.plural(gate.more, 'more case')}" if gate.more is not None else "")
-
-
-def _table(caption: str | None, first: str, headings: Sequence[str]) -> Table:
-    table = new_summary_table(caption)
-    table.add_column(cell(first), overflow="fold")
-    for heading in headings:
-        table.add_column(cell(heading), justify="right", overflow="fold")
-    return table
 
 
 def _quantile(found: QuantileFigure | None) -> str:

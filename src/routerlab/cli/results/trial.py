@@ -1,6 +1,6 @@
 """The result of a trial: tables and lines that fit 80 columns for people, JSON for programs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import typer
 from rich.table import Table
@@ -8,7 +8,7 @@ from rich.table import Table
 from routerlab.cli.results.tables import details as analysis_details
 from routerlab.cli.results.tables import overview, verdict_lines
 from routerlab.cli.shared.show import print_json, print_table
-from routerlab.cli.shared.tables import cell, new_summary_table
+from routerlab.cli.shared.tables import cell, figures_table
 from routerlab.core.text import printable
 from routerlab.study.report import words as w
 from routerlab.study.trial.analysis.flow import balance_line, flow_lines
@@ -66,11 +66,12 @@ def parts(result: TrialResult, details: bool) -> Iterator[Part]:
 
 def times_table(result: TrialResult) -> Table:
     """A row an arm: response, and of it queue and service; and the response with other arms' turns."""
-    table = new_summary_table(
-        "milliseconds from when a session was due; lab: the waits for other arms' turns are in it"
-    )
     headings = ("response P50", "P95", "queue P50", "P95", "service P50", "P95", "lab P95")
-    _columns(table, ["arm"], ["n", *headings])
+    table = figures_table(
+        "milliseconds from when a session was due; lab: the waits for other arms' turns are in it",
+        ["arm"],
+        ["n", *headings],
+    )
     for one in result.times:
         figures = [part[q].value for part in (one.response, one.queue, one.service) for q in ("p50", "p95")]
         figures.append(one.lab["p95"].value)
@@ -87,8 +88,9 @@ def hypothesis_lines(result: TrialResult) -> Iterator[str]:
 
 def hypotheses_table(result: TrialResult) -> Table:
     """A row a test."""
-    table = new_summary_table("p two-sided; adjusted as registered")
-    _columns(table, ["", "tested"], ["value", "interval", "p", "adjusted"])
+    table = figures_table(
+        "p two-sided; adjusted as registered", ["", "tested"], ["value", "interval", "p", "adjusted"]
+    )
     table.add_column("result", overflow="fold")
     for hypothesis in result.hypotheses:
         for i, test in enumerate(hypothesis.tests):
@@ -106,10 +108,11 @@ def hypotheses_table(result: TrialResult) -> Table:
 
 def effects_table(result: TrialResult) -> Table:
     """A row a pair: Cohen's h and d with their intervals."""
-    table = new_summary_table(
-        "h: accuracies; d: logarithms of latencies; 0.2 is small, 0.5 medium, 0.8 large"
+    table = figures_table(
+        "h: accuracies; d: logarithms of latencies; 0.2 is small, 0.5 medium, 0.8 large",
+        ["arms"],
+        ["h", "interval", "d", "interval"],
     )
-    _columns(table, ["arms"], ["h", "interval", "d", "interval"])
     for one in result.effects:
         table.add_row(
             cell(f"{one.a} - {one.b}"),
@@ -124,9 +127,10 @@ def effects_table(result: TrialResult) -> Table:
 def economics_table(result: TrialResult) -> Table:
     """A row an arm: what 1,000 requests cost without it and with it, and at which accuracy it breaks even."""
     currency = result.economics[0].currency
-    table = new_summary_table(f"{currency} for 1,000 requests; {result.routes}")
-    _columns(
-        table, ["arm"], ["default", "routed", "router", "saved", "ratio", "interval", "outcome", "even at"]
+    table = figures_table(
+        f"{currency} for 1,000 requests; {result.routes}",
+        ["arm"],
+        ["default", "routed", "router", "saved", "ratio", "interval", "outcome", "even at"],
     )
     for one in result.economics:
         scale = 1000 / one.n
@@ -146,8 +150,11 @@ def economics_table(result: TrialResult) -> Table:
 
 def misroutes_table(result: TrialResult) -> Table:
     """A row a kind of misroute, the costliest of each arm first."""
-    table = new_summary_table("extra: beyond the right route, in all; weaker: its answer was not good enough")
-    _columns(table, ["arm", "gold", "label", "went to"], ["n", "extra"])
+    table = figures_table(
+        "extra: beyond the right route, in all; weaker: its answer was not good enough",
+        ["arm", "gold", "label", "went to"],
+        ["n", "extra"],
+    )
     table.add_column("", overflow="fold")
     for one in result.economics:
         for wrong in one.misroutes if one.arm != result.control else ():
@@ -167,8 +174,11 @@ def misroutes_table(result: TrialResult) -> Table:
 def subgroups_table(result: TrialResult) -> Table:
     """A row a group of cases, a column an arm."""
     arms = list(dict.fromkeys(one.arm for one in result.subgroups))
-    table = new_summary_table("exploratory: accuracy by what a case is, not corrected for anything")
-    _columns(table, ["by", "group"], ["cases", *arms])
+    table = figures_table(
+        "exploratory: accuracy by what a case is, not corrected for anything",
+        ["by", "group"],
+        ["cases", *arms],
+    )
     rows: dict[tuple[str, str], dict[str, str]] = {}
     sizes: dict[tuple[str, str], int] = {}
     for one in result.subgroups:
@@ -178,10 +188,3 @@ def subgroups_table(result: TrialResult) -> Table:
     for (by, group), values in sorted(rows.items()):
         table.add_row(by, cell(group), str(sizes[by, group]), *(values.get(arm, "-") for arm in arms))
     return table
-
-
-def _columns(table: Table, left: Sequence[str], right: Sequence[str]) -> None:
-    for heading in left:
-        table.add_column(heading, overflow="fold")
-    for heading in right:
-        table.add_column(cell(heading), justify="right", overflow="fold")

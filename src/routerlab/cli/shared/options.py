@@ -1,31 +1,22 @@
-"""Options that several commands share, and what they open: settings, materials, arms, session."""
+"""Options that several commands share. What they open: open.py."""
 
-from contextlib import suppress
-from datetime import UTC, datetime
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from routerlab.core.errors import LabError
 from routerlab.engine.contract.names import Untuned
 from routerlab.engine.lab.runner import Schedule
 from routerlab.models.devices import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from routerlab.core.corpus import Corpus
-    from routerlab.core.session.arm import AnyArmRecord, ArmRecord
-    from routerlab.core.session.file import SessionFile
-    from routerlab.core.session.session import Pin
-    from routerlab.core.taxonomy import Taxonomy
-    from routerlab.engine.arms.arm import ArmSpec, Spec
-    from routerlab.engine.contract.contract import Exemplar
-    from routerlab.engine.lab.factory import ModelArms
-    from routerlab.engine.lab.lab import Lab
-    from routerlab.engine.lab.materials import Materials
     from routerlab.settings import Settings
+
+R = TypeVar("R")
 
 Arms = Annotated[
     list[str] | None,
@@ -51,34 +42,7 @@ ScheduleOption = Annotated[
     Schedule | None,
     typer.Option("--schedule", help="exclusive: arms take turns (default); parallel: all at once."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads a model may use.")]
-Context = Annotated[int | None, typer.Option(min=256, help="Context length in tokens.")]
-GpuLayers = Annotated[
-    int | None,
-    typer.Option("--layers", "--gpu-layers", min=-1, help="Layers on the GPU: -1 all that fit, 0 none."),
-]
-
-
-def _names(texts: list[str] | None) -> list[str] | None:
-    """The names in options that may be given several times, or separated by commas; None for none."""
-    names = [name.strip() for text in texts or () for name in text.split(",")]
-    return [name for name in names if name] or None
-
-
-Devices = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--device",
-        metavar="NAME",
-        callback=_names,
-        help="A GPU to use, as `routerlab doctor` names it, or cpu; may be given several times.",
-    ),
-]
-SplitOption = Annotated[
-    Split | None,
-    typer.Option("--split", help="How a model lies on several GPUs: on one only, by layers, or by rows."),
-]
-Timeout = Annotated[float | None, typer.Option(min=0.001, help="Seconds an arm may take for one answer.")]
+Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
 ColumnMap = Annotated[
     list[str] | None,
     typer.Option(
@@ -106,190 +70,80 @@ SessionPath = Annotated[
 ]
 
 
+def _names(texts: list[str] | None) -> list[str] | None:
+    """The names in options that may be given several times, or separated by commas; None for none."""
+    names = [name.strip() for text in texts or () for name in text.split(",")]
+    return [name for name in names if name] or None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What models may use of this machine; None leaves it to the settings."""
+
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads a model may use.")] = None
+    context: Annotated[int | None, typer.Option(min=256, help="Context length in tokens.")] = None
+    gpu_layers: Annotated[
+        int | None,
+        typer.Option("--layers", "--gpu-layers", min=-1, help="Layers on the GPU: -1 all that fit, 0 none."),
+    ] = None
+    devices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device",
+            metavar="NAME",
+            callback=_names,
+            help="A GPU to use, as `routerlab doctor` names it, or cpu; may be given several times.",
+        ),
+    ] = None
+    split: Annotated[
+        Split | None,
+        typer.Option(help="How a model lies on several GPUs: on one only, by layers, or by rows."),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """What was given, by the settings' keys."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    def settings(self, **others: Any) -> "Settings":
+        """The settings file with these options and `others`, those that were given, on top."""
+        return settings_with(**self.given(), **others)
+
+
+@dataclass(frozen=True)
+class Asking(Machine):
+    """The same, and how long an answer may take."""
+
+    timeout_s: Annotated[
+        float | None, typer.Option("--timeout", min=0.001, help="Seconds an arm may take for one answer.")
+    ] = None
+
+
+GROUPS = (Machine, Asking)
+"""What `spread` knows."""
+
+
+def spread(command: Callable[..., R]) -> Callable[..., R]:
+    """The command for typer: each field of a parameter that is one of the dataclasses above is an option."""
+    signature = inspect.signature(command)
+    groups = {name: p.annotation for name, p in signature.parameters.items() if p.annotation in GROUPS}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        inner = inspect.signature(groups[name]).parameters.values() if name in groups else (parameter,)
+        parameters += [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in inner]
+
+    @functools.wraps(command)
+    def spreading(**options: Any) -> R:
+        for name, group in groups.items():
+            names = inspect.signature(group).parameters
+            options[name] = group(**{key: options.pop(key) for key in names if key in options})
+        return command(**options)
+
+    spreading.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return spreading
+
+
 def settings_with(**options: Any) -> "Settings":
     """The settings file with the command's options, those that were given, on top."""
     from routerlab.settings import load_settings
 
     return load_settings().model_copy(update={k: v for k, v in options.items() if v is not None})
-
-
-def open_materials(
-    taxonomy_file: Path | None, corpus_file: Path | None, session: Path | None = None
-) -> "Materials":
-    """Taxonomy and corpus: those named, else those that `session` pins if found, else those that ship.
-
-    There is no corpus when only another taxonomy than the shipped one is named.
-    """
-    from routerlab.core.corpus import Corpus, load_corpus
-    from routerlab.core.files.toml import load_toml
-    from routerlab.core.session.file import peek_session
-    from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.engine.lab.materials import Materials
-    from routerlab.resources import ROUTING60, TAXONOMY
-
-    if session is not None and session.exists():
-        header = peek_session(session)[0]
-        taxonomy_file = taxonomy_file or _pinned(header.taxonomy, session, TAXONOMY, load_taxonomy)
-        if header.corpus and not corpus_file:
-            corpus_file = _pinned(header.corpus, session, ROUTING60, lambda p: load_toml(p, Corpus))
-    path = taxonomy_file or TAXONOMY
-    taxonomy = load_taxonomy(path)
-    if corpus_file is None and path == TAXONOMY:
-        corpus_file = ROUTING60
-    corpus = load_corpus(corpus_file, taxonomy) if corpus_file else None
-    return Materials(taxonomy, path, corpus, corpus_file)
-
-
-def _pinned(
-    pin: "Pin", session: Path, shipped: Path, load: "Callable[[Path], Corpus | Taxonomy]"
-) -> Path | None:
-    """The file with the pinned content, or None where there is none (opening the session then says so)."""
-    from routerlab.core.session.session import pinned_files
-
-    for path in pinned_files(pin, session, shipped):
-        with suppress(LabError):
-            if load(path).sha256 == pin.sha256:
-                return path
-    return None
-
-
-def model_arms(
-    taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings", bulk: int = 1
-) -> "ModelArms":
-    """The factory of arms (see `exemplar_corpus`); `bulk` is how many prompts they answer together."""
-    from routerlab.engine.lab.factory import ModelArms
-
-    corpus = exemplar_corpus(taxonomy, exemplars)
-    return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings, bulk)
-
-
-def exemplar_corpus(taxonomy: "Taxonomy", exemplars: str | None) -> "Corpus | None":
-    """The corpus of exemplars, None for `none`; those that ship are used only with the labels that ship."""
-    from routerlab.core.corpus import load_corpus
-    from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.resources import EXEMPLARS, TAXONOMY
-
-    if exemplars == "none" or (exemplars is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256):
-        return None
-    return load_corpus(Path(exemplars) if exemplars else EXEMPLARS, taxonomy)
-
-
-def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
-    """The cases as exemplars."""
-    from routerlab.engine.contract.contract import Exemplar
-
-    labelled = [case for case in corpus.case if case.label is not None] if corpus else []
-    return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in labelled)
-
-
-def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":
-    """The session in `path` to go on with, or None if there is none; LabError when it does not fit."""
-    from routerlab.cli.shared.read import reading
-    from routerlab.core.session.file import SessionFile
-    from routerlab.paths import session_cache
-
-    if path is None or not path.exists():
-        return None
-    with reading() as tell:
-        file = SessionFile.open(path, lambda done, total: tell(path.name, done, total), session_cache())
-    header = file.session.header
-    pinned: list[tuple[str, Pin, str]] = [("taxonomy", header.taxonomy, materials.taxonomy.sha256)]
-    if header.corpus and materials.corpus:
-        pinned.append(("corpus", header.corpus, materials.corpus.sha256))
-    for kind, pin, sha256 in pinned:
-        if pin.sha256 != sha256:
-            file.close()
-            raise LabError(
-                f"{path}: was made with {kind} {pin.name} {pin.sha256[:12]}, this one is {sha256[:12]}; "
-                f"name the right file ({pin.path}), or begin a new session"
-            )
-    if file.torn:
-        typer.echo(
-            f"{path}: an unfinished last record ({file.torn} bytes) was moved to {file.torn_path}", err=True
-        )
-    return file
-
-
-def open_lab(
-    arms: list[str] | None,
-    materials: "Materials",
-    exemplars: str | None,
-    settings: "Settings",
-    session: Path | None,
-    repeats: int = 1,
-    bulk: int = 1,
-) -> "tuple[Lab, list[Spec]]":
-    """A lab and the arms to start in it: those named, else those of the session, else those of the settings.
-
-    Of the settings' arms only those whose model is here count. LabError when a named model is missing, or the
-    session is the result of a study.
-    """
-    from routerlab.core.session.file import new_session_path
-    from routerlab.engine.lab.lab import Lab
-    from routerlab.engine.lab.specs import arm_specs
-    from routerlab.paths import sessions_dir
-
-    factory = model_arms(materials.taxonomy, exemplars, settings, bulk)
-    specs = arm_specs(arms, settings.contract) if arms else []
-    file = open_session(session, materials)
-    if file is not None and (runs := file.session.runs):
-        file.close()
-        what = "a trial" if runs[-1].kind == "trial" else "a benchmark"
-        raise LabError(
-            f"{session}: is the result of {what}, and nothing else belongs into it; name another session"
-        )
-    if not specs and file:
-        specs = [_again(record) for record in file.session.arms.values()]
-    if not specs:
-        specs = [spec for text in settings.arms if (spec := _if_here(text, settings.contract))]
-    path = session or new_session_path(sessions_dir(), datetime.now(UTC))
-    return Lab(materials, settings, factory, path, file, repeats, bulk), specs
-
-
-def _again(record: "AnyArmRecord") -> "Spec":
-    """The arm of a session; a model or router that has moved is looked for by its name."""
-    from routerlab.core.session.arm import ArmRecord, RemoteRecord
-    from routerlab.engine.arms.baseline import BaselineSpec
-    from routerlab.engine.lab.specs import remote_spec
-
-    if isinstance(record, ArmRecord):
-        return _model_again(record)
-    if isinstance(record, RemoteRecord):
-        again = f"{record.remote}@{record.recording}" if record.recording else record.remote
-        return remote_spec(again).model_copy(update={"name": record.name})
-    return BaselineSpec(
-        name=record.name,
-        contract=record.contract,
-        file=Path(record.source_file) if record.source_file and Path(record.source_file).exists() else None,
-        members=tuple(map(_model_again, record.member)),
-    )
-
-
-def _model_again(record: "ArmRecord") -> "ArmSpec":
-    from routerlab.engine.arms.arm import ArmSpec
-    from routerlab.engine.contract.encoding import DESCRIBED
-    from routerlab.models.catalog import find_model
-
-    if record.router_file:
-        from routerlab.engine.lab.specs import find_router, router_spec
-
-        router = Path(record.router_file)
-        spec = router_spec(router if router.exists() else find_router(router.stem))
-        return spec.model_copy(update={"name": record.name})
-    model = Path(record.model_file)
-    if not model.exists():
-        with suppress(LabError):
-            model = find_model(model.name)
-    encoding = next((e for e, words in DESCRIBED.items() if words == record.encoding), "json-name")
-    return ArmSpec.model_validate(
-        {"name": record.name, "model": model, "contract": record.contract, "encoding": encoding}
-    )
-
-
-def _if_here(text: str, contract: Untuned) -> "Spec | None":
-    from routerlab.engine.lab.specs import any_spec
-
-    try:
-        return any_spec(text, contract)
-    except LabError:
-        return None

@@ -2,11 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from routerlab.core.errors import LabError
+
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.table import Table
 
 PIPE_WIDTH = 200  # columns when nobody looks: wide enough to keep a row a line
@@ -35,3 +39,18 @@ def print_table(table: "Table") -> None:
 def print_json(data: object) -> None:
     """Prints the data as JSON on stdout; everything beyond ASCII is escaped."""
     typer.echo(json.dumps(data, indent=2))
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; LabError when that is not possible."""
+    from routerlab.core.files.atomic import write_new
+
+    try:
+        write_new(path, content)
+    except OSError as e:
+        raise LabError(f"{path}: cannot be written: {e.strerror}") from None
+
+
+def save_json(path: Path, record: "BaseModel") -> None:
+    """Write the record as JSON, whole or not at all; LabError when that is not possible."""
+    save(path, (record.model_dump_json(indent=1) + "\n").encode())

@@ -18,38 +18,34 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
     """
     names = list(dict.fromkeys(families.values()))
     contended = any(s.contended for s in summaries)
-    table = new_summary_table("* measured while other arms were running" if contended else None)
-    table.add_column("arm", overflow="fold")
-    for heading in ("n", "acc.", "95 %", *names, "parse", "P50 ms", "P95 ms"):
-        table.add_column(cell(heading), justify="right", overflow="fold")
+    caption = "* measured while other arms were running" if contended else None
+    headings = ("n", "acc.", "95 %", *names, "parse", "P50 ms", "P95 ms")
+    table = figures_table(caption, ["arm"], headings)
     for s in summaries:
         star = "*" if s.contended else ""
         interval = "" if s.low is None or s.high is None else f"{s.low:.2f}-{s.high:.2f}"
         table.add_row(
             cell(s.arm),
             str(s.n),
-            _ratio(s.accuracy),
+            number(s.accuracy, 2),
             interval,
-            *(_ratio(s.families.get(name)) for name in names),
-            _ratio(s.parse_rate),
-            _ms(s.p50, star),
-            _ms(s.p95, star),
+            *(number(s.families.get(name), 2) for name in names),
+            number(s.parse_rate, 2),
+            number(s.p50, 0, star),
+            number(s.p95, 0, star),
         )
     return table
 
 
 def pairs_table(pairs: Iterable[Pair]) -> Table:
     """A row a pair of arms: questions both labelled, how often they agreed, how often that was right."""
-    table = new_summary_table()
-    table.add_column("arms", overflow="fold")
-    for heading in ("both answered", "agree", "right where they agree"):
-        table.add_column(heading, justify="right")
+    table = figures_table(None, ["arms"], ("both answered", "agree", "right where they agree"))
     for p in pairs:
         table.add_row(
             cell(f"{p.a} & {p.b}"),
             str(p.n),
-            f"{_ratio(p.agree_rate)} ({p.agreed}/{p.n})",
-            f"{_ratio(p.right_rate)} ({p.right}/{p.scored})",
+            f"{number(p.agree_rate, 2)} ({p.agreed}/{p.n})",
+            f"{number(p.right_rate, 2)} ({p.right}/{p.scored})",
         )
     return table
 
@@ -59,16 +55,19 @@ def cell(value: object) -> Text:
     return Text(printable(str(value)))
 
 
-def new_summary_table(caption: str | None = None) -> Table:
-    """A table narrow enough for 80 columns: rich shrinks the widest column first, and none to nothing."""
-    return Table(
+def figures_table(caption: str | None, left: Iterable[str], right: Iterable[str] = ()) -> Table:
+    """A table narrow enough for 80 columns, of names on the left and figures on the right: rich shrinks the
+    widest column first, and none to nothing; long cells fold, none is cut."""
+    table = Table(
         box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left"
     )
+    for heading in left:
+        table.add_column(cell(heading), overflow="fold")
+    for heading in right:
+        table.add_column(cell(heading), overflow="fold", justify="right")
+    return table
 
 
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _ms(value: float | None, star: str) -> str:
-    return "-" if value is None else f"{value:.0f}{star}"
+def number(value: float | None, digits: int, more: str = "") -> str:
+    """A figure with so many digits, and `more` behind it; "-" where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}{more}"

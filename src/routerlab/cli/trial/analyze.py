@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerlab.cli.trial.options import Format, SessionFile
+from routerlab.cli.shared import options as o
+from routerlab.cli.trial.options import SessionFile
 
 if TYPE_CHECKING:
     from routerlab.study.trial.analysis.result import TrialResult
@@ -23,7 +24,7 @@ def analyze(
     details: Annotated[
         bool, typer.Option("--details", help="Show labels, confusion, subgroups and misroutes, too.")
     ] = False,
-    format: Format = "table",  # noqa: A002
+    format: o.Format = "table",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the result as JSON.")] = None,
 ) -> None:
     """Test the registered hypotheses, and show gates, costs, the flow of sessions, and deviations.
@@ -33,10 +34,11 @@ def analyze(
     Example: routerlab trial analyze sessions/trial-four-arms.toml --out four-arms.json
     """
     from routerlab.cli.results.trial import show_trial
+    from routerlab.cli.shared.show import save_json
 
     result = _result(session, corpus, routes, "trial analyze")
     if out:
-        _save(result, out)
+        save_json(out, result)
     show_trial(result, format, details)
 
 
@@ -61,13 +63,3 @@ def _result(session: Path, corpus: Path | None, routes: Path | None, command: st
 
     record_early_look(session, read_session(session).session, command)
     return open_trial(session, lambda note: typer.echo(f"note: {printable(note)}", err=True), corpus, routes)
-
-
-def _save(result: "TrialResult", path: Path) -> None:
-    from routerlab.core.errors import LabError
-    from routerlab.core.files.atomic import write_new
-
-    try:
-        write_new(path, (result.model_dump_json(indent=1) + "\n").encode())
-    except OSError as e:
-        raise LabError(f"{path}: cannot be written: {e.strerror}") from None

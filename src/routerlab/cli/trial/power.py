@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from routerlab.cli.trial.options import Format
+from routerlab.cli.shared import options as o
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def power(
     target: Annotated[float, typer.Option(min=0.05, max=0.99, help="Which power is wanted.")] = 0.8,
     simulations: Annotated[int, typer.Option(min=100, max=100_000, help="How many trials.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="What is drawn follows from it.")] = 0,
-    format: Format = "table",  # noqa: A002
+    format: o.Format = "table",
 ) -> None:
     """Simulate trials: how often are assumed differences in accuracy found, and how many cases does it take?
 
@@ -97,11 +97,10 @@ def _size(file: Path, unpaired: bool) -> int:
 
 
 def _table(found: "list[Power]", pairs: list[str], unit: str) -> "Table":
-    from routerlab.cli.shared.tables import new_summary_table
+    from routerlab.cli.shared.tables import figures_table
 
-    table = new_summary_table("power by simulation, with the Monte-Carlo standard error at worst")
-    for heading in (unit, *pairs, *(["every difference"] if len(pairs) > 1 else []), "+-"):
-        table.add_column(heading, justify="right")
+    headings = (unit, *pairs, *(["every difference"] if len(pairs) > 1 else []), "+-")
+    table = figures_table("power by simulation, with the Monte-Carlo standard error at worst", (), headings)
     for one in found:
         shares = [*one.pairs, *([one.all] if len(pairs) > 1 else [])]
         table.add_row(str(one.n), *(f"{share:.3f}" for share in shares), f"{one.error:.3f}")

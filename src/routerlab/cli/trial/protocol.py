@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerlab.cli.trial.options import Format, ProtocolFile, SessionFile
+from routerlab.cli.shared import options as o
+from routerlab.cli.trial.options import ProtocolFile, SessionFile
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _summary(work: "Registered", made: "Lock") -> list[str]:
     return lines
 
 
-def status(session: SessionFile, format: Format = "table") -> None:  # noqa: A002
+def status(session: SessionFile, format: o.Format = "table") -> None:
     """How far a trial is: sessions by arm, looks and deviations. No outcomes: see `trial peek` for those.
 
     Example: routerlab trial status sessions/trial-four-arms.toml --format json

@@ -1,10 +1,7 @@
 """`routerlab trial run`: a locked protocol, carried out."""
 
 import asyncio
-import platform
-import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +9,8 @@ import typer
 
 from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.open import shots
+from routerlab.cli.shared.study import open_result, run_record
 from routerlab.cli.trial.options import ProtocolFile
 from routerlab.core.errors import Exit, LabError
 
@@ -54,11 +53,6 @@ def run(
 
 def _locked(registered: "Registered") -> "Work":
     """The work under its lock; LabError where something is not as it was locked, after telling what."""
-    import numpy as np
-
-    from routerlab import __version__
-    from routerlab.core.files.toml import canonical_json
-    from routerlab.core.session.run import RunRecord
     from routerlab.core.text import printable
     from routerlab.engine.worker.build import describe_build
     from routerlab.study.benchmark.harmony import check_provenance, leaks
@@ -77,24 +71,10 @@ def _locked(registered: "Registered") -> "Work":
     build = describe_build()
     check_provenance(registered.specs, build)
     protocol = registered.protocol
-    record = RunRecord(
-        at=datetime.now(UTC),
-        kind="trial",
-        name=protocol.name,
-        plan=canonical_json(lock),
-        percentile=protocol.percentile,
-        command=shlex.join(["routerlab", *sys.argv[1:]]),
-        versions={
-            "routerlab": __version__,
-            "llama.cpp": build.version,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
-        seed=protocol.seed,
-        sha256=lock.sha256,
+    record = run_record("trial", lock, lock.sha256, protocol, build)
+    return Work(
+        registered, lock, record, leaks(registered.specs, registered.corpus, shots(registered.exemplars))
     )
-    shots = o.shots(registered.exemplars)
-    return Work(registered, lock, record, leaks(registered.specs, registered.corpus, shots))
 
 
 def _open(work: "Work", out: Path | None) -> "Lab":
@@ -102,7 +82,6 @@ def _open(work: "Work", out: Path | None) -> "Lab":
     from routerlab.engine.lab.factory import ModelArms
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials, new_header
-    from routerlab.engine.worker.build import machine
     from routerlab.paths import sessions_dir
     from routerlab.study.trial.run.run import check_session
 
@@ -113,22 +92,12 @@ def _open(work: "Work", out: Path | None) -> "Lab":
     materials = Materials(
         registered.taxonomy, registered.taxonomy_path, registered.corpus, registered.corpus_path
     )
-    file = o.open_session(path, materials)
-    if file is not None:
-        try:
-            check_session(file.session, path, work.lock)
-            if (there := file.session.header.machine) != (here := machine()):
-                raise LabError(f"{path}: was begun on another machine ({there}; here: {here})")
-        except LabError:
-            file.close()
-            raise
+    file = open_result(path, materials, lambda session: check_session(session, path, work.lock))
     header = new_header(materials, settings, 1).model_copy(
         update={"title": protocol.name, "seed": protocol.seed}
     )
     exemplars = registered.exemplars
-    make = ModelArms(
-        registered.taxonomy, o.shots(exemplars), exemplars.sha256 if exemplars else None, settings
-    )
+    make = ModelArms(registered.taxonomy, shots(exemplars), exemplars.sha256 if exemplars else None, settings)
     return Lab(materials, settings, make, path, file, header=header)
 
 

@@ -8,8 +8,7 @@ import typer
 
 from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
-from routerlab.cli.trial.options import Format
-from routerlab.core.errors import LabError
+from routerlab.cli.shared.open import cases_of, model_arms, open_materials
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from routerlab.study.trial.run.sweep import Level, Sweep
 
 
+@o.spread
 def sweep(
     arm: Annotated[str, typer.Option("--arm", "-a", metavar="ID_OR_PATH[:CONTRACT]", help="Whom to load.")],
     rate: Annotated[
@@ -28,11 +28,11 @@ def sweep(
     n: Annotated[int, typer.Option("--n", min=10, max=5000, help="Sessions at each load.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="When sessions are due follows from it.")] = 0,
     corpus: Annotated[Path | None, typer.Option(help="Whose prompts; the sixty by default.")] = None,
-    format: Format = "table",  # noqa: A002
+    format: o.Format = "table",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    timeout: o.Timeout = None,
+    *,
+    on: o.Asking,
 ) -> None:
     """Send Poisson traffic to one arm, more and more, until it cannot keep up, and report the knee.
 
@@ -45,11 +45,10 @@ def sweep(
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.specs import any_spec
 
-    settings = o.settings_with(threads=threads, timeout_s=timeout)
-    materials = o.open_materials(taxonomy, corpus)
-    if materials.corpus is None:
-        raise LabError("there is no corpus for this taxonomy: name one with --corpus")
-    make = o.model_arms(materials.taxonomy, exemplars, settings)
+    settings = on.settings()
+    materials = open_materials(taxonomy, corpus)
+    cases_of(materials)
+    make = model_arms(materials.taxonomy, exemplars, settings)
     spec = any_spec(arm, settings.contract)
 
     async def run() -> "Sweep":
@@ -89,14 +88,11 @@ def _told(level: "Level") -> None:
 
 
 def _table(found: "Sweep") -> "Table":
-    from routerlab.cli.shared.tables import cell, new_summary_table
+    from routerlab.cli.shared.tables import cell, figures_table
 
-    table = new_summary_table(
-        "sessions a second; milliseconds from when a session was due; late: after the last was sent"
-    )
+    caption = "sessions a second; milliseconds from when a session was due; late: after the last was sent"
     headings = ("offered", "answered", "P50", "P95", "queue P95", "service P50", "late s")
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    table = figures_table(caption, (), headings)
     table.add_column("")
     for one in found.levels:
         figures = (one.response_p50, one.response_p95, one.queue_p95, one.service_p50)

@@ -1,6 +1,5 @@
 """`routerlab tune cascade`: when to ask the larger router."""
 
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from routerlab.cli.shared.study import command_line
 from routerlab.cli.tune.options import Seed
 from routerlab.core.errors import LabError
 
@@ -75,7 +75,7 @@ def make_cascade(
         raise LabError("these routers were tuned for different taxonomies")
     parts = [load_oof(f.parent, r.evidence.answers, r.name) for f, r in zip(files, routers, strict=True)]
     m = members(parts)
-    command = shlex.join(["routerlab", *sys.argv[1:]])
+    command = command_line()
     cascade, chosen, shown = write_cascade(path, files, routers, m, rule, accuracy, share, seed, command)
     return m, shown, chosen, cascade
 
@@ -84,11 +84,13 @@ def _print(m: "Members", shown: "list[Point]", chosen: "Point", names: list[str]
     import numpy as np
 
     from routerlab.cli.shared.show import print_table
-    from routerlab.cli.shared.tables import new_summary_table
+    from routerlab.cli.shared.tables import figures_table
 
-    table = new_summary_table("on cases that no head was fitted to; mean time in ms of those that were timed")
-    for heading in ("threshold", "accuracy", "mean ms", "asks the last"):
-        table.add_column(heading, justify="right")
+    table = figures_table(
+        "on cases that no head was fitted to; mean time in ms of those that were timed",
+        (),
+        ("threshold", "accuracy", "mean ms", "asks the last"),
+    )
     for p in shown:
         table.add_row(f"{p.threshold:.2f}", f"{p.accuracy:.3f}", f"{p.mean_ms:.0f}", f"{p.asked:.0%}")
     print_table(table)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from routerlab.tune.run import Tuned
 
 
+@o.spread
 def model(
     model: Annotated[str, typer.Argument(help="A catalogue id or a .gguf file.")],
     corpus: Corpus = None,
@@ -42,9 +43,8 @@ def model(
     progress: Progress = "text",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
-    threads: o.Threads = None,
-    context: o.Context = None,
-    gpu_layers: o.GpuLayers = None,
+    *,
+    on: o.Machine,
 ) -> None:
     """Tune a model: read the corpus, choose layer, exemplars and window, fit a head, and write the router.
 
@@ -54,9 +54,7 @@ def model(
     """
     from routerlab.cli.shared.progress import teller
 
-    plan = make_plan(
-        model, corpus, out, taxonomy, exemplars, threads=threads, context=context, gpu_layers=gpu_layers
-    )
+    plan = make_plan(model, corpus, out, taxonomy, exemplars, on.settings())
     from dataclasses import replace
 
     plan = replace(

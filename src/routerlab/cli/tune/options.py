@@ -2,20 +2,21 @@
 
 import json
 import re
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.open import exemplar_corpus, shots
+from routerlab.cli.shared.study import command_line
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from routerlab.engine.contract.router import Row
+    from routerlab.settings import Settings
     from routerlab.tune.curve import Point
     from routerlab.tune.plan import Plan
 
@@ -54,7 +55,7 @@ def make_plan(
     out: Path | None,
     taxonomy: Path | None,
     exemplars: str | None,
-    **settings: Any,
+    settings: "Settings | None" = None,
 ) -> "Plan":
     """What to tune, checked as far as that goes without a model."""
     needs_extra()
@@ -77,11 +78,11 @@ def make_plan(
         spec=spec,
         taxonomy=labels,
         training=training,
-        shots=o.shots(o.exemplar_corpus(labels, exemplars)),
-        settings=o.settings_with(**settings),
+        shots=shots(exemplar_corpus(labels, exemplars)),
+        settings=settings or o.settings_with(),
         out=out or routers_dir() / f"{name}.toml",
         store=cache_dir() / "answers.sqlite",
-        command=shlex.join(["routerlab", *sys.argv[1:]]),
+        command=command_line(),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from routerlab.cli.shared.tables import cell, new_summary_table
+from routerlab.cli.shared.tables import cell, figures_table, number
 from routerlab.core.statistics.calibration import Bin
 from routerlab.engine.contract.router import Row
 from routerlab.tune.curve import Point
@@ -12,37 +12,36 @@ from routerlab.tune.curve import Point
 
 def rows_table(rows: Sequence[Row]) -> Table:
     """A row a method: accuracy on unseen cases with its interval, hard cases, calibration, times."""
-    table = new_summary_table("accuracy of cases that had no part in fitting or choosing; times in ms")
-    table.add_column("method", overflow="fold")
-    for heading in ("n", "acc.", "95 %", "hard", "log-loss", "ECE", "P50", "P95"):
-        table.add_column(heading, justify="right")
+    table = figures_table(
+        "accuracy of cases that had no part in fitting or choosing; times in ms",
+        ["method"],
+        ("n", "acc.", "95 %", "hard", "log-loss", "ECE", "P50", "P95"),
+    )
     for r in rows:
         table.add_row(
             cell(r.method),
             str(r.n),
             f"{r.accuracy:.3f}",
             f"{r.low:.2f}-{r.high:.2f}",
-            _number(r.hard, 2),
-            _number(r.log_loss, 2),
-            _number(r.ece, 3),
-            _number(r.p50, 0),
-            _number(r.p95, 0),
+            number(r.hard, 2),
+            number(r.log_loss, 2),
+            number(r.ece, 3),
+            number(r.p50, 0),
+            number(r.p95, 0),
         )
     return table
 
 
 def reliability_table(bins: Sequence[Bin]) -> Table:
     """A row a bin of confidence: how sure the probe was, how often it was right."""
-    table = new_summary_table("reliability of the probe on unseen cases: the two should be alike")
-    for heading in ("confidence", "answers", "mean confidence", "accuracy"):
-        table.add_column(heading, justify="right")
+    table = figures_table(
+        "reliability of the probe on unseen cases: the two should be alike",
+        (),
+        ("confidence", "answers", "mean confidence", "accuracy"),
+    )
     for b in bins:
         table.add_row(f"{b.low:.1f}-{b.high:.1f}", str(b.n), f"{b.confidence:.2f}", f"{b.accuracy:.2f}")
     return table
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def curve_plot(points: Sequence[Point], width: int = 72, height: int = 14) -> str:

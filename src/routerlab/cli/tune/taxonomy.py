@@ -49,12 +49,13 @@ def taxonomy(
 
 def _print(found: "Study") -> None:
     from routerlab.cli.shared.show import print_table
-    from routerlab.cli.shared.tables import cell, new_summary_table
+    from routerlab.cli.shared.tables import cell, figures_table
 
-    table = new_summary_table("cross-validated; kappa is agreement with gold beyond chance")
-    table.add_column("labels", overflow="fold")
-    for heading in ("n", "accuracy", "kappa", "without fitting anew"):
-        table.add_column(heading, justify="right", overflow="fold")
+    table = figures_table(
+        "cross-validated; kappa is agreement with gold beyond chance",
+        ["labels"],
+        ("n", "accuracy", "kappa", "without fitting anew"),
+    )
     for e in found.experiments:
         table.add_row(
             cell(e.name), str(e.labels), f"{e.accuracy:.3f}", f"{e.kappa:.3f}", f"{e.collapsed:.3f}"

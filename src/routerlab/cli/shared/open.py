@@ -1,0 +1,221 @@
+"""What commands open: taxonomy and corpus, arms, a session, a lab."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from routerlab.core.errors import Exit, LabError
+from routerlab.engine.contract.names import Untuned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from routerlab.core.corpus import Corpus
+    from routerlab.core.session.arm import AnyArmRecord, ArmRecord
+    from routerlab.core.session.file import SessionFile
+    from routerlab.core.session.session import Pin
+    from routerlab.core.taxonomy import Taxonomy
+    from routerlab.engine.arms.arm import ArmSpec, Spec
+    from routerlab.engine.contract.contract import Exemplar
+    from routerlab.engine.lab.factory import ModelArms
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.materials import Materials
+    from routerlab.settings import Settings
+
+
+def open_materials(
+    taxonomy_file: Path | None, corpus_file: Path | None, session: Path | None = None
+) -> "Materials":
+    """Taxonomy and corpus: those named, else those that `session` pins if found, else those that ship.
+
+    There is no corpus when only another taxonomy than the shipped one is named.
+    """
+    from routerlab.core.corpus import Corpus, load_corpus
+    from routerlab.core.files.toml import load_toml
+    from routerlab.core.session.file import peek_session
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.engine.lab.materials import Materials
+    from routerlab.resources import ROUTING60, TAXONOMY
+
+    if session is not None and session.exists():
+        header = peek_session(session)[0]
+        taxonomy_file = taxonomy_file or _pinned(header.taxonomy, session, TAXONOMY, load_taxonomy)
+        if header.corpus and not corpus_file:
+            corpus_file = _pinned(header.corpus, session, ROUTING60, lambda p: load_toml(p, Corpus))
+    path = taxonomy_file or TAXONOMY
+    taxonomy = load_taxonomy(path)
+    if corpus_file is None and path == TAXONOMY:
+        corpus_file = ROUTING60
+    corpus = load_corpus(corpus_file, taxonomy) if corpus_file else None
+    return Materials(taxonomy, path, corpus, corpus_file)
+
+
+def cases_of(materials: "Materials", how: str = "with --corpus") -> "Corpus":
+    """The corpus; LabError where there is none, which says `how` to name one."""
+    if materials.corpus is None:
+        raise LabError(f"there is no corpus for this taxonomy: name one {how}")
+    return materials.corpus
+
+
+def _pinned(
+    pin: "Pin", session: Path, shipped: Path, load: "Callable[[Path], Corpus | Taxonomy]"
+) -> Path | None:
+    """The file with the pinned content, or None where there is none (opening the session then says so)."""
+    from routerlab.core.session.session import pinned_files
+
+    for path in pinned_files(pin, session, shipped):
+        with suppress(LabError):
+            if load(path).sha256 == pin.sha256:
+                return path
+    return None
+
+
+def model_arms(
+    taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings", bulk: int = 1
+) -> "ModelArms":
+    """The factory of arms (see `exemplar_corpus`); `bulk` is how many prompts they answer together."""
+    from routerlab.engine.lab.factory import ModelArms
+
+    corpus = exemplar_corpus(taxonomy, exemplars)
+    return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings, bulk)
+
+
+def exemplar_corpus(taxonomy: "Taxonomy", exemplars: str | None) -> "Corpus | None":
+    """The corpus of exemplars, None for `none`; those that ship are used only with the labels that ship."""
+    from routerlab.core.corpus import load_corpus
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.resources import EXEMPLARS, TAXONOMY
+
+    if exemplars == "none" or (exemplars is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256):
+        return None
+    return load_corpus(Path(exemplars) if exemplars else EXEMPLARS, taxonomy)
+
+
+def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
+    """The cases as exemplars."""
+    from routerlab.engine.contract.contract import Exemplar
+
+    labelled = [case for case in corpus.case if case.label is not None] if corpus else []
+    return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in labelled)
+
+
+def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":
+    """The session in `path` to go on with, or None if there is none; LabError when it does not fit."""
+    from routerlab.cli.shared.read import reading
+    from routerlab.core.session.file import SessionFile
+    from routerlab.paths import session_cache
+
+    if path is None or not path.exists():
+        return None
+    with reading() as tell:
+        file = SessionFile.open(path, lambda done, total: tell(path.name, done, total), session_cache())
+    header = file.session.header
+    pinned: list[tuple[str, Pin, str]] = [("taxonomy", header.taxonomy, materials.taxonomy.sha256)]
+    if header.corpus and materials.corpus:
+        pinned.append(("corpus", header.corpus, materials.corpus.sha256))
+    for kind, pin, sha256 in pinned:
+        if pin.sha256 != sha256:
+            file.close()
+            raise LabError(
+                f"{path}: was made with {kind} {pin.name} {pin.sha256[:12]}, this one is {sha256[:12]}; "
+                f"name the right file ({pin.path}), or begin a new session"
+            )
+    if file.torn:
+        typer.echo(
+            f"{path}: an unfinished last record ({file.torn} bytes) was moved to {file.torn_path}", err=True
+        )
+    return file
+
+
+def open_lab(
+    arms: list[str] | None,
+    materials: "Materials",
+    exemplars: str | None,
+    settings: "Settings",
+    session: Path | None,
+    repeats: int = 1,
+    bulk: int = 1,
+    *,
+    armless: bool = False,
+) -> "tuple[Lab, list[Spec]]":
+    """A lab and the arms to start in it: those named, else those of the session, else those of the settings.
+
+    Of the settings' arms only those whose model is here count. LabError when a named model is missing, when
+    there is no arm and it may not be `armless`, or when the session is the result of a study.
+    """
+    from routerlab.core.session.file import new_session_path
+    from routerlab.engine.lab.lab import Lab
+    from routerlab.engine.lab.specs import arm_specs
+    from routerlab.paths import sessions_dir
+
+    factory = model_arms(materials.taxonomy, exemplars, settings, bulk)
+    specs = arm_specs(arms, settings.contract) if arms else []
+    file = open_session(session, materials)
+    if file is not None and (runs := file.session.runs):
+        file.close()
+        what = "a trial" if runs[-1].kind == "trial" else "a benchmark"
+        raise LabError(
+            f"{session}: is the result of {what}, and nothing else belongs into it; name another session"
+        )
+    if not specs and file:
+        specs = [_again(record) for record in file.session.arms.values()]
+    if not specs:
+        specs = [spec for text in settings.arms if (spec := _if_here(text, settings.contract))]
+    if not specs and not armless:
+        raise LabError(
+            "no arm: name one with --arm, or `routerlab models pull smollm2-135m` first", Exit.MISSING
+        )
+    path = session or new_session_path(sessions_dir(), datetime.now(UTC))
+    return Lab(materials, settings, factory, path, file, repeats, bulk), specs
+
+
+def _again(record: "AnyArmRecord") -> "Spec":
+    """The arm of a session; a model or router that has moved is looked for by its name."""
+    from routerlab.core.session.arm import ArmRecord, RemoteRecord
+    from routerlab.engine.arms.baseline import BaselineSpec
+    from routerlab.engine.lab.specs import remote_spec
+
+    if isinstance(record, ArmRecord):
+        return _model_again(record)
+    if isinstance(record, RemoteRecord):
+        again = f"{record.remote}@{record.recording}" if record.recording else record.remote
+        return remote_spec(again).model_copy(update={"name": record.name})
+    return BaselineSpec(
+        name=record.name,
+        contract=record.contract,
+        file=Path(record.source_file) if record.source_file and Path(record.source_file).exists() else None,
+        members=tuple(map(_model_again, record.member)),
+    )
+
+
+def _model_again(record: "ArmRecord") -> "ArmSpec":
+    from routerlab.engine.arms.arm import ArmSpec
+    from routerlab.engine.contract.encoding import DESCRIBED
+    from routerlab.models.catalog import find_model
+
+    if record.router_file:
+        from routerlab.engine.lab.specs import find_router, router_spec
+
+        router = Path(record.router_file)
+        spec = router_spec(router if router.exists() else find_router(router.stem))
+        return spec.model_copy(update={"name": record.name})
+    model = Path(record.model_file)
+    if not model.exists():
+        with suppress(LabError):
+            model = find_model(model.name)
+    encoding = next((e for e, words in DESCRIBED.items() if words == record.encoding), "json-name")
+    return ArmSpec.model_validate(
+        {"name": record.name, "model": model, "contract": record.contract, "encoding": encoding}
+    )
+
+
+def _if_here(text: str, contract: Untuned) -> "Spec | None":
+    from routerlab.engine.lab.specs import any_spec
+
+    try:
+        return any_spec(text, contract)
+    except LabError:
+        return None
