@@ -1,3 +1,34 @@
-"""routerlab: a terminal lab for front-door routing with small language models."""
+"""routerlab: a terminal lab for front-door routing with small language models.
+
+From Python: `with load_router("smollm2-135m:probe") as r: r.route("...").label`. Everything that is imported
+from here is loaded when it is first used, so that `import routerlab` costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from routerlab.api import AsyncRouter, Decision, Router, load_async_router, load_router
+    from routerlab.core.errors import LabError
 
 __version__ = "0.1.0"
+__all__ = [
+    "AsyncRouter",
+    "Decision",
+    "LabError",
+    "Router",
+    "__version__",
+    "load_async_router",
+    "load_router",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from routerlab import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPO
 from tests.tui.terminal import Terminal
 
-README = Path(__file__).parents[2] / "README.md"
+README = REPO / "README.md"
 KEYS = {"Enter": "\r", "ctrl+q": "\x11"}
 
 

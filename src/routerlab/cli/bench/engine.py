@@ -8,7 +8,7 @@ import typer
 
 from routerlab.cli.bench import options as b
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import cases_of, exemplar_corpus, open_materials, shots
+from routerlab.cli.shared.open import cases_of, open_materials
 
 if TYPE_CHECKING:
     from routerlab.bench.summary import Figures
@@ -44,6 +44,7 @@ def engine(
     from routerlab.bench.speed import Measured, measure
     from routerlab.bench.summary import figures
     from routerlab.cli.shared.progress import teller
+    from routerlab.engine.lab.factory import exemplar_corpus, shots
 
     groups = group_arms(b.named(arm))
     materials = open_materials(taxonomy, corpus)

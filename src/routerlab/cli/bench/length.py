@@ -6,7 +6,6 @@ import typer
 
 from routerlab.cli.bench.options import Out, named
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import model_arms
 
 
 @o.spread
@@ -36,6 +35,7 @@ def length(
     from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table
     from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.engine.lab.factory import model_arms
     from routerlab.resources import TAXONOMY
 
     settings = on.settings()

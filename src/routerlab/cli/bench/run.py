@@ -8,7 +8,7 @@ import typer
 
 from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import exemplar_corpus, model_arms, open_materials, shots
+from routerlab.cli.shared.open import open_materials
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.quantiles import Convention
@@ -118,6 +118,7 @@ def _plan(file: Path | None, costs: Path | None, given: dict[str, object]) -> "P
 
 def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":
     """Everything that can be checked before a model is loaded; LabError where it does not hold."""
+    from routerlab.engine.lab.factory import exemplar_corpus, shots
     from routerlab.engine.worker.build import describe_build
     from routerlab.study.benchmark.harmony import check_provenance, leaks
     from routerlab.study.benchmark.plan import planned_cases, planned_specs
@@ -157,6 +158,7 @@ def _result_path(plan: "Plan", out: Path | None, new: bool) -> Path:
 
 def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
     """A lab on the result file, new or gone on with; LabError when it is that of something else."""
+    from routerlab.engine.lab.factory import model_arms
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import new_header
     from routerlab.study.benchmark.plan import check_same

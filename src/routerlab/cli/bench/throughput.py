@@ -7,7 +7,7 @@ import typer
 from routerlab.cli.bench.options import Corpus, Out, named
 from routerlab.cli.replay import BULK
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import cases_of, model_arms, open_materials
+from routerlab.cli.shared.open import cases_of, open_materials
 
 
 @o.spread
@@ -35,6 +35,7 @@ def throughput(
     from routerlab.cli.bench.tables import throughput_table
     from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.engine.lab.factory import model_arms
 
     settings = on.settings()
     materials = open_materials(taxonomy, corpus)

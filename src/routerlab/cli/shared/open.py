@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from routerlab.core.session.session import Pin
     from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arms.arm import ArmSpec, Spec
-    from routerlab.engine.contract.contract import Exemplar
-    from routerlab.engine.lab.factory import ModelArms
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials
     from routerlab.settings import Settings
@@ -73,35 +71,6 @@ def _pinned(
     return None
 
 
-def model_arms(
-    taxonomy: "Taxonomy", exemplars: str | None, settings: "Settings", bulk: int = 1
-) -> "ModelArms":
-    """The factory of arms (see `exemplar_corpus`); `bulk` is how many prompts they answer together."""
-    from routerlab.engine.lab.factory import ModelArms
-
-    corpus = exemplar_corpus(taxonomy, exemplars)
-    return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings, bulk)
-
-
-def exemplar_corpus(taxonomy: "Taxonomy", exemplars: str | None) -> "Corpus | None":
-    """The corpus of exemplars, None for `none`; those that ship are used only with the labels that ship."""
-    from routerlab.core.corpus import load_corpus
-    from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.resources import EXEMPLARS, TAXONOMY
-
-    if exemplars == "none" or (exemplars is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256):
-        return None
-    return load_corpus(Path(exemplars) if exemplars else EXEMPLARS, taxonomy)
-
-
-def shots(corpus: "Corpus | None") -> "tuple[Exemplar, ...]":
-    """The cases as exemplars."""
-    from routerlab.engine.contract.contract import Exemplar
-
-    labelled = [case for case in corpus.case if case.label is not None] if corpus else []
-    return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in labelled)
-
-
 def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":
     """The session in `path` to go on with, or None if there is none; LabError when it does not fit."""
     from routerlab.cli.shared.read import reading
@@ -147,6 +116,7 @@ def open_lab(
     there is no arm and it may not be `armless`, or when the session is the result of a study.
     """
     from routerlab.core.session.file import new_session_path
+    from routerlab.engine.lab.factory import model_arms
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.specs import arm_specs
     from routerlab.paths import sessions_dir

@@ -9,7 +9,6 @@ import typer
 
 from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import shots
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.cli.trial.options import ProtocolFile
 from routerlab.core.errors import Exit, LabError
@@ -54,6 +53,7 @@ def run(
 def _locked(registered: "Registered") -> "Work":
     """The work under its lock; LabError where something is not as it was locked, after telling what."""
     from routerlab.core.text import printable
+    from routerlab.engine.lab.factory import shots
     from routerlab.engine.worker.build import describe_build
     from routerlab.study.benchmark.harmony import check_provenance, leaks
     from routerlab.study.trial.protocol.lock import changes, load_lock, lock_path
@@ -79,7 +79,7 @@ def _locked(registered: "Registered") -> "Work":
 
 def _open(work: "Work", out: Path | None) -> "Lab":
     """A lab on the session, new or gone on with; LabError when it is that of something else."""
-    from routerlab.engine.lab.factory import ModelArms
+    from routerlab.engine.lab.factory import ModelArms, shots
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials, new_header
     from routerlab.paths import sessions_dir

@@ -8,7 +8,7 @@ import typer
 
 from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import cases_of, model_arms, open_materials
+from routerlab.cli.shared.open import cases_of, open_materials
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,6 +42,7 @@ def sweep(
     Example: routerlab trial sweep --arm smollm2-135m:probe --n 60
     """
     from routerlab.cli.shared.show import print_json, print_table
+    from routerlab.engine.lab.factory import model_arms
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.specs import any_spec
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import exemplar_corpus, shots
 from routerlab.cli.shared.study import command_line
 from routerlab.core.errors import LabError
 
@@ -61,6 +60,7 @@ def make_plan(
     needs_extra()
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.engine.contract.router import NAME
+    from routerlab.engine.lab.factory import exemplar_corpus, shots
     from routerlab.engine.lab.specs import arm_spec
     from routerlab.paths import cache_dir, routers_dir
     from routerlab.resources import POOL, TAXONOMY

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
+from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError
-from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arms.arm import Arm, ArmSpec, Spec
 from routerlab.engine.arms.baseline import AgreementArm, BaselineArm, BaselineSpec
 from routerlab.engine.arms.cascade import CascadeArm, member_files
@@ -17,6 +19,7 @@ from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
 from routerlab.engine.remote.playback import RecordedArm, RecordedSpec
 from routerlab.engine.worker.protocol import Load
 from routerlab.models.placement import want
+from routerlab.resources import EXEMPLARS, TAXONOMY
 from routerlab.settings import Settings
 
 
@@ -93,3 +96,22 @@ class ModelArms:
             router_folder=spec.router.absolute().parent if spec.router else None,
         )
         return ModelArm(spec, load, self._turn)
+
+
+def model_arms(taxonomy: Taxonomy, exemplars: str | None, settings: Settings, slots: int = 1) -> ModelArms:
+    """The factory of arms with the exemplars of that name (see `exemplar_corpus`)."""
+    corpus = exemplar_corpus(taxonomy, exemplars)
+    return ModelArms(taxonomy, shots(corpus), corpus.sha256 if corpus else None, settings, slots)
+
+
+def exemplar_corpus(taxonomy: Taxonomy, exemplars: str | None) -> Corpus | None:
+    """The corpus of exemplars, None for `none`; those that ship are used only with the labels that ship."""
+    if exemplars == "none" or (exemplars is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256):
+        return None
+    return load_corpus(Path(exemplars) if exemplars else EXEMPLARS, taxonomy)
+
+
+def shots(corpus: Corpus | None) -> tuple[Exemplar, ...]:
+    """The cases as exemplars."""
+    labelled = [case for case in corpus.case if case.label is not None] if corpus else []
+    return tuple(Exemplar(prompt=case.prompt, label=case.label) for case in labelled)

@@ -1,0 +1,273 @@
+"""Routers from Python: load one, give it prompts, get decisions. The engine is the one of every command.
+
+An arm is asked directly rather than through a lab: there is one arm, so nobody's turn to wait for, and no
+session to write. What a lab's runner does besides is done here: one question at a time, the wait measured.
+"""
+
+import asyncio
+import threading
+import time
+import weakref
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from routerlab.core.errors import LabError
+from routerlab.core.prediction import Prediction
+from routerlab.core.taxonomy import load_taxonomy
+from routerlab.engine.arms.arm import Arm
+from routerlab.engine.lab.factory import model_arms
+from routerlab.engine.lab.runner import UNSETTLED
+from routerlab.engine.lab.specs import any_spec
+from routerlab.engine.lab.start import given_up
+from routerlab.resources import TAXONOMY
+from routerlab.settings import load_settings
+
+TOGETHER = 16
+"""Prompts that `throughput` puts into one decode."""
+CLOSE_S = 10.0
+"""Seconds that closing may take before the worker is left to end with its pipe."""
+T = TypeVar("T")
+
+
+class Decision(Prediction):
+    """What a router made of one prompt: a `Prediction`, and the arm it is from.
+
+    `label` is None unless `status` is "ok". `probabilities` are one a label of the taxonomy and sum to 1,
+    None where the arm has none (`json`). `latency_ms.total` is from the router's turn to the whole answer in
+    milliseconds, `latency_ms.queue` the wait for the turn before it; neither means anything when `batched`.
+    `tokens` are those taken from the cached prefix, evaluated, and generated. `error` says why there is no
+    label.
+    """
+
+    arm: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a label."""
+        return self.status == "ok"
+
+    @property
+    def probability(self) -> float | None:
+        """That of the label, in 0..1; None where there is no label, or the arm gives no probabilities."""
+        return self.probabilities[self.label] if self.label and self.probabilities else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, in types that JSON knows."""
+        return self.model_dump(mode="json")
+
+
+class AsyncRouter:
+    """A router on the running event loop: `async with load_async_router(...) as r: await r.route(...)`.
+
+    Questions that come at once wait for each other. A worker that dies is replaced: the question that it had
+    gets status "crashed", the next one waits for the new worker.
+    """
+
+    def __init__(self, arm: Arm, labels: tuple[str, ...], timeout_s: float) -> None:
+        self.name = arm.spec.name
+        self.labels = labels
+        self._arm = arm
+        self._timeout_s = timeout_s
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._closed = False
+        arm.on_change = lambda _: self._changed.set()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Load the model; LabError (code 3) when it cannot be loaded."""
+        try:
+            await self._arm.start()
+        except BaseException:
+            await self.close()
+            raise
+        if self._arm.state.phase == "failed":
+            error = given_up(self.name, self._arm.state, lambda _: None)
+            await self.close()
+            raise error
+
+    async def close(self) -> None:
+        """End the worker; the router cannot be asked any more."""
+        self._closed = True
+        await self._arm.stop()
+
+    async def route(self, prompt: str) -> Decision:
+        """The decision on a prompt. What goes wrong with it is told by `status`, not raised; LabError when
+        the router was closed. Cancelling stops the model."""
+        return (await self._ask([prompt], lambda: self._one(prompt)))[0]
+
+    async def route_many(
+        self,
+        prompts: Sequence[str],
+        *,
+        throughput: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Decision]:
+        """The decisions on all prompts, in their order; `progress` is told (done, of how many).
+
+        With `throughput` several go into one decode: quicker on a GPU, and for contracts that generate. The
+        labels are the same up to rounding, the decisions are `batched`, and their times are no latencies.
+        """
+        found: list[Decision] = []
+        step = TOGETHER if throughput else 1
+        for start in range(0, len(prompts), step):
+            part = prompts[start : start + step]
+            if throughput:
+                found += await self._ask(part, lambda part=part: self._arm.ask_many(part, self._timeout_s))  # type: ignore[misc]
+            else:
+                found.append(await self.route(part[0]))
+            if progress:
+                progress(len(found), len(prompts))
+        return found
+
+    async def _one(self, prompt: str) -> list[Prediction]:
+        return [await self._arm.ask(prompt, self._timeout_s)]
+
+    async def _ask(
+        self, prompts: Sequence[str], ask: Callable[[], Coroutine[Any, Any, list[Prediction]]]
+    ) -> list[Decision]:
+        began = time.perf_counter()
+        async with self._turn:
+            await self._settled()
+            waited = (time.perf_counter() - began) * 1000.0
+            asking = asyncio.ensure_future(ask())
+            try:
+                predictions = await asyncio.shield(asking)
+            except asyncio.CancelledError:
+                self._arm.cancel()
+                await asking  # the arm must know that its question is over before it gets another
+                raise
+        return [self._decision(p, waited) for p in predictions]
+
+    async def _settled(self) -> None:
+        """Wait while a worker is being replaced."""
+        while not self._closed and self._arm.state.phase in UNSETTLED:
+            self._changed.clear()
+            await self._changed.wait()
+        if self._closed:
+            raise LabError(f"{self.name}: the router was closed; load it again")
+
+    def _decision(self, prediction: Prediction, waited_ms: float) -> Decision:
+        latency = prediction.latency_ms.model_copy(update={"queue": waited_ms})
+        return Decision(arm=self.name, **{**dict(prediction), "latency_ms": latency})
+
+
+def load_async_router(
+    arm: str | Path,
+    *,
+    contract: Literal["score", "json"] | None = None,
+    taxonomy: str | Path | None = None,
+    exemplars: str | Path | None = None,
+    **settings: Any,
+) -> AsyncRouter:
+    """A router that loads when it is entered (`async with`) or started; see `load_router`."""
+    own = load_settings()
+    if unknown := sorted(set(settings) - set(type(own).model_fields)):
+        raise LabError(f"load_router: no setting {', '.join(unknown)}")
+    own = type(own).model_validate(own.model_dump() | {k: v for k, v in settings.items() if v is not None})
+    labels = load_taxonomy(Path(taxonomy) if taxonomy else TAXONOMY)
+    spec = any_spec(str(arm), contract or own.contract)
+    make = model_arms(labels, str(exemplars) if exemplars else None, own, TOGETHER)
+    return AsyncRouter(make(spec), labels.labels, own.timeout_s)
+
+
+class Router:
+    """A router for code without an event loop, notebooks included: it has a loop of its own, in a thread.
+
+    It may be asked from several threads at once; the questions wait for each other. Close it, or use it as a
+    context manager; one that is forgotten ends its worker when it is collected, or with the program.
+    """
+
+    def __init__(self, inner: AsyncRouter) -> None:
+        """Loads the model; LabError when it cannot be loaded."""
+        self.name = inner.name
+        self.labels = inner.labels
+        self._inner = inner
+        self._loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=self._loop.run_forever, name=f"router {inner.name}", daemon=True)
+        thread.start()
+        self._finalizer = weakref.finalize(self, _end, self._loop, thread, inner)
+        try:
+            self._wait(inner.start())
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def route(self, prompt: str) -> Decision:
+        """See `AsyncRouter.route`; Ctrl+C stops the model."""
+        return self._wait(self._inner.route(prompt))
+
+    def route_many(
+        self,
+        prompts: Sequence[str],
+        *,
+        throughput: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Decision]:
+        """See `AsyncRouter.route_many`; `progress` is called in the router's thread."""
+        return self._wait(self._inner.route_many(prompts, throughput=throughput, progress=progress))
+
+    def close(self) -> None:
+        """End the worker and the thread; idempotent."""
+        self._finalizer()
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if not self._finalizer.alive:
+            coroutine.close()
+            raise LabError(f"{self.name}: the router was closed; load it again")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, inner: AsyncRouter) -> None:
+    """Stop the worker, then the loop; the loop's own thread cannot wait for itself."""
+    if thread is not threading.current_thread():
+        closing = asyncio.run_coroutine_threadsafe(inner.close(), loop)
+        try:
+            closing.result(CLOSE_S)
+        except TimeoutError:
+            closing.cancel()
+    loop.call_soon_threadsafe(loop.stop)
+    if thread is not threading.current_thread():
+        thread.join(CLOSE_S)
+        if not thread.is_alive():
+            loop.close()
+
+
+def load_router(
+    arm: str | Path,
+    *,
+    contract: Literal["score", "json"] | None = None,
+    taxonomy: str | Path | None = None,
+    exemplars: str | Path | None = None,
+    **settings: Any,
+) -> Router:
+    """Load a router: whatever the commands take as `--arm`, with the user's settings.
+
+    `arm` is a catalogue id ("smollm2-135m:probe", ":json", ":score"), a path to a .gguf or a router file, a
+    cascade, "remote:NAME" or a baseline. `contract` is how a plain model is asked, `taxonomy` a file with
+    other labels, `exemplars` a corpus file or "none". `settings` are keys of the settings file, for example
+    threads=2, context=4096, gpu_layers=0, devices=("CUDA0",), timeout_s=5.0; they win over the file.
+
+    Returns when the model is ready. LabError says in one line what is missing or wrong, and what to do.
+    """
+    return Router(
+        load_async_router(arm, contract=contract, taxonomy=taxonomy, exemplars=exemplars, **settings)
+    )
