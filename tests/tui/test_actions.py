@@ -3,14 +3,15 @@
 import pytest
 from textual.binding import Binding
 
-from routerlab.tui.annotate.actions import ANNOTATE_ACTIONS
+from routerlab.tui.actions.action import Action
+from routerlab.tui.actions.annotate import ANNOTATE_ACTIONS
+from routerlab.tui.actions.registry import IDS
+from routerlab.tui.actions.results import RESULTS_ACTIONS
+from routerlab.tui.actions.trial import TRIAL_ACTIONS
+from routerlab.tui.actions.tune import TUNE_ACTIONS
 from routerlab.tui.annotate.screen import AnnotateScreen
-from routerlab.tui.lab.actions import TUNE_ACTIONS, Action
-from routerlab.tui.results.actions import RESULTS_ACTIONS
 from routerlab.tui.results.screen import ResultsScreen
 from routerlab.tui.shared.page import Page
-from routerlab.tui.shared.shell import IDS
-from routerlab.tui.trial.actions import TRIAL_ACTIONS
 from routerlab.tui.trial.screen import TrialScreen
 from routerlab.tui.tune.screen import TuneScreen
 

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from routerlab.core.prediction import Trial
 from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
-from routerlab.tui.lab.actions import ACTIONS
+from routerlab.tui.actions.lab import LAB_ACTIONS
 from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import ArmPanel, Panels
 from routerlab.tui.lab.prompt import PromptLine
@@ -259,7 +259,7 @@ async def test_help_in_the_panels(tmp_path: Path) -> None:
 async def test_the_palette_lists_every_action(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
         titles = {command.title for command in s.app.get_system_commands(s.screen)}
-        for action in ACTIONS:
+        for action in LAB_ACTIONS:
             if action.palette and not action.id[-1].isdigit():
                 assert action.label in titles
         assert {f"Label {name}" for name in s.lab.taxonomy.labels} <= titles

@@ -5,7 +5,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys
 
-from routerlab.tui.lab.actions import ACTIONS
+from routerlab.tui.actions.lab import LAB_ACTIONS
 from routerlab.tui.lab.history import HistoryTable, columns
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt import PromptLine
@@ -76,7 +76,7 @@ def test_numbers_as_people_read_them() -> None:
 
 
 def test_every_action_has_a_key_that_all_terminals_send() -> None:
-    for action in ACTIONS:
+    for action in LAB_ACTIONS:
         keys = action.keys.split(",")
         plain = [
             k
@@ -91,9 +91,9 @@ def test_every_action_has_a_key_that_all_terminals_send() -> None:
 
 
 def test_ids_are_unique_and_keys_do_not_clash() -> None:
-    assert len({a.id for a in ACTIONS}) == len(ACTIONS)
+    assert len({a.id for a in LAB_ACTIONS}) == len(LAB_ACTIONS)
     for place in ("lab", "prompt", "panels"):
-        keys = [k for a in ACTIONS if a.place == place for k in a.keys.split(",")]
+        keys = [k for a in LAB_ACTIONS if a.place == place for k in a.keys.split(",")]
         assert len(keys) == len(set(keys))
 
 
@@ -104,7 +104,7 @@ def test_every_action_is_implemented_and_bound() -> None:
         "panels": Panels,
         "history": HistoryTable,
     }
-    for action in ACTIONS:
+    for action in LAB_ACTIONS:
         home = homes[action.place]
         assert hasattr(home, "action_" + action.method.split("(")[0]), action.id
         ids = {b.id for b in home.BINDINGS if isinstance(b, Binding)}

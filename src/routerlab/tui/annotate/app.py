@@ -28,27 +28,24 @@ class AnnotateApp(Shell):
 
     TITLE = "routerlab annotate"
     CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "styles/shell.tcss",
-        "styles/annotate.tcss",
-        "styles/dialogs.tcss",
+        "../shared/shell.tcss",
+        "annotate.tcss",
+        "../shared/dialogs.tcss",
     ]
 
     def __init__(self, desk: Desk, guidelines: str, settings: Settings, notes: tuple[str, ...] = ()) -> None:
         """`guidelines` is Markdown; `notes` are shown before the first item."""
-        super().__init__(settings)
+        page = AnnotateScreen(desk, guidelines, settings, notes)
+        super().__init__(settings, page)
         self.desk = desk
-        self._page = AnnotateScreen(desk, guidelines, settings, notes)
+        self._finish = page.finish
         self._caught_up = asyncio.Event()
-
-    def first(self) -> AnnotateScreen:
-        """The annotate screen."""
-        return self._page
 
     async def close(self) -> None:
         """Let the keys typed before take effect, keep what is chosen as a draft, close the session's file."""
         if self._leaving is not None:  # otherwise the screens are going already
             await self._catch_up()
-        await self._page.finish()
+        await self._finish()
 
     async def _catch_up(self) -> None:
         with suppress(TimeoutError):

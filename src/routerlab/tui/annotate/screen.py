@@ -14,14 +14,14 @@ from typing import Literal
 from routerlab.annotate.desk.desk import QUEUES, Desk, queues
 from routerlab.core.errors import LabError
 from routerlab.settings import Settings
-from routerlab.tui.annotate.actions import ANNOTATE_ACTIONS
+from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.annotate import ANNOTATE_ACTIONS, ANNOTATE_GROUPS
 from routerlab.tui.annotate.choice import Choice, pressed, undone, written
 from routerlab.tui.annotate.find import Find
 from routerlab.tui.annotate.hits import item_hits, label_hits
 from routerlab.tui.annotate.view import AnnotateView
-from routerlab.tui.lab.actions import bindings
 from routerlab.tui.shared.dialogs import WriteLine
-from routerlab.tui.shared.help import annotate_help
+from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.text import one_line
 
 TRAIL = 1000
@@ -31,10 +31,20 @@ ON_ITEM = frozenset(
 )
 
 
+HELP = Help(
+    "Read the prompt, press the key of its label, and the same key or Enter to submit: the next one comes. "
+    "Another label's key before that says that it also fits. A choice that you leave is kept as a draft.",
+    ANNOTATE_ACTIONS,
+    ANNOTATE_GROUPS,
+    ("● chosen   + also fits   ⚑ flagged   ✓ ✗ against the gold label",),
+)
+
+
 class AnnotateScreen(AnnotateView):
     """Every `action_*` here stands in annotate_actions.py, which gives it keys, help and a palette entry."""
 
     ACTIONS = ANNOTATE_ACTIONS
+    ABOUT = HELP
     BINDINGS = bindings("annotate", ANNOTATE_ACTIONS)
 
     def __init__(self, desk: Desk, guidelines: str, settings: Settings, notes: tuple[str, ...] = ()) -> None:
@@ -294,7 +304,3 @@ class AnnotateScreen(AnnotateView):
     def action_scroll_others(self, step: int) -> None:
         """What others said."""
         self.query_one("#others").scroll_relative(y=step, animate=False)
-
-    def action_help(self) -> None:
-        """Help."""
-        self.app.push_screen(annotate_help(self.settings.keys, self.taxonomy, self.colours()))

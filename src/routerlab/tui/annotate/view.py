@@ -10,6 +10,7 @@ from textual.widgets import Footer, Static
 from routerlab.annotate.desk.desk import Desk, Queue
 from routerlab.core.text import printable
 from routerlab.settings import Settings
+from routerlab.tui.actions.action import LABEL_KEYS
 from routerlab.tui.annotate.choice import Choice, written
 from routerlab.tui.annotate.others import last_text, others_text
 from routerlab.tui.annotate.seen import seen
@@ -20,7 +21,6 @@ from routerlab.tui.annotate.text import (
     note_text,
     sitting_text,
 )
-from routerlab.tui.lab.actions import LABEL_KEYS
 from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.shared.guide import Guide, Pane
 from routerlab.tui.shared.layout import NARROW
@@ -61,7 +61,7 @@ class AnnotateView(Page):
     """The item at `at` (None: the queue is empty), what is chosen for it, and the sitting around it."""
 
     def __init__(self, desk: Desk, guidelines: str, settings: Settings, notes: tuple[str, ...]) -> None:
-        super().__init__(desk.taxonomy)
+        super().__init__(desk.taxonomy, settings.keys)
         self.desk = desk
         self.settings = settings
         self.notes = notes

@@ -19,23 +19,18 @@ class RouterLabApp(Shell):
 
     TITLE = "routerlab"
     CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "styles/shell.tcss",
-        "styles/lab.tcss",
-        "styles/tune.tcss",
-        "styles/dialogs.tcss",
+        "../shared/shell.tcss",
+        "lab.tcss",
+        "../tune/tune.tcss",
+        "../shared/dialogs.tcss",
     ]
 
     def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
-        super().__init__(lab.settings)
+        self.tuning = Tuning(now)
+        super().__init__(lab.settings, LabScreen(lab, specs, now, self.tuning))
         self.lab = lab
         self.now = now
-        self.tuning = Tuning(now)
-        self._specs = specs
-
-    def first(self) -> LabScreen:
-        """The lab."""
-        return LabScreen(self.lab, self._specs, self.now, self.tuning)
 
     async def leave(self) -> None:
         """Say that it may take a moment, then leave."""

@@ -6,7 +6,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from routerlab.tui.lab.actions import bindings
+from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.lab import LAB_ACTIONS
 from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import panel_text, state_style
 from routerlab.tui.shared.layout import Density, Layout
@@ -58,7 +59,7 @@ class ArmPanel(Widget):
 class Panels(Grid, can_focus=True):
     """All panels; with the focus, left and right choose one for restart, remove and log."""
 
-    BINDINGS = bindings("panels")
+    BINDINGS = bindings("panels", LAB_ACTIONS)
     cursor = reactive(0)
 
     def __init__(self) -> None:

@@ -8,7 +8,8 @@ from textual.actions import SkipAction
 from textual.message import Message
 from textual.widgets import TextArea
 
-from routerlab.tui.lab.actions import bindings
+from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.lab import LAB_ACTIONS
 
 PLACEHOLDER = "Type a prompt and press Enter: every arm routes it"
 LONGEST = 100_000
@@ -19,7 +20,7 @@ UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 class PromptLine(TextArea):
     """One line that grows with what is pasted into it: a prompt may have many lines."""
 
-    BINDINGS = bindings("prompt")
+    BINDINGS = bindings("prompt", LAB_ACTIONS)
 
     class Sent(Message):
         """A prompt to ask."""

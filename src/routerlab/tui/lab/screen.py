@@ -6,7 +6,8 @@ from textual.content import Content
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Filter
-from routerlab.tui.lab.actions import ACTIONS, bindings
+from routerlab.tui.actions.action import Group, bindings
+from routerlab.tui.actions.lab import LAB_ACTIONS, LAB_GROUPS
 from routerlab.tui.lab.add_arm import AddArm
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.keep import result_text
@@ -17,15 +18,36 @@ from routerlab.tui.lab.question import question_text
 from routerlab.tui.lab.state import annotation
 from routerlab.tui.lab.view import LabView
 from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
-from routerlab.tui.shared.help import help_screen
+from routerlab.tui.shared.help import Help
 from routerlab.tui.tune.screen import TuneScreen
+
+INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
+    "prompt": (
+        "You are in the prompt line: letters type. Escape or Tab goes to the history, where letters act.",
+        ("Prompt",),
+    ),
+    "history": (
+        "You are in the history: each line is a question. Letters act on the selected one; Escape goes back "
+        "to live answers, then to the prompt line.",
+        ("History", "Annotate"),
+    ),
+    "panels": (
+        "You are in the panels: left and right choose an arm, which restart, remove and log then mean.",
+        ("Arms",),
+    ),
+}
+"""What help says first, by the place that has the focus, and the groups of actions that then come first."""
+SIGNS = (
+    "✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged",
+    "mass: the probability that the model writes any label at all   tok: evaluated+cached",
+)
 
 
 class LabScreen(LabView):
     """Every `action_*` here stands in actions.py, which gives it keys, help and a place in the palette."""
 
-    ACTIONS = ACTIONS
-    BINDINGS = bindings("lab")
+    ACTIONS = LAB_ACTIONS
+    BINDINGS = bindings("lab", LAB_ACTIONS)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide label keys beyond the taxonomy, and what makes no sense now."""
@@ -235,7 +257,9 @@ class LabScreen(LabView):
         """Open the tune screen."""
         self.app.push_screen(TuneScreen(self.lab, self.tuning))
 
-    def action_help(self) -> None:
+    def about(self) -> Help:
         """Help for the place that has the focus."""
         where = next((str(place.id) for place in self._places if place.has_focus), "prompt")
-        self.app.push_screen(help_screen(where, self.lab.settings.keys, self.lab.taxonomy, self.colours()))
+        intro, first = INTRO[where]
+        groups = (*first, *(group for group in LAB_GROUPS if group not in first))
+        return Help(intro, LAB_ACTIONS, groups, SIGNS)

@@ -44,7 +44,7 @@ class LabView(Page):
     """The screen without its actions (see lab.py)."""
 
     def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
-        super().__init__(lab.taxonomy)
+        super().__init__(lab.taxonomy, lab.settings.keys)
         self.lab = lab
         self.specs = specs
         self.now = now

@@ -16,15 +16,10 @@ class ResultsApp(Shell):
 
     TITLE = "routerlab report"
     CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "styles/shell.tcss",
-        "styles/results.tcss",
-        "styles/dialogs.tcss",
+        "../shared/shell.tcss",
+        "results.tcss",
+        "../shared/dialogs.tcss",
     ]
 
     def __init__(self, subject: Subject, settings: Settings) -> None:
-        super().__init__(settings)
-        self._page = ResultsScreen(subject, settings)
-
-    def first(self) -> ResultsScreen:
-        """The results screen."""
-        return self._page
+        super().__init__(settings, ResultsScreen(subject, settings))

@@ -14,8 +14,8 @@ from routerlab.study.figures.result import Analysis
 from routerlab.study.report.plots.points import Point, points, viable
 from routerlab.study.report.subject import Subject
 from routerlab.study.report.terminal import draw_points
-from routerlab.tui.lab.actions import bindings
-from routerlab.tui.results.actions import RESULTS_ACTIONS
+from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.results import RESULTS_ACTIONS, RESULTS_GROUPS
 from routerlab.tui.results.text import (
     answer_style,
     arm_cells,
@@ -26,7 +26,7 @@ from routerlab.tui.results.text import (
     whole_verdict,
 )
 from routerlab.tui.shared.dialogs import Read
-from routerlab.tui.shared.help import results_help
+from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.page import Page
 
@@ -43,14 +43,27 @@ def taxonomy_of(analysis: Analysis) -> Taxonomy:
     return Taxonomy.model_construct(schema_version=1, name="result", version="", label=labels)
 
 
+HELP = Help(
+    "Every arm of a result, the most accurate first; choose one to see its gates, its confusion matrix and "
+    "where its cases go wrong. The plot has a sign for each arm, which stands before its name in the table.",
+    RESULTS_ACTIONS,
+    RESULTS_GROUPS,
+    (
+        "✓ passes its gates   ✗ fails one   ? there are too few cases to decide",
+        "The plot's lines are where the gates end; bars are intervals of accuracy.",
+    ),
+)
+
+
 class ResultsScreen(Page):
     """Every `action_*` here stands in results_actions.py, which gives it keys, help and a palette entry."""
 
     ACTIONS = RESULTS_ACTIONS
+    ABOUT = HELP
     BINDINGS = bindings("results", RESULTS_ACTIONS)
 
     def __init__(self, subject: Subject, settings: Settings) -> None:
-        super().__init__(taxonomy_of(subject.analysis))
+        super().__init__(taxonomy_of(subject.analysis), settings.keys)
         self.subject = subject
         self.settings = settings
         self._points = points(subject.analysis)
@@ -159,7 +172,3 @@ class ResultsScreen(Page):
     def action_results_verdict(self) -> None:
         """The whole verdict."""
         self.app.push_screen(Read("Verdict", whole_verdict(self.subject, self.colours())))
-
-    def action_help(self) -> None:
-        """Help."""
-        self.app.push_screen(results_help(self.settings.keys, self.taxonomy, self.colours()))

@@ -1,6 +1,7 @@
 """What every page of the apps has: its tuple of actions, the theme's colours, toasts, screenshots."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,19 +14,31 @@ from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.text import printable
 from routerlab.paths import screenshots_dir
-from routerlab.tui.lab.actions import Action
+from routerlab.tui.actions.action import Action
 from routerlab.tui.shared.files import fresh_path, write
+from routerlab.tui.shared.help import Help, help_page
 from routerlab.tui.shared.palette import Palette, palette
 
 
 class Page(Screen[None]):
     """A screen that fills the terminal."""
 
-    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    ACTIONS: ClassVar[tuple[Action, ...]]
+    ABOUT: ClassVar[Help]
 
-    def __init__(self, taxonomy: Taxonomy) -> None:
+    def __init__(self, taxonomy: Taxonomy, keys: Mapping[str, str]) -> None:
+        """`keys` are the settings' own, by action id."""
         super().__init__()
         self.taxonomy = taxonomy
+        self._keys = keys
+
+    def about(self) -> Help:
+        """What the page says of itself where the person is."""
+        return self.ABOUT
+
+    def action_help(self) -> None:
+        """Help."""
+        self.app.push_screen(help_page(self.about(), self._keys, self.taxonomy, self.colours()))
 
     def colours(self) -> Palette:
         """The palette of the theme that is on."""

@@ -14,18 +14,12 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
-from routerlab.tui.annotate.actions import ANNOTATE_ACTIONS
-from routerlab.tui.lab.actions import ACTIONS, TUNE_ACTIONS
-from routerlab.tui.results.actions import RESULTS_ACTIONS
+from routerlab.tui.actions.registry import IDS
 from routerlab.tui.shared.page import Page
-from routerlab.tui.trial.actions import TRIAL_ACTIONS
 
 TWICE_S = 3.0
 CLOSE_S = 10.0
 """Seconds the models get to stop when an app is left."""
-EVERY = (*ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS, *RESULTS_ACTIONS, *TRIAL_ACTIONS)
-IDS = frozenset(action.id for action in EVERY)
-"""Every id a settings file may give other keys to."""
 
 
 class Shell(App[None]):
@@ -33,15 +27,13 @@ class Shell(App[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, first: Page) -> None:
+        """`first` is the page to open with."""
         super().__init__()
+        self._page = first
         self._settings = settings
         self._interrupted = float("-inf")
         self._leaving: asyncio.Task[None] | None = None
-
-    def first(self) -> Page:
-        """The page to open with."""
-        raise NotImplementedError
 
     async def close(self) -> None:
         """Stop what runs and save what waits, if anything does; LabError when that fails."""
@@ -63,7 +55,7 @@ class Shell(App[None]):
         if unknown := sorted(set(settings.keys) - IDS):
             names = printable(", ".join(unknown))
             self.notify(f"settings: no action {names}", severity="warning", markup=False)
-        self.push_screen(self.first())
+        self.push_screen(self._page)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the page, then what Textual brings."""

@@ -23,28 +23,27 @@ class TrialApp(Shell):
 
     TITLE = "routerlab trial"
     CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "styles/shell.tcss",
-        "styles/trial.tcss",
-        "styles/dialogs.tcss",
+        "../shared/shell.tcss",
+        "trial.tcss",
+        "../shared/dialogs.tcss",
     ]
 
     def __init__(self, work: Work, lab: Lab, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
-        super().__init__(lab.settings)
-        self.lab = lab
         self.trial = TrialRun(work, lab, self._say, lambda _: None)  # the screen looks for itself
-        self._page = TrialScreen(self.trial, now)
+        self._screen = TrialScreen(self.trial, now)
+        super().__init__(lab.settings, self._screen)
+        self.lab = lab
         self._carrying: Worker[None] | None = None
 
     @property
     def ended(self) -> str:
         """How the trial ended; "" while it has not."""
-        return self._page.ended
+        return self._screen.ended
 
-    def first(self) -> TrialScreen:
-        """The trial screen; the run begins after the first paint."""
+    def on_mount(self) -> None:
+        """The run begins after the first paint."""
         self.call_after_refresh(self._begin)
-        return self._page
 
     def _begin(self) -> None:
         self._carrying = self.run_worker(self._carry_out())
@@ -58,17 +57,17 @@ class TrialApp(Shell):
         except LabError as e:
             self._fail(e)
         else:
-            self._page.ended = how
+            self._screen.ended = how
 
     def _say(self, line: str) -> None:
-        self._page.say(line)
+        self._screen.say(line)
 
     async def action_quit(self) -> None:
         """Leave; while the trial goes on, ask first."""
         if self.ended:
             await self.leave()
         elif not isinstance(self.screen, Choose):
-            self._page.ask_to_stop(lambda: self.run_worker(self.leave(), group="quit"))
+            self._screen.ask_to_stop(lambda: self.run_worker(self.leave(), group="quit"))
 
     async def leave(self) -> None:
         """Say that it may take a moment, then leave."""

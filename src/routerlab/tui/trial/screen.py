@@ -14,13 +14,13 @@ from routerlab.engine.lab.events import Event, Notice
 from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
 from routerlab.study.trial.run.monitor import Monitor
 from routerlab.study.trial.run.run import TrialRun
-from routerlab.tui.lab.actions import bindings
+from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.trial import TRIAL_ACTIONS, TRIAL_GROUPS
 from routerlab.tui.shared.dialogs import Choose
-from routerlab.tui.shared.help import trial_help
+from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.trial.actions import TRIAL_ACTIONS
 from routerlab.tui.trial.text import ended_text, head_text, lanes_text, log_text
 
 RATE = 1 / 5
@@ -48,14 +48,31 @@ class Told(VerticalScroll, can_focus=False):
             self.scroll_end(animate=False)
 
 
+SIGNS = (
+    "queued: sent, and waiting for a turn   timeout, crashed: without an answer   /min: of the last minute",
+    "✓ ✗ ? a gate on latency so far   too few: the answers do not bound it yet",
+    "P50 and P95 are what the protocol says: from when a session was due, or of the service alone.",
+)
+HELP = Help(
+    "A registered experiment, while it runs. Nothing here tells which answers are right, or could be read: "
+    "outcomes before the end are a peek, which the protocol forbids, for who stops when they please loses "
+    "the error rates that it promises. They come at its looks, and at the end. Times may be watched: no look "
+    "decides by them, and an arm that cannot keep up has to be seen.",
+    TRIAL_ACTIONS,
+    TRIAL_GROUPS,
+    SIGNS,
+)
+
+
 class TrialScreen(Page):
     """Every `action_*` here stands in trial_actions.py, which gives it keys, help and a palette entry."""
 
     ACTIONS = TRIAL_ACTIONS
+    ABOUT = HELP
     BINDINGS = bindings("trial", TRIAL_ACTIONS)
 
     def __init__(self, run: TrialRun, now: Callable[[], float]) -> None:
-        super().__init__(run.work.registered.taxonomy)
+        super().__init__(run.work.registered.taxonomy, run.lab.settings.keys)
         self.trial = run
         self.ended = ""
         self._now = now
@@ -185,7 +202,3 @@ class TrialScreen(Page):
     def action_scroll_lanes(self, step: int) -> None:
         """Scroll the arms by one."""
         self.query_one("#lanes").scroll_relative(y=2 * step, animate=False)
-
-    def action_help(self) -> None:
-        """Help."""
-        self.app.push_screen(trial_help(self.trial.lab.settings.keys, self.taxonomy, self.colours()))

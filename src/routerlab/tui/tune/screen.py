@@ -13,8 +13,9 @@ from textual.widgets.option_list import Option
 from routerlab.core.errors import LabError
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.specs import router_spec
-from routerlab.tui.lab.actions import TUNE_ACTIONS, bindings
-from routerlab.tui.shared.help import tune_help
+from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.tune import TUNE_ACTIONS
+from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.page import Page
 from routerlab.tui.tune.candidates import Entry, entries, held_out, labelled
@@ -48,14 +49,27 @@ class Budget(Input):
             await super()._on_key(event)
 
 
+HELP = Help(
+    "Tuning fits a router to labelled cases: it reads them with the model, in a process of its own. The lab "
+    "goes on meanwhile, but what is timed then is slower. Tab goes from the models to the budget and on to "
+    "the results.",
+    TUNE_ACTIONS,
+    signs=(
+        "Accuracy is on cases that had no part in fitting or choosing, with its 95 % interval.",
+        "hard: accuracy on the hard cases   ECE: expected calibration error   P50 P95: latency",
+    ),
+)
+
+
 class TuneScreen(Page):
     """Draws a Tuning, which goes on without it."""
 
     ACTIONS = TUNE_ACTIONS
+    ABOUT = HELP
     BINDINGS = bindings("tune", TUNE_ACTIONS)
 
     def __init__(self, lab: Lab, tuning: Tuning) -> None:
-        super().__init__(lab.taxonomy)
+        super().__init__(lab.taxonomy, lab.settings.keys)
         self.lab = lab
         self.tuning = tuning
         self._entries: list[Entry] = []
@@ -221,10 +235,6 @@ class TuneScreen(Page):
     def action_tune_scroll(self, step: int) -> None:
         """Scroll what was found."""
         self.query_one(Found).scroll_relative(y=step, animate=False)
-
-    def action_tune_help(self) -> None:
-        """Help."""
-        self.app.push_screen(tune_help(self.lab.settings.keys, self.lab.taxonomy, self.colours()))
 
     def action_tune_back(self) -> None:
         """Back to the lab; a tuning goes on."""

@@ -1,0 +1,85 @@
+"""What an action is, those that every page has, and the key bindings that are made of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding, BindingType
+
+Group = Literal[
+    "Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune", "Move", "Look", "Trial"
+]
+Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate", "results", "trial"]
+
+LABEL_KEYS = 9
+THEME = "Choose the colours; the ansi themes use the terminal's own"
+COMMANDS = "Search every command (also ctrl+p)"
+
+
+@dataclass(frozen=True)
+class Action:
+    """`id` is also the key binding's id in the settings; `call` the action method of the screen.
+
+    `keys` are alternatives, the first is shown. `place` is the widget that must have the focus for
+    the keys to work ("lab": any; letters still type while the prompt line has it).
+    """
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    group: Group
+    place: Place = "lab"
+    footer: bool = False
+    call: str = ""
+    palette: bool = True
+
+    @property
+    def method(self) -> str:
+        """What Textual runs, for example `annotate(0)`."""
+        return self.call or self.id
+
+
+def label_keys(what: str, place: Place = "lab") -> Iterator[Action]:
+    """The keys 1 to 9, which put a label on `what`."""
+    for n in range(1, LABEL_KEYS + 1):
+        yield Action(
+            f"annotate_{n}",
+            str(n),
+            "Label",
+            f"Put label {n} of the taxonomy on {what}",
+            "Annotate",
+            place,
+            footer=n == 1,
+            call=f"annotate({n - 1})",
+        )
+
+
+def page_actions(place: Place, leave: str, footer: bool = True) -> tuple[Action, ...]:
+    """What a page of its own has: help, pictures, colours, commands, and the way out, which `leave` tells;
+    `footer`: it stands in the footer."""
+    return (
+        Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", place, footer=True),
+        Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", place),
+        Action("theme", "t", "Theme", THEME, "Lab", place),
+        Action("palette", "colon", "Commands", COMMANDS, "Lab", place, palette=False),
+        Action("quit", "q,ctrl+q", "Quit", leave, "Lab", place, footer=footer),
+    )
+
+
+def bindings(place: Place, actions: tuple[Action, ...]) -> list[BindingType]:
+    """The key bindings of the widget at `place`, with the actions' ids, by which settings change them."""
+    labels = Binding.Group("Label", compact=True)
+    return [
+        Binding(
+            a.keys,
+            a.method,
+            a.label,
+            show=a.footer or a.id[-1].isdigit(),
+            tooltip=a.help,
+            id=a.id,
+            group=labels if a.id[-1].isdigit() else None,
+        )
+        for a in actions
+        if a.place == place
+    ]
