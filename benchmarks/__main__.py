@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks import lateness, queue, startup
 from benchmarks.common import ROOT
-from routerlab import __version__
 from routerlab.engine.worker.build import describe_build, machine
+from routerlab.version import __version__
 
 BENCHMARKS: dict[str, Callable[[bool], dict[str, Any]]] = {
     "startup": lambda quick: startup.measure(3 if quick else 15),

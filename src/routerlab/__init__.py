@@ -6,11 +6,12 @@ from here is loaded when it is first used, so that `import routerlab` costs noth
 
 from typing import TYPE_CHECKING, Any
 
+from routerlab.version import __version__
+
 if TYPE_CHECKING:
     from routerlab.api import AsyncRouter, Decision, Router, load_async_router, load_router
     from routerlab.core.errors import LabError
 
-__version__ = "0.1.0"
 __all__ = [
     "AsyncRouter",
     "Decision",

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from routerlab import __version__
+from routerlab.version import __version__
 
 
 def main() -> None:

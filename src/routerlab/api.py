@@ -52,6 +52,11 @@ class Decision(Prediction):
         """That of the label, in 0..1; None where there is no label, or the arm gives no probabilities."""
         return self.probabilities[self.label] if self.label and self.probabilities else None
 
+    def __str__(self) -> str:
+        """What people want to read of it."""
+        sure = "" if self.probability is None else f" {self.probability:.2f}"
+        return f"{self.label or self.status}{sure}, {self.latency_ms.total:.0f} ms ({self.arm})"
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, in types that JSON knows."""
         return self.model_dump(mode="json")

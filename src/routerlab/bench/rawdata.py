@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from routerlab import __version__
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Record
 from routerlab.engine.worker.build import describe_build, machine
 from routerlab.models.fingerprint import write_atomic
+from routerlab.version import __version__
 
 
 class Run(Record):

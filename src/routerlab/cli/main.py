@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from routerlab import __version__
 from routerlab.cli import cache, sessions
 from routerlab.cli.annotate import annotate
 from routerlab.cli.bench import group as bench
@@ -23,6 +22,7 @@ from routerlab.cli.trial import group as trial
 from routerlab.cli.tune import group as tune
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
+from routerlab.version import __version__
 
 app = typer.Typer(
     name="routerlab",

@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from routerlab import __version__
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.taxonomy import Taxonomy
@@ -22,6 +21,7 @@ from routerlab.tune.answers import Answers, Asker
 from routerlab.tune.cases import Training
 from routerlab.tune.choose import Candidates
 from routerlab.tune.fit import Floats
+from routerlab.version import __version__
 
 DEPTHS = (0.5, 0.57, 0.64, 0.71, 0.78)
 """Where layers are tried, as a share of all: what a prompt asks for is plainest past the middle."""

@@ -12,7 +12,6 @@ from typing import Literal
 import numpy as np
 import tomli_w
 
-from routerlab import __version__
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
@@ -25,6 +24,7 @@ from routerlab.tune.cases import Training
 from routerlab.tune.out_of_fold import OutOfFold, oof_bytes
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
+from routerlab.version import __version__
 
 
 def write_router(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from routerlab import __version__
 from routerlab.annotate.desk.desk import Desk, Mode
 from routerlab.annotate.desk.item import QueueItem
 from routerlab.annotate.desk.order import Order, ordered
@@ -18,6 +17,7 @@ from routerlab.core.session.session import Header, QueueRecord, Session, pin_tax
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.worker.build import machine
 from routerlab.paths import session_cache
+from routerlab.version import __version__
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from routerlab import __version__
 from routerlab.annotate.corpus.prompts import prompt_id, read_prompts
 from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.annotate.ratings.pinned import pinned_corpus
@@ -24,6 +23,7 @@ from routerlab.core.session.snapshot import trim
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.paths import cache_dir, session_cache
 from routerlab.resources import ROUTING60
+from routerlab.version import __version__
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being read, how much of it is done, and of how much."""

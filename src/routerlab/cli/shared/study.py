@@ -37,9 +37,9 @@ def run_record(
     """The record of a run that begins now: `pinned`, with its hash, is what it is held to."""
     import numpy as np
 
-    from routerlab import __version__
     from routerlab.core.files.toml import canonical_json
     from routerlab.core.session.run import RunRecord
+    from routerlab.version import __version__
 
     return RunRecord(
         at=datetime.now(UTC),

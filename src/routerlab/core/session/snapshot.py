@@ -15,9 +15,9 @@ from typing import Union
 
 from pydantic import TypeAdapter
 
-from routerlab import __version__
 from routerlab.core.files.atomic import write_new
 from routerlab.core.session.session import KINDS, Event, Session
+from routerlab.version import __version__
 
 LEAST = 2000
 """Records that must have been parsed before they are worth a snapshot."""

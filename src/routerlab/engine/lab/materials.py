@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from routerlab import __version__
 from routerlab.core.corpus import Corpus
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.session.session import Header, pin_corpus, pin_taxonomy, short_path
@@ -16,6 +15,7 @@ from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.remote.info import RemoteInfo
 from routerlab.engine.worker.build import machine
 from routerlab.settings import Settings
+from routerlab.version import __version__
 
 
 @dataclass(frozen=True)

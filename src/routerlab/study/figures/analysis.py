@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from routerlab import __version__
 from routerlab.core.statistics.gates import Gate
 from routerlab.study.figures.arm import ArmFigures, Settings
 from routerlab.study.figures.compare import cochran, comparisons, unanimity
@@ -24,6 +23,7 @@ from routerlab.study.figures.rows import UNJUDGED, Log, Row, by_arm, check_gold,
 from routerlab.study.figures.times import spread, times
 from routerlab.study.figures.verdict import verdict
 from routerlab.study.figures.warnings import warnings
+from routerlab.version import __version__
 
 DEFAULT_GATES = (Gate("accuracy", ">=", 0.85), Gate("p95", "<=", 2000.0))
 """The study's viable region."""

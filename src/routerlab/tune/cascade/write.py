@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from routerlab import __version__
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import Cascade, Evidence, FilePin, Router
 from routerlab.engine.worker.build import machine
@@ -24,6 +23,7 @@ from routerlab.tune.cascade.thresholds import (
 )
 from routerlab.tune.rows import row
 from routerlab.tune.write import save_toml
+from routerlab.version import __version__
 
 
 def write_cascade(

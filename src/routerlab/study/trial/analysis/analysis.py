@@ -5,7 +5,6 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from routerlab import __version__
 from routerlab.core.corpus import Corpus
 from routerlab.core.session.file import read_session
 from routerlab.core.statistics.gates import parse_gate
@@ -26,6 +25,7 @@ from routerlab.study.trial.protocol.peeks import waiting_peeks
 from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.routes import Routes
 from routerlab.study.trial.protocol.session import Recorded, recorded
+from routerlab.version import __version__
 
 
 def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> TrialResult:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from routerlab import __version__
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import canonical_json, canonical_sha256, load_toml
@@ -28,6 +27,7 @@ from routerlab.study.benchmark.harmony import weights
 from routerlab.study.trial.protocol.assignment import plan_sha256
 from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.registration import Registered, connections
+from routerlab.version import __version__
 
 _HEAD = (
     "# The lock of {name}, made by `routerlab trial lock`. It is not to be edited: it holds its own hash.\n"

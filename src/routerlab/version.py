@@ -1,0 +1,3 @@
+"""The version of the lab, which every record holds."""
+
+__version__ = "0.1.0"
