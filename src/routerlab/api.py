@@ -12,7 +12,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
+from pydantic import ValidationError
+
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import invalid
 from routerlab.core.prediction import Prediction
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.arms.arm import Arm
@@ -176,7 +179,12 @@ def load_async_router(
     own = load_settings()
     if unknown := sorted(set(settings) - set(type(own).model_fields)):
         raise LabError(f"load_router: no setting {', '.join(unknown)}")
-    own = type(own).model_validate(own.model_dump() | {k: v for k, v in settings.items() if v is not None})
+    try:
+        own = type(own).model_validate(
+            own.model_dump() | {k: v for k, v in settings.items() if v is not None}
+        )
+    except ValidationError as e:
+        raise invalid("load_router", e) from None
     labels = load_taxonomy(Path(taxonomy) if taxonomy else TAXONOMY)
     spec = any_spec(str(arm), contract or own.contract)
     make = model_arms(labels, str(exemplars) if exemplars else None, own, TOGETHER)

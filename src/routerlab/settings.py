@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from routerlab.core.files.toml import load_toml
+from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.remote import Remote
 from routerlab.paths import config_file
 
@@ -74,8 +74,7 @@ class Settings(BaseModel):
     @classmethod
     def _are_distinct(cls, remotes: tuple[Remote, ...]) -> tuple[Remote, ...]:
         names = [remote.name for remote in remotes]
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"two remotes are called {twice[0]!r}")
+        unless((loc[1:], says) for loc, says in once("remote", "name", names, "two remotes are called {}"))
         return remotes
 
 

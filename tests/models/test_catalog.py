@@ -80,7 +80,7 @@ def test_wheels_need_a_hash(tmp_path: Path) -> None:
 
 
 def test_ids_are_unique(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match="id used twice: tiny"):
+    with pytest.raises(LabError, match="id used twice: 'tiny'"):
         load_catalog(catalog(tmp_path, ENTRY + ENTRY))
 
 

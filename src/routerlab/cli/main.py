@@ -68,7 +68,7 @@ def run() -> int:
     try:
         result = app(standalone_mode=False)
     except LabError as e:
-        print(f"error: {printable(str(e))}", file=sys.stderr)
+        print("\n".join(map(printable, ("error: " + e.lines[0], *e.lines[1:]))), file=sys.stderr)
         return e.code
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)

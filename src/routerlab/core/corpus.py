@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from routerlab.core.errors import LabError
-from routerlab.core.files.toml import canonical_sha256, line_of, load_toml, read_text
+from routerlab.core.errors import LabError, several
+from routerlab.core.files.toml import canonical_sha256, line_numbers, load_toml, read_text
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
 
@@ -114,14 +114,17 @@ def check_corpus(path: Path, taxonomy: Taxonomy) -> tuple[Corpus, list[str]]:
     """The corpus in `path` and every fault of its cases as "file:line: message" (empty when sound)."""
     corpus = load_toml(path, Corpus)
     faults = corpus_faults(corpus, taxonomy)
-    text = read_text(path) if faults else ""
-    return corpus, [f"{path}:{line_of(text, ('case', i, key))}: {message}" for i, key, message in faults]
+    lines = line_numbers(read_text(path)) if faults else {}
+
+    def line(i: int, key: str) -> int:
+        return lines.get(("case", i, key)) or lines.get(("case", i)) or lines[("case",)]
+
+    return corpus, [f"{path}:{line(i, key)}: {message}" for i, key, message in faults]
 
 
 def load_corpus(path: Path, taxonomy: Taxonomy) -> Corpus:
-    """The corpus in `path`, sound against `taxonomy`; LabError with file and line otherwise."""
+    """The corpus in `path`, sound against `taxonomy`; LabError with every fault and its line otherwise."""
     corpus, faults = check_corpus(path, taxonomy)
     if faults:
-        more = f" (and {len(faults) - 1} more; see `routerlab corpus check`)" if len(faults) > 1 else ""
-        raise LabError(faults[0] + more)
+        raise several(path, [LabError(fault) for fault in faults])
     return corpus

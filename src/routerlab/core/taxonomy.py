@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.files.toml import canonical_sha256, load_toml
+from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
 from routerlab.core.prediction import Record
 
 MAX_LABELS = 64
@@ -32,11 +32,7 @@ class Taxonomy(Record):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Taxonomy":
-        seen: set[str] = set()
-        for label in self.label:
-            if label.name in seen:
-                raise ValueError(f"label {label.name!r} appears twice")
-            seen.add(label.name)
+        unless(once("label", "name", [label.name for label in self.label], "label {} appears twice"))
         return self
 
     @cached_property

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from routerlab import resources
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.files.toml import load_toml
+from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.text import printable
 from routerlab.paths import model_folders
 
@@ -76,10 +76,13 @@ class Catalog(_Strict):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        for what, values in (("id", [e.id for e in self.model]), ("file", [e.file for e in self.model])):
-            twice = {v for v in values if values.count(v) > 1}
-            if twice:
-                raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
+        ids, files = ([getattr(e, key) for e in self.model] for key in ("id", "file"))
+        unless(
+            [
+                *once("model", "id", ids, "id used twice: {}"),
+                *once("model", "file", files, "file used twice: {}"),
+            ]
+        )
         return self
 
     def get(self, model_id: str) -> Entry | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import read_text
+from routerlab.core.files.toml import invalid, read_text
 from routerlab.core.session.file import read_session
 from routerlab.core.statistics.gates import Gate, parse_gate
 from routerlab.core.statistics.quantiles import Convention
@@ -92,10 +92,10 @@ def load_saved(path: Path) -> Analysis | TrialResult:
     try:
         return _SAVED.validate_json(read_text(path))
     except ValidationError as e:
-        fault = e.errors()[0]
-        says = f"{'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
-        if fault["type"].startswith("union_tag"):
+        if e.errors()[0]["type"].startswith("union_tag"):
             says = "it does not say of which kind it is"
+        else:
+            says = str(invalid("the file", e)).removeprefix("the file: ")
         raise LabError(
             f"{path}: not an analysis of this version: {says}; make it again with "
             "`routerlab analyze ... --out` or `routerlab trial analyze ... --out`"

@@ -137,7 +137,7 @@ def test_notes_are_short_and_the_findings_are_whole(tmp_path: Path) -> None:
         ([{"prompt": ["a"]}], None, ":1: prompt: Input should be a valid string"),
         ([{"prompt": "a", "id": True}], None, ":1: id: Input should be a valid string"),
         ([{"prompt": "a", "id": "a b"}], None, ":1: id: String should match"),
-        ([{"prompt": "a", "also": ["CoT/simple", 5]}], None, ":1: also.1: Input should be a valid string"),
+        ([{"prompt": "a", "also": ["CoT/simple", 5]}], None, ":1: also[1]: Input should be a valid string"),
         ([{"prompt": "a\0b"}], None, ":1: a NUL character in the prompt"),
         (['{"prompt": "a\\ud800"}'], None, ":1: prompt: Input should be a valid string"),
         ([{"prompt": "a"}, '{"prompt": '], None, ":2: not valid JSON ("),

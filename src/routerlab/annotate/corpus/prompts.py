@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from routerlab.core.corpus import Case, fold
-from routerlab.core.errors import LabError
+from routerlab.core.errors import Faults, LabError
+from routerlab.core.files.toml import invalid
 from routerlab.core.similar import near_pairs
 from routerlab.core.taxonomy import Taxonomy
 
@@ -93,26 +94,34 @@ def read_prompts(
     if kind in _TABLES:
         raise LabError(f'{path}: {kind} is not read; make it JSONL, lines such as {{"prompt": "..."}}')
     lines = _lines(path)
+    faults = Faults(path)
     unread: Counter[str] = Counter()
+    read: list[Placed] = []
     if kind in _JSONL:
-        rows = list(_objects(path, lines))
-        keys = _keys(path, columns or {}, rows)
-        read = [(line, _case(path, line, row, keys)) for line, row in rows]
-        unread.update(key for _, row in rows for key in row if key not in keys.values())
+        rows = list(_objects(path, lines, faults))
+        if rows:
+            keys = _keys(path, columns or {}, rows)
+            for line, row in rows:
+                with faults.told():
+                    read.append((line, _case(path, line, row, keys)))
+            unread.update(key for _, row in rows for key in row if key not in keys.values())
     elif columns:
         raise LabError(f"{path}: --map is for JSONL, and this is read as text, a line a prompt")
     else:
-        read = [(i, _made(path, i, {"prompt": text})) for i, text in enumerate(lines, 1) if text.strip()]
+        for i, text in enumerate(lines, 1):
+            if text.strip():
+                with faults.told():
+                    read.append((i, _made(path, i, {"prompt": text})))
+    faults.end()
     if not read:
         raise LabError(f"{path}: holds no prompt")
-    kept, duplicates = _distinct(path, read)
+    kept, duplicates = _distinct(read, faults)
+    known = ", ".join(taxonomy.labels)
     for line, case in kept:
         for label in (case.label, *case.also):
             if label is not None and label not in taxonomy.families:
-                known = ", ".join(taxonomy.labels)
-                raise LabError(
-                    f"{path}:{line}: unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}"
-                )
+                faults.add(line, f"unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
+    faults.end()
     places = [line for line, _ in kept]
     pairs = [] if near is None else near_pairs([case.prompt for _, case in kept], near)
     return Imported(
@@ -149,7 +158,7 @@ def _line_at(data: bytes, offset: int) -> int:
     return data.count(b"\n", 0, offset) + 1
 
 
-def _objects(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(path: Path, lines: Sequence[str], faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of every line that is not empty."""
     for i, text in enumerate(lines, 1):
         if not text.strip():
@@ -165,7 +174,7 @@ def _objects(path: Path, lines: Sequence[str]) -> Iterator[tuple[int, dict[str, 
             raise LabError(f"{path}: a JSON array; make it JSONL, an object a line, such as with {jq}")
         else:
             what = f"not valid JSON ({row})" if isinstance(row, Exception) else "not a JSON object"
-            raise LabError(f'{path}:{i}: {what}; every line is an object such as {{"prompt": "..."}}')
+            faults.add(i, f'{what}; every line is an object such as {{"prompt": "..."}}')
 
 
 def _keys(
@@ -204,16 +213,14 @@ def _made(path: Path, line: int, data: dict[str, Any]) -> Case:
     try:
         return Case.model_validate(data)
     except ValidationError as e:
-        fault = e.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise LabError(f"{path}:{line}: {where}: {fault['msg']}; put that right in the file") from None
+        raise invalid(f"{path}:{line}", e) from None
 
 
 Placed = tuple[int, Case]
 
 
-def _distinct(path: Path, read: Sequence[Placed]) -> tuple[list[Placed], list[tuple[int, int]]]:
-    """The lines to keep, and (line left out, line kept) of the others; LabError where two contradict."""
+def _distinct(read: Sequence[Placed], faults: Faults) -> tuple[list[Placed], list[tuple[int, int]]]:
+    """The lines to keep, and (line left out, line kept) of the others; a fault where two contradict."""
     alike: dict[str, list[Placed]] = {}
     for line, case in read:
         alike.setdefault(fold(case.prompt), []).append((line, case))
@@ -223,9 +230,10 @@ def _distinct(path: Path, read: Sequence[Placed]) -> tuple[list[Placed], list[tu
         labelled = [(line, case) for line, case in same if case.label is not None]
         for line, case in labelled:
             if case.label != labelled[0][1].label:
-                raise LabError(
-                    f"{path}:{line}: the prompt of line {labelled[0][0]} with another label ({case.label!r}, "
-                    f"there {labelled[0][1].label!r}); decide which is right, and take the other out"
+                faults.add(
+                    line,
+                    f"the prompt of line {labelled[0][0]} with another label ({case.label!r}, there "
+                    f"{labelled[0][1].label!r}); decide which is right, and take the other out",
                 )
         first = (labelled or same)[0]
         kept.append(first)
@@ -234,9 +242,7 @@ def _distinct(path: Path, read: Sequence[Placed]) -> tuple[list[Placed], list[tu
     ids: dict[str, int] = {}
     for line, case in kept:
         if ids.setdefault(case.id, line) != line:
-            raise LabError(
-                f"{path}:{line}: the id {case.id!r} is that of line {ids[case.id]}; ids are unique"
-            )
+            faults.add(line, f"the id {case.id!r} is that of line {ids[case.id]}; ids are unique")
     return kept, sorted(duplicates)
 
 

@@ -96,6 +96,7 @@ def _plan(file: Path | None, costs: Path | None, given: dict[str, object]) -> "P
     """The plan in the file, or the one that the options make."""
     from pydantic import ValidationError
 
+    from routerlab.core.files.toml import invalid
     from routerlab.study.benchmark.plan import load_plan, named_plan
     from routerlab.study.figures.costs import load_costs
 
@@ -111,9 +112,7 @@ def _plan(file: Path | None, costs: Path | None, given: dict[str, object]) -> "P
     try:
         return named_plan(**given)
     except ValidationError as e:
-        fault = e.errors()[0]
-        message = fault["msg"].removeprefix("Value error, ")
-        raise LabError(f"{'.'.join(map(str, fault['loc']))}: {message}") from None
+        raise invalid("the options", e) from None
 
 
 def _prepare(plan: "Plan", materials: "Materials") -> "Benchmark":

@@ -4,14 +4,18 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from routerlab.core.errors import LabError
+from routerlab.core.errors import LabError, several
 
 M = TypeVar("M", bound=BaseModel)
+Loc = tuple[int | str, ...]
+"""A key path in a file, such as ("case", 3, "label")."""
 
 
 def read_text(path: Path) -> str:
@@ -39,48 +43,107 @@ def load_toml(path: Path, model: type[M]) -> M:
 
 
 def validate(path: Path, model: type[M], data: dict[str, Any], text: str) -> M:
-    """`data` as `model`; LabError with the first fault, its key and its line in `text` where known."""
+    """`data` as `model`; LabError with every fault, its key and its line in `text` where known."""
     try:
         return model.model_validate(data)
     except ValidationError as e:
-        fault = e.errors()[0]
-        more = f" (and {e.error_count() - 1} more)" if e.error_count() > 1 else ""
-        key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in fault["loc"]).lstrip(".")
-        line = line_of(text, fault["loc"])
-        where = f"{path}:{line}" if line else str(path)
-        message = fault["msg"].removeprefix("Value error, ")
-        raise LabError(f"{where}: {key + ': ' if key else ''}{message}{more}") from None
+        raise invalid(path, e, text) from None
 
 
-def line_of(text: str, loc: tuple[int | str, ...]) -> int | None:
-    """The 1-based line of a key path such as ("case", 3, "label") in TOML text, or None.
+class SeveralError(ValueError):
+    """What a validator raises that found more than one fault: (key path below what it validates, message)."""
 
-    Finds the nth `[[table]]` header and then the key below it; falls back to the header's line.
+    def __init__(self, found: Sequence[tuple[Loc, str]]) -> None:
+        super().__init__("; ".join(message for _, message in found))
+        self.found = tuple(found)
+
+
+def once(key: str, field: str, names: Sequence[str], says: str) -> Iterator[tuple[Loc, str]]:
+    """A fault for every name in the table `key` that stands there before already; `says` has {} for it."""
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield (key, i, field), says.format(repr(name))
+
+
+def unless(*faults: Iterable[tuple[Loc, str]]) -> None:
+    """SeveralError when there are faults; for validators."""
+    if found := tuple(chain(*faults)):
+        raise SeveralError(found)
+
+
+def invalid(where: object, error: ValidationError, text: str = "") -> LabError:
+    """All faults that pydantic found as one error; their lines are looked for in `text`, which is TOML."""
+    lines = line_numbers(text) if text else {}
+    faults = []
+    for loc, message in _faults(error):
+        key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc).lstrip(".")
+        line = _nearest(lines, loc)
+        faults.append(LabError(f"{where}{f':{line}' if line else ''}: {key + ': ' if key else ''}{message}"))
+    return several(where, faults)
+
+
+def _faults(error: ValidationError) -> Iterator[tuple[Loc, str]]:
+    found = error.errors()
+    for fault in found:
+        raised = fault.get("ctx", {}).get("error")
+        within = (other["loc"][: len(fault["loc"])] == fault["loc"] for other in found if other is not fault)
+        if fault["type"] == "too_short" and any(within):
+            continue  # what is in it was not counted because of its own faults
+        if isinstance(raised, SeveralError):
+            yield from ((fault["loc"] + loc, message) for loc, message in raised.found)
+        else:
+            yield fault["loc"], fault["msg"].removeprefix("Value error, ")
+
+
+_STRINGS = re.compile(
+    r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.DOTALL
+)
+_PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*')"""
+_KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+_HEADER = re.compile(rf"\s*(\[\[?)\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]")
+
+
+def line_numbers(text: str) -> dict[Loc, int]:
+    """Key path such as ("case", 3, "label") -> its 1-based line in TOML text, tables at their header's.
+
+    What stands inside an inline table or array has the line of the key that it is the value of.
     """
-    lines = _outside_strings(text).split("\n")
-    start, end = 0, len(lines)
-    found: int | None = None
-    parts = list(loc)
-    if len(parts) >= 2 and isinstance(parts[0], str) and isinstance(parts[1], int):
-        header = re.compile(rf"\s*\[\[\s*{re.escape(parts[0])}\s*\]\]")
-        heads = [i for i, s in enumerate(lines) if header.match(s)]
-        if parts[1] >= len(heads):
-            return None
-        start = heads[parts[1]]
-        found = start + 1
-        end = next((i for i in range(start + 1, len(lines)) if re.match(r"\s*\[\[", lines[i])), len(lines))
-        parts = parts[2:]
-    if parts and isinstance(parts[0], str):
-        key = re.compile(rf"\s*\"?{re.escape(parts[0])}\"?\s*=")
-        found = next((i + 1 for i in range(start, end) if key.match(lines[i])), found)
+    found: dict[Loc, int] = {}
+    counts: dict[Loc, int] = {}
+    table: Loc = ()
+    for number, line in enumerate(_STRINGS.sub(_blank, text).split("\n"), 1):
+        if header := _HEADER.match(line):
+            table = ()
+            *above, last = _parts(header[2])
+            for part in above:  # of an array of tables the latest is meant
+                table += (part, counts[*table, part]) if (*table, part) in counts else (part,)
+            table += (last,)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, -1) + 1
+                table += (counts[table],)
+            found.setdefault(table, number)
+        elif key := _KEY.match(line):
+            found.setdefault(table + tuple(_parts(key[1])), number)
     return found
 
 
-def _outside_strings(text: str) -> str:
-    """The text with multi-line strings blanked, lines kept: what looks like a key in a prompt is none."""
-    return re.sub(
-        r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'', lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL
-    )
+def line_of(text: str, loc: Loc) -> int | None:
+    """The line of a key path in TOML text, or that of what it lies in; None where nothing of it is there."""
+    return _nearest(line_numbers(text), loc)
+
+
+def _nearest(lines: dict[Loc, int], loc: Loc) -> int | None:
+    return next((lines[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in lines), None)
+
+
+def _parts(key: str) -> list[str]:
+    return [part.strip("\"'") for part in re.findall(_PART, key)]
+
+
+def _blank(match: re.Match[str]) -> str:
+    """Multi-line strings and comments go, lines stay: what looks like a key in a prompt is none."""
+    text = match[0]
+    return "\n" * text.count("\n") if text.startswith(("#", '"""', "'''")) else text
 
 
 def canonical_json(value: BaseModel | dict[str, Any]) -> str:

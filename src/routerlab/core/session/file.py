@@ -18,7 +18,7 @@ from types import TracebackType
 from filelock import FileLock
 from pydantic import ValidationError
 
-from routerlab.core.errors import LabError
+from routerlab.core.errors import Faults, LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.lock import lock_beside
 from routerlab.core.files.toml import line_of, validate
@@ -239,6 +239,7 @@ def _parse(path: Path, data: bytes, progress: Progress | None, cache: Path | Non
     known = load_snapshot(cache, path, data[:end], session) if cache else 0
     bounds = [*(m.start() for m in _RECORD.finditer(data, known, end)), end]
     line = 1 + data.count(b"\n", 0, bounds[0])
+    faults = Faults(path)
     for n, (start, stop) in enumerate(pairwise(bounds)):
         try:
             session.add(_event(data[start:stop]))
@@ -246,10 +247,11 @@ def _parse(path: Path, data: bytes, progress: Progress | None, cache: Path | Non
             if e.torn and stop == end:
                 end = start
                 break
-            raise LabError(f"{path}:{line + e.line}: {e}") from None
+            faults.add(line + e.line, str(e))
         line += data.count(b"\n", start, stop)
         if progress and n % _PROGRESS_EVERY == 0:
             progress(stop, len(data))
+    faults.end()
     if progress:
         progress(len(data), len(data))
     if cache and len(bounds) > LEAST:
@@ -260,7 +262,10 @@ def _parse(path: Path, data: bytes, progress: Progress | None, cache: Path | Non
 def _header(path: Path, data: bytes) -> Header:
     try:
         text = data.decode()
-        return validate(path, Header, tomllib.loads(text), text)
+        tables = tomllib.loads(text)
+        if "lab_version" not in tables:
+            raise LabError(f"{path}: not a session: it has no lab_version")
+        return validate(path, Header, tables, text)
     except (ValueError, RecursionError) as e:
         raise LabError(f"{path}: not a session: {e}") from None
 
@@ -286,13 +291,13 @@ def _event(data: bytes) -> Event:
         return model.model_validate(records[0])
     except ValidationError as e:
         faults = e.errors()
-        loc = faults[0]["loc"]
-        where = f"{kind}.{'.'.join(map(str, loc))}" if loc else kind
-        message = faults[0]["msg"].removeprefix("Value error, ")
-        line = line_of(text, (kind, 0, *loc)) or 1
-        raise _FaultError(
-            line - 1, f"{where}: {message}", any(f["type"] == "missing" for f in faults)
-        ) from None
+        told = []
+        for fault in faults:
+            where = ".".join(map(str, (kind, *fault["loc"])))
+            told.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
+        line = line_of(text, (kind, 0, *faults[0]["loc"])) or 1
+        torn = any(fault["type"] == "missing" for fault in faults)
+        raise _FaultError(line - 1, "; ".join(told), torn) from None
 
 
 def _torn_path(path: Path) -> Path:

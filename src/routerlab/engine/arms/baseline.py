@@ -16,8 +16,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from routerlab.core.corpus import fold, load_corpus
-from routerlab.core.errors import LabError
-from routerlab.core.files.toml import canonical_sha256, load_toml
+from routerlab.core.errors import Faults, LabError
+from routerlab.core.files.toml import canonical_sha256, line_of, load_toml, read_text
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState, Spec
@@ -81,10 +81,13 @@ class Keywords(Record):
 def load_keywords(path: Path, taxonomy: Taxonomy) -> Keywords:
     """The table in `path`; LabError where it is none, or has labels that the taxonomy has not."""
     table = load_toml(path, Keywords)
-    for label in (*(rule.label for rule in table.rule), table.otherwise):
+    said = ((("rule", i, "label"), rule.label) for i, rule in enumerate(table.rule))
+    known, faults = ", ".join(taxonomy.labels), Faults(path)
+    for loc, label in (*said, (("otherwise",), table.otherwise)):
         if label not in taxonomy.labels:
-            known = ", ".join(taxonomy.labels)
-            raise LabError(f"{path}: unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
+            line = line_of(read_text(path), loc) or 1
+            faults.add(line, f"unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
+    faults.end()
     return table
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import canonical_sha256, load_toml
+from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.core.session.session import Session
@@ -88,10 +88,7 @@ class Plan(Record):
 
     @model_validator(mode="after")
     def _excludes_a_case_once(self) -> "Plan":
-        cases = [exclusion.case for exclusion in self.exclude]
-        for case in cases:
-            if cases.count(case) > 1:
-                raise ValueError(f"case {case!r} is excluded twice")
+        unless(once("exclude", "case", [one.case for one in self.exclude], "case {} is excluded twice"))
         return self
 
     @cached_property

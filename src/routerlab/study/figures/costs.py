@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import load_toml
+from routerlab.core.files.toml import Loc, load_toml, unless
 from routerlab.core.prediction import Record
 from routerlab.core.session.arm import AnyArmRecord, RemoteRecord
 from routerlab.study.figures.arm import CostFigure, Hosting
@@ -48,10 +48,19 @@ class CostTable(Record):
 
     @model_validator(mode="after")
     def _prices_an_arm_once(self) -> "CostTable":
-        named = [arm for price in self.prices for arm in price.arms]
-        for arm in named:
-            if named.count(arm) > 1:
-                raise ValueError(f"arm {arm!r} has two prices; leave it one")
+        named: set[str] = set()
+        faults: list[tuple[Loc, str]] = []
+        tables: tuple[tuple[str, Sequence[MachinePrice | TokenPrice]], ...] = (
+            ("machine", self.machine),
+            ("tokens", self.tokens),
+        )
+        for key, prices in tables:
+            for i, price in enumerate(prices):
+                for arm in price.arms:
+                    if arm in named:
+                        faults.append(((key, i, "arms"), f"arm {arm!r} has two prices; leave it one"))
+                    named.add(arm)
+        unless(faults)
         return self
 
     @property

@@ -10,7 +10,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from routerlab.core.errors import LabError
+from routerlab.core.errors import Faults, LabError
 from routerlab.core.files.toml import read_text
 from routerlab.core.prediction import Status
 from routerlab.study.figures.arm import Source
@@ -34,14 +34,21 @@ def read_log(
     Rows of the same arm and case are an error unless a column tells repeats apart, or they are numbered as
     they come (`repeats_in_order`). An arm with several contracts becomes several arms, named ARM:CONTRACT.
     """
-    lines = list(_records(path))
+    faults = Faults(path)
+    lines = list(_records(path, faults))
     if not lines:
+        faults.end()
         raise LabError(f"{path}: no rows; there is nothing to analyse")
     there = dict.fromkeys(name for _, record in lines for name in record)
-    found = resolve(path, columns, there)
-    reader = _Reader(path, found, there, 1000.0 if unit == "s" else 1.0)
+    try:
+        found = resolve(path, columns, there)
+    except LabError:
+        faults.end()  # lines that cannot be read may be why a column is not there
+        raise
+    reader = _Reader(faults, found, there, 1000.0 if unit == "s" else 1.0)
     rows = [reader.row(line, record) for line, record in lines]
-    _number_repeats(path, rows, lines, found.get("repeat"), repeats_in_order)
+    _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
+    faults.end()
     source = Source(
         path=str(path),
         format="jsonl" if path.suffix.lower() in _LINES else "csv",
@@ -54,21 +61,21 @@ def read_log(
     return Log(tuple(_by_contract(rows)), {}, source, notes=tuple(notes))
 
 
-def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _records(path: Path, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Each record with the number of its last line."""
     suffix = path.suffix.lower()
     text = read_text(path).removeprefix("\ufeff")
     if suffix in _DELIMITERS:
-        yield from _csv(path, text, _DELIMITERS[suffix])
+        yield from _csv(path, text, _DELIMITERS[suffix], faults)
     elif suffix in _LINES:
-        yield from _jsonl(path, text)
+        yield from _jsonl(text, faults)
     else:
         raise LabError(
             f"{path}: the name says not what it is; a log ends in .csv, .tsv or .jsonl, a session in .toml"
         )
 
 
-def _csv(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _csv(path: Path, text: str, delimiter: str, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]:
     csv.field_size_limit(_BIGGEST_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -80,38 +87,39 @@ def _csv(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Mapping[s
             if not fields:
                 continue
             if len(fields) != len(header):
-                raise LabError(
-                    f"{path}:{reader.line_num}: {len(fields)} fields where the header has {len(header)}"
-                )
+                faults.add(reader.line_num, f"{len(fields)} fields where the header has {len(header)}")
+                continue
             yield reader.line_num, dict(zip(header, fields, strict=True))
     except csv.Error as e:
-        raise LabError(f"{path}:{reader.line_num}: not valid CSV: {e}") from None
+        faults.add(reader.line_num, f"not valid CSV: {e}")  # nothing below can be told apart
 
 
-def _jsonl(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _jsonl(text: str, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as e:
-            raise LabError(f"{path}:{number}: not JSON: {e}") from None
-        if not isinstance(record, dict):
-            raise LabError(f"{path}:{number}: not a JSON object; a log has one object a line")
-        yield number, record
+            faults.add(number, f"not JSON: {e}")
+            continue
+        if isinstance(record, dict):
+            yield number, record
+        else:
+            faults.add(number, "not a JSON object; a log has one object a line")
 
 
 class _Reader:
-    """Turns a record into a row; what it cannot be is a LabError with its line."""
+    """Turns a record into a row; what it cannot be is a fault in its line, and the row no row to use."""
 
     def __init__(
         self,
-        path: Path,
+        faults: Faults,
         columns: Mapping[str, str],
         there: Mapping[str, None],
         scale: float,
     ) -> None:
-        self._path = path
+        self._faults = faults
         self._columns = columns
         self._scale = scale
         self._shares = {
@@ -121,32 +129,31 @@ class _Reader:
 
     def row(self, line: int, record: Mapping[str, Any]) -> Row:
         """The row; its repeat is not numbered yet."""
-        where = f"{self._path}:{line}"
         gold, said = self._text(record, "gold"), self._text(record, "predicted")
-        status = self._status(where, record, said)
+        status = self._status(line, record, said)
         timed = status in ANSWERED
-        latency = self._number(where, record, "latency")
+        latency = self._number(line, record, "latency")
         answer = self._text(record, "answer")
         return Row(
-            arm=self._name(where, record, "arm"),
-            case=self._name(where, record, "case", instead=record.get(PROMPT)),
+            arm=self._name(line, record, "arm"),
+            case=self._name(line, record, "case", instead=record.get(PROMPT)),
             repeat=1,
             gold=gold,
             label=said if status == "ok" else None,
             status=status,
             contract=self._text(record, "contract"),
             latency_ms=latency * self._scale if latency is not None and timed else None,
-            parts_ms=_numbers(where, record, self._parts) if timed else None,
-            tokens_in=self._count(where, record, "tokens_in"),
-            tokens_out=self._count(where, record, "tokens_out"),
-            chars=self._count(where, record, "chars") if answer is None else len(answer),
-            probabilities=_numbers(where, record, self._shares, most=1.0),
-            confidence=self._number(where, record, "confidence", most=1.0),
-            cost=self._number(where, record, "cost"),
+            parts_ms=self._numbers(line, record, self._parts) if timed else None,
+            tokens_in=self._count(line, record, "tokens_in"),
+            tokens_out=self._count(line, record, "tokens_out"),
+            chars=self._count(line, record, "chars") if answer is None else len(answer),
+            probabilities=self._numbers(line, record, self._shares, most=1.0),
+            confidence=self._number(line, record, "confidence", most=1.0),
+            cost=self._number(line, record, "cost"),
             contended=str(record.get("contended", "")).lower() in _GOOD,
         )
 
-    def _status(self, where: str, record: Mapping[str, Any], said: str | None) -> Status:
+    def _status(self, line: int, record: Mapping[str, Any], said: str | None) -> Status:
         given = self._text(record, "status")
         word = (given or "").lower()
         if word in get_args(Status):
@@ -156,9 +163,12 @@ class _Reader:
         elif word in _BAD:
             status = "unparsed"
         else:
-            raise LabError(
-                f"{where}: status {given!r} is not known; there are {', '.join(get_args(Status))}, and true "
-                "or false for an answer that could be read or not"
+            known = ", ".join(get_args(Status))
+            status = "unparsed"
+            self._faults.add(
+                line,
+                f"status {given!r} is not known; there are {known}, and true or false for an answer that "
+                "could be read or not",
             )
         return "unparsed" if status == "ok" and said is None else status
 
@@ -166,52 +176,51 @@ class _Reader:
         value = record.get(self._columns.get(field, ""))
         return None if value is None or value == "" else str(value)
 
-    def _name(self, where: str, record: Mapping[str, Any], field: str, instead: object = None) -> str:
+    def _name(self, line: int, record: Mapping[str, Any], field: str, instead: object = None) -> str:
         name = self._text(record, field) or instead
         if not name:
-            raise LabError(f"{where}: column {self._columns[field]!r} is empty; every row needs its {field}")
+            self._faults.add(line, f"column {self._columns[field]!r} is empty; every row needs its {field}")
         return str(name)
 
-    def _number(self, where: str, record: Mapping[str, Any], field: str, most: float = inf) -> float | None:
+    def _number(self, line: int, record: Mapping[str, Any], field: str, most: float = inf) -> float | None:
         column = self._columns.get(field)
-        return None if column is None else _float(where, record, column, most)
+        return None if column is None else self._float(line, record, column, most)
 
-    def _count(self, where: str, record: Mapping[str, Any], field: str) -> int | None:
-        number = self._number(where, record, field)
+    def _count(self, line: int, record: Mapping[str, Any], field: str) -> int | None:
+        number = self._number(line, record, field)
         return None if number is None else round(number)
 
+    def _numbers(
+        self, line: int, record: Mapping[str, Any], columns: Mapping[str, str], most: float = inf
+    ) -> dict[str, float] | None:
+        """Name -> the number in its column, where there is one; None where there is none at all."""
+        found = ((name, self._float(line, record, column, most)) for name, column in columns.items())
+        return {name: number for name, number in found if number is not None} or None
 
-def _numbers(
-    where: str, record: Mapping[str, Any], columns: Mapping[str, str], most: float = inf
-) -> dict[str, float] | None:
-    """Name -> the number in its column, where there is one; None where there is none at all."""
-    found = ((name, _float(where, record, column, most)) for name, column in columns.items())
-    return {name: number for name, number in found if number is not None} or None
-
-
-def _float(where: str, record: Mapping[str, Any], column: str, most: float = inf) -> float | None:
-    """The number in the column, None where it is empty; LabError when it is none, or not from 0 to `most`."""
-    value = record.get(column)
-    if value is None or value == "":
-        return None
-    try:
-        number = float("nan") if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not (isfinite(number) and 0 <= number <= most):
+    def _float(self, line: int, record: Mapping[str, Any], column: str, most: float = inf) -> float | None:
+        """The number in the column, None where it is empty; a fault when it is none, or not in 0..`most`."""
+        value = record.get(column)
+        if value is None or value == "":
+            return None
+        try:
+            number = float("nan") if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if isfinite(number) and 0 <= number <= most:
+            return number
         limits = "0 or more" if most == inf else f"from 0 to {most:g}"
-        raise LabError(f"{where}: column {column!r} holds {value!r}; it must be a number, {limits}")
-    return number
+        self._faults.add(line, f"column {column!r} holds {value!r}; it must be a number, {limits}")
+        return None
 
 
 def _number_repeats(
-    path: Path,
+    faults: Faults,
     rows: list[Row],
     lines: list[tuple[int, Mapping[str, Any]]],
     column: str | None,
     in_order: bool,
 ) -> None:
-    """Number the repeats of each arm, contract and case, in place; LabError when one is there twice.
+    """Number the repeats of each arm, contract and case, in place; a fault where one is there twice.
 
     A column of whole numbers is taken as it is; otherwise they count from 1, as they come.
     """
@@ -223,15 +232,9 @@ def _number_repeats(
         name = str(line) if in_order else names[i]
         if name in known:
             which = f", {column} {name!r}" if column else ""
-            raise LabError(
-                f"{path}:{line}: arm {row.arm!r} has case {row.case!r}{which} twice (first in line "
-                f"{known[name]}); "
-                + (
-                    "remove one of them"
-                    if column
-                    else "name the column that tells repeats apart with --repeat, or say --repeats-in-order"
-                )
-            )
+            todo = "name the column that tells repeats apart with --repeat, or say --repeats-in-order"
+            first = f"(first in line {known[name]}); {'remove one of them' if column else todo}"
+            faults.add(line, f"arm {row.arm!r} has case {row.case!r}{which} twice {first}")
         known[name] = line
         rows[i] = replace(row, repeat=int(name) if numbers and not in_order else len(known))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.files.toml import canonical_sha256, load_toml
+from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.core.statistics.gates import Gates
@@ -150,15 +150,11 @@ class Protocol(Record):
 
     @model_validator(mode="after")
     def _names_a_thing_once(self) -> "Protocol":
-        lists = {
-            "hypothesis": [one.id for one in self.hypothesis],
-            "excluded case": [one.case for one in self.exclude],
-            "remote": [one.name for one in self.remote],
-        }
-        for what, names in lists.items():
-            for name in names:
-                if names.count(name) > 1:
-                    raise ValueError(f"{what} {name!r} appears twice")
+        unless(
+            once("hypothesis", "id", [one.id for one in self.hypothesis], "hypothesis {} appears twice"),
+            once("exclude", "case", [one.case for one in self.exclude], "excluded case {} appears twice"),
+            once("remote", "name", [one.name for one in self.remote], "remote {} appears twice"),
+        )
         if self.looks.rule == "obrien-fleming" and self.primary is None:
             raise ValueError("obrien-fleming looks test the accuracy of pairs: register that hypothesis")
         return self

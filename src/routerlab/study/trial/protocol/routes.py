@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.errors import LabError
-from routerlab.core.files.toml import canonical_sha256, load_toml
+from routerlab.core.errors import LabError, several
+from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.study.figures.arm import Hosting
@@ -69,19 +69,20 @@ class Routes(Record):
     def _hangs_together(self) -> "Routes":
         names = [target.name for target in self.model]
         labels = [route.label for route in self.route]
-        for what, given in (("model", names), ("label", labels)):
-            for name in given:
-                if given.count(name) > 1:
-                    raise ValueError(f"{what} {name!r} appears twice")
-        for route in self.route:
+        faults = [
+            *once("model", "name", names, "model {} appears twice"),
+            *once("route", "label", labels, "label {} appears twice"),
+        ]
+        for i, route in enumerate(self.route):
+            goes = f"{route.label} goes to {route.model!r}, which is no [[model]] here"
+            may = f"{route.label} may not go to {route.model!r}: its own constraints forbid it"
             if route.model not in names:
-                raise ValueError(f"{route.label} goes to {route.model!r}, which is no [[model]] here")
-            if not route.allows(self.targets[route.model]):
-                raise ValueError(
-                    f"{route.label} may not go to {route.model!r}: its own constraints forbid it"
-                )
+                faults.append((("route", i, "model"), goes))
+            elif not route.allows(self.targets[route.model]):
+                faults.append((("route", i), may))
         if self.default not in names:
-            raise ValueError(f"default {self.default!r} is no [[model]] here")
+            faults.append((("default",), f"default {self.default!r} is no [[model]] here"))
+        unless(faults)
         return self
 
     @cached_property
@@ -130,7 +131,8 @@ def check_labels(path: Path, routes: Routes, labels: Sequence[str]) -> None:
     """LabError unless every label has a route and every route a label."""
     missing = [label for label in labels if label not in routes.routes]
     unknown = [label for label in routes.routes if label not in labels]
+    faults = [f"unknown label {label!r}; the taxonomy has {', '.join(labels)}" for label in unknown]
     if missing:
-        raise LabError(f"{path}: no [[route]] for {', '.join(missing)}; add one for each label")
-    if unknown:
-        raise LabError(f"{path}: unknown label {unknown[0]!r}; the taxonomy has {', '.join(labels)}")
+        faults.insert(0, f"no [[route]] for {', '.join(missing)}; add one for each label")
+    if faults:
+        raise several(path, [LabError(f"{path}: {fault}") for fault in faults])
