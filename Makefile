@@ -1,9 +1,11 @@
 # Everything happens in .venv; each step is done once and again only when its inputs change.
 PYTHON ?= python3
 BIN := .venv/bin
+# Where it is set, each of the hundreds of programs that tests start would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: lab test check format models bench faults clean help
+.PHONY: lab test test-quick check format models bench faults clean help
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -16,6 +18,9 @@ lab: .make/install ## Install, pull the starter models, open the lab
 
 test: .make/dev models ## Install what tests need and run them
 	@$(BIN)/python -m pytest
+
+test-quick: .make/dev ## The tests without a model, a terminal or other programs (a minute and a half)
+	@$(BIN)/python -m pytest -m "not whole"
 
 check: .make/dev ## Static checks: ruff, mypy, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).parent.parent
+PATIENCE_S = 300.0
+"""How long tests wait for what must come: far above what a busy machine needs; only a hang lasts as long."""
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # Threads of the library that wait must not spin: several tests, and their workers, share the cores. Here, for
 # the OpenMP runtime reads it once, when the library is imported.
@@ -51,3 +53,29 @@ def smollm2(models_folder: Path) -> Path:
     if not path.is_file():
         pytest.fail(f"{path} is missing: run `make models`", pytrace=False)
     return path
+
+
+COSTLY = frozenset({"smollm2", "tiny_files", "tiny_models", "tiny_model", "snap_compare"})
+"""Fixtures behind which models are loaded, or pictures drawn."""
+PROGRAMS = frozenset(
+    {
+        "tests.engine.tiny",
+        "tests.faults.suite",
+        "tests.tui.terminal",
+        "tests.study.benchmark.harness",
+        "tests.engine.remote.harness",
+        "subprocess",
+    }
+)
+"""Modules whose importers load models, open terminals, or start other programs."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `whole` what `make test-quick` leaves out: what loads models, opens terminals, starts programs
+    or compares pictures. What takes long for another reason is marked where it stands."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        fixtures = [found[-1].func for found in item._fixtureinfo.name2fixturedefs.values()]
+        used = {getattr(v, "__module__", getattr(v, "__name__", "")) for v in vars(item.module).values()}
+        if COSTLY & set(item.fixturenames) or PROGRAMS & (used | {f.__module__ for f in fixtures}):
+            item.add_marker("whole")

@@ -17,10 +17,9 @@ import pytest
 
 import routerlab
 from routerlab import Decision, LabError, Router, load_async_router, load_router
-from tests.conftest import REPO
+from tests.conftest import PATIENCE_S, REPO
 from tests.engine.workers import alive
 
-LIMIT_S = 60.0
 PROMPTS = [
     "write a regex for ISO dates",
     "Why is the sky blue?",
@@ -51,7 +50,7 @@ def pid_of(router: Router) -> int:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -113,7 +112,7 @@ def test_threads_ask_at_once_and_wait_for_each_other(router: Router) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(LIMIT_S)
+        thread.join(PATIENCE_S)
     assert [found[n].label for n in range(9)] == [d.label for d in router.route_many(PROMPTS)] * 3
     assert max(d.latency_ms.queue for d in found.values()) > min(d.latency_ms.total for d in found.values())
 
@@ -228,6 +227,6 @@ def test_however_the_program_ends_no_worker_stays(
         pid = int(process.stdout.readline())
         if sent:
             process.send_signal(sent)
-        _, errors = process.communicate(timeout=LIMIT_S)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     until(lambda: not alive(pid))
     assert (b"KeyboardInterrupt" in errors) == (sent == signal.SIGINT)

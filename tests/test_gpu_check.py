@@ -18,7 +18,7 @@ from routerlab.core.session.file import read_session
 from routerlab.core.session.fragment import fragment, header_text
 from routerlab.core.session.session import Event, Session
 from scripts.gpu_compare import TOLERANCE, compare, main
-from tests.conftest import REPO
+from tests.conftest import PATIENCE_S, REPO
 from tests.engine import tiny
 from tests.twocases import TWO_CASES
 
@@ -34,7 +34,7 @@ def sessions(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     arms = ["--arm", f"{smollm2}", "--arm", f"{nonsense}:json", "--exemplars", "none", "--layers", "0"]
     for name in ("one.toml", "other.toml"):
         command = [sys.executable, "-m", "routerlab", "replay", "two.toml", *arms, "--session", name]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE_S)
     return folder / "one.toml", folder / "other.toml"
 
 
@@ -181,7 +181,12 @@ def script(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
     """Runs gpu-check.sh with nothing on the PATH but the system's programs."""
     command = ["bash", str(REPO / "scripts" / "gpu-check.sh"), *args]
     return subprocess.run(
-        command, env={"PATH": "/usr/bin:/bin", **env}, capture_output=True, text=True, check=False, timeout=60
+        command,
+        env={"PATH": "/usr/bin:/bin", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
     )
 
 

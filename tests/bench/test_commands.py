@@ -12,6 +12,7 @@ import pytest
 
 from routerlab.resources import ROUTERS
 from tests.bench.harness import bench, command, raw
+from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 
 QUICK = ("--exemplars", "none", "--threads", 2)
@@ -83,7 +84,7 @@ def test_ctrl_c_ends_with_130_keeps_the_data_and_leaves_nobody(tmp_path: Path, s
     process = subprocess.Popen(
         command(*args), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not (tmp_path / "e.json").exists():
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()[1]
@@ -91,7 +92,7 @@ def test_ctrl_c_ends_with_130_keeps_the_data_and_leaves_nobody(tmp_path: Path, s
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 6  # a worker, four peers, and the server of one of them
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "raw data: e.json" in told
     assert told.strip().endswith("interrupted")

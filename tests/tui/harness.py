@@ -16,10 +16,8 @@ from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.panels import ArmPanel
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.shared.shell import Shell
+from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NOW, Bench, bench, specs
-
-LIMIT_S = 5.0
-
 
 AnyApp = TypeVar("AnyApp", bound=Shell)
 
@@ -37,13 +35,12 @@ class Watch(Generic[AnyApp]):
         return "\n".join(line.text for line in lines[:height]) if width else ""
 
     async def until(self, condition: Callable[[], bool], what: str = "the condition") -> None:
-        """Let the app run until the condition holds; fail after five seconds."""
-        end = time.monotonic() + LIMIT_S
+        """Let the app run until the condition holds; fail when that takes as long as a hang."""
+        end = time.monotonic() + PATIENCE_S
         while not condition():
             if time.monotonic() > end:
                 raise AssertionError(f"waited in vain for {what}; on the screen:\n{self.picture()}")
-            await self.pilot.pause()
-            await asyncio.sleep(0.01)
+            await self.pilot.pause(0.005)
 
     async def shows(self, *texts: str) -> None:
         """Wait until all the texts are on the screen."""
@@ -79,7 +76,7 @@ class Sitting(Watch[RouterLabApp]):
     async def replayed(self) -> None:
         """Run the whole corpus and draw it."""
         self.lab.replay(self.lab.cases())
-        await asyncio.wait_for(self.lab.finished(), LIMIT_S)
+        await asyncio.wait_for(self.lab.finished(), PATIENCE_S)
         n = len(self.lab.cases())
         await self.until(lambda: self.table.row_count == n and not self.screen._dirty, "the whole replay")
 

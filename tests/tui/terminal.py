@@ -13,7 +13,7 @@ from types import TracebackType
 
 import pyte
 
-PATIENCE_S = 60.0
+from tests.conftest import PATIENCE_S
 
 
 class Terminal:

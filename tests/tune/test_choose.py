@@ -18,6 +18,9 @@ from tests.tune.harness import balanced, case, noise, pool, taxonomy, telling, t
 Bools = NDArray[np.bool_]
 
 
+pytestmark = pytest.mark.whole  # many heads are fitted
+
+
 def quiet(done: int, total: int) -> None:
     """Nobody is told."""
 

@@ -37,11 +37,6 @@ def tokens(prompt: str) -> frozenset[str]:
     return frozenset(words(prompt))
 
 
-def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    """Shared tokens over all tokens, 0..1."""
-    return len(a & b) / len(a | b) if a or b else 1.0
-
-
 def near_pairs(prompts: Sequence[str], near: float = NEAR, since: int = 0) -> list[Pair]:
     """Pairs whose Jaccard is at least `near`, by their higher number and then the lower.
 

@@ -21,6 +21,7 @@ from routerlab.core.session.session import CaseRecord
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
 from tests.annotate.sessions import CODE, COT, prompt, said, saved
+from tests.conftest import PATIENCE_S
 
 SIX = load_taxonomy(TAXONOMY)
 MINE = """\
@@ -112,7 +113,7 @@ def test_on_a_terminal_it_is_asked(mine: Path, ada: Path, answer: bytes, written
     ours, theirs = pty.openpty()
     with started(ada, mine, theirs) as process:
         os.write(ours, answer)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 0, err
@@ -226,7 +227,7 @@ def test_a_file_that_was_changed_meanwhile_is_left_alone(mine: Path, ada: Path) 
             asked += os.read(process.stderr.fileno(), 1000)
         mine.write_text(MINE + "# another line\n")
         os.write(ours, b"y\n")
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE_S)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 2

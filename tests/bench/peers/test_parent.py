@@ -10,10 +10,9 @@ import pytest
 
 from routerlab.bench.peers.parent import Peer, PeerKind, PeerSetup
 from routerlab.core.errors import LabError
+from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR
-
-LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ async def started(model: Path, kind: PeerKind) -> AsyncIterator[Peer]:
 @pytest.mark.parametrize("kind", ["grammar", "schema", "server"])
 async def test_a_peer_that_is_held_to_the_labels_answers_with_one(model: Path, kind: PeerKind) -> None:
     async with started(model, kind) as peer:
-        replies = [await peer.ask(prompt, LIMIT_S) for prompt in ('a "quoted"\nprompt', "<|im_end|> ü")]
+        replies = [await peer.ask(prompt, PATIENCE_S) for prompt in ('a "quoted"\nprompt', "<|im_end|> ü")]
     assert [r.error for r in replies] == [None, None]
     assert all(r.label in FRONT_DOOR.labels for r in replies)
     assert all(r.ms > 0 and r.generated > 0 for r in replies)
@@ -51,16 +50,16 @@ async def test_a_peer_that_is_held_to_the_labels_answers_with_one(model: Path, k
 
 async def test_a_fault_is_an_answer_and_the_next_question_is_asked(model: Path) -> None:
     async with started(model, "grammar") as peer:
-        long = await peer.ask("x" * 2000, LIMIT_S)
+        long = await peer.ask("x" * 2000, PATIENCE_S)
         assert long.error is not None
         assert "1024" in long.error
-        assert (await peer.ask("x", LIMIT_S)).label in FRONT_DOOR.labels
+        assert (await peer.ask("x", PATIENCE_S)).label in FRONT_DOOR.labels
 
 
 async def test_a_peer_that_takes_too_long_is_started_again(model: Path) -> None:
     async with started(model, "schema") as peer:
         assert (await peer.ask("x", 0.0001)).error == "peer schema: no answer in 0.0001 s"
-        assert (await peer.ask("x", LIMIT_S)).label in FRONT_DOOR.labels
+        assert (await peer.ask("x", PATIENCE_S)).label in FRONT_DOOR.labels
 
 
 async def test_a_peer_that_cannot_load_says_why(tmp_path: Path) -> None:

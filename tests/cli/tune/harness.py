@@ -12,6 +12,7 @@ from typing import Any
 
 from routerlab import resources
 from routerlab.core.taxonomy import load_taxonomy
+from tests.conftest import PATIENCE_S
 from tests.tui.lab.test_terminal import wait_gone, workers_of
 
 LABELS = load_taxonomy(resources.TAXONOMY).labels
@@ -98,7 +99,7 @@ class Bench:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE_S,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -150,7 +151,7 @@ def interrupt(bench: Bench) -> Ended:
     )
     assert process.stdout is not None
     head = ""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not any(line["done"] >= 2 for line in read_anew(lines_of(head))):
         assert time.monotonic() < deadline
         line = process.stdout.readline()
@@ -159,6 +160,6 @@ def interrupt(bench: Bench) -> Ended:
     workers = workers_of(process.pid)
     assert workers
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     wait_gone(workers)
     return Ended(process.returncode, head + out, err)

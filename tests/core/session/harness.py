@@ -10,6 +10,7 @@ from routerlab.core.prediction import Trial
 from routerlab.core.session.arm import ArmRecord
 from routerlab.core.session.fragment import fragment, header_text
 from routerlab.core.session.session import Annotation, Event, Header, Session, TaxonomyPin
+from tests.conftest import PATIENCE_S
 
 AT = datetime(2026, 11, 23, 19, 40, 3, 120000, UTC)
 HEADER = Header(
@@ -85,7 +86,7 @@ def child(script: str, *args: object, **more: Any) -> "subprocess.Popen[str]":
 
 def output(script: str, *args: object) -> str:
     process = child(script, *args)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     return out
 

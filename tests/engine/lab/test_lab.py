@@ -18,6 +18,7 @@ from routerlab.engine.lab.events import Notice
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials
 from routerlab.resources import ROUTING60, TAXONOMY
+from tests.conftest import PATIENCE_S
 from tests.engine.lab.test_runner import started, trials, until
 from tests.tui.scripted import Bench, ScriptedArm, bench, specs
 
@@ -261,7 +262,7 @@ def test_a_headless_replay_killed_in_the_middle_loses_and_repeats_nothing(
     seen: list[str] = []
     for wanted in (2, 5):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE_S
             while not session.exists() or session.read_text().count("[[trial]]") < wanted:
                 assert time.monotonic() < deadline, "no trials in a minute"
                 assert process.poll() is None, "ended early"

@@ -13,14 +13,13 @@ from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.contract.info import DeviceUse
 from routerlab.engine.lab.events import Event, Notice, TrialDone
 from routerlab.settings import Settings
+from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NOW, Bench, ScriptedArm, bench, info, specs
-
-LIMIT_S = 5.0
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
     """Let the loop run until the condition holds."""
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.001)
     assert condition(), what

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import _HOMES
+from tests.conftest import _HOMES, PATIENCE_S
 from tests.engine.remote.server import KEY, KEY_ENV, Server
 from tests.twocases import TWO_CASES
 
@@ -38,7 +38,7 @@ def runner(folder: Path, settings: str) -> Run:
         rest = {k: v for k, v in os.environ.items() if k != KEY_ENV}
         return subprocess.run(
             command, cwd=folder, env=rest | homes | held | env, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=60,
+            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
 
     return call

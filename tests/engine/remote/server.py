@@ -13,12 +13,11 @@ from routerlab.core.prediction import Prediction
 from routerlab.core.remote import Remote
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
+from tests.conftest import PATIENCE_S
 from tests.engine.asking import FRONT_DOOR
 
 KEY = "sk-Zq7/secret+key=that-nobody-may-see"
 KEY_ENV = "ROUTERLAB_TEST_KEY"
-LIMIT_S = 20.0
-"""Far above what any answer takes that comes."""
 SIMPLE = '{"label": "code/simple", "confidence": 0.75}'
 
 
@@ -230,7 +229,7 @@ async def asking(server: Server, taxonomy: Taxonomy = FRONT_DOOR, **more: Any) -
         assert not {t for t in asyncio.all_tasks() - before if "serve" not in repr(t)}
 
 
-async def asked_once(*script: Act, timeout_s: float = LIMIT_S) -> tuple[Prediction, Server]:
+async def asked_once(*script: Act, timeout_s: float = PATIENCE_S) -> tuple[Prediction, Server]:
     """The answer when a server does these things in turn."""
     async with serving(*script) as server, asking(server) as arm:
         return await arm.ask("a regex, please", timeout_s), server

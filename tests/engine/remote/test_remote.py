@@ -9,10 +9,10 @@ import pytest
 from routerlab.core.prediction import Tokens
 from routerlab.engine.contract.contract import system_prompt
 from routerlab.engine.remote import endpoint
+from tests.conftest import PATIENCE_S
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.remote.server import (
     KEY,
-    LIMIT_S,
     Act,
     asked_once,
     asking,
@@ -53,7 +53,7 @@ async def test_the_study_contract_is_asked_and_the_answer_read() -> None:
 
 async def test_a_remote_may_have_more_said_in_every_request() -> None:
     async with serving() as server, asking(server, body={"top_p": 1.0, "x": {"y": ["z"]}}) as arm:
-        await arm.ask("x", LIMIT_S)
+        await arm.ask("x", PATIENCE_S)
     assert server.asked[0].json | {"messages": None} == {
         "model": "m", "messages": None, "temperature": 0.0, "max_tokens": 128, "top_p": 1.0,
         "x": {"y": ["z"]},
@@ -74,7 +74,7 @@ async def test_only_the_key_and_the_question_are_sent(monkeypatch: pytest.Monkey
 async def test_a_server_without_a_key_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "from-the-environment")
     async with serving() as server, asking(server, key_env=None) as arm:
-        assert (await arm.ask("x", LIMIT_S)).status == "ok"
+        assert (await arm.ask("x", PATIENCE_S)).status == "ok"
     assert "authorization" not in server.asked[0].headers
 
 
@@ -150,7 +150,7 @@ async def test_a_long_answer_is_kept_in_part() -> None:
 
 async def test_a_remote_may_have_a_shorter_limit() -> None:
     async with serving(never) as server, asking(server, timeout_s=0.2) as arm:
-        assert (await arm.ask("x", LIMIT_S)).error == "no answer in 0.2 s"
+        assert (await arm.ask("x", PATIENCE_S)).error == "no answer in 0.2 s"
 
 
 async def test_a_slow_answer_is_whole_and_its_time_is_the_whole() -> None:
@@ -170,5 +170,5 @@ async def test_a_redirect_is_not_followed() -> None:
 
 async def test_half_a_character_can_be_asked() -> None:
     async with serving() as server, asking(server) as arm:
-        assert (await arm.ask("a \udc80 b\x00", LIMIT_S)).status == "ok"
+        assert (await arm.ask("a \udc80 b\x00", PATIENCE_S)).status == "ok"
     assert server.asked[0].json["messages"][1]["content"] == "a ? b\x00"

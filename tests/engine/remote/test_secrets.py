@@ -11,10 +11,10 @@ import pytest
 
 from routerlab.core.prediction import Trial
 from routerlab.engine.lab.materials import arm_record
+from tests.conftest import PATIENCE_S
 from tests.engine.remote.harness import files, runner, settings_text
 from tests.engine.remote.server import (
     KEY,
-    LIMIT_S,
     Act,
     Request,
     asked_once,
@@ -103,7 +103,7 @@ async def test_nothing_that_an_arm_shows_has_the_key(caplog: pytest.LogCaptureFi
     caplog.set_level(logging.DEBUG)
     async with serving(echo(200, "itself"), echo(401), echo(500)) as server, asking(server) as arm:
         for _ in range(3):
-            await arm.ask("x", LIMIT_S)
+            await arm.ask("x", PATIENCE_S)
             assert not leaks(repr((arm, vars(arm), arm.state, arm.spec, vars(arm._endpoint))))
             assert not leaks(repr(arm_record(arm)))
     assert caplog.records

@@ -17,6 +17,7 @@ from routerlab.engine.worker.build import describe_build
 from routerlab.engine.worker.protocol import Failed, Ready
 from routerlab.models.devices import NO_GPU
 from routerlab.settings import Settings
+from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.asking import TWO, Asked
 from tests.engine.workers import SETTINGS, arms, one_line, running, spec
@@ -63,7 +64,7 @@ def test_the_library_gets_the_list(tiny_files: dict[tiny.Family, Path]) -> None:
 
     def said(*args: str) -> str:
         command = [sys.executable, "-c", _LOADS, str(tiny_files["llama"]), *args]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
     given = said("2", "CPU")
     assert "using device CPU" in given
@@ -108,7 +109,7 @@ llama.Model(Path(sys.argv[1]), 0, lambda _: None)
 def test_a_log_that_nobody_holds_goes_on(tiny_files: dict[tiny.Family, Path]) -> None:
     """Its callback would be freed, and the process ended by a signal at the library's next word."""
     command = [sys.executable, "-c", _DROPS, str(tiny_files["llama"])]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert result.returncode == 0
     assert "load_tensors" in result.stdout
 

@@ -9,8 +9,9 @@ import pytest
 from routerlab.engine.arms import local as pool
 from routerlab.engine.arms import process
 from routerlab.engine.worker.protocol import Pong, from_worker
+from tests.conftest import PATIENCE_S
 from tests.engine import tiny
-from tests.engine.workers import LIMIT_S, fake_worker, one_line, phase, pid_of, running, tiny_arm
+from tests.engine.workers import fake_worker, one_line, phase, pid_of, running, tiny_arm
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_garbage_to_a_worker_ends_it(line: bytes) -> None:
         input=line,
         capture_output=True,
         check=False,
-        timeout=LIMIT_S,
+        timeout=PATIENCE_S,
     )
     assert result.returncode == 2
     assert result.stdout == b""
@@ -126,7 +127,7 @@ def test_garbage_to_a_worker_ends_it(line: bytes) -> None:
 def test_a_worker_pings_back_before_it_has_a_model() -> None:
     command = [sys.executable, "-m", "routerlab.engine.worker.worker"]
     result = subprocess.run(
-        command, input=b'{"kind": "ping"}\n' * 3, capture_output=True, check=False, timeout=LIMIT_S
+        command, input=b'{"kind": "ping"}\n' * 3, capture_output=True, check=False, timeout=PATIENCE_S
     )
     assert result.returncode == 0
     pongs = [from_worker.validate_json(line) for line in result.stdout.splitlines()]
@@ -136,7 +137,7 @@ def test_a_worker_pings_back_before_it_has_a_model() -> None:
 
 def test_worker_without_a_lab_ends_quietly() -> None:
     command = [sys.executable, "-m", "routerlab.engine.worker.worker"]
-    result = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=LIMIT_S)
+    result = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=PATIENCE_S)
     assert (result.returncode, result.stdout) == (0, b"")
 
 

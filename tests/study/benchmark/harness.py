@@ -12,10 +12,10 @@ import psutil
 
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
+from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.twocases import TWO_CASES
 
-LIMIT_S = 60.0
 QUICK = ("--corpus", "two.toml", "--exemplars", "none", "--threads", "1", "--context", "1100")
 
 
@@ -34,7 +34,7 @@ def command(*args: object) -> list[str]:
 def bench(folder: Path, *args: object) -> "subprocess.CompletedProcess[str]":
     """What the command printed, and how it ended."""
     return subprocess.run(
-        command(*args), cwd=folder, capture_output=True, text=True, check=False, timeout=LIMIT_S
+        command(*args), cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
 
 
@@ -46,7 +46,7 @@ def begun(folder: Path, *args: object) -> "subprocess.Popen[str]":
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
     """Wait for the condition while the process runs."""
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         assert process.poll() is None, process.communicate()[1]
@@ -74,13 +74,13 @@ def worker_of(pid: int, model: Path) -> psutil.Process:
 
 def gone(processes: Sequence[psutil.Process]) -> bool:
     """Whether all end, soon."""
-    return not psutil.wait_procs(processes, timeout=LIMIT_S)[1]
+    return not psutil.wait_procs(processes, timeout=PATIENCE_S)[1]
 
 
 def interrupt(process: "subprocess.Popen[str]") -> str:
     """Press Ctrl+C; what it then said on stderr. It ends with 130."""
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=LIMIT_S)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, told
     assert "Traceback" not in told
     return told

@@ -12,6 +12,7 @@ import pytest
 
 from routerlab.core.session.run import Mark
 from routerlab.study.benchmark.plan import load_plan, plan_of, questions
+from tests.conftest import PATIENCE_S
 from tests.study.benchmark.harness import (
     QUICK,
     begun,
@@ -209,7 +210,7 @@ def test_an_arm_that_dies_for_good_is_told_and_the_others_go_on(here: Path) -> N
     victim = worker_of(process.pid, here / "two.gguf")
     shutil.move(here / "two.gguf", here / "away.gguf")  # it cannot be loaded again
     os.kill(victim.pid, signal.SIGKILL)
-    stdout, told = process.communicate(timeout=60)
+    stdout, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3, told
     assert "given up: two (" in told.splitlines()[-1]
     assert "the same command asks the rest" in told
@@ -243,7 +244,7 @@ def test_an_arm_that_crashes_once_is_started_again_and_that_is_written_down(here
 
     until(waits, process)
     victim.kill()
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, told
     session = result(out)
     assert len(keys(session)) == 4 * REPEATS
@@ -262,7 +263,7 @@ def test_a_corpus_or_model_that_changes_meanwhile_is_a_deviation(here: Path) -> 
     corpus.write_text(corpus.read_text().replace("sky", "sea"))
     shutil.copy(here / "one.gguf", here / "copy.gguf")
     (here / "copy.gguf").replace(here / "two.gguf")
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, told
     found = "\n".join(reasons(result(out)))
     assert "two.toml was changed during the run (58f51c9c8581, now " in found

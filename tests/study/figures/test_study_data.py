@@ -9,6 +9,7 @@ import pytest
 
 from routerlab.core.errors import Exit
 from scripts import study_data
+from tests.conftest import PATIENCE_S
 
 RESULT = {
     "model_shortname": "m",
@@ -39,7 +40,9 @@ def commit(folder: Path, files: Mapping[str, str]) -> str:
     def git(*args: str) -> str:
         who = ("-c", "user.name=t", "-c", "user.email=t@t")
         command = ["git", "-C", str(folder), *who, *args]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=PATIENCE_S
+        ).stdout.strip()
 
     git("init", "-q")
     git("add", ".")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageStat
 
+from tests.conftest import PATIENCE_S
 from tests.study.report.harness import HOSTILE, page_of, subject
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -17,7 +18,6 @@ BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser here: none of {', '.join(NAMES)}")
 
 DARK, LIGHT = 0, 1
-LIMIT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def look(html: str, folder: Path, scheme: int = LIGHT) -> Seen:
         command,
         capture_output=True,
         text=True,
-        timeout=LIMIT_S,
+        timeout=PATIENCE_S,
         check=True,
         env={**os.environ, "HOME": str(folder)},
     )

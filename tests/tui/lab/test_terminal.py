@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.terminal import PATIENCE_S, Terminal
+from tests.conftest import PATIENCE_S
+from tests.tui.terminal import Terminal
 
 
 @pytest.fixture

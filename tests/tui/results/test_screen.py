@@ -1,6 +1,5 @@
 """The results screen: what it shows of a result, how it is moved about, and how quick it is."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -144,24 +143,14 @@ async def test_a_theme_of_the_terminals_own_colours_works() -> None:
         await s.shows("accuracy against P95", "✓ pass")
 
 
-async def test_it_is_quick_with_many_arms() -> None:
-    """All of a frame's work, drawn twice so that nothing is paid for the first time."""
+async def test_many_arms_are_drawn_and_plotted() -> None:
+    """How quickly: `python -m benchmarks drawing`."""
     rows = [
         r for n in range(13) for r in answers(f"qwen2.5-coder-{n}:score", [i % 13 >= n for i in range(60)])
     ]
     one = replace(subject(), analysis=analyse(log(rows)))
     async with looking(one) as s:
-        best = float("inf")
-        for _ in range(5):
-            start = time.perf_counter()
-            s.page.draw()
-            best = min(best, time.perf_counter() - start)
-        assert best < 0.02, f"{best * 1000:.1f} ms"
-        plot = s.page.query_one(PlotextPlot)
-        times = []
-        for _ in range(5):
-            s.page._plot()
-            start = time.perf_counter()
-            plot.render()
-            times.append(time.perf_counter() - start)
-        assert min(times) < 0.05, f"{min(times) * 1000:.1f} ms"
+        s.page.draw()
+        s.page._plot()
+        assert s.page.query_one(PlotextPlot).render()
+        await s.shows("qwen2.5-coder-12:score")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from routerlab.tui.tune.process import Job, Tuning
-from tests.tui.harness import LIMIT_S
+from tests.conftest import PATIENCE_S
 
 JOB = Job("tuning m.gguf", Path("/models/m.gguf"))
 SAYS = "import json, sys, time\ndef say(**what): print(json.dumps(what), flush=True)\n"
@@ -61,7 +61,7 @@ def tuning(patience_s: float = 5.0) -> Tuning:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 2 * LIMIT_S
+    end = time.monotonic() + 2 * PATIENCE_S
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.resources import TAXONOMY
 from routerlab.tui.tune.process import learn_arguments, tune_arguments
-from tests.tui.harness import LIMIT_S
+from tests.conftest import PATIENCE_S
 from tests.tui.tune.child import JOB, RESULT, ROWS, gone, says, script, tuning, until
 
 
@@ -135,7 +135,7 @@ async def test_closing_ends_the_child_even_while_it_starts() -> None:
     t = tuning(patience_s=0.3)
     await t.close()
     t.start(JOB, script("time.sleep(60)"))
-    await asyncio.wait_for(t.close(), LIMIT_S)
+    await asyncio.wait_for(t.close(), PATIENCE_S)
     assert t.phase == "cancelled"
 
 

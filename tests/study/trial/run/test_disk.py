@@ -8,7 +8,8 @@ from pathlib import Path
 
 from routerlab.core.errors import Exit
 from routerlab.study.trial.protocol.session import answered, recorded
-from tests.study.benchmark.harness import LIMIT_S, count, result
+from tests.conftest import PATIENCE_S
+from tests.study.benchmark.harness import count, result
 from tests.study.trial.harness import protocol_file
 
 
@@ -20,7 +21,7 @@ def trial(folder: Path, *args: str, bytes_a_file: int = resource.RLIM_INFINITY) 
         capture_output=True,
         text=True,
         check=False,
-        timeout=LIMIT_S,
+        timeout=PATIENCE_S,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_a_file, resource.RLIM_INFINITY)),
     )
     return done.returncode, done.stderr

@@ -1,6 +1,5 @@
 """What a screen is told of a run: the figures that the analysis will have, and nothing of outcomes."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -224,12 +223,8 @@ def test_traffic_in_words(traffic: dict[str, object], words: str) -> None:
     assert traffic_words(Traffic.model_validate(traffic)) == words
 
 
-def test_ten_thousand_sessions_hold_nothing_up(protocol: Protocol) -> None:
+def test_ten_thousand_sessions_are_counted(protocol: Protocol) -> None:
+    """How quickly: `python -m benchmarks drawing`."""
     own = tallied(protocol, [trial(i, 100.0 + i * 7919 % 3000) for i in range(10_000)])
-    times = []
-    for i in range(5):
-        start = time.perf_counter()
-        own.add(trial(10_000 + i))
-        lane("a", 20_000, own, Load([ArmState("busy")]), 0.0, 60.0)
-        times.append(time.perf_counter() - start)
-    assert min(times) < QUICK_S, f"{min(times) * 1000:.1f} ms"
+    own.add(trial(10_000))
+    assert lane("a", 20_000, own, Load([ArmState("busy")]), 0.0, 60.0).over == 10_001

@@ -15,10 +15,10 @@ from routerlab.core.session.file import read_session
 from routerlab.study.trial.protocol.protocol import Traffic
 from routerlab.study.trial.run.loadgen import LoadGenerator, Sending
 from routerlab.study.trial.run.sweep import sweep
+from tests.conftest import PATIENCE_S
 from tests.engine.lab.test_runner import busy, started, trials, until
 from tests.tui.scripted import NAMES, Bench, info
 
-LIMIT_S = 10.0
 PACE_S = 0.02
 
 
@@ -35,7 +35,7 @@ def sessions(it: Bench, at: Sequence[float], arms: int = 1) -> list[Sending]:
 
 
 async def sent(one: LoadGenerator, some: Sequence[Sending], begun: float = 0.0) -> None:
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         await one.send(some, begun)
 
 
@@ -72,7 +72,7 @@ async def test_sessions_are_sent_when_they_are_due_whether_or_not_others_were_an
     await until(lambda: one.under_way == 4, "all were sent though none was answered")
     assert one.under_way_of == {NAMES[0]: 4}
     it.script.answers.set()
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         await run
     assert one.under_way == 0
     due = [trial.due for trial in trials(it)]
@@ -151,10 +151,11 @@ async def test_more_connections_answer_side_by_side_under_one_name(tmp_path: Pat
         it.lab.add_connection(NAMES[0])
     await it.lab.settled()
     assert len(it.lab.arms) == 4
-    await sent(generator(it), sessions(it, [0.0] * 8))
+    run = asyncio.create_task(sent(generator(it), sessions(it, [0.0] * 8)))
+    await until(lambda: sum(arm.state.phase == "busy" for arm in it.lab.arms.values()) == 4, "all are busy")
+    await run
     assert {trial.arm for trial in trials(it)} == {NAMES[0]}
     assert len(it.lab.session.arms) == 1
-    assert max(queues(it)) < 7 * 50  # alone it would be 350 at least
     await it.lab.close()
 
 
@@ -181,12 +182,14 @@ async def test_a_pause_moves_the_schedule_and_is_counted(tmp_path: Path) -> None
     assert len(trials(it)) == 1
     one.pause()  # twice is once
     second = one.second
-    assert one.resume() >= 0.19
+    await asyncio.sleep(1.8)
+    resumed = time.perf_counter()
+    assert one.resume() >= 1.9
     assert one.resume() == 0.0
-    assert one.second - second < 0.19  # the schedule waited
-    async with asyncio.timeout(LIMIT_S):
+    assert one.second - second <= time.perf_counter() - resumed + 0.001  # the schedule waited
+    async with asyncio.timeout(PATIENCE_S):
         await run
-    assert max(queues(it)) < 100  # a pause is no queue
+    assert max(queues(it)) < 1500  # a pause is no queue
     await it.lab.close()
 
 
@@ -199,7 +202,7 @@ async def test_a_pause_holds_back_a_closed_loop_and_the_next_part_of_a_schedule(
         await asyncio.sleep(0.05)
         assert len(trials(it)) == before
         assert one.resume() >= 0.05
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await run
         assert len(trials(it)) == before + 2
         one.close()
@@ -212,7 +215,7 @@ async def test_stop_sends_nothing_more_and_lets_what_is_under_way_end(tmp_path: 
     run = asyncio.create_task(one.send(sessions(it, [0.0, 0.0, 30.0])))
     await until(lambda: one.under_way == 2, "two are under way")
     one.stop()
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(PATIENCE_S):
         await run
     assert len(trials(it)) == 2
     await it.lab.close()
@@ -231,7 +234,7 @@ async def test_it_goes_on_in_the_middle_of_a_schedule(tmp_path: Path) -> None:
     it = await open_bench(tmp_path, pace=0.0)
     start = time.perf_counter()
     await sent(generator(it), sessions(it, [100.0, 100.05]), begun=100.0)
-    assert 0.04 < time.perf_counter() - start < 5
+    assert 0.04 < time.perf_counter() - start < 90
     await it.lab.close()
 
 
@@ -260,6 +263,7 @@ async def test_a_full_disk_ends_it_with_one_line(tmp_path: Path) -> None:
         await it.lab.close()
 
 
+@pytest.mark.whole
 async def test_a_sweep_finds_where_an_arm_is_full(tmp_path: Path) -> None:
     pace = 0.05  # long beside what a busy machine adds
     it = await open_bench(tmp_path, pace=0.0)

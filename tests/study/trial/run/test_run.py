@@ -15,9 +15,10 @@ from routerlab.core.session.session import Session
 from routerlab.resources import ROUTES
 from routerlab.study.trial.protocol.peeks import peeks_path
 from routerlab.study.trial.protocol.session import recorded
+from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.remote.server import KEY, KEY_ENV, hang_up, says, serving_beside
-from tests.study.benchmark.harness import LIMIT_S, count, gone, interrupt, reasons, result, until, workers
+from tests.study.benchmark.harness import count, gone, interrupt, reasons, result, until, workers
 from tests.study.trial.harness import LABELS, corpus_file, protocol_file
 
 MODEL = 'ask = "one.gguf"\nname = "keywords"'
@@ -37,7 +38,7 @@ def trial(folder: Path, *args: object, **env: str) -> "subprocess.CompletedProce
         capture_output=True,
         text=True,
         check=False,
-        timeout=LIMIT_S,
+        timeout=PATIENCE_S,
     )
 
 
@@ -206,7 +207,7 @@ def test_a_run_takes_peeks_into_the_session(here: Path) -> None:
     process = begun(here, *RUN)
     until(lambda: count(here / "s.toml") >= 3, process)
     peeks_path(here / "s.toml").write_text("looked at the outcomes before the end (by hand)\n")
-    _, told = process.communicate(timeout=LIMIT_S)
+    _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, told
     assert ": looked at the outcomes before the end (by hand)" in reasons(complete(here / "s.toml"))
     assert not peeks_path(here / "s.toml").exists()
