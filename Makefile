@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: lab test test-quick check format models bench faults clean help
+.PHONY: lab test test-quick check format docs models bench faults clean help
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ check: .make/dev ## Static checks: ruff, mypy, import contracts
 format: .make/dev ## Format the code
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format .
 
+docs: .make/docs ## Build the documentation into site/, links checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet && echo "site/index.html"
+
 models: .make/install ## Pull the model that the tests use
 	@$(BIN)/routerlab models pull smollm2-135m
 
@@ -39,7 +42,7 @@ faults: .make/dev models ## Kill, stop, fuzz and starve real workers 500 times (
 	@$(BIN)/python -m tests.faults
 
 clean: ## Remove the virtual environment (models and sessions stay)
-	rm -rf .venv .make
+	rm -rf .venv .make site
 
 .make/venv:
 	@mkdir -p .make
@@ -61,4 +64,9 @@ clean: ## Remove the virtual environment (models and sessions stay)
 .make/dev: .make/install
 	@echo "Installing the development tools"
 	@$(PIP) -e '.[dev]'
+	@touch $@
+
+.make/docs: .make/install
+	@echo "Installing what makes the documentation"
+	@$(PIP) -e '.[docs]'
 	@touch $@

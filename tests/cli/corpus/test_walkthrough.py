@@ -1,4 +1,4 @@
-"""The README's chapter on annotation, done as it stands there: every command, every key, every line shown."""
+"""The chapter on annotation, done as it stands there: every command, every key, every line shown."""
 
 import os
 import re
@@ -12,13 +12,13 @@ import pytest
 from tests.conftest import REPO
 from tests.tui.terminal import Terminal
 
-README = REPO / "README.md"
+CHAPTER = REPO / "docs" / "annotate.md"
 KEYS = {"Enter": "\r", "ctrl+q": "\x11"}
 
 
 def steps() -> list[tuple[str, list[str]]]:
     """(command, lines it is said to print) in order."""
-    chapter = README.read_text().split("\n## Annotate and grow the corpus\n")[1].split("\n## ")[0]
+    chapter = CHAPTER.read_text()
     found: list[tuple[str, list[str]]] = []
     for block in re.findall(r"```console\n(.*?)```", chapter, re.DOTALL):
         for line in block.splitlines():

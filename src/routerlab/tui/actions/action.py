@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Group = Literal[
-    "Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab", "Tune", "Move", "Look", "Trial"
-]
-Place = Literal["lab", "prompt", "history", "panels", "tune", "annotate", "results", "trial"]
+Group = str
+"""The heading in help under which an action stands."""
+Place = str
+"""The widget or screen that must have the focus for the keys to work; "lab": any of its."""
 
 LABEL_KEYS = 9
 THEME = "Choose the colours; the ansi themes use the terminal's own"
