@@ -143,10 +143,12 @@ class AnnotateView(Page):
     # --- drawing ---
 
     def draw(self) -> None:
-        """Draw what changed."""
+        """Draw what changed; nothing where keys typed ahead act after the app has taken the screen apart."""
+        footer = next(iter(self.query(Footer)), None)
+        if footer is None:
+            return
         width, tall, p = self.size.width - 2, self.size.height >= TALL, self.colours()
         self.set_class(tall, "-tall")
-        footer = self.query_one(Footer)
         footer.compact = width < GUIDE_WIDTH
         footer.show_command_palette = width >= NARROW
         self._draw_item(width, p)
