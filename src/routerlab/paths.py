@@ -50,7 +50,7 @@ def cache_dir() -> Path:
 
 
 def session_cache() -> Path:
-    """Long sessions as they were parsed (see core/snapshot.py)."""
+    """Long sessions as they were parsed (see core/session/snapshot.py)."""
     return cache_dir() / "sessions"
 
 

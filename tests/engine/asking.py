@@ -13,8 +13,8 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import Label, Taxonomy, load_taxonomy
 from routerlab.engine.contract.contract import Exemplar, Framing, frame
 from routerlab.engine.contract.names import ContractName, Encoding
+from routerlab.engine.worker.inference import Predictor
 from routerlab.engine.worker.llama import Model
-from routerlab.engine.worker.predict import Predictor
 
 FRONT_DOOR = load_taxonomy(resources.TAXONOMY)
 SHOTS = tuple(

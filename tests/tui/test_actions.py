@@ -3,8 +3,8 @@
 import pytest
 from textual.binding import Binding
 
-from routerlab.tui.actions.action import Action
 from routerlab.tui.actions.annotate import ANNOTATE_ACTIONS
+from routerlab.tui.actions.binding import Action
 from routerlab.tui.actions.registry import IDS
 from routerlab.tui.actions.results import RESULTS_ACTIONS
 from routerlab.tui.actions.trial import TRIAL_ACTIONS

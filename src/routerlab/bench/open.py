@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from routerlab.bench.groups import Group
 from routerlab.bench.peers.parent import Peer, PeerKind, PeerSetup
+from routerlab.bench.selection import Group
 from routerlab.bench.ways import Way, bare, ours, peer, ready
 from routerlab.core.corpus import Case
 from routerlab.core.errors import LabError

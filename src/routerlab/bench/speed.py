@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from routerlab.bench.groups import Group
 from routerlab.bench.open import Plan, Tell, open_arms, open_peers
 from routerlab.bench.peers.parent import PeerKind
 from routerlab.bench.rawdata import Run
+from routerlab.bench.selection import Group
 from routerlab.bench.ways import Timed, WayKind
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.info import ArmInfo

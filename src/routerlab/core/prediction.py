@@ -95,7 +95,7 @@ class Trial(Prediction):
 
     `prompt` is written for typed prompts only; a case's prompt is in the corpus that the session pins.
     `session` and `due` are there in a randomised trial: the id of the session that asked, and when it was to
-    be sent. `contended` comes last on purpose: it is the commit mark of a record (see session.py).
+    be sent. `contended` comes last on purpose: it is the commit mark of a record (see session/session.py).
     """
 
     id: str

@@ -24,7 +24,7 @@ from routerlab.study.figures.columns import Columns
 from routerlab.study.figures.costs import load_costs
 from routerlab.study.figures.logs import read_log
 from routerlab.study.trial.protocol.protocol import load_protocol
-from routerlab.study.trial.protocol.routes import load_routes
+from routerlab.study.trial.protocol.routing_table import load_routes
 from tests.conftest import REPO
 
 SIX = load_taxonomy(TAXONOMY)

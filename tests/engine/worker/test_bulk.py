@@ -19,9 +19,9 @@ from routerlab.engine.contract.names import ContractName
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials
+from routerlab.engine.worker.inference import Predictor
 from routerlab.engine.worker.layers import PARTS
 from routerlab.engine.worker.llama import Model
-from routerlab.engine.worker.predict import Predictor
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR, SHOTS, SIX, TWO, shots_for
 from tests.engine.workers import SETTINGS, phase, pid_of, running, spec

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from routerlab.engine.worker import predict
+from routerlab.engine.worker import inference
+from routerlab.engine.worker.inference import PromptTooLongError
 from routerlab.engine.worker.llama import Model
-from routerlab.engine.worker.predict import PromptTooLongError
 from tests.engine import tiny
 from tests.engine.asking import TWO, Asked
 
@@ -45,7 +45,7 @@ def test_cutting_before_reading_changes_no_answer(
 ) -> None:
     asked.predictor.window = 40
     whole = asked.ask(prompt)
-    monkeypatch.setattr(predict, "END", 400)
+    monkeypatch.setattr(inference, "END", 400)
     cut = asked.ask(prompt)
     assert cut.probabilities == pytest.approx(whole.probabilities, rel=1e-6)
     assert cut.tokens.evaluated == whole.tokens.evaluated
@@ -57,7 +57,7 @@ def test_a_long_text_of_few_tokens_is_read_whole(real: Asked, monkeypatch: pytes
     prompt = "a" + " " * 3000 + "b"
     n = len(real.model.tokenize(prompt, special=False))
     assert n < 3000 / 20
-    monkeypatch.setattr(predict, "END", 1)
+    monkeypatch.setattr(inference, "END", 1)
     monkeypatch.setattr(real.predictor, "room", n)
     assert real.ask(prompt).status == "ok"
     monkeypatch.setattr(real.predictor, "room", n - 1)

@@ -9,8 +9,8 @@ import pytest
 from routerlab.core.prediction import Prediction
 from routerlab.engine.contract.contract import frame
 from routerlab.engine.contract.info import ArmInfo
+from routerlab.engine.worker.inference import Predictor
 from routerlab.engine.worker.llama import Model
-from routerlab.engine.worker.predict import Predictor
 from routerlab.engine.worker.prefixes import Prefixes, kept, trim
 from routerlab.paths import cache_dir
 from tests.engine import tiny

@@ -15,10 +15,10 @@ from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import CUT, frame
 from routerlab.engine.contract.head import load_head
 from routerlab.engine.worker import llama
+from routerlab.engine.worker.inference import Predictor, PromptTooLongError
 from routerlab.engine.worker.layers import PARTS, features
 from routerlab.engine.worker.likelihood import PREFIX
 from routerlab.engine.worker.llama import BATCH, Model
-from routerlab.engine.worker.predict import Predictor, PromptTooLongError
 from tests.engine import tiny
 from tests.engine.asking import SIX, TWO, open_model, shots_for
 from tests.engine.tuned import factory, tuned_spec, write

@@ -12,8 +12,8 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import Encoding
 from routerlab.engine.worker.build import usable_cpus
+from routerlab.engine.worker.inference import Predictor, PromptTooLongError
 from routerlab.engine.worker.llama import BATCH, Model
-from routerlab.engine.worker.predict import Predictor, PromptTooLongError
 from tests.engine import tiny
 from tests.engine.asking import (
     NESTED,

@@ -13,7 +13,7 @@ from routerlab.settings import Settings
 from routerlab.tui.actions.lab import LAB_ACTIONS
 from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import ArmPanel, Panels
-from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.shared.dialogs import Choose, Read
 from tests.tui.harness import Sitting, sitting
 from tests.tui.scripted import NOW, Bench

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from routerlab.engine.lab.runner import Progress
 from routerlab.tui.lab.app import RouterLabApp
 from routerlab.tui.lab.history import HistoryTable
-from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
 from tests.tui.scripted import CASES, NOW, Bench, bench, specs
 

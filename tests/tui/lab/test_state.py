@@ -8,7 +8,7 @@ from textual.keys import Keys
 from routerlab.tui.actions.lab import LAB_ACTIONS
 from routerlab.tui.lab.history import HistoryTable, columns
 from routerlab.tui.lab.panels import Panels
-from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.shared.layout import layout, panel_height
 from routerlab.tui.shared.text import (

@@ -61,8 +61,8 @@ def load_source(
     """The prompts in `path`, with what the models and the other annotators of `answers` said of them.
 
     A session's own trials and annotations count too; the annotator's own are no other's. `columns` and
-    `near` are for text and JSONL (see importing.py). What was read is kept in the cache, by the content of
-    every file it came from. LabError naming file, place and remedy when a file is not what it should be.
+    `near` are for text and JSONL (see corpus/prompts.py). What was read is kept in the cache, by the content
+    of every file it came from. LabError naming file, place and remedy when a file is not what it should be.
     """
     key = _key([path, *answers], taxonomy, annotator, dict(columns or {}), near)
     file = queue_cache() / f"{key}.json"

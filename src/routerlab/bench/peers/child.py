@@ -1,4 +1,4 @@
-"""A peer of the lab: llama-cpp-python asked for a label as its users write it. Started by peers.py.
+"""A peer of the lab: llama-cpp-python asked for a label as its users write it. Started by parent.py.
 
 In on stdin: a `PeerSetup`, then one prompt a line (a JSON string). Out on what was stdout: an empty object
 when it is ready, then a `PeerReply` for each. The process ends when its stdin closes.

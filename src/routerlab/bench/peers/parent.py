@@ -1,4 +1,4 @@
-"""Peers of the lab: other ways to get a label from the same file, each a child process (see peer.py)."""
+"""Peers of the lab: other ways to get a label from the same file, each a child process (see child.py)."""
 
 import asyncio
 import json

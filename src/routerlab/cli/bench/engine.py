@@ -37,10 +37,10 @@ def engine(
 
     Example: routerlab bench engine --arm smollm2-135m --repeats 3 --profile --out engine.json
     """
-    from routerlab.bench.groups import group_arms
     from routerlab.bench.open import Plan
     from routerlab.bench.peers.parent import PEERS
     from routerlab.bench.rawdata import RawData
+    from routerlab.bench.selection import group_arms
     from routerlab.bench.speed import Measured, measure
     from routerlab.bench.summary import figures
     from routerlab.cli.shared.progress import teller

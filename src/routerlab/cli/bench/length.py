@@ -28,9 +28,9 @@ def length(
     """
     from dataclasses import asdict
 
-    from routerlab.bench.groups import single_arms
     from routerlab.bench.length import CONTEXT, LENGTHS, TIMEOUT_S, LengthRun, length_rows, measure_length
     from routerlab.bench.rawdata import RawData
+    from routerlab.bench.selection import single_arms
     from routerlab.cli.bench.tables import length_plot, length_table
     from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table

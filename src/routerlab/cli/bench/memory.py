@@ -30,9 +30,9 @@ def memory(
 
     Example: routerlab bench memory --arm smollm2-135m:probe --out memory.json
     """
-    from routerlab.bench.groups import single_arms
     from routerlab.bench.memory import MemoryRun, flat, measure_memory, slope
     from routerlab.bench.rawdata import RawData
+    from routerlab.bench.selection import single_arms
     from routerlab.cli.bench.tables import memory_table
     from routerlab.cli.shared.progress import teller
     from routerlab.cli.shared.show import print_json, print_table

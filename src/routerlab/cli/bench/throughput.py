@@ -29,8 +29,8 @@ def throughput(
     """
     from dataclasses import asdict
 
-    from routerlab.bench.groups import single_arms
     from routerlab.bench.rawdata import RawData
+    from routerlab.bench.selection import single_arms
     from routerlab.bench.throughput import ThroughputRun, measure_throughput, throughput_row
     from routerlab.cli.bench.tables import throughput_table
     from routerlab.cli.shared.progress import teller

@@ -1,4 +1,4 @@
-"""What one sitting writes down, and what its events add up to. Its text: fragment.py; files: sessionfile.py.
+"""What one sitting writes down, and what its events add up to. Its text: fragment.py; files: file.py.
 
 A session file is a header and then records, each a TOML fragment that stands alone. The last key written of
 every kind of record is required, so a fragment that was cut short can never pass for a whole one.

@@ -52,7 +52,7 @@ class ModelArm:
     """An arm that is a GGUF model (see `Arm`)."""
 
     def __init__(self, spec: ArmSpec, load: Load, turn: asyncio.Lock) -> None:
-        """`load` says how to load the model, `turn` is held while doing so (see factory.py)."""
+        """`load` says how to load the model, `turn` is held while doing so (see lab/factory.py)."""
         self.spec = spec
         self.state = ArmState(since=time.monotonic())
         self.on_change: Callable[[Arm], None] = lambda _: None

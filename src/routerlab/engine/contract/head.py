@@ -1,7 +1,7 @@
 """A probe's head: what a linear model makes of what a layer computed. Plain numbers, no model needed.
 
-The features of a prompt are a few means of one layer's output (see layers.py): numbers that the forward pass
-computes anyway.
+The features of a prompt are a few means of one layer's output (see worker/layers.py): numbers that the
+forward pass computes anyway.
 """
 
 import hashlib

@@ -89,7 +89,7 @@ class Evidence(Record):
     llama_cpp: str
     scikit_learn: str
     answers: FilePin | None = None
-    """The out-of-fold answers (see tune/oof.py)."""
+    """The out-of-fold answers (see tune/out_of_fold.py)."""
     seen: tuple[str, ...]
     """What was fitted to or chosen with which cases, one sentence each."""
     row: tuple[Row, ...]

@@ -28,9 +28,9 @@ from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import Calibrator
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
+from routerlab.engine.worker.inference import PREFIX_STEP, Predictor, PromptTooLongError
 from routerlab.engine.worker.layers import PARTS
 from routerlab.engine.worker.offload import choose
-from routerlab.engine.worker.predict import PREFIX_STEP, Predictor, PromptTooLongError
 from routerlab.engine.worker.prefixes import Prefixes, prefix_dir
 from routerlab.engine.worker.protocol import (
     Answer,

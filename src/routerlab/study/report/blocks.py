@@ -1,6 +1,6 @@
 """What a report consists of, whatever it is written as: sections of text, tables, figures.
 
-Strings are as they came: page.py and markdown.py escape everything that they write.
+Strings are as they came: html.py and markdown.py escape everything that they write.
 """
 
 from collections.abc import Callable, Sequence

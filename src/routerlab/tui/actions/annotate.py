@@ -3,7 +3,7 @@
 What the lab has too has the same id there, so that the settings give both the same key.
 """
 
-from routerlab.tui.actions.action import Action, Group, label_keys, page_actions
+from routerlab.tui.actions.binding import Action, Group, label_keys, page_actions
 
 ANNOTATE_GROUPS: tuple[Group, ...] = ("Annotate", "Move", "Look", "Lab")
 

@@ -1,6 +1,6 @@
 """Everything a person can do in the lab."""
 
-from routerlab.tui.actions.action import COMMANDS, THEME, Action, Group, label_keys
+from routerlab.tui.actions.binding import COMMANDS, THEME, Action, Group, label_keys
 
 LAB_GROUPS: tuple[Group, ...] = ("Prompt", "History", "Annotate", "Replay", "Arms", "Keep", "Lab")
 

@@ -1,6 +1,6 @@
 """Everything a person can do on the results screen. What other screens have too has the same id here."""
 
-from routerlab.tui.actions.action import Action, Group, page_actions
+from routerlab.tui.actions.binding import Action, Group, page_actions
 
 RESULTS_GROUPS: tuple[Group, ...] = ("Look", "Lab")
 

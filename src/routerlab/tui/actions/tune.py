@@ -1,6 +1,6 @@
 """Everything a person can do on the tune screen."""
 
-from routerlab.tui.actions.action import Action
+from routerlab.tui.actions.binding import Action
 
 TUNE_ACTIONS: tuple[Action, ...] = (
     Action("tune_start", "t", "Tune", "Tune the chosen model", "Tune", "tune", footer=True),

@@ -8,7 +8,7 @@ from textual.content import Content
 from routerlab.annotate.desk.desk import QUEUES, Desk, Queue, queues
 from routerlab.core.session.session import State
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.tui.actions.action import LABEL_KEYS
+from routerlab.tui.actions.binding import LABEL_KEYS
 from routerlab.tui.annotate.choice import Choice
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import Part, duration, fit, one_line, row

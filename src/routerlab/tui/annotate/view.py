@@ -1,4 +1,4 @@
-"""What the annotate screen shows of a desk. Its actions: annotate.py."""
+"""What the annotate screen shows of a desk. Its actions: screen.py."""
 
 import gc
 
@@ -10,7 +10,7 @@ from textual.widgets import Footer, Static
 from routerlab.annotate.desk.desk import Desk, Queue
 from routerlab.core.text import printable
 from routerlab.settings import Settings
-from routerlab.tui.actions.action import LABEL_KEYS
+from routerlab.tui.actions.binding import LABEL_KEYS
 from routerlab.tui.annotate.choice import Choice, written
 from routerlab.tui.annotate.others import last_text, others_text
 from routerlab.tui.annotate.seen import seen

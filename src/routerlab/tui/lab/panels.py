@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.lab import LAB_ACTIONS
 from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import panel_text, state_style

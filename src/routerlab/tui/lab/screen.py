@@ -6,14 +6,14 @@ from textual.content import Content
 from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Filter
-from routerlab.tui.actions.action import Group, bindings
+from routerlab.tui.actions.binding import Group, bindings
 from routerlab.tui.actions.lab import LAB_ACTIONS, LAB_GROUPS
 from routerlab.tui.lab.add_arm import AddArm
+from routerlab.tui.lab.excerpt import result_text
 from routerlab.tui.lab.history import HistoryTable
-from routerlab.tui.lab.keep import result_text
 from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import Panels
-from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.question import question_text
 from routerlab.tui.lab.state import annotation
 from routerlab.tui.lab.view import LabView
@@ -44,7 +44,7 @@ SIGNS = (
 
 
 class LabScreen(LabView):
-    """Every `action_*` here stands in actions.py, which gives it keys, help and a place in the palette."""
+    """Every `action_*` here stands in tui/actions/lab.py, which gives it keys and help."""
 
     ACTIONS = LAB_ACTIONS
     BINDINGS = bindings("lab", LAB_ACTIONS)

@@ -16,7 +16,7 @@ from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab import state
 from routerlab.tui.lab.history import HistoryTable, columns
 from routerlab.tui.lab.panels import Panels
-from routerlab.tui.lab.prompt import PromptLine
+from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.lab.strip import RunBar, Strip
 from routerlab.tui.shared.layout import HISTORY, NARROW, layout
@@ -41,7 +41,7 @@ EMPTY = (
 
 
 class LabView(Page):
-    """The screen without its actions (see lab.py)."""
+    """The screen without its actions (see screen.py)."""
 
     def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
         super().__init__(lab.taxonomy, lab.settings.keys)

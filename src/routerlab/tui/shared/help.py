@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.keys import format_key
 
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.tui.actions.action import Action, Group
+from routerlab.tui.actions.binding import Action, Group
 from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import one_line

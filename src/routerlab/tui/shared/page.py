@@ -14,8 +14,8 @@ from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.text import printable
 from routerlab.paths import screenshots_dir
-from routerlab.tui.actions.action import Action
-from routerlab.tui.shared.files import fresh_path, write
+from routerlab.tui.actions.binding import Action
+from routerlab.tui.shared.export import fresh_path, write
 from routerlab.tui.shared.help import Help, help_page
 from routerlab.tui.shared.palette import Palette, palette
 

@@ -14,7 +14,7 @@ from routerlab.engine.lab.events import Event, Notice
 from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
 from routerlab.study.trial.run.monitor import Monitor
 from routerlab.study.trial.run.run import TrialRun
-from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.trial import TRIAL_ACTIONS, TRIAL_GROUPS
 from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.shared.help import Help
@@ -65,7 +65,7 @@ HELP = Help(
 
 
 class TrialScreen(Page):
-    """Every `action_*` here stands in trial_actions.py, which gives it keys, help and a palette entry."""
+    """Every `action_*` here stands in tui/actions/trial.py, which gives it keys and help."""
 
     ACTIONS = TRIAL_ACTIONS
     ABOUT = HELP

@@ -22,7 +22,7 @@ from routerlab.study.trial.analysis.result import Economics, HypothesisResult, T
 from routerlab.study.trial.analysis.waits import own_queue
 from routerlab.study.trial.protocol.assignment import Planned
 from routerlab.study.trial.protocol.peeks import note_peek
-from routerlab.study.trial.protocol.routes import Routes
+from routerlab.study.trial.protocol.routing_table import Routes
 from tests.study.trial.harness import LABELS, Answer, protocol_file, session_file
 
 Made = Callable[..., TrialResult]

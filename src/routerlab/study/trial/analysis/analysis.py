@@ -23,7 +23,7 @@ from routerlab.study.trial.analysis.waits import LAB, queue, response, service_r
 from routerlab.study.trial.protocol.assignment import balance
 from routerlab.study.trial.protocol.peeks import waiting_peeks
 from routerlab.study.trial.protocol.protocol import Protocol
-from routerlab.study.trial.protocol.routes import Routes
+from routerlab.study.trial.protocol.routing_table import Routes
 from routerlab.study.trial.protocol.session import Recorded, recorded
 from routerlab.version import __version__
 

@@ -11,7 +11,7 @@ from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.labels import share
 from routerlab.study.figures.rows import Row
 from routerlab.study.trial.analysis.result import Economics, Misroute
-from routerlab.study.trial.protocol.routes import Routes
+from routerlab.study.trial.protocol.routing_table import Routes
 
 Doubles = NDArray[np.float64]
 

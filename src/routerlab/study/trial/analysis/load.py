@@ -12,7 +12,7 @@ from routerlab.core.session.session import Session
 from routerlab.resources import ROUTES
 from routerlab.study.trial.analysis.analysis import analyse_trial
 from routerlab.study.trial.analysis.result import TrialResult
-from routerlab.study.trial.protocol.routes import Routes, check_labels
+from routerlab.study.trial.protocol.routing_table import Routes, check_labels
 from routerlab.study.trial.protocol.session import ended, recorded
 
 Tell = Callable[[str], None]

@@ -14,7 +14,7 @@ from routerlab.resources import EXEMPLARS, ROUTES, ROUTING60, TAXONOMY
 from routerlab.study.figures.costs import strangers
 from routerlab.study.trial.protocol.assignment import Planned, assign
 from routerlab.study.trial.protocol.protocol import Protocol, load_protocol
-from routerlab.study.trial.protocol.routes import Routes, load_routes
+from routerlab.study.trial.protocol.routing_table import Routes, load_routes
 from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
 

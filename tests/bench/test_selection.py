@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from routerlab.bench.groups import group_arms
+from routerlab.bench.selection import group_arms
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import FilePin, load_router

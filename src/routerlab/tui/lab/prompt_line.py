@@ -8,7 +8,7 @@ from textual.actions import SkipAction
 from textual.message import Message
 from textual.widgets import TextArea
 
-from routerlab.tui.actions.action import bindings
+from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.lab import LAB_ACTIONS
 
 PLACEHOLDER = "Type a prompt and press Enter: every arm routes it"
