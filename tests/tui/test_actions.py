@@ -3,12 +3,8 @@
 import pytest
 from textual.binding import Binding
 
-from routerlab.tui.actions.annotate import ANNOTATE_ACTIONS
 from routerlab.tui.actions.binding import Action
-from routerlab.tui.actions.registry import IDS
-from routerlab.tui.actions.results import RESULTS_ACTIONS
-from routerlab.tui.actions.trial import TRIAL_ACTIONS
-from routerlab.tui.actions.tune import TUNE_ACTIONS
+from routerlab.tui.actions.registry import ANNOTATE_ACTIONS, IDS, RESULTS_ACTIONS, TRIAL_ACTIONS, TUNE_ACTIONS
 from routerlab.tui.annotate.screen import AnnotateScreen
 from routerlab.tui.results.screen import ResultsScreen
 from routerlab.tui.shared.page import Page

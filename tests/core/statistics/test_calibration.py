@@ -1,5 +1,7 @@
 """Calibration figures, by hand and against scikit-learn."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from sklearn.calibration import calibration_curve
@@ -17,12 +19,18 @@ from routerlab.core.statistics.calibration import (
     log_loss,
     reliability,
     risk_coverage,
-    selective,
 )
 
 SHARES = np.array([[0.9, 0.1], [0.8, 0.2], [0.85, 0.15], [0.3, 0.7]])
 GOLD = np.array([0, 1, 0, 1])
 """Confidence 0.9 right; 0.8 wrong and 0.85 right; 0.7 right."""
+
+
+def selective(shares: Doubles, gold: Ints, coverages: Sequence[float]) -> list[float]:
+    """Accuracy among the most confident share of answers, for each coverage (0..1]."""
+    order = np.argsort(-shares.max(axis=1), kind="stable")
+    right = (shares.argmax(axis=1) == gold)[order]
+    return [float(right[: max(1, round(c * len(right)))].mean()) for c in coverages]
 
 
 def drawn(n: int, labels: int, seed: int) -> tuple[Doubles, Ints]:

@@ -200,7 +200,7 @@ def test_what_changed_since_is_refused_before_anything_is_asked(here: Path) -> N
     assert (here / "r.toml").read_bytes() == before
     (here / "r.toml").write_bytes(before.replace(b'machine = "', b'machine = "Not '))
     before = (here / "r.toml").read_bytes()
-    refused("was measured on another machine", *options)
+    refused("was begun on another machine", *options)
 
 
 def test_an_arm_that_dies_for_good_is_told_and_the_others_go_on(here: Path) -> None:
@@ -295,7 +295,7 @@ def test_leaks_are_told_and_written_down(here: Path) -> None:
         (["--arm", "no-such-model"], 3, "no model of this name"),
         (["--arm", "control", "--require", "accuracy=1"], 2, "gates: not a gate: 'accuracy=1'"),
         (["--arm", "control", "--repeats", "0"], 2, "--repeats"),
-        (["--arm", "control", "--corpus", "plan.toml"], 2, "plan.toml"),
+        (["--arm", "control", "--corpus", "one.gguf"], 2, "one.gguf: not UTF-8"),
         (["--arm", "control", "--out", "one.gguf"], 2, "one.gguf: not a session"),
         (["--arm", "broken.gguf"], 2, "broken: its provenance cannot be told"),
         (["frob"], 2, "No such command"),

@@ -8,7 +8,7 @@ from textual.widgets import Input, Markdown, OptionList
 from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.core.session.file import read_session
 from routerlab.settings import Settings
-from routerlab.tui.actions.annotate import ANNOTATE_ACTIONS
+from routerlab.tui.actions.registry import ANNOTATE_ACTIONS
 from routerlab.tui.annotate.choice import Choice
 from routerlab.tui.annotate.find import Find
 from routerlab.tui.shared.dialogs import Read

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from routerlab.core.prediction import Trial
 from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
-from routerlab.tui.actions.lab import LAB_ACTIONS
+from routerlab.tui.actions.registry import LAB_ACTIONS
 from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import ArmPanel, Panels
 from routerlab.tui.lab.prompt_line import PromptLine

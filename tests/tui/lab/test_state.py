@@ -5,7 +5,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys
 
-from routerlab.tui.actions.lab import LAB_ACTIONS
+from routerlab.tui.actions.registry import LAB_ACTIONS
 from routerlab.tui.lab.history import HistoryTable, columns
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine

@@ -74,13 +74,6 @@ def log_loss(shares: Doubles, gold: Ints) -> float:
     return float(-np.log(np.maximum(shares[np.arange(len(gold)), gold], 1e-12)).mean())
 
 
-def selective(shares: Doubles, gold: Ints, coverages: Sequence[float]) -> list[float]:
-    """Accuracy among the most confident share of answers, for each coverage (0..1]."""
-    order = np.argsort(-shares.max(axis=1), kind="stable")
-    right = (shares.argmax(axis=1) == gold)[order]
-    return [float(right[: max(1, round(c * len(right)))].mean()) for c in coverages]
-
-
 def risk_coverage(confidence: Doubles, right: NDArray[np.bool_], total: int | None = None) -> list[Kept]:
     """Accuracy among the answers kept, for every threshold that occurs, the highest first.
 

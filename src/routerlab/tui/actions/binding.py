@@ -1,7 +1,10 @@
 """What an action is, those that every page has, and the key bindings that are made of them."""
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from textual.binding import Binding, BindingType
 
@@ -28,7 +31,7 @@ class Action:
     label: str
     help: str
     group: Group
-    place: Place = "lab"
+    place: Place
     footer: bool = False
     call: str = ""
     palette: bool = True
@@ -39,7 +42,31 @@ class Action:
         return self.call or self.id
 
 
-def label_keys(what: str, place: Place = "lab") -> Iterator[Action]:
+class Actions(NamedTuple):
+    """What can be done on a screen, and the headings of its help in order."""
+
+    all: tuple[Action, ...]
+    groups: tuple[Group, ...]
+
+
+def load(name: str) -> Actions:
+    """The actions of NAME.toml in this folder: a line each, `place` that of the file unless they say another.
+
+    `labels` stands for the keys that put a label on something, `leave` for what every page has besides.
+    """
+    table = tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+    found: list[Action] = []
+    for row in table["action"]:
+        if "labels" in row:
+            found += _label_keys(row["labels"], table["place"])
+        elif "leave" in row:
+            found += _page_actions(table["place"], row["leave"], row.get("footer", True))
+        else:
+            found.append(Action(**{"place": table["place"]} | row))
+    return Actions(tuple(found), tuple(table["groups"]))
+
+
+def _label_keys(what: str, place: Place) -> Iterator[Action]:
     """The keys 1 to 9, which put a label on `what`."""
     for n in range(1, LABEL_KEYS + 1):
         yield Action(
@@ -54,7 +81,7 @@ def label_keys(what: str, place: Place = "lab") -> Iterator[Action]:
         )
 
 
-def page_actions(place: Place, leave: str, footer: bool = True) -> tuple[Action, ...]:
+def _page_actions(place: Place, leave: str, footer: bool) -> tuple[Action, ...]:
     """What a page of its own has: help, pictures, colours, commands, and the way out, which `leave` tells;
     `footer`: it stands in the footer."""
     return (

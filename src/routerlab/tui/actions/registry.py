@@ -1,11 +1,12 @@
-"""All actions of all pages: what the settings may give other keys to."""
+"""All actions of all screens: what the settings may give other keys to."""
 
-from routerlab.tui.actions.annotate import ANNOTATE_ACTIONS
-from routerlab.tui.actions.lab import LAB_ACTIONS
-from routerlab.tui.actions.results import RESULTS_ACTIONS
-from routerlab.tui.actions.trial import TRIAL_ACTIONS
-from routerlab.tui.actions.tune import TUNE_ACTIONS
+from routerlab.tui.actions.binding import load
 
+LAB_ACTIONS, LAB_GROUPS = load("lab")
+TUNE_ACTIONS, _ = load("tune")
+ANNOTATE_ACTIONS, ANNOTATE_GROUPS = load("annotate")
+RESULTS_ACTIONS, RESULTS_GROUPS = load("results")
+TRIAL_ACTIONS, TRIAL_GROUPS = load("trial")
 EVERY = (*LAB_ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS, *RESULTS_ACTIONS, *TRIAL_ACTIONS)
 IDS = frozenset(action.id for action in EVERY)
 """Every id a settings file may give other keys to."""

@@ -14,8 +14,8 @@ from typing import Literal
 from routerlab.annotate.desk.desk import QUEUES, Desk, queues
 from routerlab.core.errors import LabError
 from routerlab.settings import Settings
-from routerlab.tui.actions.annotate import ANNOTATE_ACTIONS, ANNOTATE_GROUPS
 from routerlab.tui.actions.binding import bindings
+from routerlab.tui.actions.registry import ANNOTATE_ACTIONS, ANNOTATE_GROUPS
 from routerlab.tui.annotate.choice import Choice, pressed, undone, written
 from routerlab.tui.annotate.find import Find
 from routerlab.tui.annotate.hits import item_hits, label_hits
@@ -41,7 +41,7 @@ HELP = Help(
 
 
 class AnnotateScreen(AnnotateView):
-    """Every `action_*` here stands in tui/actions/annotate.py, which gives it keys and help."""
+    """Every `action_*` here stands in tui/actions/annotate.toml, which gives it keys and help."""
 
     ACTIONS = ANNOTATE_ACTIONS
     ABOUT = HELP

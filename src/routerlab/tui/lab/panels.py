@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from routerlab.tui.actions.binding import bindings
-from routerlab.tui.actions.lab import LAB_ACTIONS
+from routerlab.tui.actions.registry import LAB_ACTIONS
 from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import panel_text, state_style
 from routerlab.tui.shared.layout import Density, Layout

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from routerlab.tui.actions.binding import bindings
-from routerlab.tui.actions.lab import LAB_ACTIONS
+from routerlab.tui.actions.registry import LAB_ACTIONS
 
 PLACEHOLDER = "Type a prompt and press Enter: every arm routes it"
 LONGEST = 100_000

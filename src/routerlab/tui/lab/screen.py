@@ -7,7 +7,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
-from routerlab.tui.actions.lab import LAB_ACTIONS, LAB_GROUPS
+from routerlab.tui.actions.registry import LAB_ACTIONS, LAB_GROUPS
 from routerlab.tui.lab.add_arm import AddArm
 from routerlab.tui.lab.excerpt import result_text
 from routerlab.tui.lab.history import HistoryTable
@@ -44,7 +44,7 @@ SIGNS = (
 
 
 class LabScreen(LabView):
-    """Every `action_*` here stands in tui/actions/lab.py, which gives it keys and help."""
+    """Every `action_*` here stands in tui/actions/lab.toml, which gives it keys and help."""
 
     ACTIONS = LAB_ACTIONS
     BINDINGS = bindings("lab", LAB_ACTIONS)

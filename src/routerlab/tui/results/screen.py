@@ -15,7 +15,7 @@ from routerlab.study.report.plots.points import Point, points, viable
 from routerlab.study.report.subject import Subject
 from routerlab.study.report.terminal import draw_points
 from routerlab.tui.actions.binding import bindings
-from routerlab.tui.actions.results import RESULTS_ACTIONS, RESULTS_GROUPS
+from routerlab.tui.actions.registry import RESULTS_ACTIONS, RESULTS_GROUPS
 from routerlab.tui.results.text import (
     answer_style,
     arm_cells,
@@ -56,7 +56,7 @@ HELP = Help(
 
 
 class ResultsScreen(Page):
-    """Every `action_*` here stands in tui/actions/results.py, which gives it keys and help."""
+    """Every `action_*` here stands in tui/actions/results.toml, which gives it keys and help."""
 
     ACTIONS = RESULTS_ACTIONS
     ABOUT = HELP

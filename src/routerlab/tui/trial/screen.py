@@ -15,7 +15,7 @@ from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
 from routerlab.study.trial.run.monitor import Monitor
 from routerlab.study.trial.run.run import TrialRun
 from routerlab.tui.actions.binding import bindings
-from routerlab.tui.actions.trial import TRIAL_ACTIONS, TRIAL_GROUPS
+from routerlab.tui.actions.registry import TRIAL_ACTIONS, TRIAL_GROUPS
 from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
@@ -65,7 +65,7 @@ HELP = Help(
 
 
 class TrialScreen(Page):
-    """Every `action_*` here stands in tui/actions/trial.py, which gives it keys and help."""
+    """Every `action_*` here stands in tui/actions/trial.toml, which gives it keys and help."""
 
     ACTIONS = TRIAL_ACTIONS
     ABOUT = HELP

@@ -14,7 +14,7 @@ from routerlab.core.errors import LabError
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.specs import router_spec
 from routerlab.tui.actions.binding import bindings
-from routerlab.tui.actions.tune import TUNE_ACTIONS
+from routerlab.tui.actions.registry import TUNE_ACTIONS
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.page import Page

@@ -1,20 +1,38 @@
 """Power by simulation, against exact sums and other libraries."""
 
+from math import comb
+
 import pytest
 from scipy.stats import multivariate_normal
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
 from routerlab.core.errors import LabError
+from routerlab.core.statistics.paired import mcnemar
 from routerlab.study.trial.analysis.power import (
     correlation_for,
     discordance,
-    exact_power,
     joint,
     needed,
     outcomes,
     power,
 )
+
+
+def exact_power(n: int, only_a: float, only_b: float, alpha: float = 0.05) -> float:
+    """The power of one exact McNemar test, from the two discordant shares, without simulation."""
+    share = only_a + only_b
+    total = 0.0
+    for d in range(n + 1):
+        weight = _binomial(d, n, share)
+        if weight > 1e-12:
+            rejects = (b for b in range(d + 1) if mcnemar(b, d - b) <= alpha)
+            total += weight * sum(_binomial(b, d, only_a / share) for b in rejects)
+    return total
+
+
+def _binomial(k: int, n: int, p: float) -> float:
+    return comb(n, k) * p**k * (1 - p) ** (n - k)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ power of the paired test is the discordance: the share of cases that only one of
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import asin, comb, pi, sqrt
+from math import asin, pi, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -173,19 +173,3 @@ def needed(
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
-
-
-def exact_power(n: int, only_a: float, only_b: float, alpha: float = 0.05) -> float:
-    """The power of one exact McNemar test, from the two discordant shares, without simulation."""
-    share = only_a + only_b
-    total = 0.0
-    for d in range(n + 1):
-        weight = _binomial(d, n, share)
-        if weight > 1e-12:
-            rejects = (b for b in range(d + 1) if mcnemar(b, d - b) <= alpha)
-            total += weight * sum(_binomial(b, d, only_a / share) for b in rejects)
-    return total
-
-
-def _binomial(k: int, n: int, p: float) -> float:
-    return comb(n, k) * p**k * (1 - p) ** (n - k)

@@ -41,11 +41,6 @@ class Balance:
     most: int
     apart: int
 
-    @property
-    def balanced(self) -> bool:
-        """Whether every arm is asked every case equally often, as blocks do."""
-        return self.apart == 0
-
 
 def assign(
     method: Method, cases: Sequence[str], arms: Sequence[str], sessions: int, seed: int

@@ -58,20 +58,6 @@ def spending_bounds(fractions: Sequence[float], alpha: float = 0.05) -> list[flo
     return bounds
 
 
-def classical_bounds(fractions: Sequence[float], alpha: float = 0.05) -> list[float]:
-    """O'Brien and Fleming's own bounds, C / sqrt(fraction) (Biometrics 35, 1979, 549-556).
-
-    Two equal looks at 0.05 give 2.797 and 1.977.
-    """
-    from scipy.optimize import brentq
-
-    def excess(c: float) -> float:
-        return sum(crossings([c / sqrt(t) for t in fractions], fractions)) - alpha
-
-    c = float(brentq(excess, 0.5, HIGHEST))
-    return [c / sqrt(t) for t in fractions]
-
-
 def crossings(bounds: Sequence[float], fractions: Sequence[float], drift: float = 0.0) -> list[float]:
     """The chance to cross each bound of |z| first at its look; `drift` is the mean of z at the end.
 
