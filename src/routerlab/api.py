@@ -252,7 +252,7 @@ class Router:
 def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, inner: AsyncRouter) -> None:
     """Stop the worker, then the loop; the loop's own thread cannot wait for itself."""
     if thread is not threading.current_thread():
-        closing = asyncio.run_coroutine_threadsafe(inner.close(), loop)
+        closing = asyncio.run_coroutine_threadsafe(_finish(inner), loop)
         try:
             closing.result(CLOSE_S)
         except TimeoutError:
@@ -262,6 +262,13 @@ def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, inner: Async
         thread.join(CLOSE_S)
         if not thread.is_alive():
             loop.close()
+
+
+async def _finish(inner: AsyncRouter) -> None:
+    """Close it, and let what still watches a worker that was replaced see its end."""
+    await inner.close()
+    if others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
 
 
 def load_router(

@@ -206,8 +206,8 @@ async def test_ten_annotations_are_told_once_and_learned_from(
         s.lab.add_arm(tuned("smollm2-135m"))
         await annotated(s, [f"question {i}" for i in range(LEARN_AFTER + 2)])
         await s.until(lambda: len(s.lab.session.annotations) == LEARN_AFTER + 2, "annotations")
-        await s.pilot.pause()
         notice = f"{LEARN_AFTER} new annotations: T, then l learns from them"
+        await s.until(lambda: bool(told), "the notice")
         assert told == [notice]
         assert len(labelled(s.lab)) == LEARN_AFTER + 2
         heard = says_on_screen(s.app, tmp_path, says(RESULT | {"learned": LEARNED}))
