@@ -65,10 +65,10 @@ def test_faults_of_cases(tmp_path: Path, old: str, new: str, line: int, message:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('prompt = "Sort a list in Go."\n', "", "{path}:5: case[0].prompt: Field required"),
+        ('prompt = "Sort a list in Go."\n', "", "{path}:5: case[0].prompt: missing"),
         ('id = "A-1"', 'id = ""', "{path}:6: case[0].id: "),
         ('id = "A-1"', 'id = "A 1"', "{path}:6: case[0].id: "),
-        ('id = "A-1"', 'id = "A-1"\nlable = "x"', "{path}:7: case[0].lable: Extra inputs"),
+        ('id = "A-1"', 'id = "A-1"\nlable = "x"', "{path}:7: case[0].lable: no key of this name"),
         ("schema_version = 1", "schema_version = 9", "{path}:1: schema_version: "),
     ],
 )

@@ -56,9 +56,9 @@ def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("schema_version = 1", "schema_version = 2", "{path}:1: schema_version: "),
-        ('version = "1"', "", "version: Field required"),
-        ('cue = "is not so"', "", "{path}:10: label[1].cue: Field required"),
-        ('cue = "is not so"', 'cue = "is not so"\nhint = 1', "{path}:14: label[1].hint: Extra inputs"),
+        ('version = "1"', "", "version: missing"),
+        ('cue = "is not so"', "", "{path}:10: label[1].cue: missing"),
+        ('cue = "is not so"', 'cue = "is not so"\nhint = 1', "{path}:14: label[1].hint: no key of this name"),
         ('name = "no"', 'name = "yes"', "label 'yes' appears twice"),
         ('name = "no"', 'name = "n o"', "{path}:11: label[1].name: "),
         ('name = "no"', 'name = "n\\"o"', "{path}:11: label[1].name: "),

@@ -45,12 +45,16 @@ def test_the_id_of_a_model_is_no_path(copy: Path, tmp_path_factory: pytest.TempP
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('contract = "probe"', 'contract = "probe"\ncolour = "red"', r"r\.toml:4: colour: Extra inputs"),
-        ('contract = "probe"', 'contract = "json"', r"r\.toml:3: contract: Input should be"),
+        (
+            'contract = "probe"',
+            'contract = "probe"\ncolour = "red"',
+            r"r\.toml:4: colour: no key of this name",
+        ),
+        ('contract = "probe"', 'contract = "json"', r"r\.toml:3: contract: should be"),
         ('contract = "probe"', 'contract = "score"', "a probe has a .head., a score router has none"),
         ("window = 96", "window = 8", r"r\.toml:\d+: window: "),
         ("layer = 3", "layer = -1", r"head\.layer: "),
-        ("[head]", "[head]\nother = 1", r"head\.other: Extra inputs"),
+        ("[head]", "[head]\nother = 1", r"head\.other: no key of this name"),
         ('name = "r"', 'name = "a b"', r"r\.toml:2: name: "),
         ("schema_version = 1", "schema_version = 2", r"r\.toml:1: schema_version: "),
         ("[head]", "[head", r"r\.toml:\d+: not valid TOML"),

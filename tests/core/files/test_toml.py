@@ -51,10 +51,8 @@ def test_a_sound_file(tmp_path: Path) -> None:
 
 def test_faults_name_file_key_and_line(tmp_path: Path) -> None:
     path = tmp_path / "f.toml"
-    assert fault(path, TEXT.replace("= 3", '= "three"')).startswith(
-        f"{path}:8: item[1].size: Input should be"
-    )
-    assert fault(path, TEXT.replace("size = 1", "")) == f"{path}:3: item[0].size: Field required"
+    assert fault(path, TEXT.replace("= 3", '= "three"')).startswith(f"{path}:8: item[1].size: should be")
+    assert fault(path, TEXT.replace("size = 1", "")) == f"{path}:3: item[0].size: missing"
     assert fault(path, TEXT.replace("size = 1", "size = 1\nsise = 2")).startswith(f"{path}:5: item[0].sise: ")
     assert fault(path, TEXT.replace('name = "x"', "name = 1")).startswith(f"{path}:1: name: ")
     assert fault(path, TEXT.replace('name = "x"', "nome = 1")).endswith("(and 1 more)")

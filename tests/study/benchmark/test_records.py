@@ -71,5 +71,5 @@ def test_the_cache_gives_the_same_session(tmp_path: Path) -> None:
 def test_a_mark_of_another_kind_is_named(tmp_path: Path) -> None:
     path = written(tmp_path / "s.toml", MARKS[0], trial(1))
     path.write_bytes(path.read_bytes().replace(b'"warmup"', b'"party"'))
-    with pytest.raises(LabError, match=r"s.toml:\d+: mark.kind: Input should be 'warmup', "):
+    with pytest.raises(LabError, match=r"s.toml:\d+: mark.kind: should be 'warmup', "):
         read_session(path)

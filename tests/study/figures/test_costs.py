@@ -91,8 +91,8 @@ def test_two_currencies_are_refused(prices: CostTable) -> None:
     [
         ('arms = ["big"]', 'arms = ["slm"]', "arm 'slm' has two prices"),
         ("per_hour = 0.75", "per_hour = -1", r":8: machine\[0\].per_hour"),
-        ("date = 2026-03-16", "", "date: Field required"),
-        ("per_hour", "per_day", r"machine\[0\].per_hour: Field required"),
+        ("date = 2026-03-16", "", "date: missing"),
+        ("per_hour", "per_day", r"machine\[0\].per_hour: missing"),
         ('arms = ["big"]', "arms = []", r":11: tokens\[0\].arms"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from routerlab.core.errors import LabError, several
 
@@ -82,6 +83,14 @@ def invalid(where: object, error: ValidationError, text: str = "") -> LabError:
     return several(where, faults)
 
 
+def in_words(fault: ErrorDetails) -> str:
+    """What pydantic says of a fault, in words of people who write files."""
+    plain = {"missing": "missing", "extra_forbidden": "no key of this name is known here"}
+    return plain.get(fault["type"]) or fault["msg"].removeprefix("Value error, ").replace(
+        "Input should", "should"
+    )
+
+
 def _faults(error: ValidationError) -> Iterator[tuple[Loc, str]]:
     found = error.errors()
     for fault in found:
@@ -92,7 +101,7 @@ def _faults(error: ValidationError) -> Iterator[tuple[Loc, str]]:
         if isinstance(raised, SeveralError):
             yield from ((fault["loc"] + loc, message) for loc, message in raised.found)
         else:
-            yield fault["loc"], fault["msg"].removeprefix("Value error, ")
+            yield fault["loc"], in_words(fault)
 
 
 _STRINGS = re.compile(

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from routerlab.core.errors import Faults, LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.lock import lock_beside
-from routerlab.core.files.toml import line_of, validate
+from routerlab.core.files.toml import in_words, line_of, validate
 from routerlab.core.session.fragment import fragment, header_text
 from routerlab.core.session.session import KINDS, Event, Header, Session, record_type
 from routerlab.core.session.snapshot import LEAST, load_snapshot, save_snapshot
@@ -294,7 +294,7 @@ def _event(data: bytes) -> Event:
         told = []
         for fault in faults:
             where = ".".join(map(str, (kind, *fault["loc"])))
-            told.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
+            told.append(f"{where}: {in_words(fault)}")
         line = line_of(text, (kind, 0, *faults[0]["loc"])) or 1
         torn = any(fault["type"] == "missing" for fault in faults)
         raise _FaultError(line - 1, "; ".join(told), torn) from None

@@ -54,8 +54,8 @@ def test_what_the_template_has_as_comments_is_right_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("sessions = 30", "sessions = 0", "sessions: Input should be greater than or equal to 1"),
-        ("seed = 7", "seed = 7\ncolour = 1", "colour: Extra inputs are not permitted"),
+        ("sessions = 30", "sessions = 0", "sessions: should be greater than or equal to 1"),
+        ("seed = 7", "seed = 7\ncolour = 1", "colour: no key of this name"),
         ("rate = 200.0", "", "traffic: poisson traffic needs a rate"),
         (
             'pattern = "poisson"',
