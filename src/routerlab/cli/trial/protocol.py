@@ -26,11 +26,13 @@ def new(
     import secrets
     from datetime import UTC, datetime
 
-    from routerlab.study.trial.protocol.template import TEMPLATE
+    from routerlab.study.trial.protocol.protocol import TEMPLATE
 
     name = re.sub(r"[^\w.-]", "-", file.stem)[:60]
     seed = secrets.randbelow(1_000_000)
-    text = TEMPLATE.format(name=name, seed=seed, today=f"{datetime.now(UTC):%Y-%m-%d}")
+    text = TEMPLATE.read_text(encoding="utf-8").format(
+        name=name, seed=seed, today=f"{datetime.now(UTC):%Y-%m-%d}"
+    )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as f:

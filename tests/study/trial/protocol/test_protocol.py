@@ -8,9 +8,8 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.study.trial.protocol.lock import changes, load_lock, lock_path, make_lock, write_lock
-from routerlab.study.trial.protocol.protocol import load_protocol
+from routerlab.study.trial.protocol.protocol import TEMPLATE, load_protocol
 from routerlab.study.trial.protocol.registration import register
-from routerlab.study.trial.protocol.template import TEMPLATE
 from tests.study.trial.harness import locked, protocol_file
 
 
@@ -25,7 +24,7 @@ def test_the_template_is_a_protocol_and_every_hypothesis_of_the_study_that_can_b
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "p.toml"
-    path.write_text(TEMPLATE.format(name="mine", seed=3, today="2026-11-24"))
+    path.write_text(TEMPLATE.read_text().format(name="mine", seed=3, today="2026-11-24"))
     protocol = load_protocol(path)
     assert [one.id for one in protocol.hypothesis] == ["H5", "H6", "H7", "H7b", "H8"]
     assert protocol.gates == ("accuracy>=0.85", "p95<=2000")
@@ -34,7 +33,7 @@ def test_the_template_is_a_protocol_and_every_hypothesis_of_the_study_that_can_b
 
 
 def test_what_the_template_has_as_comments_is_right_too(tmp_path: Path) -> None:
-    text = TEMPLATE.format(name="mine", seed=3, today="2026-11-24")
+    text = TEMPLATE.read_text().format(name="mine", seed=3, today="2026-11-24")
     lines = []
     for line in text.splitlines():
         bare = line.removeprefix("# ")

@@ -22,6 +22,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Level = Annotated[float, Field(gt=0, lt=0.5)]
 ENDPOINT = re.compile(r"accuracy|cost|macro_f1|p95|f1:\S+")
 
+TEMPLATE = Path(__file__).with_name("template.toml")
+"""The protocol that `trial new` writes, every decision with its reason; what is in braces is filled in."""
+
 
 class Traffic(Record):
     """When sessions are sent. `rate` is sessions a second over all arms, for the open patterns: "poisson",
