@@ -109,7 +109,7 @@ class AsyncRouter:
     async def route(self, prompt: str) -> Decision:
         """The decision on a prompt. What goes wrong with it is told by `status`, not raised; LabError when
         the router was closed. Cancelling stops the model."""
-        return (await self._ask([prompt], lambda: self._one(prompt)))[0]
+        return (await self._asked([prompt], together=False))[0]
 
     async def route_many(
         self,
@@ -126,26 +126,17 @@ class AsyncRouter:
         found: list[Decision] = []
         step = TOGETHER if throughput else 1
         for start in range(0, len(prompts), step):
-            part = prompts[start : start + step]
-            if throughput:
-                found += await self._ask(part, lambda part=part: self._arm.ask_many(part, self._timeout_s))  # type: ignore[misc]
-            else:
-                found.append(await self.route(part[0]))
+            found += await self._asked(prompts[start : start + step], throughput)
             if progress:
                 progress(len(found), len(prompts))
         return found
 
-    async def _one(self, prompt: str) -> list[Prediction]:
-        return [await self._arm.ask(prompt, self._timeout_s)]
-
-    async def _ask(
-        self, prompts: Sequence[str], ask: Callable[[], Coroutine[Any, Any, list[Prediction]]]
-    ) -> list[Decision]:
+    async def _asked(self, prompts: Sequence[str], together: bool) -> list[Decision]:
         began = time.perf_counter()
         async with self._turn:
             await self._settled()
             waited = (time.perf_counter() - began) * 1000.0
-            asking = asyncio.ensure_future(ask())
+            asking = asyncio.ensure_future(self._predictions(prompts, together))
             try:
                 predictions = await asyncio.shield(asking)
             except asyncio.CancelledError:
@@ -153,6 +144,11 @@ class AsyncRouter:
                 await asking  # the arm must know that its question is over before it gets another
                 raise
         return [self._decision(p, waited) for p in predictions]
+
+    async def _predictions(self, prompts: Sequence[str], together: bool) -> list[Prediction]:
+        if together:
+            return await self._arm.ask_many(prompts, self._timeout_s)
+        return [await self._arm.ask(prompt, self._timeout_s) for prompt in prompts]
 
     async def _settled(self) -> None:
         """Wait while a worker is being replaced."""
