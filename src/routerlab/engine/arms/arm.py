@@ -1,5 +1,7 @@
 """What an arm is to everybody who drives one: a specification, a state to show, and a way to ask."""
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,3 +91,39 @@ class Arm(Protocol):
     async def stop(self) -> None:
         """End the arm and whatever process it has; idempotent."""
         ...
+
+
+class Watched:
+    """What arms have in common (see `Arm`): a state, told to whoever watches; no log unless they say so."""
+
+    def __init__(self) -> None:
+        self.state = ArmState(since=time.monotonic())
+        self.on_change: Callable[[Arm], None] = lambda _: None
+
+    @property
+    def log(self) -> Path | None:
+        """There is none."""
+        return None
+
+    def _set(self, state: ArmState) -> None:
+        self.state = state
+        self.on_change(self)  # type: ignore[arg-type]  # those who inherit from it are arms
+
+
+class Immediate(Watched, ABC):
+    """An arm that answers at once, in this process: there is nothing to cancel or to end."""
+
+    @abstractmethod
+    async def ask(self, prompt: str, timeout_s: float) -> Prediction:
+        """See `Arm.ask`."""
+
+    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+        """One after the other."""
+        return [await self.ask(prompt, timeout_s) for prompt in prompts]
+
+    def cancel(self) -> None:
+        """Nothing takes long enough to be cancelled."""
+
+    async def stop(self) -> None:
+        """There is nothing to end."""
+        self._set(self.state.to("stopped", time.monotonic(), stage="", message=""))

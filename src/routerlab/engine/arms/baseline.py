@@ -20,7 +20,7 @@ from routerlab.core.errors import Faults, LabError
 from routerlab.core.files.toml import canonical_sha256, line_of, load_toml, read_text
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState, Spec
+from routerlab.engine.arms.arm import ArmSpec, Immediate, Spec
 from routerlab.engine.arms.members import MembersArm
 from routerlab.engine.contract.info import ArmInfo, Info
 from routerlab.resources import KEYWORDS, POOL
@@ -120,24 +120,14 @@ def pass_through(_: str) -> Prediction:
     return Prediction(status="unrouted")
 
 
-class BaselineArm:
+class BaselineArm(Immediate):
     """Majority, keywords or the control (see `Arm`): answers at once, in this process."""
 
     def __init__(self, spec: BaselineSpec, taxonomy: Taxonomy) -> None:
+        super().__init__()
         self.spec = spec
-        self.state = ArmState(since=time.monotonic())
-        self.on_change: Callable[[Arm], None] = lambda _: None
         self._taxonomy = taxonomy
         self._route: Route = pass_through
-
-    @property
-    def log(self) -> Path | None:
-        """There is none."""
-        return None
-
-    def _set(self, state: ArmState) -> None:
-        self.state = state
-        self.on_change(self)
 
     async def start(self) -> None:
         """Read what it has its labels from."""
@@ -185,17 +175,6 @@ class BaselineArm:
         if (now := self.state).phase == "busy":  # not stopped meanwhile
             self._set(now.to("ready", time.monotonic()))
         return prediction.model_copy(update={"latency_ms": latency})
-
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
-        """One after the other."""
-        return [await self.ask(prompt, timeout_s) for prompt in prompts]
-
-    def cancel(self) -> None:
-        """Nothing takes long enough to be cancelled."""
-
-    async def stop(self) -> None:
-        """There is nothing to end."""
-        self._set(self.state.to("stopped", time.monotonic(), message=""))
 
 
 class AgreementArm(MembersArm):

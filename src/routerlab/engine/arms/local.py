@@ -4,7 +4,7 @@ import asyncio
 import base64
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Prediction
-from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState
+from routerlab.engine.arms.arm import ArmSpec, Watched
 from routerlab.engine.arms.process import Worker, log_tail, new_log
 from routerlab.engine.worker.protocol import (
     Answer,
@@ -48,14 +48,13 @@ class CrashError(Exception):
     """A worker ended before it said whether the model can be loaded."""
 
 
-class ModelArm:
+class ModelArm(Watched):
     """An arm that is a GGUF model (see `Arm`)."""
 
     def __init__(self, spec: ArmSpec, load: Load, turn: asyncio.Lock) -> None:
         """`load` says how to load the model, `turn` is held while doing so (see lab/factory.py)."""
+        super().__init__()
         self.spec = spec
-        self.state = ArmState(since=time.monotonic())
-        self.on_change: Callable[[Arm], None] = lambda _: None
         self._load = load
         self._turn = turn
         self._log: Path | None = None
@@ -75,10 +74,6 @@ class ModelArm:
     def log(self) -> Path | None:
         """The worker's output."""
         return self._log
-
-    def _set(self, state: ArmState) -> None:
-        self.state = state
-        self.on_change(self)
 
     async def start(self) -> None:
         """Load the model: all layers on the GPU where the build has one, then half, then none.

@@ -3,23 +3,22 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from routerlab.core.prediction import Latency, Prediction, Tokens
-from routerlab.engine.arms.arm import Arm, ArmState, Spec
+from routerlab.engine.arms.arm import Arm, ArmState, Spec, Watched
 from routerlab.engine.contract.info import ArmInfo, Info
 
 
-class MembersArm(ABC):
+class MembersArm(Watched, ABC):
     """See `Arm`. It is as ready as its least ready member; times and tokens of those asked are added up."""
 
     def __init__(self, spec: Spec, members: Sequence[Arm]) -> None:
+        super().__init__()
         self.spec = spec
         self.members = tuple(members)
-        self.state = ArmState(since=time.monotonic())
-        self.on_change: Callable[[Arm], None] = lambda _: None
         self._asking: Arm | None = None
         self._cancelled = False
         self._life = 0
@@ -48,10 +47,6 @@ class MembersArm(ABC):
         """The log of the member that has something to say: the one that is not ready, else the last."""
         troubled = [m for m in self.members if m.state.phase not in ("ready", "busy")]
         return (troubled or [self.members[-1]])[0].log
-
-    def _set(self, state: ArmState) -> None:
-        self.state = state
-        self.on_change(self)
 
     def _member_changed(self, member: Arm) -> None:
         if self._asking is None and self.state.phase != "stopped":

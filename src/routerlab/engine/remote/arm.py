@@ -6,9 +6,8 @@ tokens, and the answer is read by the same parser. Requests and retries: endpoin
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from routerlab.core.errors import LabError
@@ -16,7 +15,7 @@ from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Attempt, Latency, Prediction, Tokens
 from routerlab.core.remote import Remote, api_key
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Arm, ArmState, Spec
+from routerlab.engine.arms.arm import Spec, Watched
 from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
 from routerlab.engine.contract.names import ContractName
 from routerlab.engine.remote.completion import Completion, read_completion, read_models
@@ -39,16 +38,15 @@ class RemoteSpec(Spec):
     remote: Remote
 
 
-class RemoteArm:
+class RemoteArm(Watched):
     """A remote model (see `Arm`). A question that fails does not end the arm: the next one may go well.
 
     Unlike other arms it may be asked while it is busy: its server decides what waits for what.
     """
 
     def __init__(self, spec: RemoteSpec, taxonomy: Taxonomy) -> None:
+        super().__init__()
         self.spec = spec
-        self.state = ArmState(since=time.monotonic())
-        self.on_change: Callable[[Arm], None] = lambda _: None
         self._labels = taxonomy.labels
         self._system = system_prompt(taxonomy, "json")
         self._endpoint: Endpoint | None = None
@@ -60,15 +58,6 @@ class RemoteArm:
         """Counts cancellations, for questions that were still waiting to be sent."""
         self._life = 0
         """Counts starts and stops: what began in an earlier life must not touch a later one."""
-
-    @property
-    def log(self) -> Path | None:
-        """There is none."""
-        return None
-
-    def _set(self, state: ArmState) -> None:
-        self.state = state
-        self.on_change(self)
 
     async def start(self) -> None:
         """Read the key and ask the server which models it has, for an arm that is ready should be there.

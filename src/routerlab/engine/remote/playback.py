@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from routerlab.core.session.arm import RemoteRecord
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session, pinned_files
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import Arm, ArmState, Spec
+from routerlab.engine.arms.arm import Immediate, Spec
 from routerlab.engine.contract.names import ContractName
 from routerlab.engine.remote.info import RemoteInfo
 from routerlab.resources import ROUTING60
@@ -36,25 +35,15 @@ class RecordedSpec(Spec):
     file: Path
 
 
-class RecordedArm:
+class RecordedArm(Immediate):
     """A recorded remote arm (see `Arm`)."""
 
     def __init__(self, spec: RecordedSpec, taxonomy: Taxonomy) -> None:
+        super().__init__()
         self.spec = spec
-        self.state = ArmState(since=time.monotonic())
-        self.on_change: Callable[[Arm], None] = lambda _: None
         self._taxonomy = taxonomy
         self._trials: dict[str, list[Trial]] = {}
         self._asked: Counter[str] = Counter()
-
-    @property
-    def log(self) -> Path | None:
-        """There is none."""
-        return None
-
-    def _set(self, state: ArmState) -> None:
-        self.state = state
-        self.on_change(self)
 
     async def start(self) -> None:
         """Read the session."""
@@ -87,17 +76,6 @@ class RecordedArm:
         timed = not (trial.batched or trial.contended)  # contention there is not to be seen in the trial here
         told = {"recorded": trial.id, "batched": None if timed else True}
         return Prediction.model_validate(trial.model_dump(include=_KEPT) | told)
-
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
-        """One after the other."""
-        return [await self.ask(prompt, timeout_s) for prompt in prompts]
-
-    def cancel(self) -> None:
-        """Nothing takes long enough to be cancelled."""
-
-    async def stop(self) -> None:
-        """There is nothing to end."""
-        self._set(self.state.to("stopped", time.monotonic(), stage="", message=""))
 
 
 def read_recording(spec: RecordedSpec, taxonomy: Taxonomy) -> tuple[RemoteInfo, dict[str, list[Trial]]]:
