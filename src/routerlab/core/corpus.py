@@ -8,8 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from routerlab.core.content import Content
 from routerlab.core.errors import LabError, several
-from routerlab.core.files.toml import canonical_sha256, line_numbers, load_toml, read_text
+from routerlab.core.files.toml import line_numbers, load_toml, read_text
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
 
@@ -58,7 +59,7 @@ class Case(Record):
         return Item(prompt=self.prompt, case=self.id, gold=self.label)
 
 
-class Corpus(Record):
+class Corpus(Content):
     """A file of cases. `author`, `created` and `source` hold for every case that does not say otherwise."""
 
     schema_version: Literal[1]
@@ -69,11 +70,6 @@ class Corpus(Record):
     created: date | None = None
     source: str | None = None
     case: tuple[Case, ...] = Field(min_length=1)
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the canonical content; formatting and comments do not count."""
-        return canonical_sha256(self)
 
     @cached_property
     def by_id(self) -> dict[str, Case]:

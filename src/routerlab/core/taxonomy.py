@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
+from routerlab.core.content import Content
+from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.prediction import Record
 
 MAX_LABELS = 64
@@ -20,7 +21,7 @@ class Label(Record):
     cue: str = Field(min_length=1)
 
 
-class Taxonomy(Record):
+class Taxonomy(Content):
     """A closed set of 2 to 64 labels. Exact match is the primary metric: one label a case."""
 
     schema_version: Literal[1]
@@ -44,11 +45,6 @@ class Taxonomy(Record):
     def families(self) -> dict[str, str]:
         """Label name -> family, in the file's order."""
         return {label.name: label.family for label in self.label}
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the canonical content."""
-        return canonical_sha256(self)
 
 
 def load_taxonomy(path: Path) -> Taxonomy:

@@ -2,15 +2,15 @@
 
 import random
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from routerlab.core.content import Content
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
+from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.core.session.session import Session
@@ -58,7 +58,7 @@ class Drift(Record):
     limit: float = Field(default=0.2, gt=0)
 
 
-class Plan(Record):
+class Plan(Content):
     """Which arms are asked what, how often, in which order, and what the answers are held against.
 
     Arms take turns: a model has the machine to itself while it is asked. In a block, which is one repeat,
@@ -90,11 +90,6 @@ class Plan(Record):
     def _excludes_a_case_once(self) -> "Plan":
         unless(once("exclude", "case", [one.case for one in self.exclude], "case {} is excluded twice"))
         return self
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the canonical content: formatting and comments do not count."""
-        return canonical_sha256(self)
 
 
 def load_plan(path: Path) -> Plan:

@@ -1,13 +1,13 @@
 """A trial's protocol: everything that is decided before the first session, and how its result is judged."""
 
 import re
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
+from routerlab.core.content import Content
+from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.core.statistics.gates import Gates
@@ -115,7 +115,7 @@ class Hypothesis(Record):
         return self
 
 
-class Protocol(Record):
+class Protocol(Content):
     """Which routers are asked what, when, and how the answers are judged.
 
     `sessions` are those of each arm (on average, with assignment "hash"). `latency` is what P95 is of: the
@@ -166,11 +166,6 @@ class Protocol(Record):
     def primary(self) -> Hypothesis | None:
         """The hypothesis about accuracy, which looks test; None where none is registered."""
         return next((one for one in self.hypothesis if one.endpoint == "accuracy"), None)
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the canonical content: formatting and comments do not count."""
-        return canonical_sha256(self)
 
 
 def load_protocol(path: Path) -> Protocol:

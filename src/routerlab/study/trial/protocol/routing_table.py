@@ -9,8 +9,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from routerlab.core.content import Content
 from routerlab.core.errors import LabError, several
-from routerlab.core.files.toml import canonical_sha256, load_toml, once, unless
+from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.study.figures.arm import Hosting
@@ -50,7 +51,7 @@ class Route(Record):
         return inside and (not self.self_hosted_only or target.hosting == "self-hosted")
 
 
-class Routes(Record):
+class Routes(Content):
     """The table. Without a label a prompt goes to `default`. With misroute = "redo", an answer by a weaker
     model than the right one is thrown away and the right one is asked too."""
 
@@ -94,11 +95,6 @@ class Routes(Record):
     def routes(self) -> dict[str, Route]:
         """Label -> route."""
         return {route.label: route for route in self.route}
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the canonical content."""
-        return canonical_sha256(self)
 
     def target(self, label: str | None) -> Target:
         """Where a prompt with this label goes; to the default without a label."""
