@@ -14,6 +14,7 @@ from routerlab.settings import Settings
 from routerlab.tui.lab.app import RouterLabApp
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.panels import ArmPanel
+from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.shared.shell import Shell
 from tests.conftest import PATIENCE_S
@@ -102,3 +103,23 @@ async def sitting(
         finally:
             made.script.answers.set()
             made.script.loads.set()
+
+
+async def settle(
+    pilot: Pilot[None], condition: Callable[[], bool] = lambda: True, still_s: float = 0.3
+) -> None:
+    """Wait for the condition, and until nothing is to be drawn and nothing has moved on the screen for so
+    long; its cursor does not blink. For pictures, which must not be taken a moment too early."""
+    for prompt in pilot.app.screen.query(PromptLine):
+        prompt.cursor_blink = False
+    seen, since = "", time.monotonic()
+    end = since + PATIENCE_S
+    while True:
+        await pilot.pause()
+        picture = "\n".join(line.text for line in pilot.app.screen._compositor.render_strips())
+        if picture != seen or not condition() or getattr(pilot.app.screen, "_dirty", False):
+            seen, since = picture, time.monotonic()
+        elif time.monotonic() - since >= still_s:
+            return
+        assert time.monotonic() < end, "the screen did not settle"
+        await asyncio.sleep(0.01)

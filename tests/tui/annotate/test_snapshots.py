@@ -13,7 +13,7 @@ from routerlab.resources import GUIDELINES, ROUTING60
 from routerlab.settings import Settings
 from tests.annotate.desk.harness import SIX
 from tests.tui.annotate.harness import app_on
-from tests.tui.tune.test_screen import settle
+from tests.tui.harness import settle
 
 SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
 Compare = Callable[..., bool]

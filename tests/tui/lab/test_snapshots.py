@@ -1,6 +1,5 @@
 """The screen as pictures, at three sizes. Update with `pytest tests/tui --snapshot-update`; then look."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from textual.screen import Screen
 from routerlab.engine.lab.runner import Progress
 from routerlab.tui.lab.app import RouterLabApp
 from routerlab.tui.lab.history import HistoryTable
-from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
+from tests.tui.harness import settle
 from tests.tui.scripted import CASES, NOW, Bench, bench, specs
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
@@ -22,19 +21,6 @@ Compare = Callable[..., bool]
 
 def app_on(made: Bench, arms: int) -> RouterLabApp:
     return RouterLabApp(made.lab, specs(arms), now=lambda: NOW)
-
-
-async def settle(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Wait for the condition and for the last draw, with a cursor that does not blink."""
-    pilot.app.screen.query_one(PromptLine).cursor_blink = False
-    seen: list[str] = []
-    for _ in range(500):
-        await pilot.pause()
-        seen.append("\n".join(line.text for line in pilot.app.screen._compositor.render_strips()))
-        if condition() and not drawing(pilot.app.screen) and len(set(seen[-4:])) == 1 and len(seen) > 4:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the screen did not settle")
 
 
 def drawing(screen: Screen[Any]) -> bool:

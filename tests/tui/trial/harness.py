@@ -21,12 +21,10 @@ from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.trial.app import TrialApp
 from routerlab.tui.trial.screen import TrialScreen
 from tests.study.trial.harness import locked, protocol_file, run_record
-from tests.tui.harness import Watch
+from tests.tui.harness import Watch, settle
 from tests.tui.scripted import NOW, Script, ScriptedArm, info, specs
 
 CLOSED = "closed"
-STILL = 40
-"""Looks at a screen, 10 ms apart or more, that show the same once it has settled: two of its draws."""
 WARMUPS = 2
 """Questions to each arm before the first session, as the protocol has them by default."""
 
@@ -88,13 +86,7 @@ class Trialing(Watch[TrialApp]):
 
     async def settled(self) -> None:
         """Wait until nothing on the screen changes any more."""
-        seen: list[str] = []
-
-        def still() -> bool:
-            seen.append(self.picture())
-            return len(seen) > STILL and len(set(seen[-STILL:])) == 1
-
-        await self.until(still, "a still screen")
+        await settle(self.pilot)
 
     async def left(self) -> None:
         """Wait until the app has ended."""

@@ -8,9 +8,9 @@ from textual.pilot import Pilot
 
 from routerlab.settings import Settings
 from routerlab.tui.trial.app import TrialApp
+from tests.tui.harness import settle
 from tests.tui.scripted import NOW
 from tests.tui.trial.harness import CLOSED, WARMUPS, halting, lab_of, script_of, work_of
-from tests.tui.tune.test_screen import settle
 
 Compare = Callable[..., bool]
 ARMS, DONE = 6, 100

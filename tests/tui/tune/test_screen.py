@@ -1,6 +1,5 @@
 """The tune screen: the keys, what is shown, what annotations are learnt from."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.tune.candidates import LEARN_AFTER, entries, labelled
 from routerlab.tui.tune.found import Cells
 from routerlab.tui.tune.screen import TuneScreen
-from tests.tui.harness import Sitting, sitting
+from tests.tui.harness import Sitting, settle, sitting
 from tests.tui.scripted import NOW, Bench, bench, specs
 from tests.tui.tune.child import LEARNED, RESULT, SAYS, gone, says
 
@@ -300,18 +299,7 @@ def test_a_finished_tune(snap_compare: Callable[..., bool], tmp_path: Path, size
         await settle(
             pilot,
             lambda: app.tuning.phase == "done" and app.screen.query_one("#methods", Cells).row_count > 0,
+            still_s=1.5,  # the plot comes last, and a busy machine takes its time
         )
 
     assert snap_compare(app, terminal_size=size, run_before=run)
-
-
-async def settle(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Wait for the condition and for the last draw."""
-    seen: list[str] = []
-    for _ in range(500):
-        await pilot.pause()
-        seen.append("\n".join(line.text for line in pilot.app.screen._compositor.render_strips()))
-        if condition() and len(set(seen[-4:])) == 1 and len(seen) > 4:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("the screen did not settle")
