@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from routerlab.core.content import Content
 from routerlab.core.errors import LabError, several
 from routerlab.core.files.toml import line_numbers, load_toml, read_text
+from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
 
@@ -59,7 +59,7 @@ class Case(Record):
         return Item(prompt=self.prompt, case=self.id, gold=self.label)
 
 
-class Corpus(Content):
+class Corpus(Hashed):
     """A file of cases. `author`, `created` and `source` hold for every case that does not say otherwise."""
 
     schema_version: Literal[1]

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.content import Content
 from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 
 MAX_LABELS = 64
@@ -21,7 +21,7 @@ class Label(Record):
     cue: str = Field(min_length=1)
 
 
-class Taxonomy(Content):
+class Taxonomy(Hashed):
     """A closed set of 2 to 64 labels. Exact match is the primary metric: one label a case."""
 
     schema_version: Literal[1]

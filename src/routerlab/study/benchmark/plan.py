@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from routerlab.core.content import Content
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.core.session.session import Session
@@ -58,7 +58,7 @@ class Drift(Record):
     limit: float = Field(default=0.2, gt=0)
 
 
-class Plan(Content):
+class Plan(Hashed):
     """Which arms are asked what, how often, in which order, and what the answers are held against.
 
     Arms take turns: a model has the machine to itself while it is asked. In a block, which is one repeat,

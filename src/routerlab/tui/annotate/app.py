@@ -15,6 +15,8 @@ from routerlab.tui.shared.shell import Shell
 if TYPE_CHECKING:
     from textual.types import CSSPathType  # it imports a dozen widgets
 
+ROUNDS = 3
+"""How often what was typed may become something else on its way: a key, a dialog's answer, an action."""
 CATCH_UP_S = 5.0
 """Seconds that keys typed ahead may take when the app is left."""
 
@@ -50,10 +52,11 @@ class AnnotateApp(Shell):
     async def _catch_up(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_S):
-                for place in (self.focused or self.screen, self._page):  # a dialog hands on to the page
-                    self._caught_up.clear()
-                    if place.post_message(Marker()):
-                        await self._caught_up.wait()
+                for _ in range(ROUNDS):  # Enter in a dialog becomes a message, which a marker must follow too
+                    for place in (self.focused or self.screen, self._page):  # a dialog hands on to the page
+                        self._caught_up.clear()
+                        if place.post_message(Marker()):
+                            await self._caught_up.wait()
 
     @on(Marker)
     def _marked(self) -> None:

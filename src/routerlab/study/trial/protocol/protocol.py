@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.content import Content
 from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.core.statistics.gates import Gates
@@ -115,7 +115,7 @@ class Hypothesis(Record):
         return self
 
 
-class Protocol(Content):
+class Protocol(Hashed):
     """Which routers are asked what, when, and how the answers are judged.
 
     `sessions` are those of each arm (on average, with assignment "hash"). `latency` is what P95 is of: the

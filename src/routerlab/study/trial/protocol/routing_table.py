@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.content import Content
 from routerlab.core.errors import LabError, several
 from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.study.figures.arm import Hosting
@@ -51,7 +51,7 @@ class Route(Record):
         return inside and (not self.self_hosted_only or target.hosting == "self-hosted")
 
 
-class Routes(Content):
+class Routes(Hashed):
     """The table. Without a label a prompt goes to `default`. With misroute = "redo", an answer by a weaker
     model than the right one is thrown away and the right one is asked too."""
 

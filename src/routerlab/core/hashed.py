@@ -6,7 +6,7 @@ from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Record
 
 
-class Content(Record):
+class Hashed(Record):
     """Base of what is pinned by its content."""
 
     @cached_property
