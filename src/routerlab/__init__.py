@@ -4,10 +4,9 @@ From Python: `with load_router("smollm2-135m:probe") as r: r.route("...").label`
 from here is loaded when it is first used, so that `import routerlab` costs nothing.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from routerlab.version import __version__
 
+TYPE_CHECKING = False  # that of typing, whose import would make `routerlab --version` a third slower
 if TYPE_CHECKING:
     from routerlab.api import AsyncRouter, Decision, Router, load_async_router, load_router
     from routerlab.core.errors import LabError
@@ -23,12 +22,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from routerlab import api
 
-    return getattr(api, name)
+    found: object = getattr(api, name)
+    return found
 
 
 def __dir__() -> list[str]:
