@@ -14,7 +14,7 @@ from routerlab.core.errors import Exit, LabError
 class Progress:
     """A note for people, or bytes done (and their total, where known) of a stage."""
 
-    stage: Literal["note", "download", "assemble", "verify"]
+    stage: Literal["note", "download", "assemble", "quantize", "verify"]
     text: str = ""
     done: int = 0
     total: int | None = None

@@ -147,7 +147,7 @@ def test_verify(models: Path) -> None:
     pulling.sidecar(recorded).write_text(f"{digest}  recorded.gguf\n")
     out, _ = run("verify")
     assert "ok (catalogue)" in out
-    assert "ok (recorded at download)" in out
+    assert "ok (recorded beside it)" in out
     assert "no hash to compare with" in out
     write(models / "tiny.gguf", "Tinx")
     with pytest.raises(LabError, match="does not match: tiny") as e:

@@ -180,7 +180,7 @@ def verify(
         if wanted is None:
             result = "no hash to compare with"
         elif wanted == got:
-            result = "ok (catalogue)" if pinned else "ok (recorded at download)"
+            result = "ok (catalogue)" if pinned else "ok (recorded beside it)"
         else:
             result = f"MISMATCH, expected {wanted}"
             wrong.append(entry.id if entry else path.name)
@@ -208,14 +208,17 @@ def info(
     from routerlab.models.gguf import read_header
     from routerlab.models.memory import estimate
     from routerlab.models.progress import human
+    from routerlab.models.quantize import load_origin
 
     path = find_model(model)
     header = read_header(path)
+    origin = load_origin(path)
     context = min(header.context_length or 4096, 4096)
     need = estimate(header, context)
     data = asdict(header) | {
         "path": str(path),
         "memory": asdict(need) | {"total": need.total, "context": context},
+        "origin": origin and origin.model_dump(mode="json") | {"warnings": origin.warnings},
     }
     if format == "json":
         print_json(data)
@@ -231,11 +234,52 @@ def info(
     data["chat_template"] = "none: a base model" if template is None else f"{len(template):,} characters"
     data["recurrent"] = "yes" if header.recurrent else "no"
     del data["state_per_layer"]
+    if origin:
+        data["origin"] = "; ".join([f"{origin.source} ({origin.source_sha256})", *origin.warnings])
     table = new_table("", "", header=False)
     for key, value in data.items():
         shown = "-" if value is None else ", ".join(map(str, value)) if isinstance(value, tuple) else value
         table.add_row(cell(key.replace("_", " ")), cell(shown))
     print_table(table)
+
+
+@app.command(
+    epilog="Examples: routerlab models quantize smollm2-135m --to q4_0 | "
+    "routerlab models quantize ~/some-F16.gguf --to q8_0 --to q4_0"
+)
+def quantize(
+    model: Annotated[
+        str, typer.Argument(metavar="ID|PATH", help="A path, a catalogue id, or a file's name.")
+    ],
+    to: Annotated[list[str], typer.Option("--to", metavar="TYPE", help="q4_0, q8_0, ...; once for each.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file to write; by default beside the source.")
+    ] = None,
+) -> None:
+    """Make another quantization of a model. Paths are printed on stdout, the rest on stderr.
+
+    The best source is an F16 file: what an earlier quantization lost does not come back. Exit code 3: it
+    cannot be read, or written.
+    """
+    from routerlab.cli.models.progress import Narrator
+    from routerlab.models.catalog import find_model
+    from routerlab.models.progress import StoppedError
+    from routerlab.models.quantize import quantize as make
+    from routerlab.models.quantize import type_named
+
+    types = [type_named(name) for name in to]
+    if out and len(types) > 1:
+        raise LabError("--out names one file: give --to once")
+    source = find_model(model)
+    for name in types:
+        with Narrator() as narrator:
+            try:
+                made, origin = make(source, name, out, narrator.report)
+            except KeyboardInterrupt:
+                raise StoppedError from None
+        for words in origin.warnings:
+            typer.echo(f"note: {printable(made.name)}: {words}", err=True)
+        typer.echo(str(made))
 
 
 @app.command(epilog="Example: routerlab models rm qwen2.5-coder-1.5b --yes")
@@ -253,6 +297,7 @@ def rm(
     from routerlab.models.catalog import find_model, load_catalog
     from routerlab.models.progress import human
     from routerlab.models.pull import lock_of, partial_bytes, sidecar, work_folder
+    from routerlab.models.quantize import origin_file
     from routerlab.paths import model_folders
 
     catalog = load_catalog()
@@ -266,7 +311,7 @@ def rm(
             raise LabError(
                 f"{printable(str(path))} is not in a model folder: delete it yourself if you mean it"
             )
-        files = [path, sidecar(path)]
+        files = [path, sidecar(path), origin_file(path)]
     size = sum(f.stat().st_size for f in files if f.exists())
     if entry:
         size += sum(partial_bytes(entry, f) for f in halves)

@@ -21,6 +21,12 @@ from routerlab.models import progress as pulling
 from routerlab.models.progress import human
 
 EVERY = 5.0  # seconds between plain lines
+WORDS = {
+    "download": "downloading",
+    "assemble": "assembling",
+    "quantize": "quantizing",
+    "verify": "verifying",
+}
 
 
 class Narrator:
@@ -73,7 +79,7 @@ class Narrator:
         return lambda done, total: self.report(pulling.Progress("verify", f"verifying {name}", done, total))
 
     def _bar(self, bars: Progress, p: pulling.Progress) -> None:
-        words = {"download": "downloading", "assemble": "assembling", "verify": "verifying"}[p.stage]
+        words = WORDS[p.stage]
         if self._task is None or self._stage != p.stage:
             if self._task is not None:
                 bars.remove_task(self._task)
