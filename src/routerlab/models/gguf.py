@@ -247,8 +247,7 @@ class _Parser:
         tokens = self.found.get("tokenizer.ggml.tokens")
         vocab = tokens.count if isinstance(tokens, _Length) else self.number(f"{arch}.vocab_size")
         forward = self.numbers(f"{arch}.feed_forward_length")
-        stateful = (f"{arch}.ssm.", f"{arch}.wkv.")
-        recurrent = arch in RECURRENT or any(key.startswith(stateful) for key in self.found)
+        recurrent = any(key.removeprefix(f"{arch}.").startswith(RECURRENT) for key in self.found)
         return GgufHeader(
             version=version,
             architecture=arch,

@@ -129,51 +129,36 @@ class BaselineArm(Immediate):
         self._taxonomy = taxonomy
         self._route: Route = pass_through
 
-    async def start(self) -> None:
-        """Read what it has its labels from."""
-        start = time.perf_counter()
-        try:
-            source = self._learn()
-        except LabError as e:
-            self._set(self.state.to("failed", time.monotonic(), message=str(e)))
-            return
-        file, sha256 = source or (None, None)
-        info = BaselineInfo(
-            contract=self.spec.contract,
-            source_file=None if file is None else str(file),
-            source_sha256=sha256,
-            load_ms=(time.perf_counter() - start) * 1000.0,
-        )
-        self._set(self.state.to("ready", time.monotonic(), message="", info=info))
-
-    def _learn(self) -> tuple[Path, str] | None:
-        """Set the route; the file it comes from, and the hash of its content."""
-        if self.spec.contract == "majority":
+    def _learn(self) -> BaselineInfo:
+        """Set the route; LabError when the file it comes from is no good."""
+        contract = self.spec.contract
+        if contract == "majority":
             path = self.spec.file or POOL
             corpus = load_corpus(path, self._taxonomy)
             labels = [case.label for case in corpus.case if case.label is not None]
             if not labels:
                 raise LabError(f"{path}: has no labels to count")
             self._route = majority(labels, self._taxonomy)
-            return path, corpus.sha256
-        if self.spec.contract == "keywords":
+            return BaselineInfo(contract=contract, source_file=str(path), source_sha256=corpus.sha256)
+        if contract == "keywords":
             path = self.spec.file or KEYWORDS
             table = load_keywords(path, self._taxonomy)
             self._route = keywords(table)
-            return path, canonical_sha256(table)
-        return None
+            sha256 = canonical_sha256(table)
+            return BaselineInfo(contract=contract, source_file=str(path), source_sha256=sha256)
+        return BaselineInfo(contract=contract)
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`."""
         if self.state.phase != "ready":
-            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
-        self._set(self.state.to("busy", time.monotonic()))
+            return self._unready()
+        self._enter("busy")
         start = time.perf_counter()
         await asyncio.sleep(0)  # one turn of the event loop, which every arm needs
         prediction = self._route(prompt)
         latency = prediction.latency_ms.model_copy(update={"total": (time.perf_counter() - start) * 1000.0})
-        if (now := self.state).phase == "busy":  # not stopped meanwhile
-            self._set(now.to("ready", time.monotonic()))
+        if self.state.phase == "busy":  # not stopped meanwhile
+            self._enter("ready")
         return prediction.model_copy(update={"latency_ms": latency})
 
 

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from routerlab.core.errors import LabError
@@ -67,7 +68,7 @@ class RemoteArm(Watched):
         self._life += 1
         life, begun, remote = self._life, time.perf_counter(), self.spec.remote
         stage = f"asking {remote.host}"
-        self._set(self.state.to("loading", time.monotonic(), stage=stage, message="", info=None))
+        self._enter("loading", stage=stage, message="", info=None)
         endpoint, fault = await asyncio.to_thread(_connect, remote)
         if life == self._life and endpoint is not None:
             self._endpoint = endpoint
@@ -78,17 +79,19 @@ class RemoteArm(Watched):
             if not fault:
                 note = _note(remote, reply.content)
                 info = self._info(endpoint.library, note, (time.perf_counter() - begun) * 1000.0)
-                self._set(self.state.to("ready", time.monotonic(), stage="", message=note, info=info))
+                self._enter("ready", stage="", message=note, info=info)
                 return
             self._endpoint = None
         if endpoint is not None:
             await endpoint.close()
         if life == self._life:
-            self._set(self.state.to("failed", time.monotonic(), stage="", message=fault))
+            self._enter("failed", stage="", message=fault)
 
     def _info(self, library: str, note: str, load_ms: float) -> RemoteInfo:
         remote = self.spec.remote
         return RemoteInfo(
+            at=datetime.now(UTC),
+            kind="remote",
             contract="json",
             remote=remote.name,
             base_url=remote.base_url,
@@ -102,6 +105,7 @@ class RemoteArm(Watched):
             local=remote.is_local,
             load_ms=load_ms,
             note=note,
+            name=self.spec.name,
         )
 
     async def _under_way(self, work: Coroutine[Any, Any, T]) -> T | None:
@@ -119,14 +123,14 @@ class RemoteArm(Watched):
         """See `Arm.ask`. The latency is from the first send to the whole answer, with retries and waits."""
         endpoint, life = self._endpoint, self._life
         if endpoint is None or self.state.phase not in ("ready", "busy"):
-            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+            return self._unready()
         if self.state.phase == "ready":
-            self._set(self.state.to("busy", time.monotonic()))
+            self._enter("busy")
         limit = min(timeout_s, self.spec.remote.timeout_s or timeout_s)
         found = await self._under_way(self._one(endpoint, prompt, limit))
         if life == self._life and not self._tasks:
             note = self.state.info.note if self.state.info else ""
-            self._set(self.state.to("ready", time.monotonic(), message=self._heard or note))
+            self._enter("ready", message=self._heard or note)
         return found or Prediction(status="cancelled")
 
     async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
@@ -221,7 +225,7 @@ class RemoteArm(Watched):
         if endpoint is not None:
             await endpoint.close()
         if life == self._life:
-            self._set(self.state.to("stopped", time.monotonic(), stage="", message=""))
+            self._enter("stopped", stage="", message="")
 
 
 def _connect(remote: Remote) -> "tuple[Endpoint | None, str]":

@@ -22,6 +22,7 @@ from routerlab.engine.worker.laps import Laps
 from routerlab.engine.worker.layers import LayerReader
 from routerlab.engine.worker.offload import devices, pointers
 from routerlab.models.devices import Split
+from routerlab.models.placement import Placement
 
 BATCH = 512
 """Tokens decoded at once (n_batch and n_ubatch): larger prompts go in several decodes."""
@@ -105,21 +106,8 @@ def system_info() -> str:
 class Model:
     """Weights and vocabulary."""
 
-    def __init__(
-        self,
-        path: Path,
-        gpu_layers: int,
-        progress: Callable[[float], None],
-        *,
-        devices: Sequence[str] = (),
-        split: Split = "layer",
-        shares: Sequence[int] = (),
-    ) -> None:
-        """Load `path` with so many layers, and the output, on these GPUs: -1 all, 0 none.
-
-        `shares` are the layers of each device, the output counted with the last. LoadError when the library
-        refuses.
-        """
+    def __init__(self, path: Path, placed: Placement, progress: Callable[[float], None]) -> None:
+        """Load `path` as it is placed; LoadError when the library refuses."""
 
         def report(fraction: float, _: ctypes.c_void_p) -> bool:
             progress(fraction)
@@ -127,13 +115,12 @@ class Model:
 
         c.llama_backend_init()
         params = c.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers + 1 if gpu_layers > 0 else 0 if gpu_layers == 0 else 2**31 - 1
-        params.split_mode = SPLITS[split]
-        self._devices = pointers(devices if gpu_layers else ())
-        if devices or gpu_layers == 0:  # an empty list: else large products still go to the GPU
-            params.devices = ctypes.cast(self._devices, ctypes.c_void_p)
+        params.n_gpu_layers = placed.layers + 1 if placed.layers else 0  # the output counts as one
+        params.split_mode = SPLITS[placed.split]
+        self._devices = pointers(placed.devices)  # an empty list: else large products still go to the GPU
+        params.devices = ctypes.cast(self._devices, ctypes.c_void_p)
         params.main_gpu = 0  # of this list
-        self._shares = (ctypes.c_float * c.LLAMA_MAX_DEVICES)(*shares)
+        self._shares = (ctypes.c_float * c.LLAMA_MAX_DEVICES)(*placed.shares)
         params.tensor_split = self._shares
         callback = c.llama_progress_callback(report)
         params.progress_callback = callback
