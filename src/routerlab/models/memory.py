@@ -1,6 +1,7 @@
 """How much memory a model will take, and how much there is."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def check_fits(header: GgufHeader, n_ctx: int, path: Path, n_seq: int = 1, offlo
 
 def available_memory() -> int:
     """Bytes this process can still get: the system's, bounded by its cgroups."""
-    return max(min([psutil.virtual_memory().available, *_cgroup_room()]), 0)
+    return max(min([int(psutil.virtual_memory().available), *_cgroup_room()]), 0)
 
 
 def total_memory() -> int:
@@ -122,14 +123,11 @@ def _cgroup_room(
     if inside is None:
         return
     group = root / inside
-    while True:
-        try:
-            limit = int((group / "memory.max").read_text())
-            used = int((group / "memory.current").read_text())
-            stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            yield limit - used + int(stat.get("inactive_file", 0))  # page cache gives way
-        except (OSError, ValueError):  # no such file, or "max": no limit here
-            pass
-        if group == root or root not in group.parents:
+    for folder in (group, *group.parents):
+        if folder == root.parent:
             return
-        group = group.parent
+        with suppress(OSError, ValueError):  # no such file, or "max": no limit here
+            limit = int((folder / "memory.max").read_text())
+            used = int((folder / "memory.current").read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            yield limit - used + int(stat.get("inactive_file", 0))  # page cache gives way

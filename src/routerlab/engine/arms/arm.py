@@ -114,8 +114,10 @@ class Watched:
     def _enter(self, phase: Phase, **changes: object) -> None:
         self._set(self.state.to(phase, time.monotonic(), **changes))
 
-    def _unready(self) -> Prediction:
-        """The answer of an arm that cannot be asked."""
+    def _unready(self) -> Prediction | None:
+        """The answer of an arm that is not ready; None when it is."""
+        if self.state.phase == "ready":
+            return None
         return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
 
 

@@ -115,11 +115,6 @@ def _whole(word: str) -> str:
     return rf"(?<!\w){re.escape(fold(word))}(?!\w)"
 
 
-def pass_through(_: str) -> Prediction:
-    """No label, and no attempt at one."""
-    return Prediction(status="unrouted")
-
-
 class BaselineArm(Immediate):
     """Majority, keywords or the control (see `Arm`): answers at once, in this process."""
 
@@ -127,7 +122,7 @@ class BaselineArm(Immediate):
         super().__init__()
         self.spec = spec
         self._taxonomy = taxonomy
-        self._route: Route = pass_through
+        self._route: Route = lambda _: Prediction(status="unrouted")  # the control's
 
     def _learn(self) -> BaselineInfo:
         """Set the route; LabError when the file it comes from is no good."""
@@ -150,8 +145,8 @@ class BaselineArm(Immediate):
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`."""
-        if self.state.phase != "ready":
-            return self._unready()
+        if unready := self._unready():
+            return unready
         self._enter("busy")
         start = time.perf_counter()
         await asyncio.sleep(0)  # one turn of the event loop, which every arm needs

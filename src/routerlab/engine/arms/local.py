@@ -242,8 +242,9 @@ class ModelArm(Watched):
     ) -> tuple[Prediction, Answer | None]:
         """The prediction with the whole time, and the worker's answer if there was one."""
         worker, life = self._worker, self._life
-        if worker is None or self.state.phase != "ready":
-            return self._unready(), None
+        if unready := self._unready():
+            return unready, None
+        assert worker is not None
         # Half a surrogate pair is no text to send.
         prompt, *others = (p.encode("utf-8", "replace").decode() for p in (prompt, *more))
         self._question += 1

@@ -78,8 +78,8 @@ class MembersArm(Watched, ABC):
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`; the time is that of all members together."""
-        if self.state.phase != "ready":
-            return self._unready()
+        if unready := self._unready():
+            return unready
         self._cancelled = False
         self._enter("busy")
         start = time.perf_counter()
@@ -97,8 +97,8 @@ class MembersArm(Watched, ABC):
 
     async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
         """Each member answers the prompts that those before it left open, together."""
-        if self.state.phase != "ready":
-            return [self._unready()] * len(prompts)
+        if unready := self._unready():
+            return [unready] * len(prompts)
         self._cancelled = False
         self._enter("busy")
         answers: list[list[Prediction]] = [[] for _ in prompts]

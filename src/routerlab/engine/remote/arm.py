@@ -93,14 +93,10 @@ class RemoteArm(Watched):
             at=datetime.now(UTC),
             kind="remote",
             contract="json",
+            **remote.model_dump(include={"base_url", "model", "hosting", "retries", "prices"}),
             remote=remote.name,
-            base_url=remote.base_url,
-            model=remote.model,
             prompt_sha256=canonical_sha256({"system": self._system}),
             client=library,
-            hosting=remote.hosting,
-            retries=remote.retries,
-            prices=remote.prices,
             body=remote.body or None,
             local=remote.is_local,
             load_ms=load_ms,
@@ -123,7 +119,7 @@ class RemoteArm(Watched):
         """See `Arm.ask`. The latency is from the first send to the whole answer, with retries and waits."""
         endpoint, life = self._endpoint, self._life
         if endpoint is None or self.state.phase not in ("ready", "busy"):
-            return self._unready()
+            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
         if self.state.phase == "ready":
             self._enter("busy")
         limit = min(timeout_s, self.spec.remote.timeout_s or timeout_s)

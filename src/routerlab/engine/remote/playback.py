@@ -51,8 +51,8 @@ class RecordedArm(Immediate):
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """The recorded answer to this prompt; asked again, the next one, and after the last the first."""
-        if self.state.phase != "ready":
-            return self._unready()
+        if unready := self._unready():
+            return unready
         trials = self._trials.get(prompt.encode("utf-8", "replace").decode(), [])
         if not trials:
             return Prediction(
@@ -94,7 +94,8 @@ def read_recording(spec: RecordedSpec, taxonomy: Taxonomy) -> tuple[RemoteInfo, 
         if prompt is not None:
             found[prompt].append(trial)
     told = {"kind": "recorded", "name": spec.name, "note": "recorded"}
-    recording = {"recording": str(spec.file), "recording_sha256": _sha256(spec.file)}
+    sha256 = hashlib.sha256(spec.file.read_bytes()).hexdigest()
+    recording = {"recording": str(spec.file), "recording_sha256": sha256}
     return RemoteInfo.model_validate(record.model_dump() | told | recording), dict(found)
 
 
@@ -113,7 +114,3 @@ def _prompts(file: Path, session: Session) -> dict[str, str]:
         "known: put it back there",
         Exit.MISSING,
     )
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
