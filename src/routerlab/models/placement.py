@@ -91,7 +91,10 @@ def place(need: Estimate, devices: Sequence[Device], wanted: Wanted) -> Placemen
         if wanted.exact:
             raise LabError(NO_GPU, Exit.MISSING)
         return Placement()
-    _check_rows(chosen, wanted)
+    if wanted.split == "row" and len(chosen) > 1 and (unable := [d for d in chosen if not d.row_split]):
+        raise LabError(
+            f"split row: the back end of {unable[0].name} cannot split rows; use --split layer", Exit.MISSING
+        )
     layers = need.layers if wanted.layers < 0 else min(wanted.layers, need.layers)
     groups = _groups(chosen, wanted)
     spreads = [_spread(need, group, layers) for group in groups]
@@ -174,14 +177,6 @@ def _room(need: Estimate, device: Device, output: bool) -> int:
     if free <= 0 or free >= whole:
         return need.layers if free > 0 else 0
     return free * need.layers // whole
-
-
-def _check_rows(chosen: Sequence[Device], wanted: Wanted) -> None:
-    unable = [d.name for d in chosen if not d.row_split]
-    if wanted.split == "row" and len(chosen) > 1 and unable:
-        raise LabError(
-            f"split row: the back end of {unable[0]} cannot split rows; use --split layer", Exit.MISSING
-        )
 
 
 def _layers(n: int, of: int) -> str:

@@ -97,14 +97,12 @@ def _download(package: str, wheel: Path, before: int, total: int, watch: Watch) 
 
 def _largest(folder: Path) -> int:
     """Size of the largest file below: pip writes a wheel, then copies it."""
-    largest = 0
+    sizes = [0]
     for parent, _, names in os.walk(folder):
         for name in names:
-            try:
-                largest = max(largest, os.stat(os.path.join(parent, name)).st_size)
-            except OSError:  # gone between the look and the stat
-                continue
-    return largest
+            with suppress(OSError):  # gone between the look and the stat
+                sizes.append(os.path.getsize(os.path.join(parent, name)))
+    return max(sizes)
 
 
 def _complaint(log: str) -> str:

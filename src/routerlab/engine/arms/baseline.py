@@ -126,22 +126,21 @@ class BaselineArm(Immediate):
 
     def _learn(self) -> BaselineInfo:
         """Set the route; LabError when the file it comes from is no good."""
-        contract = self.spec.contract
+        contract, path, sha256 = self.spec.contract, self.spec.file, None
         if contract == "majority":
-            path = self.spec.file or POOL
+            path = path or POOL
             corpus = load_corpus(path, self._taxonomy)
             labels = [case.label for case in corpus.case if case.label is not None]
             if not labels:
                 raise LabError(f"{path}: has no labels to count")
             self._route = majority(labels, self._taxonomy)
-            return BaselineInfo(contract=contract, source_file=str(path), source_sha256=corpus.sha256)
-        if contract == "keywords":
-            path = self.spec.file or KEYWORDS
+            sha256 = corpus.sha256
+        elif contract == "keywords":
+            path = path or KEYWORDS
             table = load_keywords(path, self._taxonomy)
             self._route = keywords(table)
             sha256 = canonical_sha256(table)
-            return BaselineInfo(contract=contract, source_file=str(path), source_sha256=sha256)
-        return BaselineInfo(contract=contract)
+        return BaselineInfo(contract=contract, source_file=str(path) if path else None, source_sha256=sha256)
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`."""

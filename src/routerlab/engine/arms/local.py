@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Prediction
 from routerlab.engine.arms.arm import ArmSpec, Watched
-from routerlab.engine.arms.process import Worker, log_tail, new_log
+from routerlab.engine.arms.process import WORKER_ENV, Worker, log_tail, new_log, spawn
 from routerlab.engine.worker.protocol import (
     Answer,
     Ask,
@@ -157,8 +158,9 @@ class ModelArm(Watched):
         assert self._log is not None
         ready = self._ready = asyncio.get_running_loop().create_future()
         async with self._spawning:
-            worker = await Worker.spawn(self._log, hide_gpus=layers == 0, heard=self._heard)
-            self._worker = worker
+            env = WORKER_ENV | os.environ
+            process = await spawn("routerlab.engine.worker.worker", self._log, layers == 0, env)
+            worker = self._worker = Worker(process, self._log, self._heard)
         if life != self._life:  # stopped while the process was being made
             worker.kill()
             return Failed(message="stopped", retry=False)

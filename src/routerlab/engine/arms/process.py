@@ -95,12 +95,6 @@ class Worker:
         self.ended = asyncio.create_task(self._read())
         """Done when the process has ended; its result is the exit code (negative: the signal)."""
 
-    @staticmethod
-    async def spawn(log: Path, hide_gpus: bool, heard: Callable[[FromWorker], None]) -> "Worker":
-        """Start a worker whose output goes to `log`."""
-        env = WORKER_ENV | os.environ
-        return Worker(await spawn("routerlab.engine.worker.worker", log, hide_gpus, env), log, heard)
-
     async def _read(self) -> int:
         watch = asyncio.create_task(self._watch())
         try:

@@ -22,7 +22,7 @@ from routerlab.engine.arms.arm import Arm, Spec
 from routerlab.engine.lab.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
 from routerlab.engine.lab.factory import ArmFactory
 from routerlab.engine.lab.keeper import Keeper
-from routerlab.engine.lab.materials import Materials, arm_record, new_header, same_arm
+from routerlab.engine.lab.materials import Materials, arm_record, changed, new_header
 from routerlab.engine.lab.runner import UNSETTLED, Job, Progress, Runner
 from routerlab.settings import Settings
 
@@ -295,7 +295,7 @@ class Lab:
     async def _describe(self, arm: Arm) -> None:
         record = arm_record(arm)
         known = self.session.arms.get(arm.spec.name)
-        if record is not None and (known is None or not same_arm(known, record)):
+        if record is not None and (known is None or changed(known, record)):
             await self._keeper.append(record)
 
     async def record(self, event: SessionEvent) -> None:

@@ -47,11 +47,6 @@ def _lasting(data: dict[str, object]) -> dict[str, object]:
     return {**data, **once, "member": tuple(_lasting(member) for member in members)}
 
 
-def same_arm(one: AnyArmRecord, other: AnyArmRecord) -> bool:
-    """Whether the records differ only in what differs each time the same arm is loaded."""
-    return not changed(one, other)
-
-
 def arm_record(arm: Arm) -> AnyArmRecord | None:
     """What the session says of an arm; None before it was ready."""
     info, spec = arm.state.info, arm.spec

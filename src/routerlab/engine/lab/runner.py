@@ -142,8 +142,8 @@ class Runner:
         self.poke()
 
     def submit(self, name: str, item: Item, repeat: int, asked: float, due: Due) -> None:
-        """Put one session of a trial to one arm that has a lane, ahead of any run. Its wait counts from `asked`
-        (time.perf_counter()), which may have passed."""
+        """Put one session of a trial to one arm that has a lane, ahead of any run. Its wait counts from
+        `asked` (time.perf_counter()), which may have passed."""
         self._lanes[name].typed.append(Job(item, repeat, asked=asked, due=due))
         self.poke()
 

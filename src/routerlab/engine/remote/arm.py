@@ -234,11 +234,8 @@ def _connect(remote: Remote) -> "tuple[Endpoint | None, str]":
     except LabError as e:
         return None, str(e)
     except (OSError, ValueError, ImportError) as e:  # its text may have a proxy's password
-        reason = type(e).__name__
-        return (
-            None,
-            f"{remote.host}: no client could be made ({reason}): see the settings of proxy and certificates",
-        )
+        why = f"no client could be made ({type(e).__name__}): see the settings of proxy and certificates"
+        return None, f"{remote.host}: {why}"
 
 
 def _fault(remote: Remote, reply: "Reply") -> str:

@@ -36,10 +36,6 @@ class PromptTooLongError(ValueError):
     """The prompt does not fit: nothing was decoded. The message has both numbers."""
 
 
-def _ms(start: float, end: float) -> float:
-    return (end - start) * 1000.0
-
-
 @dataclass(frozen=True)
 class Question:
     """A prompt as it is asked: its tokens, cut to the window, and the answer's beginning. `n_user` are the
@@ -259,7 +255,7 @@ class Predictor:
         self.features = read[-1]
         self.laps.mark("read")
         shares = [self._head.probabilities(f[0]) if self._head else None for f in read]
-        spent = _ms(begun, time.perf_counter()) / len(questions)
+        spent = (time.perf_counter() - begun) * 1000.0 / len(questions)
         return [self._judged(q, spent, share) for q, share in zip(questions, shares, strict=True)]
 
     def _judged(
@@ -295,7 +291,7 @@ class Predictor:
         begun = time.perf_counter()
         scores = self._label_scores([q.tokens for q in questions])
         shares = [self._calibrator.probabilities(own) for own in scores]
-        spent = _ms(begun, time.perf_counter()) / len(questions)
+        spent = (time.perf_counter() - begun) * 1000.0 / len(questions)
         masses = [min(float(np.exp(own).sum()), 1.0) for own in scores]
         return [
             self._judged(q, spent, share, self._tail_tokens(), mass)
@@ -314,7 +310,7 @@ class Predictor:
         room = self.n_ctx - len(self.prefix)
         asked = [q.tokens for q in questions]
         written = generate(self.context, self.model, len(self.prefix), asked, self.slots, room, cancelled)
-        share = _ms(begun, time.perf_counter()) / len(questions)
+        share = (time.perf_counter() - begun) * 1000.0 / len(questions)
         answers = []
         for question, own in zip(questions, written, strict=True):
             text = b"".join(self.model.piece(t) for t in own.tokens).decode("utf-8", "replace")

@@ -21,7 +21,6 @@ from routerlab.engine.worker.build import BuildInfo
 from routerlab.engine.worker.laps import Laps
 from routerlab.engine.worker.layers import LayerReader
 from routerlab.engine.worker.offload import devices, pointers
-from routerlab.models.devices import Split
 from routerlab.models.placement import Placement
 
 BATCH = 512
@@ -33,13 +32,6 @@ MAX_SEQUENCES: int = c.llama_max_parallel_sequences()
 
 LOG_LEVEL_DEBUG, LOG_LEVEL_ERROR = 1, 4
 """enum ggml_log_level; the binding does not name it."""
-
-SPLITS: dict[Split, int] = {
-    "none": c.LLAMA_SPLIT_MODE_NONE,
-    "layer": c.LLAMA_SPLIT_MODE_LAYER,
-    "row": c.LLAMA_SPLIT_MODE_ROW,
-}
-
 
 _NEVER = c.ggml_abort_callback(0)
 
@@ -116,7 +108,7 @@ class Model:
         c.llama_backend_init()
         params = c.llama_model_default_params()
         params.n_gpu_layers = placed.layers + 1 if placed.layers else 0  # the output counts as one
-        params.split_mode = SPLITS[placed.split]
+        params.split_mode = getattr(c, f"LLAMA_SPLIT_MODE_{placed.split.upper()}")
         self._devices = pointers(placed.devices)  # an empty list: else large products still go to the GPU
         params.devices = ctypes.cast(self._devices, ctypes.c_void_p)
         params.main_gpu = 0  # of this list
@@ -150,10 +142,8 @@ class Model:
 
     def _tokenize(self, text: str, special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
-        size = len(data) + 8
-        buffer = (c.llama_token * size)()
-        n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, False, special)
-        if n < 0:
+        n = -(len(data) + 8)
+        while n < 0:  # room for fewer than there are, whose number this tells
             size = -n
             buffer = (c.llama_token * size)()
             n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, False, special)
