@@ -15,6 +15,7 @@ from routerlab.engine.contract.contract import Exemplar, Framing, frame
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.worker.inference import Predictor
 from routerlab.engine.worker.llama import Model
+from routerlab.models.placement import Placement
 
 FRONT_DOOR = load_taxonomy(resources.TAXONOMY)
 SHOTS = tuple(
@@ -42,7 +43,7 @@ def shots_for(labels: Sequence[str], count: int = 2) -> tuple[Exemplar, ...]:
 
 def open_model(path: Path) -> Model:
     """The model on the CPU."""
-    return Model(path, 0, lambda _: None)
+    return Model(path, Placement(), lambda _: None)
 
 
 class Asked:

@@ -136,6 +136,8 @@ def test_recurrent_models(tmp_path: Path) -> None:
     assert h.recurrent
     assert h.state_per_layer == 3 * (8 + 2 * 4) + 4 * 8
     assert read_header(write(tmp_path / "hybrid.gguf", "something-new", ssm__inner_size=8)).recurrent
+    assert read_header(write(tmp_path / "lfm2.gguf", "lfm2", shortconv__l_cache=3)).recurrent
+    assert not read_header(write(tmp_path / "plain.gguf")).recurrent
 
 
 def test_quantization_without_a_file_type_is_the_commonest(tmp_path: Path) -> None:

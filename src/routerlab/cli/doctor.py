@@ -121,9 +121,6 @@ def _print(facts: dict[str, Any]) -> None:
     from routerlab.cli.shared.tables import cell
     from routerlab.models.progress import human
 
-    def amount(n: int | None) -> str:
-        return "not known" if n is None else human(n)
-
     table = new_table("", "", header=False)
 
     def row(name: str, value: object) -> None:
@@ -145,7 +142,7 @@ def _print(facts: dict[str, Any]) -> None:
             row("device", f"{d['name']}: {d['description']} ({d['kind']}{memory})")
         row("GPU", "--device NAME, --layers N and --split choose" if build["gpu"] else GPU_HELP)
     row("CPUs", f"{facts['cpus']} usable by this process")
-    row("memory", f"{amount(facts['memory']['available'])} available of {amount(facts['memory']['total'])}")
+    row("memory", f"{human(facts['memory']['available'])} available of {human(facts['memory']['total'])}")
     for model in facts["models"]:
         where = f"on {model['goes_on']}" if model["goes_on"] else model["problem"]
         row("model", f"{model['name']} ({human(model['size'])}), {where}: {model['path']}")

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from routerlab import resources
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.prediction import Record
 from routerlab.core.text import printable
 from routerlab.paths import model_folders
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HubSource(_Strict):
+class HubSource(Record):
     """A file on the model hub, at a revision (a commit where one is pinned)."""
 
     kind: Literal["hub"]
@@ -33,7 +30,7 @@ class HubSource(_Strict):
 Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
 
 
-class WheelSource(_Strict):
+class WheelSource(Record):
     """Wheels of the package index whose members, in the order of `packages`, make up the file."""
 
     kind: Literal["wheels"]
@@ -44,7 +41,7 @@ class WheelSource(_Strict):
 Source = Annotated[HubSource | WheelSource, Field(discriminator="kind")]
 
 
-class Entry(_Strict):
+class Entry(Record):
     """One model of the catalogue. `size` is in bytes; `sha256` is absent where it is not known."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
@@ -68,7 +65,7 @@ class Entry(_Strict):
         return self
 
 
-class Catalog(_Strict):
+class Catalog(Record):
     """The whole catalogue file."""
 
     schema_version: Literal[1]

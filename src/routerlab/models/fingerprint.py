@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.atomic import write_new
 from routerlab.paths import cache_dir
 
 CHUNK = 1 << 20
@@ -33,16 +33,16 @@ def hash_file(path: Path, progress: Callable[[int, int], None] | None = None) ->
     return digest.hexdigest()
 
 
-def file_sha256(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+def file_sha256(path: Path) -> str:
     """SHA-256 (hex) of the file, from the cache when path, size, time and inode are the same."""
     try:
         stamp = _stamp(path)
     except OSError:
-        return hash_file(path, progress)  # which says what is wrong
+        return hash_file(path)  # which says what is wrong
     known = _load().get(str(path.absolute()))
     if isinstance(known, dict) and known.get("stamp") == stamp and isinstance(known.get("sha256"), str):
         return str(known["sha256"])
-    digest = hash_file(path, progress)
+    digest = hash_file(path)
     if _stamp(path) == stamp:  # not when the file changed under us
         remember(path, digest)
     return digest
@@ -53,23 +53,9 @@ def remember(path: Path, digest: str) -> None:
     known = {name: value for name, value in _load().items() if Path(name).exists()}
     known[str(path.absolute())] = {"stamp": _stamp(path), "sha256": digest}
     file = _file()
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, json.dumps(known, indent=1))
-    except OSError:
-        return
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Writes a small text file so that readers see the old or the new, never a part."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as f:
-            f.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_new(file, json.dumps(known, indent=1).encode(), durable=False)
 
 
 def _file() -> Path:

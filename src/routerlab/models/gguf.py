@@ -95,6 +95,7 @@ class _Parser:
         self.pos = 0
         self.start = 0  # file offset of the window
         self.window = b""
+        self.found: dict[str, Value] = {}
 
     def fault(self, what: str) -> NoReturn:
         raise LabError(f"{printable(str(self.path))}: {what} (at byte {self.pos:,})", Exit.MISSING)
@@ -175,16 +176,38 @@ class _Parser:
         self.skip(count * struct.calcsize(f"<{SCALARS[kind]}"))
         return _Length(count)
 
-    def metadata(self, count: int) -> dict[str, Value]:
-        found: dict[str, Value] = {}
+    def metadata(self, count: int) -> None:
         for _ in range(count):
             key = self.text(MAX_NAME)
-            if key in found:
+            if key in self.found:
                 self.fault(f"key {printable(key)[:80]} twice")
-            found[key] = self.value(self.u32())
-        return found
+            self.found[key] = self.value(self.u32())
 
-    def header(self) -> GgufHeader:
+    def string(self, key: str) -> str | None:
+        value = self.found.get(key)
+        if value is not None and not isinstance(value, str):
+            self.fault(f"{key} is not a text")
+        return value
+
+    def number(self, key: str, limit: int = 1 << 32) -> int | None:
+        """A whole number from 0 to `limit`."""
+        value = self.found.get(key)
+        return None if value is None else self.whole(key, value, limit)
+
+    def whole(self, key: str, value: object, limit: int = 1 << 32) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
+            self.fault(f"{key} is not a number from 0 to {limit:,}")
+        return value
+
+    def numbers(self, key: str) -> int | tuple[int, ...] | None:
+        """A whole number, or one a layer."""
+        value = self.found.get(key)
+        if isinstance(value, tuple):
+            return tuple(self.whole(key, v) for v in value)
+        return self.number(key)
+
+    def counts(self) -> tuple[int, int, int]:
+        """The file's version, tensors and keys, once it is clear that it is one of ours."""
         magic = self.f.read(4)
         if magic != b"GGUF":
             self.fault(
@@ -201,22 +224,55 @@ class _Parser:
             self.fault(f"{n_tensors:,} tensors and {n_keys:,} keys cannot be right")
         if n_tensors == 0:
             self.fault("no tensors in it: a vocabulary, not a model")
-        keys = _Keys(self, self.metadata(n_keys))
-        alignment = keys.number("general.alignment", 1 << 20) or 32
+        return version, n_tensors, n_keys
+
+    def header(self) -> GgufHeader:
+        version, n_tensors, n_keys = self.counts()
+        self.metadata(n_keys)
+        alignment = self.number("general.alignment", 1 << 20) or 32
         if alignment & (alignment - 1):
             self.fault(f"alignment {alignment} is not a power of two")
         parameters, data, by_type, sizes = self.tensors(n_tensors, alignment)
-        data_start = -(-self.pos // alignment) * alignment
-        if data_start + data > self.size:
-            promised = data_start + data
+        promised = -(-self.pos // alignment) * alignment + data  # the data begin at the next multiple
+        if promised > self.size:
             self.fault(
                 f"truncated: the header promises {promised:,} bytes, "
                 f"the file has {self.size:,}; pull it again"
             )
-        file_type = keys.number("general.file_type", 1 << 20)
+        file_type = self.number("general.file_type", 1 << 20)
         quantization = FILE_TYPES.get(-1 if file_type is None else file_type)
-        return keys.header(
-            version, parameters, quantization or max(by_type, key=by_type.__getitem__), n_tensors, data, sizes
+        arch = self.string("general.architecture")
+        if not arch:
+            self.fault("general.architecture is missing")
+        tokens = self.found.get("tokenizer.ggml.tokens")
+        vocab = tokens.count if isinstance(tokens, _Length) else self.number(f"{arch}.vocab_size")
+        forward = self.numbers(f"{arch}.feed_forward_length")
+        recurrent = any(key.removeprefix(f"{arch}.").startswith(RECURRENT) for key in self.found)
+        return GgufHeader(
+            version=version,
+            architecture=arch,
+            name=self.string("general.name"),
+            parameters=parameters,
+            quantization=quantization or max(by_type, key=by_type.__getitem__),
+            size=self.size,
+            tensors=n_tensors,
+            tensor_bytes=data,
+            n_layers=self.number(f"{arch}.block_count", MAX_LAYERS),
+            context_length=self.number(f"{arch}.context_length"),
+            embedding_length=self.number(f"{arch}.embedding_length"),
+            feed_forward_length=max(forward, default=None) if isinstance(forward, tuple) else forward,
+            heads=self.numbers(f"{arch}.attention.head_count"),
+            kv_heads=self.numbers(f"{arch}.attention.head_count_kv"),
+            key_length=self.number(f"{arch}.attention.key_length"),
+            value_length=self.number(f"{arch}.attention.value_length"),
+            vocab_size=vocab,
+            tokenizer=self.string("tokenizer.ggml.model"),
+            chat_template=self.string("tokenizer.chat_template"),
+            sliding_window=self.number(f"{arch}.attention.sliding_window"),
+            recurrent=recurrent,
+            state_per_layer=self._state(arch),
+            embedding_bytes=sizes[EMBEDDING],
+            output_bytes=sizes[OUTPUT],
         )
 
     def tensors(self, count: int, alignment: int) -> tuple[int, int, dict[str, int], dict[str, int]]:
@@ -251,83 +307,6 @@ class _Parser:
                     f"the file has {self.size:,}; pull it again"
                 )
         return parameters, end, by_type, sizes
-
-
-class _Keys:
-    """Typed access to the metadata."""
-
-    def __init__(self, parser: _Parser, found: dict[str, Value]) -> None:
-        self.parser, self.found = parser, found
-
-    def string(self, key: str) -> str | None:
-        value = self.found.get(key)
-        if value is not None and not isinstance(value, str):
-            self.parser.fault(f"{key} is not a text")
-        return value
-
-    def number(self, key: str, limit: int = 1 << 32) -> int | None:
-        """A whole number from 0 to `limit`."""
-        value = self.found.get(key)
-        return None if value is None else self.whole(key, value, limit)
-
-    def whole(self, key: str, value: object, limit: int = 1 << 32) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
-            self.parser.fault(f"{key} is not a number from 0 to {limit:,}")
-        return value
-
-    def numbers(self, key: str) -> int | tuple[int, ...] | None:
-        """A whole number, or one a layer."""
-        value = self.found.get(key)
-        if isinstance(value, tuple):
-            return tuple(self.whole(key, v) for v in value)
-        return self.number(key)
-
-    def header(
-        self,
-        version: int,
-        parameters: int,
-        quantization: str,
-        tensors: int,
-        data: int,
-        sizes: dict[str, int],
-    ) -> GgufHeader:
-        arch = self.string("general.architecture")
-        if not arch:
-            self.parser.fault("general.architecture is missing")
-        tokens = self.found.get("tokenizer.ggml.tokens")
-        vocab = tokens.count if isinstance(tokens, _Length) else self.number(f"{arch}.vocab_size")
-        forward = self.numbers(f"{arch}.feed_forward_length")
-        state = f"{arch}.ssm."
-        recurrent = arch in RECURRENT or any(k.startswith((state, f"{arch}.wkv.")) for k in self.found)
-        return GgufHeader(
-            version=version,
-            architecture=arch,
-            name=self.string("general.name"),
-            parameters=parameters,
-            quantization=quantization,
-            size=self.parser.size,
-            tensors=tensors,
-            tensor_bytes=data,
-            n_layers=self.number(f"{arch}.block_count", MAX_LAYERS),
-            context_length=self.number(f"{arch}.context_length"),
-            embedding_length=self.number(f"{arch}.embedding_length"),
-            feed_forward_length=max(forward, default=None) if isinstance(forward, tuple) else forward,
-            heads=self.numbers(f"{arch}.attention.head_count"),
-            kv_heads=self.numbers(f"{arch}.attention.head_count_kv"),
-            key_length=self.number(f"{arch}.attention.key_length"),
-            value_length=self.number(f"{arch}.attention.value_length"),
-            vocab_size=vocab,
-            tokenizer=self.string("tokenizer.ggml.model"),
-            chat_template=self.string("tokenizer.chat_template"),
-            sliding_window=self._window(arch),
-            recurrent=recurrent,
-            state_per_layer=self._state(arch),
-            embedding_bytes=sizes[EMBEDDING],
-            output_bytes=sizes[OUTPUT],
-        )
-
-    def _window(self, arch: str) -> int | None:
-        return self.number(f"{arch}.attention.sliding_window")
 
     def _state(self, arch: str) -> int:
         """Mamba's convolution and state, or RWKV's matrices and token shift (as llama.cpp sizes them)."""

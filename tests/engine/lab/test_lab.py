@@ -102,7 +102,7 @@ async def test_a_sitting_comes_back_and_its_replay_goes_on(tmp_path: Path) -> No
     it.script.answers.set()
     it.lab.replay(it.lab.cases()[:5])
     await until(lambda: len(trials(it)) >= 4, "some answers")
-    it.lab.cancel()
+    it.lab.runner.cancel()
     await it.lab.annotate(trials(it)[0].id, label="code/simple", note="clear")
     await it.lab.close()
     again = await reopened(it)

@@ -31,7 +31,7 @@ async def test_an_answer_of_a_cancelled_run_does_not_count_in_the_next(tmp_path:
     items = it.lab.cases()[:3]
     it.lab.replay(items)
     await until_busy(it, 1)
-    it.lab.cancel()
+    it.lab.runner.cancel()
     it.lab.replay(items)  # before the cancelled question has ended
     assert (it.lab.progress.done, it.lab.progress.total) == (0, 6)
     it.script.answers.set()

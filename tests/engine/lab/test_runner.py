@@ -124,7 +124,7 @@ async def test_pause_lets_the_question_finish_and_resume_goes_on(tmp_path: Path)
     it = await started(tmp_path)
     it.lab.replay(it.lab.cases()[:3])
     await until(lambda: busy(it) != [], "the first question")
-    it.lab.pause()
+    it.lab.runner.pause()
     it.script.answers.set()
     await until(lambda: len(trials(it)) == 1, "the question in progress")
     for _ in range(50):
@@ -133,7 +133,7 @@ async def test_pause_lets_the_question_finish_and_resume_goes_on(tmp_path: Path)
     assert it.lab.progress.phase == "paused"
     it.lab.ask("typed while paused")
     await until(lambda: len(trials(it)) == 3, "typed prompts are answered in a pause")
-    it.lab.resume()
+    it.lab.runner.resume()
     await it.lab.finished()
     assert len(trials(it)) == 8
     await it.lab.close()
@@ -143,12 +143,12 @@ async def test_step_brings_the_arms_level_then_one_item_further(tmp_path: Path) 
     it = await started(tmp_path)
     it.lab.replay(it.lab.cases()[:4])
     await until(lambda: busy(it) != [], "the first question")
-    it.lab.pause()
+    it.lab.runner.pause()
     it.script.answers.set()
     await until(lambda: len(trials(it)) == 1, "the first arm's answer")
 
     async def stepped(n: int) -> list[tuple[str | None, str]]:
-        it.lab.step()
+        it.lab.runner.step()
         await until(lambda: len(trials(it)) == n, f"{n} answers")
         for _ in range(50):
             await asyncio.sleep(0)
@@ -165,7 +165,7 @@ async def test_cancel_ends_the_run_and_keeps_what_was_answered(tmp_path: Path) -
     it = await started(tmp_path)
     it.lab.replay(it.lab.cases()[:3])
     await until(lambda: busy(it) != [], "a question in progress")
-    it.lab.cancel()
+    it.lab.runner.cancel()
     await it.lab.finished()
     await until(lambda: len(trials(it)) == 1, "the cancelled question")
     assert trials(it)[0].status == "cancelled"
@@ -272,10 +272,10 @@ async def test_progress_counts_and_estimates(tmp_path: Path) -> None:
     assert (it.lab.progress.done, it.lab.progress.total) == (0, 8)
     it.script.answers.set()
     await until(lambda: it.lab.progress.done >= 4, "half")
-    it.lab.pause()
+    it.lab.runner.pause()
     p = it.lab.progress
     assert p.eta_s == pytest.approx(p.elapsed_s / p.done * (p.total - p.done))
-    it.lab.resume()
+    it.lab.runner.resume()
     await it.lab.finished()
     assert it.lab.progress.done == 8
     await it.lab.close()

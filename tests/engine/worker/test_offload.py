@@ -16,6 +16,7 @@ from routerlab.engine.worker import offload as devices
 from routerlab.engine.worker.build import describe_build
 from routerlab.engine.worker.protocol import Failed, Ready
 from routerlab.models.devices import NO_GPU
+from routerlab.models.placement import Placement
 from routerlab.settings import Settings
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
@@ -52,9 +53,11 @@ _LOADS = """
 import sys
 from pathlib import Path
 from routerlab.engine.worker import llama
+from routerlab.models.placement import Placement
 log = llama.Log(lambda line: print(line))
-path, layers, *devices = sys.argv[1:]
-llama.Model(Path(path), int(layers), lambda _: None, devices=devices, split="none", shares=(3,))
+path, *devices = sys.argv[1:]
+placed = Placement(tuple(devices), 2, shares=(3,)) if devices else Placement()
+llama.Model(Path(path), placed, lambda _: None)
 print(log.layers, log.buffers)
 """
 
@@ -66,16 +69,15 @@ def test_the_library_gets_the_list(tiny_files: dict[tiny.Family, Path]) -> None:
         command = [sys.executable, "-c", _LOADS, str(tiny_files["llama"]), *args]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
-    given = said("2", "CPU")
+    given = said("CPU")
     assert "using device CPU" in given
     assert "{0: 'CPU', 1: 'CPU', 2: 'CPU'}" in given  # two layers, and the output
-    assert "using device" not in said("0")
-    assert "using device" not in said("0", "CPU")
+    assert "using device" not in said()
 
 
 def test_answers_do_not_depend_on_the_list(tiny_files: dict[tiny.Family, Path], quiet: llama.Log) -> None:
-    listed = llama.Model(tiny_files["llama"], 2, lambda _: None, devices=("CPU",), split="none", shares=(3,))
-    plain = llama.Model(tiny_files["llama"], 0, lambda _: None)
+    listed = llama.Model(tiny_files["llama"], Placement(("CPU",), 2, shares=(3,)), lambda _: None)
+    plain = llama.Model(tiny_files["llama"], Placement(), lambda _: None)
     one, other = (Asked(model, TWO).ask("hello") for model in (listed, plain))
     assert one.probabilities == pytest.approx(other.probabilities, rel=1e-5)
 
@@ -98,11 +100,12 @@ _DROPS = """
 import gc, sys
 from pathlib import Path
 from routerlab.engine.worker import llama
+from routerlab.models.placement import Placement
 def start():
     llama.Log(lambda line: print(line))
 start()
 gc.collect()
-llama.Model(Path(sys.argv[1]), 0, lambda _: None)
+llama.Model(Path(sys.argv[1]), Placement(), lambda _: None)
 """
 
 

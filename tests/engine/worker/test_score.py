@@ -14,6 +14,7 @@ from routerlab.engine.contract.names import Encoding
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.inference import Predictor, PromptTooLongError
 from routerlab.engine.worker.llama import BATCH, Model
+from routerlab.models.placement import Placement
 from tests.engine import tiny
 from tests.engine.asking import (
     NESTED,
@@ -263,7 +264,7 @@ def tiny_plain(tmp_path_factory: pytest.TempPathFactory, quiet: object) -> dict[
         k: tiny.build(folder / f"{i}.gguf", "llama", tiny.TEMPLATES[k] if k else None)
         for i, k in enumerate(kinds)
     }
-    return {k: Model(path, 0, lambda _: None) for k, path in paths.items()}
+    return {k: Model(path, Placement(), lambda _: None) for k, path in paths.items()}
 
 
 def test_progress_of_the_prefix_ends_at_one(tiny_models: Models) -> None:

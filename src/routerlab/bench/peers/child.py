@@ -41,17 +41,20 @@ def label_schema(labels: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
+def options(setup: PeerSetup) -> dict[str, Any]:
+    """What the library and its server call the same."""
+    return {
+        "n_ctx": setup.n_ctx,
+        "n_batch": BATCH,
+        "n_threads": setup.threads,
+        "n_threads_batch": setup.threads,
+        "n_gpu_layers": setup.gpu_layers,
+    }
+
+
 def in_process(setup: PeerSetup) -> Call:
     """The library's own `Llama` in this process."""
-    model = Llama(
-        str(setup.model),
-        n_ctx=setup.n_ctx,
-        n_batch=BATCH,
-        n_threads=setup.threads,
-        n_threads_batch=setup.threads,
-        n_gpu_layers=setup.gpu_layers,
-        verbose=False,
-    )
+    model = Llama(str(setup.model), verbose=False, **options(setup))
     more: dict[str, Any] = {}
     if setup.kind == "grammar":
         more["grammar"] = LlamaGrammar.from_string(label_grammar(setup.taxonomy.labels), verbose=False)
@@ -71,17 +74,8 @@ def over_http(setup: PeerSetup) -> Iterator[Call]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = {
-        "model": setup.model,
-        "host": "127.0.0.1",
-        "port": port,
-        "n_ctx": setup.n_ctx,
-        "n_batch": BATCH,
-        "n_threads": setup.threads,
-        "n_threads_batch": setup.threads,
-        "n_gpu_layers": setup.gpu_layers,
-    }
-    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    asked: dict[str, Any] = {"model": setup.model, "host": "127.0.0.1", "port": port, **options(setup)}
+    words = [word for name, value in asked.items() for word in (f"--{name}", str(value))]
     server = subprocess.Popen([sys.executable, "-m", "llama_cpp.server", *words], stdin=subprocess.DEVNULL)
     form = {"type": "json_object", "schema": label_schema(setup.taxonomy.labels)}
     body = {"temperature": 0.0, "max_tokens": MAX_NEW_TOKENS, "response_format": form}

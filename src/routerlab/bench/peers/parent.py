@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -12,7 +11,7 @@ from typing import Literal
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.process import NO_GPUS, log_tail, new_log
+from routerlab.engine.arms.process import log_tail, new_log, spawn
 
 PeerKind = Literal["chat", "grammar", "schema", "server"]
 PEERS: dict[PeerKind, str] = {
@@ -58,18 +57,9 @@ class Peer:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Load the model; returns when the peer waits for a question."""
-        with self._log.open("ab") as sink:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "routerlab.bench.peers.child",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=sink,
-                env=os.environ | (NO_GPUS if self._setup.gpu_layers == 0 else {}),
-                start_new_session=True,  # with its server a group; Ctrl+C is for the lab
-            )
+        """Load the model; returns when the peer waits for a question. With its server it is a group."""
+        hide_gpus = self._setup.gpu_layers == 0
+        self._process = await spawn("routerlab.bench.peers.child", self._log, hide_gpus, os.environ)
         await self._exchange(self._setup.model_dump_json(), START_S)
 
     async def ask(self, prompt: str, timeout_s: float) -> PeerReply:

@@ -1,5 +1,6 @@
 """What an arm is to everybody who drives one: a specification, a state to show, and a way to ask."""
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from routerlab.core.errors import LabError
 from routerlab.core.prediction import Prediction, Record
 from routerlab.engine.contract.info import Info
 from routerlab.engine.contract.names import ContractName, Encoding
@@ -109,9 +111,38 @@ class Watched:
         self.state = state
         self.on_change(self)  # type: ignore[arg-type]  # those who inherit from it are arms
 
+    def _enter(self, phase: Phase, **changes: object) -> None:
+        self._set(self.state.to(phase, time.monotonic(), **changes))
+
+    def _unready(self) -> Prediction | None:
+        """The answer of an arm that is not ready; None when it is."""
+        if self.state.phase == "ready":
+            return None
+        return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+
 
 class Immediate(Watched, ABC):
     """An arm that answers at once, in this process: there is nothing to cancel or to end."""
+
+    _stage = "reading"
+
+    async def start(self) -> None:
+        """Read what it has its answers from."""
+        begun = time.perf_counter()
+        self._enter("loading", stage=self._stage)
+        try:
+            info = await asyncio.to_thread(self._learn)
+        except LabError as e:
+            if self.state.phase == "loading":
+                self._enter("failed", stage="", message=str(e))
+            return
+        if self.state.phase == "loading":  # not stopped meanwhile
+            info = info.model_copy(update={"load_ms": (time.perf_counter() - begun) * 1000.0})
+            self._enter("ready", stage="", message=info.note, info=info)
+
+    @abstractmethod
+    def _learn(self) -> Info:
+        """Read it, off the event loop; LabError when it is no good."""
 
     @abstractmethod
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
@@ -126,4 +157,4 @@ class Immediate(Watched, ABC):
 
     async def stop(self) -> None:
         """There is nothing to end."""
-        self._set(self.state.to("stopped", time.monotonic(), stage="", message=""))
+        self._enter("stopped", stage="", message="")

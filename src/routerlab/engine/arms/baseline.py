@@ -115,11 +115,6 @@ def _whole(word: str) -> str:
     return rf"(?<!\w){re.escape(fold(word))}(?!\w)"
 
 
-def pass_through(_: str) -> Prediction:
-    """No label, and no attempt at one."""
-    return Prediction(status="unrouted")
-
-
 class BaselineArm(Immediate):
     """Majority, keywords or the control (see `Arm`): answers at once, in this process."""
 
@@ -127,53 +122,37 @@ class BaselineArm(Immediate):
         super().__init__()
         self.spec = spec
         self._taxonomy = taxonomy
-        self._route: Route = pass_through
+        self._route: Route = lambda _: Prediction(status="unrouted")  # the control's
 
-    async def start(self) -> None:
-        """Read what it has its labels from."""
-        start = time.perf_counter()
-        try:
-            source = self._learn()
-        except LabError as e:
-            self._set(self.state.to("failed", time.monotonic(), message=str(e)))
-            return
-        file, sha256 = source or (None, None)
-        info = BaselineInfo(
-            contract=self.spec.contract,
-            source_file=None if file is None else str(file),
-            source_sha256=sha256,
-            load_ms=(time.perf_counter() - start) * 1000.0,
-        )
-        self._set(self.state.to("ready", time.monotonic(), message="", info=info))
-
-    def _learn(self) -> tuple[Path, str] | None:
-        """Set the route; the file it comes from, and the hash of its content."""
-        if self.spec.contract == "majority":
-            path = self.spec.file or POOL
+    def _learn(self) -> BaselineInfo:
+        """Set the route; LabError when the file it comes from is no good."""
+        contract, path, sha256 = self.spec.contract, self.spec.file, None
+        if contract == "majority":
+            path = path or POOL
             corpus = load_corpus(path, self._taxonomy)
             labels = [case.label for case in corpus.case if case.label is not None]
             if not labels:
                 raise LabError(f"{path}: has no labels to count")
             self._route = majority(labels, self._taxonomy)
-            return path, corpus.sha256
-        if self.spec.contract == "keywords":
-            path = self.spec.file or KEYWORDS
+            sha256 = corpus.sha256
+        elif contract == "keywords":
+            path = path or KEYWORDS
             table = load_keywords(path, self._taxonomy)
             self._route = keywords(table)
-            return path, canonical_sha256(table)
-        return None
+            sha256 = canonical_sha256(table)
+        return BaselineInfo(contract=contract, source_file=str(path) if path else None, source_sha256=sha256)
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`."""
-        if self.state.phase != "ready":
-            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
-        self._set(self.state.to("busy", time.monotonic()))
+        if unready := self._unready():
+            return unready
+        self._enter("busy")
         start = time.perf_counter()
         await asyncio.sleep(0)  # one turn of the event loop, which every arm needs
         prediction = self._route(prompt)
         latency = prediction.latency_ms.model_copy(update={"total": (time.perf_counter() - start) * 1000.0})
-        if (now := self.state).phase == "busy":  # not stopped meanwhile
-            self._set(now.to("ready", time.monotonic()))
+        if self.state.phase == "busy":  # not stopped meanwhile
+            self._enter("ready")
         return prediction.model_copy(update={"latency_ms": latency})
 
 

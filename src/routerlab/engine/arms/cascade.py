@@ -36,16 +36,11 @@ class CascadeArm(MembersArm):
 
     def _combined_info(self, infos: Sequence[ArmInfo]) -> ArmInfo:
         """The last member's facts, with sizes, layers, devices and load times of all added up."""
-        return infos[-1].model_copy(
-            update={
-                "contract": "cascade",
-                "encoding": " -> ".join(i.encoding for i in infos),
-                "router_sha256": canonical_sha256(self._cascade),
-                "model_size": sum(i.model_size for i in infos),
-                "parameters": sum(i.parameters for i in infos),
-                "layers": sum(i.layers for i in infos),
-                "layers_on_gpu": sum(i.layers_on_gpu for i in infos),
-                "devices": tuple(d for i in infos for d in i.devices),
-                "load_ms": sum(i.load_ms for i in infos),
-            }
-        )
+        added = ("model_size", "parameters", "layers", "layers_on_gpu", "load_ms")
+        told = {
+            "contract": "cascade",
+            "encoding": " -> ".join(i.encoding for i in infos),
+            "router_sha256": canonical_sha256(self._cascade),
+            "devices": tuple(d for i in infos for d in i.devices),
+        }
+        return infos[-1].model_copy(update=told | {key: sum(getattr(i, key) for i in infos) for key in added})

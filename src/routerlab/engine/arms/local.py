@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Prediction
 from routerlab.engine.arms.arm import ArmSpec, Watched
-from routerlab.engine.arms.process import Worker, log_tail, new_log
+from routerlab.engine.arms.process import WORKER_ENV, Worker, log_tail, new_log, spawn
 from routerlab.engine.worker.protocol import (
     Answer,
     Ask,
@@ -94,13 +95,12 @@ class ModelArm(Watched):
         """Load after a pause; again after each crash, until the arm is ready, failed or given up."""
         while pause is not None:
             if pause:
-                now = time.monotonic()
-                self._set(self.state.to("starting", now, stage=f"restarting in {pause:g} s"))
+                self._enter("starting", stage=f"restarting in {pause:g} s")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._interrupt.wait(), pause)
                 if life != self._life:
                     return
-            self._set(self.state.to("starting", time.monotonic(), stage="waiting for its turn to load"))
+            self._enter("starting", stage="waiting for its turn to load")
             try:
                 await self._start(life)
                 return
@@ -111,27 +111,26 @@ class ModelArm(Watched):
                     if self._worker:
                         self._worker.kill()
                     message = f"{self._load.model}: no worker could be started: {e}"
-                    self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
+                    self._enter("failed", message=message, pid=None)
                 return
 
     def _crashed(self, reason: str) -> float | None:
         """Count a crash: the pause before the next attempt in seconds, None when the arm is given up."""
         n = self.state.restarts + 1
-        crashed = self.state.to("crashed", time.monotonic(), stage="", fraction=None, message=reason)
-        self._set(replace(crashed, restarts=n, pid=None))
+        self._enter("crashed", stage="", fraction=None, message=reason, restarts=n, pid=None)
         if n <= len(PAUSES_S):
             return PAUSES_S[n - 1]
         assert self._log is not None
         tail = log_tail(self._log, TAIL_LINES)
         message = f"given up after {n} crashes in a row: {reason}"
-        self._set(self.state.to("failed", time.monotonic(), message=message, log_tail=tail))
+        self._enter("failed", message=message, log_tail=tail)
         return None
 
     async def _start(self, life: int) -> None:
         if self._log is None:
             self._log = new_log(self.spec.name)
         async with self._turn:
-            plans = [self._load.gpu_layers]
+            plans = [self._load.wanted.layers]
             message = self.state.message  # after a crash: a person should still read why
             while plans and life == self._life:
                 layers = plans.pop(0)
@@ -141,16 +140,15 @@ class ModelArm(Watched):
                 plans = plans if isinstance(reply, Failed) and reply.retry else []
                 if isinstance(reply, Ready):
                     told = "; ".join(filter(None, (self.state.message, reply.info.note)))
-                    ready = self.state.to("ready", time.monotonic(), stage="", fraction=None, message=told)
-                    self._set(replace(ready, info=reply.info))
+                    self._enter("ready", stage="", fraction=None, message=told, info=reply.info)
                     return
                 message = reply.message
-                if reply.retry and layers != 0 and not self._load.exact:
+                if reply.retry and layers != 0 and not self._load.wanted.exact:
                     half = ((await asyncio.to_thread(read_header, self._load.model)).n_layers or 0) // 2
                     plans = [half, 0] if layers < 0 and half else [0]
                     message = f"{_layers(layers)} on the GPU did not load; trying {_layers(plans[0])}"
         if life == self._life:
-            self._set(self.state.to("failed", time.monotonic(), message=message, pid=None))
+            self._enter("failed", message=message, pid=None)
 
     async def _try(self, life: int, layers: int, message: str) -> Ready | Failed:
         """One worker, one attempt to load with so many layers on the GPU.
@@ -160,15 +158,15 @@ class ModelArm(Watched):
         assert self._log is not None
         ready = self._ready = asyncio.get_running_loop().create_future()
         async with self._spawning:
-            worker = await Worker.spawn(self._log, hide_gpus=layers == 0, heard=self._heard)
-            self._worker = worker
+            env = WORKER_ENV | os.environ
+            process = await spawn("routerlab.engine.worker.worker", self._log, layers == 0, env)
+            worker = self._worker = Worker(process, self._log, self._heard)
         if life != self._life:  # stopped while the process was being made
             worker.kill()
             return Failed(message="stopped", retry=False)
         worker.ended.add_done_callback(lambda _: self._noticed_end(worker, life))
-        pid = worker.process.pid
-        self._set(self.state.to("loading", time.monotonic(), stage="starting", message=message, pid=pid))
-        worker.send(self._load.model_copy(update={"gpu_layers": layers}))
+        self._enter("loading", stage="starting", message=message, pid=worker.process.pid)
+        worker.send(self._load.model_copy(update={"wanted": replace(self._load.wanted, layers=layers)}))
         await _first(ready, worker.ended)
         reply: Ready | Failed | None = ready.result() if ready.done() else None
         if isinstance(reply, Failed):  # it ends by itself, and should be gone before another needs the memory
@@ -207,13 +205,12 @@ class ModelArm(Watched):
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`. A worker that dies, or does not answer in time, is replaced in the background."""
-        return await self._ask(prompt, timeout_s)
+        return (await self._ask(prompt, timeout_s))[0]
 
     async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
         """See `Arm.ask_many`: the worker computes them together."""
-        first = await self._ask(prompts[0], timeout_s * len(prompts), more=prompts[1:])
-        answered = self._answer.result() if self._answer and self._answer.done() else None
-        rest = answered.more if answered and answered.prediction.status == first.status else ()
+        first, answer = await self._ask(prompts[0], timeout_s * len(prompts), more=prompts[1:])
+        rest = answer.more if answer else ()
         share = {"total": first.latency_ms.total / len(prompts)}
         return [
             p.model_copy(update={"batched": True, "latency_ms": p.latency_ms.model_copy(update=share)})
@@ -224,20 +221,18 @@ class ModelArm(Watched):
         self, prompt: str, window: int | None, timeout_s: float
     ) -> tuple[Prediction, NDArray[np.float32] | None]:
         """The answer, and where layers are read their features: (layers, PARTS x n_embd)."""
-        prediction = await self._ask(prompt, timeout_s, window)
-        text = self._answer.result().features if self._answer and self._answer.done() else None
-        if prediction.status != "ok" or text is None:
+        prediction, answer = await self._ask(prompt, timeout_s, window)
+        if answer is None or answer.features is None:
             return prediction, None
-        numbers = np.frombuffer(base64.b64decode(text), dtype="<f4")
+        numbers = np.frombuffer(base64.b64decode(answer.features), dtype="<f4")
         return prediction, numbers.reshape(len(self._load.layers), -1)
 
     async def measure(
         self, prompt: str, what: Measure, timeout_s: float, window: int | None = None
     ) -> tuple[Prediction, dict[str, float]]:
         """The answer, and the milliseconds of its steps in the worker, none if it failed (see `Ask`)."""
-        prediction = await self._ask(prompt, timeout_s, window, what)
-        steps = self._answer.result().steps if self._answer and self._answer.done() else None
-        return prediction, steps or {}
+        prediction, answer = await self._ask(prompt, timeout_s, window, what)
+        return prediction, (answer.steps if answer else None) or {}
 
     async def _ask(
         self,
@@ -246,29 +241,31 @@ class ModelArm(Watched):
         window: int | None = None,
         measure: Measure | None = None,
         more: Sequence[str] = (),
-    ) -> Prediction:
+    ) -> tuple[Prediction, Answer | None]:
+        """The prediction with the whole time, and the worker's answer if there was one."""
         worker, life = self._worker, self._life
-        if worker is None or self.state.phase != "ready":
-            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+        if unready := self._unready():
+            return unready, None
+        assert worker is not None
         # Half a surrogate pair is no text to send.
         prompt, *others = (p.encode("utf-8", "replace").decode() for p in (prompt, *more))
         self._question += 1
         ask = Ask(id=self._question, prompt=prompt, more=tuple(others), window=window, measure=measure)
         self._cancelled = False
         self._answer = asyncio.get_running_loop().create_future()
-        self._set(self.state.to("busy", time.monotonic()))
+        self._enter("busy")
         start = time.perf_counter()
         worker.send(ask)
         await _first(self._answer, worker.ended, timeout=timeout_s)
         total = (time.perf_counter() - start) * 1000.0
         if self._answer.done():
-            prediction = self._answer.result().prediction
+            answer = self._answer.result()
             if life == self._life:
-                self._set(self.state.to("ready", time.monotonic(), restarts=0))
+                self._enter("ready", restarts=0)
                 if worker.ended.done():  # right after its answer
                     self._noticed_end(worker, life)
-            latency = prediction.latency_ms.model_copy(update={"total": total})
-            return prediction.model_copy(update={"latency_ms": latency})
+            latency = answer.prediction.latency_ms.model_copy(update={"total": total})
+            return answer.prediction.model_copy(update={"latency_ms": latency}), answer
         latency = Latency(total=total)
         if self._cancelled or life != self._life:
             prediction = Prediction(status="cancelled", latency_ms=latency)
@@ -281,7 +278,7 @@ class ModelArm(Watched):
             prediction = Prediction(status="timeout", error=reason, latency_ms=latency)
         if life == self._life:
             self._replace(worker, reason)
-        return prediction
+        return prediction, None
 
     def _replace(self, worker: Worker, reason: str) -> None:
         worker.kill()
@@ -311,7 +308,7 @@ class ModelArm(Watched):
             worker.kill()
             await _first(worker.ended)
         if life == self._life:
-            self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
+            self._enter("stopped", message="", restarts=0, pid=None)
 
 
 async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109

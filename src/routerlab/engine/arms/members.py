@@ -69,7 +69,7 @@ class MembersArm(Watched, ABC):
         """Load the members in turn."""
         self._life += 1
         life = self._life
-        self._set(self.state.to("starting", time.monotonic()))
+        self._enter("starting")
         for member in self.members:
             await member.start()
             if life != self._life:  # stopped meanwhile
@@ -78,10 +78,10 @@ class MembersArm(Watched, ABC):
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`; the time is that of all members together."""
-        if (state := self.state).phase != "ready":
-            return Prediction(status="crashed", error=state.message or "the arm is not ready")
+        if unready := self._unready():
+            return unready
         self._cancelled = False
-        self._set(self.state.to("busy", time.monotonic()))
+        self._enter("busy")
         start = time.perf_counter()
         answers: list[Prediction] = []
         for member in self.members:
@@ -97,11 +97,10 @@ class MembersArm(Watched, ABC):
 
     async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
         """Each member answers the prompts that those before it left open, together."""
-        if (state := self.state).phase != "ready":
-            error = state.message or "the arm is not ready"
-            return [Prediction(status="crashed", error=error)] * len(prompts)
+        if unready := self._unready():
+            return [unready] * len(prompts)
         self._cancelled = False
-        self._set(self.state.to("busy", time.monotonic()))
+        self._enter("busy")
         answers: list[list[Prediction]] = [[] for _ in prompts]
         for member in self.members:
             open_ = [i for i, own in enumerate(answers) if not own or not self._ends(own)]
@@ -148,5 +147,5 @@ class MembersArm(Watched, ABC):
     async def stop(self) -> None:
         """Stop the members."""
         self._life += 1
-        self._set(self.state.to("stopped", time.monotonic(), message="", restarts=0, pid=None))
+        self._enter("stopped", message="", restarts=0, pid=None)
         await asyncio.gather(*(member.stop() for member in self.members))

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +55,25 @@ EOF_S = 2.0
 """Time to end for a process whose pipe is closed already."""
 
 
+async def spawn(
+    module: str, log: Path, hide_gpus: bool, env: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    """Run a module that reads lines and writes lines, with its output in `log`. It has a session of its own:
+    Ctrl+C is for the lab."""
+    with log.open("ab") as sink:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=sink,
+            env={**env, **(NO_GPUS if hide_gpus else {})},
+            start_new_session=True,
+            limit=LINE_LIMIT,
+        )
+
+
 class Worker:
     """One child process and its pipe. `fault` is what the lab ended it for, in words, if it did."""
 
@@ -75,26 +94,6 @@ class Worker:
         self._work_since: float | None = None
         self.ended = asyncio.create_task(self._read())
         """Done when the process has ended; its result is the exit code (negative: the signal)."""
-
-    @staticmethod
-    async def spawn(log: Path, hide_gpus: bool, heard: Callable[[FromWorker], None]) -> "Worker":
-        """Start a worker whose output goes to `log`, in a session of its own: Ctrl+C is for the lab."""
-        env = WORKER_ENV | os.environ
-        if hide_gpus:
-            env |= NO_GPUS
-        with log.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "routerlab.engine.worker.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=sink,
-                env=env,
-                start_new_session=True,
-                limit=LINE_LIMIT,
-            )
-        return Worker(process, log, heard)
 
     async def _read(self) -> int:
         watch = asyncio.create_task(self._watch())

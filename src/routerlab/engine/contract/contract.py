@@ -95,49 +95,38 @@ def frame(
     asked = () if contract == "json" else exemplars_for(taxonomy, exemplars)
     shots = [(shot.prompt, how.answer(taxonomy.labels.index(shot.label))) for shot in asked]
     prefill = (Piece(how.prefill, special=False),) if how.prefill else ()
-    template: Template = "plain"
-    found = None
-    if render is not None:
-        for candidate in ("chat", "folded"):
-            found = _through_template(render, system, shots, folded=candidate == "folded")
-            if found is not None:
-                template = "chat" if candidate == "chat" else "folded"
-                break
-    before, after = found or _plain(system, shots)
+    tried: tuple[Template, ...] = ("chat", "folded")
+    for template in tried:
+        if render and (found := _through_template(render, system, shots, folded=template == "folded")):
+            break
+    else:
+        template, found = "plain", _plain(system, shots)
+    before, after = found
     return Framing(before, (*after, *prefill), how.tails, template)
-
-
-def _turns(system: str, shots: Shots, folded: bool) -> list[tuple[str, str | None]]:
-    """(role, content) of every message; None stands for the user's text, which comes last."""
-    turns: list[tuple[str, str | None]] = []
-    for prompt, answer in shots:
-        turns += [("user", prompt), ("assistant", answer)]
-    turns.append(("user", None))
-    return turns if folded else [("system", system), *turns]
 
 
 def _through_template(
     render: Render, system: str, shots: Shots, folded: bool
 ) -> tuple[tuple[Piece, ...], tuple[Piece, ...]] | None:
     """Render with a marker for each content, then split there: contents never pass through the template."""
-    turns = _turns(system, shots, folded)
-    contents = [content for _, content in turns]
-    messages = [{"role": role, "content": f"@@piece-{i}@@"} for i, (role, _) in enumerate(turns)]
+    turns = [("system", system)] if not folded else []
+    turns += [turn for prompt, answer in shots for turn in (("user", prompt), ("assistant", answer))]
+    roles = [*(role for role, _ in turns), "user"]  # the last is for the user's text
+    messages = [{"role": role, "content": f"@@piece-{i}@@"} for i, role in enumerate(roles)]
     try:
         text = render(messages)
     except Exception:  # a template is a stranger's program: whatever it raises means "not like this"
         return None
     parts = re.split(r"@@piece-(\d+)@@", text)
-    if parts[1::2] != [str(i) for i in range(len(turns))]:
+    if parts[1::2] != [str(i) for i in range(len(roles))]:
         return None
     pieces: list[Piece] = []
     for i, markup in enumerate(parts[0:-1:2]):
         pieces.append(Piece(markup, special=True))
         if folded and i == 0:
             pieces.append(Piece(system + "\n\n", special=False))
-        content = contents[i]
-        if content is not None:
-            pieces.append(Piece(content, special=False))
+        if i < len(turns):
+            pieces.append(Piece(turns[i][1], special=False))
     return tuple(pieces), (Piece(parts[-1], special=True),)
 
 
@@ -212,8 +201,7 @@ def parse_answer(text: str, labels: Sequence[str]) -> Parsed:
         value: Any = json.JSONDecoder().raw_decode(text[start:])[0]
     except (ValueError, RecursionError):  # a number of thousands of digits is a plain ValueError
         return Parsed(None, None, "the answer's JSON is broken or cut off")
-    label = value.get("label") if isinstance(value, dict) else None
-    confidence = value.get("confidence") if isinstance(value, dict) else None
+    label, confidence = value.get("label"), value.get("confidence")
     claimed = None
     if isinstance(confidence, int | float) and not isinstance(confidence, bool) and 0 <= confidence <= 1:
         claimed = float(confidence)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
+from routerlab.engine.contract.scaling import softmax
 
 Floats = NDArray[np.float32]
 
@@ -34,9 +35,7 @@ class Head:
 
     def probabilities(self, features: Floats) -> NDArray[np.float64]:
         """The probability of each label in the taxonomy's order."""
-        logits = self.weights.astype(np.float64) @ features + self.bias
-        shares = np.exp(logits - logits.max())
-        return np.asarray(shares / shares.sum())
+        return softmax(self.weights.astype(np.float64) @ features + self.bias)
 
 
 def head_key(

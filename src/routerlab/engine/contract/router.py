@@ -23,15 +23,6 @@ NAME = r"[^\s/\\:]+"
 """What a router may be called: it becomes part of file and arm names."""
 
 
-class ModelPin(Record):
-    """The weights a router was tuned for."""
-
-    file: FileName
-    sha256: Sha256
-    id: FileName | None = None
-    quantization: str
-
-
 class FilePin(Record):
     """A file beside the router file, by the hash of its bytes (of its content, where it is a router)."""
 
@@ -39,11 +30,16 @@ class FilePin(Record):
     sha256: Sha256
 
 
-class HeadPin(Record):
+class ModelPin(FilePin):
+    """The weights a router was tuned for."""
+
+    id: FileName | None = None
+    quantization: str
+
+
+class HeadPin(FilePin):
     """The file with a probe's head, and the layer whose output it reads (counted from 0)."""
 
-    file: FileName
-    sha256: Sha256
     layer: int = Field(ge=0)
 
 

@@ -27,12 +27,10 @@ class Calibrator:
     """Applies a calibration; with `recent` it remembers the latest scores, the current ones too."""
 
     def __init__(self, calibration: Calibration | None = None, labels: Sequence[str] = ()) -> None:
-        self._temperature = calibration.temperature if calibration else 1.0
-        bias = [calibration.bias.get(label, 0.0) for label in labels] if calibration else []
-        self._bias = np.array(bias or [0.0])
-        self._recent: deque[Doubles] | None = None
-        if calibration and calibration.recent:
-            self._recent = deque(maxlen=calibration.recent)
+        calibration = calibration or Calibration()
+        self._temperature = calibration.temperature
+        self._bias = np.array([calibration.bias.get(label, 0.0) for label in labels] or [0.0])
+        self._recent = deque[Doubles](maxlen=calibration.recent) if calibration.recent else None
 
     def probabilities(self, scores: Doubles) -> Doubles:
         """softmax(log p / temperature + bias); under `recent` the mean log p is taken off first."""

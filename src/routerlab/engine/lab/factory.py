@@ -1,9 +1,8 @@
 """Makes arms from specifications: models plain or tuned, cascades of them, baselines, and remote arms."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError
@@ -22,11 +21,8 @@ from routerlab.models.placement import want
 from routerlab.resources import EXEMPLARS, TAXONOMY
 from routerlab.settings import Settings
 
-
-class ArmFactory(Protocol):
-    """Makes an arm from a specification; tests put a scripted engine here."""
-
-    def __call__(self, spec: Spec) -> Arm: ...
+ArmFactory = Callable[[Spec], Arm]
+"""Makes an arm from a specification; tests put a scripted engine here."""
 
 
 class ModelArms:
@@ -75,7 +71,6 @@ class ModelArms:
         if isinstance(router, Cascade):
             raise LabError(f"{spec.router}: a cascade cannot be a member of a cascade")
         settings = self._settings
-        wanted = want(settings.devices, settings.gpu_layers, settings.split)
         load = Load(
             model=spec.model.absolute(),
             contract=spec.contract,
@@ -86,10 +81,7 @@ class ModelArms:
             n_ctx=settings.context,
             threads=settings.threads,
             prefix_cache=settings.prefix_cache_mb * 2**20,
-            gpu_layers=wanted.layers,
-            exact=wanted.exact,
-            devices=wanted.devices,
-            split=wanted.split,
+            wanted=want(settings.devices, settings.gpu_layers, settings.split),
             slots=self._slots,
             layers=tuple(layers),
             router=router,

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -21,15 +22,18 @@ from routerlab.engine.arms.arm import Arm, Spec
 from routerlab.engine.lab.events import Annotated, ArmChanged, Event, Notice, RunChanged, Severity, TrialDone
 from routerlab.engine.lab.factory import ArmFactory
 from routerlab.engine.lab.keeper import Keeper
-from routerlab.engine.lab.materials import Materials, arm_record, new_header, same_arm
-from routerlab.engine.lab.runner import UNSETTLED, Due, Job, Progress, Runner
+from routerlab.engine.lab.materials import Materials, arm_record, changed, new_header
+from routerlab.engine.lab.runner import UNSETTLED, Job, Progress, Runner
 from routerlab.settings import Settings
 
 Filter = Literal["all", "errors", "disagreements"]
 
 
 class Lab:
-    """Arms that answer prompts, and the session that remembers. To be made inside a running event loop."""
+    """Arms that answer prompts, and the session that remembers. To be made inside a running event loop.
+
+    `runner` decides who is asked when: it can be paused, stepped and cancelled.
+    """
 
     def __init__(
         self,
@@ -53,7 +57,7 @@ class Lab:
         self.arms: dict[str, Arm] = {}
         self._make_arm = make_arm
         self._keeper = Keeper(path, session, header or new_header(materials, settings, repeats), self._told)
-        self._runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed, bulk)
+        self.runner = Runner(settings.schedule, settings.timeout_s, self._deliver, self._run_changed, bulk)
         self._watchers: list[Callable[[Event], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._saving = asyncio.Lock()
@@ -90,7 +94,7 @@ class Lab:
     @property
     def progress(self) -> Progress:
         """Where the run stands."""
-        return self._runner.progress
+        return self.runner.progress
 
     def subscribe(self, watcher: Callable[[Event], None]) -> Callable[[], None]:
         """Call `watcher` on the event loop for every event; returns a function that ends the subscription."""
@@ -108,7 +112,8 @@ class Lab:
     def _run_changed(self) -> None:
         self._emit(RunChanged(self.progress))
 
-    def _spawn(self, task: asyncio.Task[None]) -> None:
+    def _start_arm(self, arm: Arm) -> None:
+        task = asyncio.create_task(arm.start())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -118,29 +123,24 @@ class Lab:
         """Start loading an arm in the background; LabError if the name is taken. ArmChanged follows."""
         if spec.name in self.arms:
             raise LabError(f"there is an arm {spec.name!r} already")
-        arm = self._make_arm(spec)
-        arm.on_change = self._arm_changed
-        self.arms[spec.name] = arm
-        self._runner.add(arm)
-        self._spawn(asyncio.create_task(arm.start()))
+        self._open(spec, spec.name)
         self._emit(ArmChanged(spec.name))
 
     def add_connection(self, name: str) -> None:
         """Load an arm that is here once more, to answer submitted questions beside it, under its name."""
-        spec = self.arms[name].spec
-        twin = self._make_arm(spec)
-        twin.on_change = self._arm_changed
-        n = 2
-        while (key := f"{name}#{n}") in self.arms:
-            n += 1
-        self.arms[key] = twin
-        self._runner.add(twin, key)
-        self._spawn(asyncio.create_task(twin.start()))
+        free = (key for n in count(2) if (key := f"{name}#{n}") not in self.arms)
+        self._open(self.arms[name].spec, next(free))
+
+    def _open(self, spec: Spec, key: str) -> None:
+        arm = self.arms[key] = self._make_arm(spec)
+        arm.on_change = self._arm_changed
+        self.runner.add(arm, key)
+        self._start_arm(arm)
 
     async def remove_arm(self, name: str) -> None:
         """Stop an arm; its pending questions are dropped. ArmChanged follows."""
         await self.arms[name].stop()
-        await self._runner.remove(name)
+        await self.runner.remove(name)
         self.arms.pop(name, None)  # only now: a new arm of this name must not share the old one's lane
         self._emit(ArmChanged(name))
 
@@ -148,7 +148,7 @@ class Lab:
         """Stop an arm and load it again."""
         arm = self.arms[name]
         await arm.stop()
-        self._spawn(asyncio.create_task(arm.start()))
+        self._start_arm(arm)
 
     def _arm_changed(self, arm: Arm) -> None:
         self._emit(ArmChanged(arm.spec.name))
@@ -156,7 +156,7 @@ class Lab:
             what = "is started again" if arm.state.phase == "crashed" else "is out"
             severity: Severity = "warning" if arm.state.phase == "crashed" else "error"
             self._emit(Notice(f"{arm.spec.name} {what}: {arm.state.message}", severity))
-        self._runner.poke()
+        self.runner.poke()
 
     async def settled(self) -> None:
         """Wait until no arm is loading any more."""
@@ -180,7 +180,7 @@ class Lab:
             raise LabError("there is no arm to ask: add one first")
         text = prompt.encode("utf-8", "replace").decode()
         self._typed[text] += 1
-        self._runner.ask(Item(prompt=text), self._typed[text])
+        self.runner.ask(Item(prompt=text), self._typed[text])
 
     def cases(self, which: Filter = "all", family: str | None = None) -> list[Item]:
         """The corpus's cases that a replay with this filter would ask.
@@ -232,11 +232,6 @@ class Lab:
         mine = (t for t in self.session.trials[before:] if t.arm == name and t.repeat == repeat)
         return next((t for t in mine if (t.case or t.prompt) == (item.case or item.prompt)), None)
 
-    def submit(self, name: str, item: Item, repeat: int, asked: float, due: Due) -> None:
-        """Put one session of a trial to one arm; TrialDone follows. Its wait counts from `asked`
-        (time.perf_counter()), which may have passed."""
-        self._runner.submit(name, item, repeat, asked, due)
-
     async def rehearse(self, name: str, prompt: str, kind: MarkKind) -> Mark | None:
         """Ask one arm a prompt that counts for nothing: it becomes a mark of this kind, and no trial.
 
@@ -259,27 +254,11 @@ class Lab:
             raise LabError("a run is going on: cancel it first")
         if not self.arms:
             raise LabError("there is no arm to ask: add one first")
-        self._runner.start(wanted, mark)
-
-    def pause(self) -> None:
-        """Let the questions in progress finish and begin no other of the run."""
-        self._runner.pause()
-
-    def resume(self) -> None:
-        """Go on after a pause."""
-        self._runner.resume()
-
-    def step(self) -> None:
-        """While paused: one more item, then pause again."""
-        self._runner.step()
-
-    def cancel(self) -> None:
-        """End the run; its questions in progress end as "cancelled"."""
-        self._runner.cancel()
+        self.runner.start(wanted, mark)
 
     async def finished(self) -> None:
         """Wait for the end of the run."""
-        await self._runner.idle.wait()
+        await self.runner.idle.wait()
 
     # --- what is written down ---
 
@@ -316,7 +295,7 @@ class Lab:
     async def _describe(self, arm: Arm) -> None:
         record = arm_record(arm)
         known = self.session.arms.get(arm.spec.name)
-        if record is not None and (known is None or not same_arm(known, record)):
+        if record is not None and (known is None or changed(known, record)):
             await self._keeper.append(record)
 
     async def record(self, event: SessionEvent) -> None:
@@ -363,10 +342,10 @@ class Lab:
         if self._closed:
             return
         self._closed = True
-        self._runner.cancel_all()
+        self.runner.cancel_all()
         await asyncio.gather(*(arm.stop() for arm in self.arms.values()))
         for name in self.arms:
-            await self._runner.remove(name)
+            await self.runner.remove(name)
         for task in list(self._tasks):
             with suppress(asyncio.CancelledError):
                 await task

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from routerlab.core.corpus import Corpus
+from routerlab.core.prediction import Record
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.session.session import Header, pin_corpus, pin_taxonomy, short_path
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.arm import Arm, ArmSpec
 from routerlab.engine.arms.baseline import BaselineInfo
 from routerlab.engine.arms.members import MembersArm
-from routerlab.engine.contract.info import ArmInfo
+from routerlab.engine.contract.info import ArmInfo, Info
 from routerlab.engine.remote.info import RemoteInfo
 from routerlab.engine.worker.build import machine
 from routerlab.settings import Settings
@@ -45,19 +47,13 @@ def _lasting(data: dict[str, object]) -> dict[str, object]:
     return {**data, **once, "member": tuple(_lasting(member) for member in members)}
 
 
-def same_arm(one: AnyArmRecord, other: AnyArmRecord) -> bool:
-    """Whether the records differ only in what differs each time the same arm is loaded."""
-    return not changed(one, other)
-
-
 def arm_record(arm: Arm) -> AnyArmRecord | None:
     """What the session says of an arm; None before it was ready."""
     info, spec = arm.state.info, arm.spec
     now = datetime.now(UTC)
     if isinstance(info, ArmInfo) and isinstance(spec, ArmSpec):
-        shared = {k: v for k, v in info.model_dump().items() if k in ArmRecord.model_fields}
         return ArmRecord(
-            **shared,
+            **_shared(info, ArmRecord),
             at=now,
             kind="gguf",
             model_file=str(spec.model),
@@ -67,23 +63,22 @@ def arm_record(arm: Arm) -> AnyArmRecord | None:
         )
     if isinstance(info, BaselineInfo):
         members = arm.members if isinstance(arm, MembersArm) else ()
-        return BaselineRecord.model_validate(
-            {
-                "at": now,
-                "kind": "baseline",
-                "contract": info.contract,
-                "source_file": info.source_file and short_path(Path(info.source_file)),
-                "source_sha256": info.source_sha256,
-                "member": tuple(filter(None, map(arm_record, members))),
-                "load_ms": info.load_ms,
-                "name": spec.name,
-            }
-        )
+        told = _shared(info, BaselineRecord) | {
+            "at": now,
+            "kind": "baseline",
+            "source_file": info.source_file and short_path(Path(info.source_file)),
+            "member": tuple(filter(None, map(arm_record, members))),
+            "name": spec.name,
+        }
+        return BaselineRecord.model_validate(told)
     if isinstance(info, RemoteInfo):
-        shared = {k: v for k, v in info.model_dump().items() if k in RemoteRecord.model_fields}
-        kind = "recorded" if info.recording else "remote"
-        return RemoteRecord.model_validate({**shared, "at": now, "kind": kind, "name": spec.name})
+        return RemoteRecord.model_validate(_shared(info, RemoteRecord) | {"at": now})
     return None
+
+
+def _shared(info: Info, record: type[Record]) -> dict[str, Any]:
+    """What the record takes from the info as it is."""
+    return info.model_dump(include=set(record.model_fields))
 
 
 def new_header(materials: Materials, settings: Settings, repeats: int) -> Header:

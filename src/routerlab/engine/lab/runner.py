@@ -17,7 +17,7 @@ from typing import Literal
 
 from routerlab.core.prediction import Item, Latency, Prediction
 from routerlab.core.session.run import MarkKind
-from routerlab.engine.arms.arm import Arm, Phase
+from routerlab.engine.arms.arm import Arm, ArmState, Phase
 from routerlab.engine.contract.info import share_a_device
 
 Schedule = Literal["exclusive", "parallel"]
@@ -142,7 +142,8 @@ class Runner:
         self.poke()
 
     def submit(self, name: str, item: Item, repeat: int, asked: float, due: Due) -> None:
-        """Put a question to one arm that has a lane, ahead of any run; its wait counts from `asked`."""
+        """Put one session of a trial to one arm that has a lane, ahead of any run. Its wait counts from
+        `asked` (time.perf_counter()), which may have passed."""
         self._lanes[name].typed.append(Job(item, repeat, asked=asked, due=due))
         self.poke()
 
@@ -221,19 +222,18 @@ class Runner:
         else:
             self._changed()
 
-    def _others(self, lane: Lane) -> list[Phase]:
-        return [other.arm.state.phase for other in self._lanes.values() if other is not lane]
+    def _others(self, lane: Lane) -> list[ArmState]:
+        return [other.arm.state for other in self._lanes.values() if other is not lane]
 
     def _disturbed(self, lane: Lane) -> bool:
         """Whether another arm uses now what this one computes on."""
         own = lane.arm.state.info
-        for other in self._lanes.values():
-            if other is lane:
-                continue
-            phase, info = other.arm.state.phase, other.arm.state.info
-            if phase in UNSETTLED:  # where it will be is not known yet
+        for other in self._others(lane):
+            if other.phase in UNSETTLED:  # where it will be is not known yet
                 return True
-            if phase == "busy" and (own is None or info is None or share_a_device(own, info)):
+            if other.phase == "busy" and (
+                own is None or other.info is None or share_a_device(own, other.info)
+            ):
                 return True
         return False
 
@@ -249,7 +249,7 @@ class Runner:
             index = lane.cases[0].index
             return lane.cases if index is not None and index <= self._allowed else None
         # A timed run waits until every arm is loaded, for loading would spoil its latencies.
-        if self.schedule == "exclusive" and any(p in UNSETTLED for p in self._others(lane)):
+        if self.schedule == "exclusive" and any(other.phase in UNSETTLED for other in self._others(lane)):
             return None
         return lane.cases
 

@@ -47,9 +47,7 @@ def any_spec(text: str, contract: Untuned, remotes: Sequence[Remote] | None = No
     if not text.startswith("baseline:"):
         return arm_spec(text, contract)
     rule, _, rest = text.removeprefix("baseline:").partition(":")
-    if rule == "majority":
-        return BaselineSpec(name=rule, contract=rule, file=Path(rest) if rest else None)
-    if rule == "keywords":
+    if rule == "majority" or rule == "keywords":
         return BaselineSpec(name=rule, contract=rule, file=Path(rest) if rest else None)
     members: list[ArmSpec] = []
     if rule == "agreement" and rest:

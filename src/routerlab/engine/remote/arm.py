@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from routerlab.core.errors import LabError
@@ -67,7 +68,7 @@ class RemoteArm(Watched):
         self._life += 1
         life, begun, remote = self._life, time.perf_counter(), self.spec.remote
         stage = f"asking {remote.host}"
-        self._set(self.state.to("loading", time.monotonic(), stage=stage, message="", info=None))
+        self._enter("loading", stage=stage, message="", info=None)
         endpoint, fault = await asyncio.to_thread(_connect, remote)
         if life == self._life and endpoint is not None:
             self._endpoint = endpoint
@@ -78,30 +79,29 @@ class RemoteArm(Watched):
             if not fault:
                 note = _note(remote, reply.content)
                 info = self._info(endpoint.library, note, (time.perf_counter() - begun) * 1000.0)
-                self._set(self.state.to("ready", time.monotonic(), stage="", message=note, info=info))
+                self._enter("ready", stage="", message=note, info=info)
                 return
             self._endpoint = None
         if endpoint is not None:
             await endpoint.close()
         if life == self._life:
-            self._set(self.state.to("failed", time.monotonic(), stage="", message=fault))
+            self._enter("failed", stage="", message=fault)
 
     def _info(self, library: str, note: str, load_ms: float) -> RemoteInfo:
         remote = self.spec.remote
         return RemoteInfo(
+            at=datetime.now(UTC),
+            kind="remote",
             contract="json",
+            **remote.model_dump(include={"base_url", "model", "hosting", "retries", "prices"}),
             remote=remote.name,
-            base_url=remote.base_url,
-            model=remote.model,
             prompt_sha256=canonical_sha256({"system": self._system}),
             client=library,
-            hosting=remote.hosting,
-            retries=remote.retries,
-            prices=remote.prices,
             body=remote.body or None,
             local=remote.is_local,
             load_ms=load_ms,
             note=note,
+            name=self.spec.name,
         )
 
     async def _under_way(self, work: Coroutine[Any, Any, T]) -> T | None:
@@ -121,12 +121,12 @@ class RemoteArm(Watched):
         if endpoint is None or self.state.phase not in ("ready", "busy"):
             return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
         if self.state.phase == "ready":
-            self._set(self.state.to("busy", time.monotonic()))
+            self._enter("busy")
         limit = min(timeout_s, self.spec.remote.timeout_s or timeout_s)
         found = await self._under_way(self._one(endpoint, prompt, limit))
         if life == self._life and not self._tasks:
             note = self.state.info.note if self.state.info else ""
-            self._set(self.state.to("ready", time.monotonic(), message=self._heard or note))
+            self._enter("ready", message=self._heard or note)
         return found or Prediction(status="cancelled")
 
     async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
@@ -221,7 +221,7 @@ class RemoteArm(Watched):
         if endpoint is not None:
             await endpoint.close()
         if life == self._life:
-            self._set(self.state.to("stopped", time.monotonic(), stage="", message=""))
+            self._enter("stopped", stage="", message="")
 
 
 def _connect(remote: Remote) -> "tuple[Endpoint | None, str]":
@@ -234,11 +234,8 @@ def _connect(remote: Remote) -> "tuple[Endpoint | None, str]":
     except LabError as e:
         return None, str(e)
     except (OSError, ValueError, ImportError) as e:  # its text may have a proxy's password
-        reason = type(e).__name__
-        return (
-            None,
-            f"{remote.host}: no client could be made ({reason}): see the settings of proxy and certificates",
-        )
+        why = f"no client could be made ({type(e).__name__}): see the settings of proxy and certificates"
+        return None, f"{remote.host}: {why}"
 
 
 def _fault(remote: Remote, reply: "Reply") -> str:

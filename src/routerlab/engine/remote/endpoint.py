@@ -35,7 +35,7 @@ _CLIP = 300
 _KEPT = frozenset({"host", "accept", "content-type", "content-length", "connection", "user-agent"})
 """Headers that are sent. The library's others tell of this machine, or come from OpenAI's own variables."""
 
-Send = Callable[[], Awaitable[bytes]]
+Send = Callable[[], Awaitable[httpx2.Response]]
 
 
 class TooLargeError(Exception):
@@ -139,20 +139,17 @@ class Endpoint:
             "temperature": 0.0,
             "max_tokens": max_tokens,
         }
-
-        async def send() -> bytes:
-            answer = await self._client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-            return answer.content
-
-        return await self._exchange(send, timeout_s, attempts)
+        return await self._exchange(
+            lambda: self._client.post("/chat/completions", body=body, cast_to=httpx2.Response),
+            timeout_s,
+            attempts,
+        )
 
     async def models(self, timeout_s: float) -> Reply:
         """The server's list of models."""
-
-        async def send() -> bytes:
-            return (await self._client.get("/models", cast_to=httpx2.Response)).content
-
-        return await self._exchange(send, timeout_s, [])
+        return await self._exchange(
+            lambda: self._client.get("/models", cast_to=httpx2.Response), timeout_s, []
+        )
 
     async def close(self) -> None:
         """Close every connection."""
@@ -203,7 +200,7 @@ class Endpoint:
     async def _outcome(self, send: Send) -> _Outcome:
         """Whatever a library raises has an end here: its errors hold the request, and that the key."""
         try:
-            return _Outcome(200, await send())
+            return _Outcome(200, (await send()).content)
         except openai.APIStatusError as e:
             response = e.response
             return _Outcome(

@@ -1,29 +1,13 @@
 """What a remote arm turned out to be."""
 
-from routerlab.core.remote import Body, Hosting, Prices
+from routerlab.core.session.arm import RemoteRecord
 from routerlab.engine.contract.info import Info
 
 
-class RemoteInfo(Info):
-    """What is known of a remote arm (see RemoteRecord); `local` where the server is on this machine.
+class RemoteInfo(RemoteRecord, Info):
+    """What the session says of a remote arm; `local` where the server is on this machine."""
 
-    `recording` is the session that a recorded arm answers from, `recording_sha256` that of its bytes.
-    """
-
-    remote: str
-    base_url: str
-    model: str
-    served_model: str | None = None
-    system_fingerprint: str | None = None
-    prompt_sha256: str
-    client: str
-    hosting: Hosting
-    retries: int
-    prices: Prices | None = None
-    body: Body | None = None
     local: bool = False
-    recording: str | None = None
-    recording_sha256: str | None = None
 
     @property
     def device(self) -> str:

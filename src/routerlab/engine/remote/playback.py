@@ -6,7 +6,6 @@ Every trial of it names the one that it repeats, and has that one's status, toke
 
 import asyncio
 import hashlib
-import time
 from collections import Counter, defaultdict
 from contextlib import suppress
 from pathlib import Path
@@ -41,29 +40,19 @@ class RecordedArm(Immediate):
     def __init__(self, spec: RecordedSpec, taxonomy: Taxonomy) -> None:
         super().__init__()
         self.spec = spec
+        self._stage = f"reading {spec.file}"
         self._taxonomy = taxonomy
         self._trials: dict[str, list[Trial]] = {}
         self._asked: Counter[str] = Counter()
 
-    async def start(self) -> None:
-        """Read the session."""
-        begun = time.perf_counter()
-        self._set(self.state.to("loading", time.monotonic(), stage=f"reading {self.spec.file}"))
-        try:
-            info, self._trials = await asyncio.to_thread(read_recording, self.spec, self._taxonomy)
-        except LabError as e:
-            if self.state.phase == "loading":
-                self._set(self.state.to("failed", time.monotonic(), stage="", message=str(e)))
-            return
-        if self.state.phase != "loading":  # stopped meanwhile
-            return
-        info = info.model_copy(update={"load_ms": (time.perf_counter() - begun) * 1000.0})
-        self._set(self.state.to("ready", time.monotonic(), stage="", message=info.note, info=info))
+    def _learn(self) -> RemoteInfo:
+        info, self._trials = read_recording(self.spec, self._taxonomy)
+        return info
 
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """The recorded answer to this prompt; asked again, the next one, and after the last the first."""
-        if self.state.phase != "ready":
-            return Prediction(status="crashed", error=self.state.message or "the arm is not ready")
+        if unready := self._unready():
+            return unready
         trials = self._trials.get(prompt.encode("utf-8", "replace").decode(), [])
         if not trials:
             return Prediction(
@@ -104,11 +93,10 @@ def read_recording(spec: RecordedSpec, taxonomy: Taxonomy) -> tuple[RemoteInfo, 
         prompt = trial.prompt if trial.case is None else prompts.get(trial.case)
         if prompt is not None:
             found[prompt].append(trial)
-    fields = {k: v for k, v in record.model_dump().items() if k in RemoteInfo.model_fields}
-    info = RemoteInfo.model_validate(
-        fields | {"recording": str(spec.file), "recording_sha256": _sha256(spec.file), "note": "recorded"}
-    )
-    return info, dict(found)
+    told = {"kind": "recorded", "name": spec.name, "note": "recorded"}
+    sha256 = hashlib.sha256(spec.file.read_bytes()).hexdigest()
+    recording = {"recording": str(spec.file), "recording_sha256": sha256}
+    return RemoteInfo.model_validate(record.model_dump() | told | recording), dict(found)
 
 
 def _prompts(file: Path, session: Session) -> dict[str, str]:
@@ -126,7 +114,3 @@ def _prompts(file: Path, session: Session) -> dict[str, str]:
         "known: put it back there",
         Exit.MISSING,
     )
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,11 +38,7 @@ def usable_cpus() -> int:
 
 def machine() -> str:
     """One line for records: system, CPU and how many CPUs may be used."""
-    cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.exists():
-        models = [
-            s.partition(":")[2].strip() for s in info.read_text().splitlines() if s.startswith("model name")
-        ]
-        cpu = models[0] if models else cpu
+    models = re.findall(r"^model name\s*:\s*(.*\S)", info.read_text(), re.M) if info.exists() else []
+    cpu = models[0] if models else platform.processor() or platform.machine()
     return f"{platform.system()} {platform.machine()}, {cpu}, {usable_cpus()} CPUs"

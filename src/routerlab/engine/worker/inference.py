@@ -36,10 +36,6 @@ class PromptTooLongError(ValueError):
     """The prompt does not fit: nothing was decoded. The message has both numbers."""
 
 
-def _ms(start: float, end: float) -> float:
-    return (end - start) * 1000.0
-
-
 @dataclass(frozen=True)
 class Question:
     """A prompt as it is asked: its tokens, cut to the window, and the answer's beginning. `n_user` are the
@@ -259,26 +255,28 @@ class Predictor:
         self.features = read[-1]
         self.laps.mark("read")
         shares = [self._head.probabilities(f[0]) if self._head else None for f in read]
-        spent = _ms(begun, time.perf_counter()) / len(questions)
-        return [
-            Prediction(
-                **({"status": "ok"} if share is None else self._shares(share)),
-                latency_ms=Latency(tokenize=q.tokenize, prefill=spent),
-                tokens=self._tokens(q),
-            )
-            for q, share in zip(questions, shares, strict=True)
-        ]
+        spent = (time.perf_counter() - begun) * 1000.0 / len(questions)
+        return [self._judged(q, spent, share) for q, share in zip(questions, shares, strict=True)]
 
-    def _shares(self, shares: NDArray[np.float64]) -> dict[str, Any]:
+    def _judged(
+        self,
+        question: Question,
+        spent: float,
+        shares: NDArray[np.float64] | None,
+        tails: int = 0,
+        mass: float | None = None,
+    ) -> Prediction:
         """The label that is most likely, and every label's probability; of damaged weights there is none."""
+        latency = Latency(tokenize=question.tokenize, prefill=spent)
+        told: dict[str, Any] = {"mass": mass, "latency_ms": latency, "tokens": self._tokens(question, tails)}
+        if shares is None:
+            return Prediction(status="ok", **told)
         if not np.isfinite(shares).all():
-            return {"status": "unparsed", "error": "the scores are no numbers: the model file may be damaged"}
+            error = "the scores are no numbers: the model file may be damaged"
+            return Prediction(status="unparsed", error=error, **told)
         probabilities = {k: float(p) for k, p in zip(self.labels, shares, strict=True)}
-        return {
-            "status": "ok",
-            "label": self.labels[int(shares.argmax())],
-            "probabilities": probabilities,
-        }
+        label = self.labels[int(shares.argmax())]
+        return Prediction(status="ok", label=label, probabilities=probabilities, **told)
 
     def _tokens(self, question: Question, tails: int = 0, generated: int = 0) -> Tokens:
         return Tokens(
@@ -293,15 +291,11 @@ class Predictor:
         begun = time.perf_counter()
         scores = self._label_scores([q.tokens for q in questions])
         shares = [self._calibrator.probabilities(own) for own in scores]
-        spent = _ms(begun, time.perf_counter()) / len(questions)
+        spent = (time.perf_counter() - begun) * 1000.0 / len(questions)
+        masses = [min(float(np.exp(own).sum()), 1.0) for own in scores]
         return [
-            Prediction(
-                **self._shares(share),
-                mass=min(float(np.exp(own).sum()), 1.0),
-                latency_ms=Latency(tokenize=q.tokenize, prefill=spent),
-                tokens=self._tokens(q, self._tail_tokens()),
-            )
-            for q, own, share in zip(questions, scores, shares, strict=True)
+            self._judged(q, spent, share, self._tail_tokens(), mass)
+            for q, share, mass in zip(questions, shares, masses, strict=True)
         ]
 
     def _label_scores(self, asked: Sequence[list[int]]) -> Scores:
@@ -316,7 +310,7 @@ class Predictor:
         room = self.n_ctx - len(self.prefix)
         asked = [q.tokens for q in questions]
         written = generate(self.context, self.model, len(self.prefix), asked, self.slots, room, cancelled)
-        share = _ms(begun, time.perf_counter()) / len(questions)
+        share = (time.perf_counter() - begun) * 1000.0 / len(questions)
         answers = []
         for question, own in zip(questions, written, strict=True):
             text = b"".join(self.model.piece(t) for t in own.tokens).decode("utf-8", "replace")

@@ -21,7 +21,7 @@ from routerlab.engine.worker.build import BuildInfo
 from routerlab.engine.worker.laps import Laps
 from routerlab.engine.worker.layers import LayerReader
 from routerlab.engine.worker.offload import devices, pointers
-from routerlab.models.devices import Split
+from routerlab.models.placement import Placement
 
 BATCH = 512
 """Tokens decoded at once (n_batch and n_ubatch): larger prompts go in several decodes."""
@@ -32,13 +32,6 @@ MAX_SEQUENCES: int = c.llama_max_parallel_sequences()
 
 LOG_LEVEL_DEBUG, LOG_LEVEL_ERROR = 1, 4
 """enum ggml_log_level; the binding does not name it."""
-
-SPLITS: dict[Split, int] = {
-    "none": c.LLAMA_SPLIT_MODE_NONE,
-    "layer": c.LLAMA_SPLIT_MODE_LAYER,
-    "row": c.LLAMA_SPLIT_MODE_ROW,
-}
-
 
 _NEVER = c.ggml_abort_callback(0)
 
@@ -105,21 +98,8 @@ def system_info() -> str:
 class Model:
     """Weights and vocabulary."""
 
-    def __init__(
-        self,
-        path: Path,
-        gpu_layers: int,
-        progress: Callable[[float], None],
-        *,
-        devices: Sequence[str] = (),
-        split: Split = "layer",
-        shares: Sequence[int] = (),
-    ) -> None:
-        """Load `path` with so many layers, and the output, on these GPUs: -1 all, 0 none.
-
-        `shares` are the layers of each device, the output counted with the last. LoadError when the library
-        refuses.
-        """
+    def __init__(self, path: Path, placed: Placement, progress: Callable[[float], None]) -> None:
+        """Load `path` as it is placed; LoadError when the library refuses."""
 
         def report(fraction: float, _: ctypes.c_void_p) -> bool:
             progress(fraction)
@@ -127,13 +107,12 @@ class Model:
 
         c.llama_backend_init()
         params = c.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers + 1 if gpu_layers > 0 else 0 if gpu_layers == 0 else 2**31 - 1
-        params.split_mode = SPLITS[split]
-        self._devices = pointers(devices if gpu_layers else ())
-        if devices or gpu_layers == 0:  # an empty list: else large products still go to the GPU
-            params.devices = ctypes.cast(self._devices, ctypes.c_void_p)
+        params.n_gpu_layers = placed.layers + 1 if placed.layers else 0  # the output counts as one
+        params.split_mode = getattr(c, f"LLAMA_SPLIT_MODE_{placed.split.upper()}")
+        self._devices = pointers(placed.devices)  # an empty list: else large products still go to the GPU
+        params.devices = ctypes.cast(self._devices, ctypes.c_void_p)
         params.main_gpu = 0  # of this list
-        self._shares = (ctypes.c_float * c.LLAMA_MAX_DEVICES)(*shares)
+        self._shares = (ctypes.c_float * c.LLAMA_MAX_DEVICES)(*placed.shares)
         params.tensor_split = self._shares
         callback = c.llama_progress_callback(report)
         params.progress_callback = callback
@@ -163,10 +142,8 @@ class Model:
 
     def _tokenize(self, text: str, special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
-        size = len(data) + 8
-        buffer = (c.llama_token * size)()
-        n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, False, special)
-        if n < 0:
+        n = -(len(data) + 8)
+        while n < 0:  # room for fewer than there are, whose number this tells
             size = -n
             buffer = (c.llama_token * size)()
             n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, False, special)

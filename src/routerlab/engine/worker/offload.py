@@ -11,7 +11,7 @@ from routerlab.engine.worker.protocol import Load
 from routerlab.models.devices import Device
 from routerlab.models.gguf import GgufHeader
 from routerlab.models.memory import Estimate
-from routerlab.models.placement import Placement, Wanted, plan
+from routerlab.models.placement import Placement, plan
 
 KINDS: dict[int, Literal["cpu", "gpu", "igpu", "accel"]] = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel"}
 """enum ggml_backend_dev_type"""
@@ -65,6 +65,5 @@ def pointers(names: Sequence[str]) -> "ctypes.Array[ctypes.c_void_p]":
 
 def choose(request: Load, header: GgufHeader) -> tuple[Placement, Estimate]:
     """Where the model goes on the devices of this build, and the memory it needs (see `plan`)."""
-    wanted = Wanted(request.devices, request.gpu_layers, request.exact, request.split)
     n_seq = 1 + len(request.taxonomy.labels)
-    return plan(header, request.model, request.n_ctx, n_seq, devices(), wanted)
+    return plan(header, request.model, request.n_ctx, n_seq, devices(), request.wanted)

@@ -7,13 +7,13 @@ is the one asked for and its bytes have the sum that was written: anything else 
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.paths import cache_dir
 
@@ -79,15 +79,8 @@ class Prefixes:
             return
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(json.dumps(self._header(tokens, state)).encode() + b"\n")
-                    file.write(state)
-                Path(name).replace(self._path(tokens))
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            header = json.dumps(self._header(tokens, state)).encode()
+            write_new(self._path(tokens), header + b"\n" + state, durable=False)
             trim(self.folder, self.limit)
 
     def _path(self, tokens: Sequence[int]) -> Path:

@@ -11,7 +11,7 @@ from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.contract.router import Router
-from routerlab.models.devices import Split
+from routerlab.models.placement import Wanted
 
 Stage = Literal["checking file", "loading weights", "reading exemplars"]
 Measure = Literal["steps", "bare"]
@@ -19,11 +19,7 @@ Measure = Literal["steps", "bare"]
 
 
 class Load(Record):
-    """First message to a worker: which model, and how it will be asked.
-
-    `gpu_layers` -1 means all that fit, n at most n, or `exact`ly n. `devices` are the GPUs by name, the best
-    where none is named, and `split` is how a model lies on several.
-    """
+    """First message to a worker: which model, where it is wanted, and how it will be asked."""
 
     kind: Literal["load"] = "load"
     model: Path
@@ -34,10 +30,7 @@ class Load(Record):
     exemplars_sha256: str | None
     n_ctx: int
     threads: int | None
-    gpu_layers: int
-    exact: bool = False
-    devices: tuple[str, ...] = ()
-    split: Split | None = None
+    wanted: Wanted
     prefix_cache: int = 0
     """Bytes that prefixes kept on disk may take, 0 for none (see Prefixes)."""
     slots: int = 1

@@ -159,14 +159,7 @@ def load(
 ) -> tuple[Predictor, ArmInfo]:
     """Load the model, decode its prefix and say what really happened. LoadError, LabError."""
     start = time.perf_counter()
-    model = llama.Model(
-        request.model,
-        placed.layers,
-        throttled(partial(loading, pipe, "loading weights")),
-        devices=placed.devices,
-        split=placed.split,
-        shares=placed.shares,
-    )
+    model = llama.Model(request.model, placed, throttled(partial(loading, pipe, "loading weights")))
     router = request.router
     shown = () if request.contract == "json" else request.exemplars
     with limits(request.template_limit_s):
@@ -296,7 +289,7 @@ def start(request: Load, pipe: Pipe) -> Predictor:
     except Exception as e:
         log_line(f"load failed: {e!r}")
         message = ": ".join(filter(None, [str(e) or repr(e), log.error]))
-        pipe.send(Failed(message=message, retry=llama.gpu_build() and request.gpu_layers != 0))
+        pipe.send(Failed(message=message, retry=llama.gpu_build() and request.wanted.layers != 0))
     else:
         pipe.send(Ready(info=info))
         return predictor

@@ -180,17 +180,17 @@ class LabScreen(LabView):
     def action_replay_pause(self) -> None:
         """Pause or go on."""
         if self.lab.progress.phase == "paused":
-            self.lab.resume()
+            self.lab.runner.resume()
         else:
-            self.lab.pause()
+            self.lab.runner.pause()
 
     def action_replay_step(self) -> None:
         """One more question."""
-        self.lab.step()
+        self.lab.runner.step()
 
     def action_replay_cancel(self) -> None:
         """Stop the replay."""
-        self.lab.cancel()
+        self.lab.runner.cancel()
 
     # --- arms ---
 

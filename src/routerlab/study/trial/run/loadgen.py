@@ -160,7 +160,7 @@ class LoadGenerator:
         at = datetime.now(UTC) - timedelta(seconds=time.perf_counter() - due)
         self.under_way_of[one.arm] += 1
         until = due + (self._traffic.patience_s or inf)
-        self._lab.submit(one.arm, one.item, one.repeat, due, Due(one.id, at, until))
+        self._lab.runner.submit(one.arm, one.item, one.repeat, due, Due(one.id, at, until))
         return future
 
     def _seen(self, event: Event) -> None:
