@@ -1,12 +1,15 @@
 """Reading the features of a corpus under every exemplar set and window, as far as the time goes."""
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.taxonomy import Taxonomy
@@ -16,11 +19,13 @@ from routerlab.engine.contract.head import FEATURES
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
+from routerlab.models.gguf import read_header
 from routerlab.settings import Settings
 from routerlab.tune.answers import Answers, Asker
-from routerlab.tune.cases import Training
+from routerlab.tune.cases import Bools, Training
 from routerlab.tune.choose import Candidates
 from routerlab.tune.fit import Floats
+from routerlab.tune.plan import Plan
 from routerlab.version import __version__
 
 DEPTHS = (0.5, 0.57, 0.64, 0.71, 0.78)
@@ -67,9 +72,26 @@ class Workbench:
         )
         return Asker(arm, key, len(layers), self.store)
 
+    async def layers(self) -> tuple[int, ...]:
+        """The layers to read in the model; LabError when it has too few."""
+        header = await asyncio.to_thread(read_header, self.spec.model)
+        if not header.n_layers or header.n_layers < 3:
+            raise LabError(f"{self.spec.model}: has too few layers to be probed")
+        return layers_of(header.n_layers)
+
+
+@contextmanager
+def workbench(plan: Plan) -> Iterator[Workbench]:
+    """What asking the plan's model needs; what was read is kept in the plan's store."""
+    store = Answers(plan.store)
+    try:
+        yield Workbench(plan.spec, plan.taxonomy, plan.settings, store)
+    finally:
+        store.close()
+
 
 class Reader:
-    """Reads exemplar sets one after the other; `rows` of a set are the cases that are its exemplars."""
+    """Reads the cases with one exemplar set after the other before them."""
 
     def __init__(self, bench: Workbench, training: Training, layers: tuple[int, ...], tell: Tell) -> None:
         self._bench = bench
@@ -77,6 +99,7 @@ class Reader:
         self._layers = layers
         self._tell = tell
         self._table: dict[tuple[int, int], Floats] = {}
+        self._usable: list[Bools] = []
         self.shots: list[tuple[Exemplar, ...]] = []
         self._times: dict[int, list[float]] = {}
         self.tokens: tuple[int, ...] = ()
@@ -84,12 +107,14 @@ class Reader:
         self.seconds = 0.0
         """What the last set took (next to nothing when it was in the store)."""
 
-    async def read(self, shots: tuple[Exemplar, ...], windows: Sequence[int]) -> None:
-        """Read every case with these exemplars before it, under each window, the widest first."""
+    async def read(
+        self, shots: tuple[Exemplar, ...], windows: Sequence[int], own: Sequence[int] = ()
+    ) -> None:
+        """Read every case with these exemplars before it, under each window, the widest first; the rows
+        `own` are the cases that the exemplars were drawn from."""
         number, prompts = len(self.shots), [case.prompt for case in self._training.cases]
-        asker = self._bench.asker("probe", shots, self._layers)
         start = time.monotonic()
-        try:
+        async with self._bench.asker("probe", shots, self._layers) as asker:
             for window in sorted(windows, reverse=True):
                 what = f"reading prompts, exemplars {number + 1}, window {window}"
                 answers = await asker.answers(prompts, window, partial(self._tell, what))
@@ -100,9 +125,8 @@ class Reader:
                     self.tokens = tuple(
                         a.prediction.tokens.evaluated + (a.prediction.tokens.dropped or 0) for a in answers
                     )
-        finally:
-            await asker.arm.stop()
         self.shots.append(shots)
+        self._usable.append(~np.isin(np.arange(len(prompts)), own))
         self.seconds = time.monotonic() - start
 
     def candidates(self, limit_ms: float) -> Candidates:
@@ -112,4 +136,4 @@ class Reader:
         p95 = {w: part * (percentile(times, 0.95) or 0.0) for w, times in self._times.items()}
         quick = [w for w in p95 if p95[w] <= limit_ms] or [min(p95)]
         table = {key: features for key, features in self._table.items() if key[1] in quick}
-        return Candidates(table, self._layers)
+        return Candidates(table, self._layers, np.stack(self._usable))

@@ -48,11 +48,8 @@ async def asked(
     encoding: Encoding = "json-name",
 ) -> list[Answer]:
     """The model's answers to the cases; LabError when it cannot be loaded."""
-    asker = bench.asker(contract, shots, encoding=encoding)
-    try:
+    async with bench.asker(contract, shots, encoding=encoding) as asker:
         return await asker.answers([case.prompt for case in part.cases], None, partial(tell, what))
-    finally:
-        await asker.arm.stop()
 
 
 def logs(part: Training, answers: Sequence[Answer]) -> Doubles:
@@ -64,14 +61,14 @@ def score_rows(
     part: Training, answers: Sequence[Answer], seed: int, name: str = "score + exemplars"
 ) -> list[Row]:
     """Rows for scores as they are, debiased without labels, and calibrated (5 folds), in this order."""
-    scores, folds = logs(part, answers), list(splits(part.gold, part.group, 5, seed))
+    scores, folds = logs(part, answers), splits(part.gold, part.group, 5, seed)
     times = [a.prediction.latency_ms.total for a in answers]
     rows = [_row(name, part, answers)]
     for method, shares in (
         (f"{name}, debiased", debiased(scores)),
         (f"{name}, calibrated", cross_validated(scores, part.gold, folds)),
     ):
-        rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times, True))
+        rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times))
     return rows
 
 
@@ -79,4 +76,4 @@ def _row(method: str, part: Training, answers: Sequence[Answer]) -> Row:
     labels = [a.prediction.label for a in answers]
     answered = np.array([part.labels.index(x) if x else -1 for x in labels])
     times = [a.prediction.latency_ms.total for a in answers]
-    return row(method, part.gold, part.hard, answered, None, times, True)
+    return row(method, part.gold, part.hard, answered, None, times)
