@@ -122,5 +122,5 @@ def _notes(file: SessionFile, wanted: Wanted, items: Sequence[QueueItem]) -> tup
 
 
 def _unknown(session: Session, taxonomy: Taxonomy) -> Counter[str]:
-    states = (session.current(name, kind) for kind, name in session.annotated())
+    states = (session.current(name, kind) for kind, name in session.standing())
     return Counter(s.label for s in states if s.label is not None and s.label not in taxonomy.labels)

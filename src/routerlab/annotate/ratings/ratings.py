@@ -55,17 +55,6 @@ def _utc(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _standing(annotations: Iterable[Annotation]) -> dict[Target, list[Annotation]]:
-    """The events that no undo took back, by target."""
-    standing: dict[Target, list[Annotation]] = defaultdict(list)
-    for event in annotations:
-        if event.action != "undo":
-            standing[event.target].append(event)
-        elif standing[event.target]:
-            standing[event.target].pop()
-    return standing
-
-
 class _Said(NamedTuple):
     """What an annotator's events about one target add up to; `draft`: a label was not submitted."""
 
@@ -109,7 +98,7 @@ class _Gathered:
         for case in session.cases:
             units["case", case] = self._unit(shown(case, session, corpus))
         lost = 0
-        for target, events in _standing(session.annotations).items():
+        for target, events in session.standing().items():
             if target[0] == "case" and target not in units:
                 units[target] = self._unit(shown(target[1], session, corpus))
             if target not in units:

@@ -66,23 +66,13 @@ def learn(
 
 def opened(path: Path) -> "tuple[Session, dict[str, str]]":
     """A session, and the prompts of its corpus's cases by id, as far as that corpus is here."""
-    from contextlib import suppress
-
-    from routerlab.core.corpus import Corpus as CorpusFile
-    from routerlab.core.files.toml import load_toml
+    from routerlab.annotate.ratings.pinned import pinned_corpus
     from routerlab.core.session.file import read_session
-    from routerlab.core.session.session import pinned_files
-    from routerlab.resources import ROUTING60
 
     session = read_session(path).session
-    prompts: dict[str, str] = {}
-    if pin := session.header.corpus:
-        for file in pinned_files(pin, path, ROUTING60):
-            with suppress(LabError):
-                corpus = load_toml(file, CorpusFile)
-                if corpus.sha256 == pin.sha256:
-                    prompts = {case.id: case.prompt for case in corpus.case}
-    return session, prompts
+    pin = session.header.corpus
+    corpus = pinned_corpus(pin, path) if pin else None
+    return session, {case.id: case.prompt for case in corpus.case} if corpus else {}
 
 
 def _print(learned: "Learned") -> None:
