@@ -123,7 +123,7 @@ def read_prompts(
                 faults.add(line, f"unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
     faults.end()
     places = [line for line, _ in kept]
-    pairs = [] if near is None else near_pairs([case.prompt for _, case in kept], near)
+    pairs = () if near is None else near_pairs([case.prompt for _, case in kept], near)
     return Imported(
         cases=tuple(case for _, case in kept),
         sources=tuple(f"line {line}" for line in places),

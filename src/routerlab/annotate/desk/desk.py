@@ -116,10 +116,6 @@ class Desk:
 
     # --- what may be seen ---
 
-    def people_visible(self, i: int) -> bool:
-        """Whether the other annotators' labels may be shown."""
-        return self.mode == "adjudicate" or self.revealed(i)
-
     def revealed(self, i: int) -> bool:
         """Whether everything may be shown: once a label was submitted, it cannot be unseen."""
         return self.items[i].id in self._labelled

@@ -53,13 +53,8 @@ def open_desk(
     path = wanted.session
     if path.exists():
         file = SessionFile.open(path, progress, session_cache())
-        try:
-            notes = _notes(file, wanted, items)
-        except BaseException:
-            file.close()
-            raise
     else:
-        file, notes = SessionFile.create(path, _header(wanted)), ()
+        file = SessionFile.create(path, _header(wanted))
     record = QueueRecord(
         at=datetime.now(UTC),
         source=source.pin,
@@ -73,6 +68,7 @@ def open_desk(
         annotator=wanted.annotator,
     )
     try:
+        notes = _notes(file, wanted, items)
         file.append(record)
     except BaseException:
         file.close()

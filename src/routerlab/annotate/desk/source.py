@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from routerlab.annotate.corpus.prompts import prompt_id, read_prompts
 from routerlab.annotate.desk.item import Opinion, QueueItem
-from routerlab.annotate.ratings.pinned import pinned_corpus
+from routerlab.annotate.ratings.pinned import asked, pinned_corpus, shown
 from routerlab.annotate.ratings.ratings import collect
 from routerlab.annotate.ratings.unit import Unit
 from routerlab.core.corpus import check_corpus, fold
@@ -125,20 +125,18 @@ def _of_session(path: Path, session: Session) -> Source:
     """Every question of the session once, in the order it was first asked or annotated."""
     header = session.header
     corpus = pinned_corpus(header.corpus, path) if header.corpus else None
-    prompts = {c.id: c.prompt for c in corpus.case} if corpus else {}
-    prompts |= {case.id: case.prompt for case in session.cases.values()}
-    gold = {c.id: c.label for c in corpus.case} if corpus else {}
     found: dict[str, QueueItem] = {}
     lost: set[str] = set()
     for trial in session.trials:
-        prompt = prompts.get(trial.case) if trial.case else trial.prompt
+        prompt, case, gold = asked(trial, session, corpus)
         if prompt is None:
-            lost.add(trial.case or "")
+            lost.add(case or "")
             continue
-        name = trial.case or prompt_id(prompt)
-        found.setdefault(name, QueueItem(name, prompt, f"trial {trial.id}", trial.gold or gold.get(name)))
-    for case in session.cases.values():
-        found.setdefault(case.id, QueueItem(case.id, case.prompt, case.source, gold.get(case.id)))
+        name = case or prompt_id(prompt)
+        found.setdefault(name, QueueItem(name, prompt, f"trial {trial.id}", gold))
+    for record in session.cases.values():
+        gold = shown(record.id, session, corpus).gold
+        found.setdefault(record.id, QueueItem(record.id, record.prompt, record.source, gold))
     if not found:
         raise LabError(f"{path}: holds no prompt to annotate; ask something in the lab first")
     notes = []

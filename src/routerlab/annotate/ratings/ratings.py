@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from routerlab.annotate.ratings.doubts import doubts, unfinished
 from routerlab.annotate.ratings.pinned import About, asked, pinned_corpus, shown
-from routerlab.annotate.ratings.unit import Collected, Decision, Rating, Source, Unit
+from routerlab.annotate.ratings.unit import Collected, Decision, Rating, Unit
 from routerlab.core.corpus import Corpus, fold
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
@@ -61,7 +61,6 @@ class _Said(NamedTuple):
     rating: Rating | None
     decision: Decision | None
     note: str | None
-    skipped: bool
     flagged: bool
     draft: bool
 
@@ -76,7 +75,7 @@ class _Gathered:
         self._units: dict[str, Unit] = {}
         self._answered: dict[tuple[str, str], datetime] = {}
         self._headers: list[Header] = []
-        self._sources: list[Source] = []
+        self._sessions: dict[Path, str] = {}
         self._arms: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         self._drafts: Counter[str] = Counter()
         self._again: dict[tuple[str, str], set[str]] = {}
@@ -85,8 +84,7 @@ class _Gathered:
         """Count one session in."""
         header, corpus = session.header, self._corpus(session, path)
         self._headers.append(header)
-        annotators = tuple(dict.fromkeys(event.annotator for event in session.annotations))
-        self._sources.append(Source(path, header.id, annotators, torn))
+        self._sessions[path] = header.id
         if torn:
             self.notes.append(f"{path}: an unfinished record of {torn} bytes at the end is left out")
         for arm in session.arms.values():
@@ -136,7 +134,7 @@ class _Gathered:
         changed = [name for name, what in self._arms.items() if len(what) > 1]
         if changed:
             self.notes.append(f"not the same model and prompt in all sessions: {', '.join(changed)}")
-        return Collected(self._units, labels, families, tuple(self._sources), tuple(self.notes))
+        return Collected(self._units, labels, families, self._sessions, tuple(self.notes))
 
     def _corpus(self, session: Session, path: Path) -> Corpus | None:
         """The corpus that the session pins, if it is here."""
@@ -172,10 +170,6 @@ class _Gathered:
             unit.decisions[name] = said.decision
         if said.rating:
             unit.ratings[name] = self._latest(unit, name, said.rating)
-        if said.skipped:
-            unit.skipped.add(name)
-        if name in unit.ratings:
-            unit.skipped.discard(name)
 
     def _latest(self, unit: Unit, name: str, rating: Rating) -> Rating:
         """The later of a new rating and the one that stands, with the blind label of either."""
@@ -194,18 +188,18 @@ def _add_up(events: Iterable[Annotation], session: str) -> _Said:
     decision: Decision | None = None
     note: str | None = None
     blind: str | None = None
-    skipped = flagged = draft = False
+    flagged = draft = False
     for event in events:
         at, also = _utc(event.at), event.also or ()
         if event.note is not None and event.decides is None:
             note = event.note or None
         if event.label is not None:
-            skipped, draft = False, event.draft is True
+            draft = event.draft is True
         if event.action == "flag":
             flagged = True
         elif event.action == "skip":
             rating = decision = None
-            skipped, draft = True, False
+            draft = False
         elif event.label is None or event.draft:
             continue
         elif event.decides is not None:
@@ -215,7 +209,7 @@ def _add_up(events: Iterable[Annotation], session: str) -> _Said:
             blind = blind if seen else event.label
             rating = Rating(event.label, also, None, at, session, seen, blind)
     rating = rating and replace(rating, note=note)
-    return _Said(rating, decision, note, skipped, flagged, draft)
+    return _Said(rating, decision, note, flagged, draft)
 
 
 def _labels(unit: Unit) -> Iterable[str]:

@@ -61,7 +61,9 @@ def agreement(
     found = agree(collected, by, blind, resamples, seed)
     notes = (*collected.notes, *found.notes)
     if shape == "json":
-        facts = {"sessions": [{"file": str(s.path), "id": s.id} for s in collected.sessions]}
+        facts = {
+            "sessions": [{"file": str(path), "id": session} for path, session in collected.sessions.items()]
+        }
         print_json({**facts, **as_json(found, a, b), "resamples": resamples, "seed": seed, "notes": notes})
     else:
         print_tables(found, a, b)
