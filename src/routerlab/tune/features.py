@@ -2,9 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -12,15 +10,12 @@ import numpy as np
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.contract import Exemplar, system_prompt
 from routerlab.engine.contract.head import FEATURES
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import read_header
-from routerlab.settings import Settings
 from routerlab.tune.answers import Answers, Asker
 from routerlab.tune.cases import Bools, Training
 from routerlab.tune.choose import Candidates
@@ -40,14 +35,18 @@ def layers_of(n_layers: int) -> tuple[int, ...]:
     return tuple(sorted({min(max(round(d * n_layers), 0), n_layers - 2) for d in DEPTHS}))
 
 
-@dataclass(frozen=True)
 class Workbench:
-    """What asking needs: a model, the labels, settings, and the store of answers."""
+    """Asks the plan's model, in a `with` block; what was read is kept in the plan's store."""
 
-    spec: ArmSpec
-    taxonomy: Taxonomy
-    settings: Settings
-    store: Answers
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._store = Answers(plan.store)
+
+    def __enter__(self) -> "Workbench":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
 
     def asker(
         self,
@@ -57,37 +56,29 @@ class Workbench:
         encoding: Encoding = "json-name",
     ) -> Asker:
         """The model under a contract, with these exemplars; loaded when it is first needed."""
-        spec = self.spec.model_copy(update={"contract": contract, "encoding": encoding})
-        arm = ModelArms(self.taxonomy, shots, None, self.settings).model_arm(spec, layers=layers)
+        plan = self._plan
+        spec = plan.spec.model_copy(update={"contract": contract, "encoding": encoding})
+        arm = ModelArms(plan.taxonomy, shots, None, plan.settings).model_arm(spec, layers=layers)
         key = canonical_sha256(
             {
                 "lab": __version__,
-                "model": file_sha256(self.spec.model),
+                "model": file_sha256(spec.model),
                 "contract": contract,
                 "exemplars": [shot.model_dump() for shot in shots],
-                "prompt": system_prompt(self.taxonomy, contract, encoding),
+                "prompt": system_prompt(plan.taxonomy, contract, encoding),
                 "layers": list(layers),
             }
             | ({"features": FEATURES} if layers else {})
         )
-        return Asker(arm, key, len(layers), self.store)
+        return Asker(arm, key, len(layers), self._store)
 
     async def layers(self) -> tuple[int, ...]:
         """The layers to read in the model; LabError when it has too few."""
-        header = await asyncio.to_thread(read_header, self.spec.model)
+        model = self._plan.spec.model
+        header = await asyncio.to_thread(read_header, model)
         if not header.n_layers or header.n_layers < 3:
-            raise LabError(f"{self.spec.model}: has too few layers to be probed")
+            raise LabError(f"{model}: has too few layers to be probed")
         return layers_of(header.n_layers)
-
-
-@contextmanager
-def workbench(plan: Plan) -> Iterator[Workbench]:
-    """What asking the plan's model needs; what was read is kept in the plan's store."""
-    store = Answers(plan.store)
-    try:
-        yield Workbench(plan.spec, plan.taxonomy, plan.settings, store)
-    finally:
-        store.close()
 
 
 class Reader:

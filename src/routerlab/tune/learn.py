@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from routerlab.annotate.ratings.pinned import asked, shown
 from routerlab.core.corpus import Case, Corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
@@ -15,7 +16,7 @@ from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import held_out, splits, training
 from routerlab.tune.choose import Choice, Nested, Setting
-from routerlab.tune.features import Reader, Tell, workbench
+from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.fit import STRENGTHS, Linear, calibrated_loss, fit
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
@@ -50,31 +51,30 @@ class Learned:
 
 
 def annotated(
-    sessions: Sequence[tuple[Session, dict[str, str]]], pool: Corpus
+    sessions: Sequence[tuple[Session, Corpus | None]], pool: Corpus
 ) -> tuple[list[Case], list[str]]:
     """The labelled prompts of the sessions as cases, and notes on those left out.
 
-    With each session come the prompts of its corpus's cases by id. Left out are prompts of the held-out
-    test, prompts that the pool has, and repeats (the last label counts).
+    With each session comes its corpus, if that is here. Left out are prompts of the held-out test, prompts
+    that the pool has, and repeats (the last label counts).
     """
     tested = {fold(case.prompt) for case in held_out().case}
     known = {fold(case.prompt) for case in pool.case}
     found: dict[str, Case] = {}
     number = count(1)
     skipped = {"in routing60, the held-out test": 0, "in the corpus already": 0, "without a prompt here": 0}
-    for session, prompts in sessions:
+    for session, corpus in sessions:
         trials = {trial.id: trial for trial in session.trials}
         for annotation in session.annotations:
             kind, target = annotation.target
             state = session.current(target, kind)
-            label = None if state.draft else state.label
-            trial = trials.get(target) if kind == "trial" else None
-            case = target if kind == "case" else trial.case if trial else None
-            prompt = trial.prompt if trial and trial.prompt else prompts.get(case or "")
-            if prompt is None and case in session.cases:
-                prompt = session.cases[case].prompt
-            if label is None:
+            if state.label is None or state.draft:
                 continue
+            prompt = None
+            if kind == "case":
+                prompt = shown(target, session, corpus).prompt
+            elif target in trials:
+                prompt = asked(trials[target], session, corpus).prompt
             if prompt is None:
                 skipped["without a prompt here"] += 1
             elif fold(prompt) in tested:
@@ -85,7 +85,7 @@ def annotated(
                 found[fold(prompt)] = Case(
                     id=f"annotation-{next(number)}",
                     prompt=prompt,
-                    label=label,
+                    label=state.label,
                     author=annotation.annotator,
                     source=session.header.id,
                 )
@@ -108,7 +108,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*others, *cases)})
     whole = training(grown, plan.taxonomy, "annotations")
     window, layer = router.window or 256, router.head.layer
-    with workbench(plan) as bench:
+    with Workbench(plan) as bench:
         layers = await bench.layers()
         reader = Reader(bench, whole, layers if layer in layers else (layer,), tell)
         await reader.read(router.exemplar, [window])

@@ -11,7 +11,7 @@ from routerlab.engine.contract.router import Router
 from routerlab.tune.cases import Training, sample, subset
 from routerlab.tune.choose import Candidates
 from routerlab.tune.exemplars import draw, exemplars
-from routerlab.tune.features import Reader, Tell, Workbench, workbench
+from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.offloop import off_loop, telling
 from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.probe import Fitted, fit_probe
@@ -43,7 +43,7 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
     """
     clock = Clock(plan.budget_s)
     notes: list[str] = []
-    with workbench(plan) as bench:
+    with Workbench(plan) as bench:
         layers = await bench.layers()
         training = await _affordable(plan, bench, layers, tell, notes)
         plan = replace(plan, training=training)

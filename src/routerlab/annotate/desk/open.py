@@ -13,11 +13,10 @@ from routerlab.annotate.desk.order import Order, ordered
 from routerlab.annotate.desk.source import Source
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import Progress, SessionFile
-from routerlab.core.session.session import Header, QueueRecord, Session, pin_taxonomy
+from routerlab.core.session.session import QueueRecord, Session
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.worker.build import machine
+from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.paths import session_cache
-from routerlab.version import __version__
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ def open_desk(
     if path.exists():
         file = SessionFile.open(path, progress, session_cache())
     else:
-        file = SessionFile.create(path, _header(wanted))
+        materials = Materials(wanted.taxonomy, wanted.taxonomy_path, None, None)
+        file = SessionFile.create(path, new_header(materials, title=f"annotations by {wanted.annotator}"))
     record = QueueRecord(
         at=datetime.now(UTC),
         source=source.pin,
@@ -74,18 +74,6 @@ def open_desk(
         file.close()
         raise
     return Desk(items, file, wanted.annotator, wanted.taxonomy, wanted.mode), (*source.notes, *notes)
-
-
-def _header(wanted: Wanted) -> Header:
-    now = datetime.now(UTC)
-    return Header(
-        id=f"{now:%Y%m%dT%H%M%S.%fZ}",
-        created=now,
-        lab_version=__version__,
-        title=f"annotations by {wanted.annotator}",
-        machine=machine(),
-        taxonomy=pin_taxonomy(wanted.taxonomy, wanted.taxonomy_path),
-    )
 
 
 def _notes(file: SessionFile, wanted: Wanted, items: Sequence[QueueItem]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock
 from pydantic import ValidationError
@@ -164,9 +163,7 @@ class SessionFile:
     def __enter__(self) -> "SessionFile":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _drain(self) -> None:

@@ -8,7 +8,7 @@ from routerlab.core.errors import LabError
 from routerlab.engine.contract.encoding import DESCRIBED
 from routerlab.engine.contract.names import Encoding
 from routerlab.engine.contract.router import Calibration, Router, Row
-from routerlab.tune.features import Tell, workbench
+from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.plan import Plan
 from routerlab.tune.scores.fit import fit_scores
 from routerlab.tune.scores.untuned import asked, logs, score_cases, score_rows
@@ -22,7 +22,7 @@ async def tune_scores(plan: Plan, encodings: Sequence[Encoding], recent: int, te
         raise LabError("a score router wants exemplars: name a file with --exemplars")
     part = score_cases(plan, plan.shots)
     answers, rows = {}, {}
-    with workbench(plan) as bench:
+    with Workbench(plan) as bench:
         for encoding in encodings:
             what = f"score + exemplars ({DESCRIBED[encoding]})"
             answers[encoding] = await asked(bench, "score", plan.shots, part, what, tell, encoding)

@@ -9,7 +9,7 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.tune.answers import WINDOWS
 from routerlab.tune.cases import Training, splits, training
 from routerlab.tune.choose import Setting
-from routerlab.tune.features import Reader, Tell, workbench
+from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.fit import STRENGTHS, Floats
 from routerlab.tune.offloop import off_loop, telling
 from routerlab.tune.plan import Plan
@@ -51,7 +51,7 @@ async def study(plan: Plan, most: int, rerun: bool, tell: Tell) -> Study:
 
 async def _features(plan: Plan, tell: Tell) -> Floats:
     """(n, features) of the middle one of the layers that tuning tries, at the widest window."""
-    with workbench(plan) as bench:
+    with Workbench(plan) as bench:
         layers = await bench.layers()
         reader = Reader(bench, plan.training, layers, tell)
         await reader.read(plan.shots, WINDOWS[:1])
