@@ -8,8 +8,12 @@ import pytest
 from routerlab.core import similar
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.files.toml import load_toml
-from routerlab.core.similar import NEAR, NEAR_REPORT, groups, near_pairs, nearest, tokens
+from routerlab.core.similar import NEAR, NEAR_REPORT, groups, near_pairs, nearest
 from routerlab.resources import POOL
+
+
+def tokens(prompt: str) -> frozenset[str]:
+    return frozenset(similar.words(prompt))
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:

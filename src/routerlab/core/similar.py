@@ -32,11 +32,6 @@ def words(prompt: str) -> list[str]:
     return re.sub(r"([\u3040-\u30ff\u4e00-\u9fff])", r" \1 ", "".join(kept)).split()
 
 
-def tokens(prompt: str) -> frozenset[str]:
-    """The words of the prompt, each once."""
-    return frozenset(words(prompt))
-
-
 def near_pairs(prompts: Sequence[str], near: float = NEAR, since: int = 0) -> Iterator[Pair]:
     """Pairs whose Jaccard is at least `near`, by their higher number and then the lower.
 
@@ -99,7 +94,7 @@ def _similarities(prompts: Sequence[str], since: int = 0) -> "Iterator[tuple[int
     import numpy as np
     from scipy.sparse import csr_array
 
-    sets = [tokens(prompt) for prompt in prompts]
+    sets = [frozenset(words(prompt)) for prompt in prompts]
     number: dict[str, int] = {}
     columns = [number.setdefault(word, len(number)) for own in sets for word in own]
     size = np.array([len(own) for own in sets], dtype=np.int64)

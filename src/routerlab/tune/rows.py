@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
+from routerlab.core.statistics.calibration import gap, log_loss, reliability
 from routerlab.core.statistics.intervals import wilson
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.engine.contract.router import Row
@@ -30,7 +30,7 @@ def row(
         high=_round(high),
         hard=_round(right[hard].mean()) if hard.any() else None,
         log_loss=_round(log_loss(shares, gold)) if shares is not None else None,
-        ece=_round(expected_calibration_error(shares, gold)) if shares is not None else None,
+        ece=_round(gap(reliability(shares, gold))) if shares is not None else None,
         p50=_ms(percentile(times, 0.5)),
         p95=_ms(percentile(times, 0.95)),
         cross_validated=True,

@@ -5,16 +5,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
+from routerlab.core.prediction import Prediction
+from routerlab.core.statistics.calibration import gap, log_loss, reliability
 from routerlab.engine.contract.names import Encoding
 from routerlab.engine.contract.router import Calibration, Row
 from routerlab.engine.contract.scaling import Calibrator, log_shares, softmax
+from routerlab.tune.answers import Answer
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.curve import REPEATS, learning_curve
 from routerlab.tune.fit import Doubles
 from routerlab.tune.rows import row
-from routerlab.tune.scores.fit import cross_validated, debiased, fit_scores, logs_of
+from routerlab.tune.scores.fit import cross_validated, debiased, fit_scores
 from routerlab.tune.scores.run import best
+from routerlab.tune.scores.untuned import logs
 from tests.tune.harness import balanced, judged, noise, telling
 
 quiet: Callable[[int, int], None] = lambda done, total: None  # noqa: E731
@@ -45,7 +48,7 @@ def test_calibration_helps_on_cases_it_was_not_fitted_to() -> None:
     assert shares.sum(axis=1) == pytest.approx(1.0)
     assert log_loss(shares, gold) < log_loss(raw, gold) - 0.3
     assert (shares.argmax(axis=1) == gold).mean() > (raw.argmax(axis=1) == gold).mean() + 0.05
-    assert expected_calibration_error(shares, gold) < expected_calibration_error(raw, gold)
+    assert gap(reliability(shares, gold)) < gap(reliability(raw, gold))
 
 
 def test_no_row_is_calibrated_by_itself() -> None:
@@ -78,7 +81,9 @@ def test_debiasing_takes_off_what_a_label_gets_anyway() -> None:
 
 
 def test_logs_are_in_the_labels_order_and_finite() -> None:
-    found = logs_of([{"b": 0.75, "a": 0.25}, {"a": 1.0, "b": 0.0}], ("a", "b"))
+    given = ({"b": 0.75, "a": 0.25}, {"a": 1.0, "b": 0.0})
+    answers = [Answer(Prediction(status="ok", probabilities=own), None) for own in given]
+    found = logs(judged(np.array([0, 1]), 2), answers)
     assert np.exp(found[0]) == pytest.approx([0.25, 0.75])
     assert np.isfinite(found).all()
     assert found[1, 0] == pytest.approx(0.0)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -177,11 +176,9 @@ def models_of(unit: Unit) -> dict[str, tuple[str, float | None]]:
 _INDEX = TypeAdapter(Source)
 
 
-def _key(paths: Sequence[Path], *options: Any) -> str:
+def _key(paths: Sequence[Path], taxonomy: Taxonomy, *options: object) -> str:
     """Of everything that the items depend on: every file's content, and the options."""
-    digest = hashlib.sha256()
-    taxonomy = options[0]
-    digest.update(json.dumps([__version__, taxonomy.sha256, *map(str, options[1:])]).encode())
+    digest = hashlib.sha256(json.dumps([__version__, taxonomy.sha256, *map(str, options)]).encode())
     for path in paths:
         for file in [path, *_pinned_by(path)]:
             digest.update(hashlib.sha256(read_bytes(file)).digest() + file.suffix.encode())

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from routerlab.annotate.ratings.doubts import doubts, unfinished
 from routerlab.annotate.ratings.pinned import About, asked, pinned_corpus, shown
@@ -55,16 +54,6 @@ def _utc(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-class _Said(NamedTuple):
-    """What an annotator's events about one target add up to; `draft`: a label was not submitted."""
-
-    rating: Rating | None
-    decision: Decision | None
-    note: str | None
-    flagged: bool
-    draft: bool
-
-
 class _Gathered:
     """What the sessions say, as they are added one by one."""
 
@@ -104,7 +93,7 @@ class _Gathered:
                 continue
             for name in dict.fromkeys(event.annotator for event in events):
                 own = [event for event in events if event.annotator == name]
-                self._enter(units[target], name, _add_up(own, header.id))
+                self._enter(units[target], name, own, header.id)
         if lost:
             self.notes.append(f"{path}: left out, because their trial is not in the file: {lost} annotations")
 
@@ -159,17 +148,40 @@ class _Gathered:
             unit.models[trial.arm], self._answered[key] = trial.label, at
             unit.sure[trial.arm] = (trial.probabilities or {}).get(trial.label)
 
-    def _enter(self, unit: Unit, name: str, said: _Said) -> None:
-        """Add what the annotator said of one target to what the same annotator said of the unit elsewhere."""
-        self._drafts[name] += said.draft
-        if said.flagged:
-            unit.flagged.add(name)
-        if said.note is not None:
-            unit.notes[name] = said.note
-        if said.decision and said.decision.at >= unit.decisions.get(name, said.decision).at:
-            unit.decisions[name] = said.decision
-        if said.rating:
-            unit.ratings[name] = self._latest(unit, name, said.rating)
+    def _enter(self, unit: Unit, name: str, events: Iterable[Annotation], session: str) -> None:
+        """Add what the annotator said of one target, in this order, to what the same annotator said of the
+        unit elsewhere."""
+        rating: Rating | None = None
+        decision: Decision | None = None
+        note: str | None = None
+        blind: str | None = None
+        draft = False
+        for event in events:
+            at, also = _utc(event.at), event.also or ()
+            if event.note is not None and event.decides is None:
+                note = event.note or None
+            if event.label is not None:
+                draft = event.draft is True
+            if event.action == "flag":
+                unit.flagged.add(name)
+            elif event.action == "skip":
+                rating = decision = None
+                draft = False
+            elif event.label is None or event.draft:
+                continue
+            elif event.decides is not None:
+                decision = Decision(event.label, also, event.note, at, session, event.decides)
+            else:
+                seen = event.seen or ("suggestion" if event.trial is not None else None)
+                blind = blind if seen else event.label
+                rating = Rating(event.label, also, None, at, session, seen, blind)
+        self._drafts[name] += draft
+        if note is not None:
+            unit.notes[name] = note
+        if decision and decision.at >= unit.decisions.get(name, decision).at:
+            unit.decisions[name] = decision
+        if rating:
+            unit.ratings[name] = self._latest(unit, name, replace(rating, note=note))
 
     def _latest(self, unit: Unit, name: str, rating: Rating) -> Rating:
         """The later of a new rating and the one that stands, with the blind label of either."""
@@ -180,36 +192,6 @@ class _Gathered:
             self._again.setdefault((name, unit.key), set()).update((old.label, rating.label))
         late, early = (rating, old) if rating.at >= old.at else (old, rating)
         return replace(late, blind=late.blind or early.blind)
-
-
-def _add_up(events: Iterable[Annotation], session: str) -> _Said:
-    """What the events of one annotator about one target come to, in their order."""
-    rating: Rating | None = None
-    decision: Decision | None = None
-    note: str | None = None
-    blind: str | None = None
-    flagged = draft = False
-    for event in events:
-        at, also = _utc(event.at), event.also or ()
-        if event.note is not None and event.decides is None:
-            note = event.note or None
-        if event.label is not None:
-            draft = event.draft is True
-        if event.action == "flag":
-            flagged = True
-        elif event.action == "skip":
-            rating = decision = None
-            draft = False
-        elif event.label is None or event.draft:
-            continue
-        elif event.decides is not None:
-            decision = Decision(event.label, also, event.note, at, session, event.decides)
-        else:
-            seen = event.seen or ("suggestion" if event.trial is not None else None)
-            blind = blind if seen else event.label
-            rating = Rating(event.label, also, None, at, session, seen, blind)
-    rating = rating and replace(rating, note=note)
-    return _Said(rating, decision, note, flagged, draft)
 
 
 def _labels(unit: Unit) -> Iterable[str]:

@@ -8,13 +8,14 @@ import numpy as np
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import Encoding, Untuned
 from routerlab.engine.contract.router import Row
+from routerlab.engine.contract.scaling import log_shares
 from routerlab.tune.answers import Answer
 from routerlab.tune.cases import Training, sample, splits, subset
 from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.fit import Doubles
 from routerlab.tune.plan import Plan
 from routerlab.tune.rows import row
-from routerlab.tune.scores.fit import cross_validated, debiased, logs_of
+from routerlab.tune.scores.fit import cross_validated, debiased
 
 JSON_CASES, SCORE_CASES = 60, 120
 """How many cases each of these rows is measured on."""
@@ -54,7 +55,9 @@ async def asked(
 
 def logs(part: Training, answers: Sequence[Answer]) -> Doubles:
     """(n, labels) log p of the scored answers."""
-    return logs_of([a.prediction.probabilities or {} for a in answers], part.labels)
+    given = [a.prediction.probabilities or {} for a in answers]
+    shares = np.array([[own[label] for label in part.labels] for own in given])
+    return log_shares(np.log(np.maximum(shares, 1e-30)))
 
 
 def score_rows(
