@@ -8,8 +8,12 @@ import pytest
 from routerlab.core import similar
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.files.toml import load_toml
-from routerlab.core.similar import NEAR, NEAR_REPORT, groups, near_pairs, nearest, tokens
+from routerlab.core.similar import NEAR, NEAR_REPORT, groups, near_pairs, nearest
 from routerlab.resources import POOL
+
+
+def tokens(prompt: str) -> frozenset[str]:
+    return frozenset(similar.words(prompt))
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
@@ -148,8 +152,8 @@ def test_near_pairs_are_those_of_comparing_sets(cells: int, monkeypatch: pytest.
         prompts = texts(120, seed)
         for near in (NEAR, 0.5, NEAR_REPORT, 1.0):
             expected = brute(prompts, near)
-            assert near_pairs(prompts, near) == expected
-            assert near_pairs(prompts, near, since=50) == [pair for pair in expected if pair[1] >= 50]
+            assert list(near_pairs(prompts, near)) == expected
+            assert list(near_pairs(prompts, near, since=50)) == [pair for pair in expected if pair[1] >= 50]
             assert expected
 
 
@@ -158,7 +162,7 @@ def test_near_pairs_and_groups_of_the_pool() -> None:
     prompts = [case.prompt for case in found]
     expected = brute(prompts, 0.15)
     assert len(expected) > 50
-    assert near_pairs(prompts, 0.15) == expected
+    assert list(near_pairs(prompts, 0.15)) == expected
     assert groups(found[:300], 0.15) == old_groups(found[:300], 0.15)
 
 
@@ -180,5 +184,5 @@ def test_nearest_are_the_most_similar_pairs(cells: int, monkeypatch: pytest.Monk
         for k in (1, 5, 50):
             assert nearest(prompts, k) == every[:k]
     assert nearest(["a b", "c d"], 5) == []
-    assert nearest(["a"], 5) == nearest([], 5) == near_pairs([]) == []
+    assert nearest(["a"], 5) == nearest([], 5) == list(near_pairs([])) == []
     assert nearest(["a b c", "a b", "x a"], 5) == [(0, 1, 2 / 3), (1, 2, 1 / 3), (0, 2, 1 / 4)]

@@ -39,6 +39,11 @@ def trained(a_label: int, names: str = "abc") -> Training:
     return training(pool(list(names) * a_label), taxonomy(names), "mine.toml")
 
 
+def judged(gold: Ints, labels: int = 3) -> Training:
+    """Nothing but labels to fit to: rows of their own group."""
+    return Training((), tuple("abcdef"[:labels]), gold, np.arange(len(gold)), pool("ab"), ())
+
+
 def written(path: Path, corpus: Corpus) -> Path:
     """The corpus as a file."""
     path.write_text(tomli_w.dumps(corpus.model_dump(mode="python", exclude_none=True)))

@@ -1,7 +1,7 @@
 """Learning from annotations: which of them become cases, and which are left out and counted."""
 
 from routerlab import resources
-from routerlab.core.corpus import Corpus
+from routerlab.core.corpus import Case, Corpus
 from routerlab.core.files.toml import load_toml
 from routerlab.core.session.session import Annotation, Session
 from routerlab.tune.cases import training
@@ -18,6 +18,11 @@ def session(*events: object) -> Session:
     for event in events:
         made.add(event)  # type: ignore[arg-type]
     return made
+
+
+def having(**prompts: str) -> Corpus:
+    """A corpus with these prompts, by their case's id with _ for -."""
+    return pool("", case=tuple(Case(id=name.replace("_", "-"), prompt=p) for name, p in prompts.items()))
 
 
 def typed(n: int, prompt: str) -> object:
@@ -37,7 +42,7 @@ def test_typed_prompts_and_cases_become_cases() -> None:
         about(2, 2, "b", annotator="bob"),
         note(3, trial=None, case="X-8", label="c"),
     )
-    cases, notes = annotated([(one, {"X-7": "bake bread", "X-8": "book a train"})], POOL)
+    cases, notes = annotated([(one, having(X_7="bake bread", X_8="book a train"))], POOL)
     assert [(c.prompt, c.label) for c in cases] == [
         ("sort numbers", "a"),
         ("bake bread", "b"),
@@ -55,14 +60,14 @@ def test_prompts_of_the_held_out_test_are_left_out_and_counted() -> None:
         typed(1, f"  {stolen.upper()} "), trial(2, case="R60"), typed(3, "fine"),
         about(1, 1, "a"), about(2, 2, "a"), about(3, 3, "a"),
     )  # fmt: skip
-    cases, notes = annotated([(one, {"R60": stolen})], POOL)
+    cases, notes = annotated([(one, having(R60=stolen))], POOL)
     assert [c.prompt for c in cases] == ["fine"]
     assert notes == ["2 annotations left out: in routing60, the held-out test"]
 
 
 def test_prompts_of_the_corpus_are_left_out_and_counted() -> None:
     one = session(typed(1, f"{POOL.case[2].prompt.upper()}\n"), about(1, 1, "a"))
-    assert annotated([(one, {})], POOL) == ([], ["1 annotations left out: in the corpus already"])
+    assert annotated([(one, None)], POOL) == ([], ["1 annotations left out: in the corpus already"])
 
 
 def test_prompts_that_are_not_here_are_counted() -> None:
@@ -70,7 +75,7 @@ def test_prompts_that_are_not_here_are_counted() -> None:
         trial(1, case="gone"), about(1, 1, "a"), about(2, 99, "a"),
         note(3, trial=None, case="away", label="b"),
     )  # fmt: skip
-    assert annotated([(one, {"other": "x"})], POOL) == (
+    assert annotated([(one, having(other="x"))], POOL) == (
         [],
         ["3 annotations left out: without a prompt here"],
     )
@@ -83,7 +88,7 @@ def test_a_correction_counts_and_an_undo_brings_the_former_back() -> None:
         about(3, 2, "a"), about(4, 2, "b"), about(5, 2, None, action="undo"),
         about(6, 3, "a"), about(7, 3, None, action="undo"),
     )  # fmt: skip
-    cases, notes = annotated([(one, {})], POOL)
+    cases, notes = annotated([(one, None)], POOL)
     assert [(c.prompt, c.label) for c in cases] == [("one", "b"), ("two", "a")]
     assert notes == []
 
@@ -94,16 +99,16 @@ def test_notes_skips_and_flags_are_no_labels() -> None:
         about(1, 1, None, note="hm"), about(2, 2, "a"), about(3, 2, None, action="skip"),
         about(4, 3, "a"), about(5, 3, None, action="flag"),
     )  # fmt: skip
-    cases, _ = annotated([(one, {})], POOL)
+    cases, _ = annotated([(one, None)], POOL)
     assert [c.prompt for c in cases] == ["three"]
 
 
 def test_the_last_label_of_a_repeated_prompt_counts_over_all_sessions() -> None:
     first = session(typed(1, "Sort  numbers"), about(1, 1, "a"))
     second = session(typed(1, "sort numbers"), about(1, 1, "b"))
-    cases, _ = annotated([(first, {}), (second, {})], POOL)
+    cases, _ = annotated([(first, None), (second, None)], POOL)
     assert [(c.prompt, c.label) for c in cases] == [("sort numbers", "b")]
-    cases, _ = annotated([(second, {}), (first, {})], POOL)
+    cases, _ = annotated([(second, None), (first, None)], POOL)
     assert [c.label for c in cases] == ["a"]
 
 
@@ -112,7 +117,7 @@ def test_ids_stay_unique_after_a_correction() -> None:
     one = session(
         typed(1, "one"), typed(2, "two"), about(1, 1, "a"), about(2, 1, "b"), about(3, 2, "c")
     )  # fmt: skip
-    cases, _ = annotated([(one, {})], POOL)
+    cases, _ = annotated([(one, None)], POOL)
     grown = POOL.model_copy(update={"case": (*POOL.case, *cases)})
     found = training(grown, taxonomy(), "annotations")
     assert [(c.prompt, c.label) for c in found.cases[len(POOL.case) :]] == [("one", "b"), ("two", "c")]
@@ -121,7 +126,7 @@ def test_ids_stay_unique_after_a_correction() -> None:
 
 def test_a_label_of_another_taxonomy_is_left_out_later_in_words() -> None:
     one = session(typed(1, "one"), about(1, 1, "elsewhere"))
-    cases, _ = annotated([(one, {})], POOL)
+    cases, _ = annotated([(one, None)], POOL)
     grown = POOL.model_copy(update={"case": (*POOL.case, *cases, case(50, "a"))})
     found = training(grown, taxonomy(), "annotations")
     assert len(found.cases) == len(POOL.case) + 1

@@ -14,7 +14,7 @@ from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.features import DEPTHS, Reader, Workbench, layers_of
 from tests.engine.asking import TWO, shots_for
 from tests.engine.tuned import LAYER, deep_model, plan_for
-from tests.engine.workers import SETTINGS, arms, running, spec
+from tests.engine.workers import arms, running, spec
 
 ANSWER = Answer(
     Prediction(status="ok", tokens=Tokens(cached=9, evaluated=30)),
@@ -186,30 +186,26 @@ def test_layers_lie_past_the_middle_and_never_at_the_end(n: int, expected: tuple
 
 
 def test_a_key_depends_on_what_is_asked(model: Path, tmp_path: Path) -> None:
-    store = Answers(tmp_path / "a.sqlite")
-    bench = Workbench(spec(model), TWO, SETTINGS, store)
     shots = shots_for(TWO.labels)
-    keys = {
-        bench.asker("probe", shots, (1, 2))._key,
-        bench.asker("probe", shots, (2,))._key,
-        bench.asker("probe", shots[:1], (1, 2))._key,
-        bench.asker("score", shots)._key,
-        bench.asker("json", shots)._key,
-    }
-    assert len(keys) == 5
-    assert bench.asker("probe", shots, (1, 2))._key in keys
-    store.close()
+    with Workbench(plan_for(model, tmp_path / "r.toml")) as bench:
+        keys = {
+            bench.asker("probe", shots, (1, 2))._key,
+            bench.asker("probe", shots, (2,))._key,
+            bench.asker("probe", shots[:1], (1, 2))._key,
+            bench.asker("score", shots)._key,
+            bench.asker("json", shots)._key,
+        }
+        assert len(keys) == 5
+        assert bench.asker("probe", shots, (1, 2))._key in keys
 
 
 async def test_a_reader_has_features_of_every_case_under_every_setting(model: Path, tmp_path: Path) -> None:
     plan = plan_for(model, tmp_path / "r.toml")
-    store = Answers(plan.store)
-    bench = Workbench(plan.spec, TWO, SETTINGS, store)
     layers = (1, LAYER)
-    reader = Reader(bench, plan.training, layers, lambda *_: None)
-    await reader.read(plan.shots, (NARROW, WIDE))
-    await reader.read((), (NARROW,))
-    store.close()
+    with Workbench(plan) as bench:
+        reader = Reader(bench, plan.training, layers, lambda *_: None)
+        await reader.read(plan.shots, (NARROW, WIDE))
+        await reader.read((), (NARROW,), own=(2, 3))
     found = reader.candidates(float("inf"))
     n = len(plan.training.cases)
     assert {k: v.shape for k, v in found.table.items()} == {
@@ -217,5 +213,6 @@ async def test_a_reader_has_features_of_every_case_under_every_setting(model: Pa
     }  # fmt: skip
     assert (found.windows, found.sets, found.layers) == ([WIDE, NARROW], [0, 1], layers)
     assert not (found.table[0, NARROW] == found.table[1, NARROW]).any(axis=2).all()
+    assert (np.flatnonzero(~found.usable[1]).tolist(), found.usable[0].all()) == ([2, 3], True)
     assert len(reader.tokens) == n
     assert reader.candidates(0.0).windows in ([WIDE], [NARROW])  # the quickest, when none is quick enough

@@ -1,22 +1,18 @@
 """Choosing layer, exemplars and window: nothing that is tested has a part in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.tune import choose as under_test
-from routerlab.tune.cases import Ints, splits, training
+from routerlab.tune.cases import Bools, Ints, Split, splits, training
 from routerlab.tune.choose import Candidates, Choice, Nested, Setting, choose, nested
 from routerlab.tune.fit import STRENGTHS, Floats, fit, out_of_fold
 from routerlab.tune.probe import fit_probe
-from tests.tune.harness import balanced, case, noise, pool, taxonomy, telling, trained
-
-Bools = NDArray[np.bool_]
-
+from tests.tune.harness import balanced, case, judged, noise, pool, taxonomy, telling, trained
 
 pytestmark = pytest.mark.whole  # many heads are fitted
 
@@ -29,17 +25,24 @@ def all_usable(sets: int, n: int) -> Bools:
     return np.ones((sets, n), dtype=bool)
 
 
-def best_of(candidates: Candidates, gold: Ints, usable: Bools | None = None, seed: int = 0) -> Choice:
-    n = len(gold)
-    usable = all_usable(len(candidates.sets), n) if usable is None else usable
-    return choose(candidates, gold, np.arange(n), int(gold.max()) + 1, seed, usable, np.arange(n))
+def candidates_of(
+    table: Mapping[tuple[int, int], Floats], layers: tuple[int, ...], usable: Bools | None = None
+) -> Candidates:
+    """Candidates without exemplars among the cases, if nothing else is said."""
+    n = next(iter(table.values())).shape[1]
+    sets = len({number for number, _ in table})
+    return Candidates(table, layers, all_usable(sets, n) if usable is None else usable)
 
 
-def nested_of(candidates: Candidates, gold: Ints, usable: Bools | None = None, seed: int = 0) -> Nested:
-    """In three outer folds instead of five, for speed."""
-    n = len(gold)
-    usable = all_usable(len(candidates.sets), n) if usable is None else usable
-    return nested(candidates, gold, np.arange(n), int(gold.max()) + 1, seed, usable, quiet, outer=3)
+def best_of(candidates: Candidates, gold: Ints, seed: int = 0) -> Choice:
+    return choose(candidates, judged(gold, int(gold.max()) + 1), seed, np.arange(len(gold)))
+
+
+def nested_of(candidates: Candidates, gold: Ints, seed: int = 0) -> Nested:
+    """In three outer folds instead of ten, for speed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(under_test, "OUTER_FOLDS", 3)
+        return nested(candidates, judged(gold, int(gold.max()) + 1), seed, quiet)
 
 
 def right(found: Nested, gold: Ints) -> float:
@@ -66,7 +69,7 @@ def test_random_labels_stay_at_chance_with_many_candidates(monkeypatch: pytest.M
         folds = list(splits(gold, np.arange(n), 5, 1))
         alone = [out_of_fold(t, gold, 2, STRENGTHS[0], folds).argmax(axis=1) for t in table]
         lucky.append(max((a == gold).mean() for a in alone))
-        found = nested_of(Candidates({(0, 256): table}, tuple(range(k))), gold)
+        found = nested_of(candidates_of({(0, 256): table}, tuple(range(k))), gold)
         assert len(found.rows) == n
         assert log_loss(found.shares, gold) > 0.65
         honest.append(right(found, gold))
@@ -78,11 +81,15 @@ def test_tested_labels_have_no_part_in_any_choice(monkeypatch: pytest.MonkeyPatc
     """What an outer fold answers may not change when the labels of its tested cases do."""
     gold = balanced(90, 3)
     table = np.stack([telling(gold, 6, s, seed=k) for k, s in enumerate((1.0, 1.2, 1.1))])
-    candidates = Candidates({(0, 256): table}, (0, 1, 2))
+    candidates = candidates_of({(0, 256): table}, (0, 1, 2))
     rng = np.random.default_rng(2)
     tested = rng.permutation(90)[:18]
     fitted = np.setdiff1d(np.arange(90), tested)
-    monkeypatch.setattr(under_test, "splits", lambda *_: iter([(fitted, tested)]))
+
+    def one_outer_fold(gold: Ints, group: Ints, k: int, seed: int) -> list[Split]:
+        return [(fitted, tested)] if len(gold) == 90 else splits(gold, group, k, seed)
+
+    monkeypatch.setattr(under_test, "splits", one_outer_fold)
     changed = gold.copy()
     changed[tested] = rng.integers(0, 3, len(tested))
     one, other = nested_of(candidates, gold), nested_of(candidates, changed)
@@ -94,12 +101,11 @@ def test_rows_that_are_not_named_are_not_looked_at() -> None:
     gold = balanced(120, 3)
     table = layers_with(2, gold)
     rows = np.flatnonzero(np.arange(120) % 4)
-    usable = all_usable(1, 120)
-    whole = choose(Candidates({(0, 256): table}, tuple(range(5))), gold, np.arange(120), 3, 0, usable, rows)
+    whole = choose(candidates_of({(0, 256): table}, tuple(range(5))), judged(gold), 0, rows)
     broken, other = table.copy(), gold.copy()
     broken[:, ::4] = np.nan
     other[::4] = 0
-    part = choose(Candidates({(0, 256): broken}, tuple(range(5))), other, np.arange(120), 3, 0, usable, rows)
+    part = choose(candidates_of({(0, 256): broken}, tuple(range(5))), judged(other), 0, rows)
     assert part == whole
     assert whole.setting.layer == 2
 
@@ -107,7 +113,7 @@ def test_rows_that_are_not_named_are_not_looked_at() -> None:
 def test_every_outer_fold_chooses_the_better_layer_for_itself() -> None:
     """With features that did not belong to the fitted rows the choice would be a guess."""
     gold = balanced(120, 3)
-    found = nested_of(Candidates({(0, 256): layers_with(2, gold, 3)}, (0, 1, 2)), gold)
+    found = nested_of(candidates_of({(0, 256): layers_with(2, gold, 3)}, (0, 1, 2)), gold)
     assert [s.layer for s in found.chosen] == [2] * 3
     assert right(found, gold) > 0.85
     assert log_loss(found.shares, gold) < 0.5  # the temperature fits too
@@ -120,8 +126,8 @@ def test_exemplars_are_never_tested() -> None:
     usable = all_usable(2, 120)
     usable[1, own] = False
     plain, informed = telling(gold, 6, 1.0, seed=1), telling(gold, 6, 3.0, seed=2)
-    candidates = Candidates({(0, 256): plain[None], (1, 256): informed[None]}, (0,))
-    found = nested_of(candidates, gold, usable)
+    candidates = candidates_of({(0, 256): plain[None], (1, 256): informed[None]}, (0,), usable)
+    found = nested_of(candidates, gold)
     assert not set(own) & set(found.rows.tolist())
     assert len(found.rows) == 116
     assert {s.exemplars for s in found.chosen} == {1}
@@ -141,7 +147,7 @@ def test_exemplars_are_not_chosen_or_fitted_with(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(under_test, "fit", watched)
     monkeypatch.setattr("routerlab.tune.fit.fit", watched)
-    nested_of(Candidates({(0, 256): marked[None]}, (0,)), gold, usable)
+    nested_of(candidates_of({(0, 256): marked[None]}, (0,), usable), gold)
     assert len(seen) > 10
     assert all((features[:, 5] < 500).all() for features in seen)
 
@@ -152,7 +158,7 @@ def test_exemplars_are_not_chosen_or_fitted_with(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("best", [0, 2, 4])
 def test_a_clearly_better_layer_is_chosen(best: int) -> None:
     gold = balanced(90, 3)
-    candidates = Candidates({(0, 256): layers_with(best, gold)}, (3, 5, 8, 9, 11))
+    candidates = candidates_of({(0, 256): layers_with(best, gold)}, (3, 5, 8, 9, 11))
     assert best_of(candidates, gold).setting.layer == (3, 5, 8, 9, 11)[best]
 
 
@@ -160,28 +166,28 @@ def test_a_clearly_better_layer_is_chosen(best: int) -> None:
 def test_a_clearly_better_window_is_chosen(best: int) -> None:
     gold = balanced(90, 3)
     table = {(0, w): telling(gold, 8, 3.0 if w == best else 0.5, seed=w)[None] for w in (256, 160, 96)}
-    assert best_of(Candidates(table, (0,)), gold).setting.window == best
+    assert best_of(candidates_of(table, (0,)), gold).setting.window == best
 
 
 def test_the_narrower_window_wins_a_tie_and_what_is_nearly_one() -> None:
     gold = balanced(90, 3)
     same = telling(gold, 8, 2.0, seed=1)[None]
-    assert best_of(Candidates({(0, 256): same, (0, 96): same}, (0,)), gold).setting.window == 96
+    assert best_of(candidates_of({(0, 256): same, (0, 96): same}, (0,)), gold).setting.window == 96
     nearly = same + noise(90, 8, seed=2) * np.float32(1e-4)
-    assert best_of(Candidates({(0, 256): same, (0, 96): nearly}, (0,)), gold).setting.window == 96
+    assert best_of(candidates_of({(0, 256): same, (0, 96): nearly}, (0,)), gold).setting.window == 96
 
 
 def test_better_exemplars_are_chosen_and_the_shipped_win_a_tie() -> None:
     gold = balanced(90, 3)
     weak, strong = (telling(gold, 8, s, seed=1)[None] for s in (0.5, 3.0))
-    assert best_of(Candidates({(0, 256): weak, (1, 256): strong}, (0,)), gold).setting.exemplars == 1
-    assert best_of(Candidates({(0, 256): strong, (1, 256): strong}, (0,)), gold).setting.exemplars == 0
+    assert best_of(candidates_of({(0, 256): weak, (1, 256): strong}, (0,)), gold).setting.exemplars == 1
+    assert best_of(candidates_of({(0, 256): strong, (1, 256): strong}, (0,)), gold).setting.exemplars == 0
 
 
 def test_the_choice_follows_from_the_seed() -> None:
     gold = balanced(60, 3)
     table = np.stack([telling(gold, 6, 1.0, seed=k) for k in range(2)])
-    candidates = Candidates({(0, 256): table, (0, 96): table[::-1]}, (0, 1))
+    candidates = candidates_of({(0, 256): table, (0, 96): table[::-1]}, (0, 1))
     assert best_of(candidates, gold, seed=3) == best_of(candidates, gold, seed=3)
     assert best_of(candidates, gold, seed=3).loss != best_of(candidates, gold, seed=4).loss
     one, again = nested_of(candidates, gold, seed=3), nested_of(candidates, gold, seed=3)
@@ -189,12 +195,13 @@ def test_the_choice_follows_from_the_seed() -> None:
     assert (one.shares == again.shares).all()
 
 
-def test_progress_counts_the_outer_folds() -> None:
+def test_progress_counts_the_outer_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "OUTER_FOLDS", 4)
     told: list[tuple[int, int]] = []
     gold = balanced(60, 3)
     table = {(0, 256): telling(gold, 4, 1.0, seed=0)[None]}
     tell: Callable[[int, int], None] = lambda d, n: told.append((d, n))  # noqa: E731
-    nested(Candidates(table, (0,)), gold, np.arange(60), 3, 0, all_usable(1, 60), tell, outer=4)
+    nested(candidates_of(table, (0,)), judged(gold), 0, tell)
     assert told == [(i, 4) for i in range(1, 5)]
 
 
@@ -204,9 +211,9 @@ def test_progress_counts_the_outer_folds() -> None:
 def test_a_fitted_probe_has_its_temperature_folded_in() -> None:
     part = trained(20)
     features = telling(part.gold, 8, 2.0, seed=1)
-    candidates = Candidates({(0, 256): features[None]}, (7,))
+    candidates = candidates_of({(0, 256): features[None]}, (7,))
     told: set[str] = set()
-    found = fit_probe(candidates, part, all_usable(1, 60), 0, lambda what, d, n: told.add(what))
+    found = fit_probe(candidates, part, 0, lambda what, d, n: told.add(what))
     assert found.choice.setting == Setting(0, 256, 7, found.choice.setting.strength)
     plain = fit(features, part.gold, 3, found.choice.setting.strength)
     t = found.choice.temperature

@@ -10,7 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Ints, splits
-from routerlab.tune.fit import NEVER, STRENGTHS, calibrated_loss, fit, inner_splits, out_of_fold, temperature
+from routerlab.tune.choose import FOLDS
+from routerlab.tune.fit import NEVER, STRENGTHS, calibrated_loss, fit, out_of_fold, temperature
 from tests.tune.harness import balanced, noise, telling
 
 
@@ -93,14 +94,14 @@ def test_no_row_is_judged_by_a_head_that_saw_it() -> None:
     features = noise(240, 300, seed=7)
     by_heart = fit(features, gold, 3, STRENGTHS[-1]).logits(features).argmax(axis=1)
     assert (by_heart == gold).mean() == 1.0
-    folds = list(splits(gold, np.arange(240), 5, seed=0))
+    folds = splits(gold, np.arange(240), 5, seed=0)
     unseen = out_of_fold(features, gold, 3, STRENGTHS[-1], folds).argmax(axis=1)
     assert 0.20 < (unseen == gold).mean() < 0.47  # a third, give or take four standard errors
 
 
 def test_out_of_fold_logits_are_those_of_the_folds_heads() -> None:
     gold, features = balanced(60, 3), telling(balanced(60, 3), 5, 1.0, seed=8)
-    folds = list(splits(gold, np.arange(60), 4, seed=1))
+    folds = splits(gold, np.arange(60), 4, seed=1)
     found = out_of_fold(features, gold, 3, 3.0, folds)
     for fitted, tested in folds:
         expected = fit(features[fitted], gold[fitted], 3, 3.0).logits(features[tested])
@@ -109,8 +110,8 @@ def test_out_of_fold_logits_are_those_of_the_folds_heads() -> None:
 
 def test_what_is_chosen_is_chosen_in_three_seeded_folds() -> None:
     gold, group = balanced(90, 3), np.arange(90) // 2
-    folds = inner_splits(gold, group, seed=5)
+    folds = splits(gold, group, FOLDS, seed=5)
     assert len(folds) == 3
-    again = inner_splits(gold, group, seed=5)
+    again = splits(gold, group, FOLDS, seed=5)
     assert all((a[1] == b[1]).all() for a, b in zip(folds, again, strict=True))
     assert all(not set(group[a]) & set(group[b]) for a, b in folds)

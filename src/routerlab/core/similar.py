@@ -32,18 +32,18 @@ def words(prompt: str) -> list[str]:
     return re.sub(r"([\u3040-\u30ff\u4e00-\u9fff])", r" \1 ", "".join(kept)).split()
 
 
-def tokens(prompt: str) -> frozenset[str]:
-    """The words of the prompt, each once."""
-    return frozenset(words(prompt))
-
-
-def near_pairs(prompts: Sequence[str], near: float = NEAR, since: int = 0) -> list[Pair]:
+def near_pairs(prompts: Sequence[str], near: float = NEAR, since: int = 0) -> Iterator[Pair]:
     """Pairs whose Jaccard is at least `near`, by their higher number and then the lower.
 
     All pairs are compared, a few seconds for 10,000 prompts; with `since` only prompts from that number on
     with those before them.
     """
-    return list(_near_pairs(prompts, near, since))
+    import numpy as np
+
+    for start, block in _similarities(prompts, since):
+        rows, columns = np.nonzero(block >= near)
+        similarity = block[rows, columns]
+        yield from zip(columns.tolist(), (rows + start).tolist(), similarity.tolist(), strict=True)
 
 
 def nearest(prompts: Sequence[str], k: int) -> list[Pair]:
@@ -72,7 +72,7 @@ def groups(cases: Sequence[Case], near: float = NEAR) -> list[int]:
             i = parent[i]
         return i
 
-    pairs = _near_pairs([case.prompt for case in cases], near)
+    pairs = near_pairs([case.prompt for case in cases], near)
     pair = next(pairs, None)
     named: dict[str, int] = {}
     for i, case in enumerate(cases):
@@ -82,15 +82,6 @@ def groups(cases: Sequence[Case], near: float = NEAR) -> list[int]:
             parent[root(i)] = root(pair[0])
             pair = next(pairs, None)
     return [root(i) for i in range(len(cases))]
-
-
-def _near_pairs(prompts: Sequence[str], near: float, since: int = 0) -> Iterator[Pair]:
-    import numpy as np
-
-    for start, block in _similarities(prompts, since):
-        rows, columns = np.nonzero(block >= near)
-        similarity = block[rows, columns]
-        yield from zip(columns.tolist(), (rows + start).tolist(), similarity.tolist(), strict=True)
 
 
 def _similarities(prompts: Sequence[str], since: int = 0) -> "Iterator[tuple[int, NDArray[np.float64]]]":
@@ -103,7 +94,7 @@ def _similarities(prompts: Sequence[str], since: int = 0) -> "Iterator[tuple[int
     import numpy as np
     from scipy.sparse import csr_array
 
-    sets = [tokens(prompt) for prompt in prompts]
+    sets = [frozenset(words(prompt)) for prompt in prompts]
     number: dict[str, int] = {}
     columns = [number.setdefault(word, len(number)) for own in sets for word in own]
     size = np.array([len(own) for own in sets], dtype=np.int64)

@@ -23,7 +23,4 @@ def _shown(c: str, keep_newlines: bool) -> str:
         return c
     if unicodedata.category(c) not in _UNSAFE:
         return c
-    n = ord(c)
-    if n < 0x100:
-        return f"\\x{n:02x}"
-    return f"\\u{n:04x}" if n < 0x10000 else f"\\U{n:08x}"
+    return f"\\x{ord(c):02x}" if c.isascii() else c.encode("ascii", "backslashreplace").decode()

@@ -13,6 +13,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.contract.info import ArmInfo
 
 Floats = NDArray[np.float32]
 
@@ -73,13 +74,19 @@ def _hash(prompt: str) -> str:
 
 
 class Asker:
-    """One arm, loaded only when an answer is wanted that is not in the store."""
+    """One arm, loaded only when an answer is wanted that is not in the store; stopped with its block."""
 
     def __init__(self, arm: ModelArm, key: str, layers: int, store: Answers) -> None:
         self.arm = arm
         self._key = key
         self._layers = layers
         self._store = store
+
+    async def __aenter__(self) -> "Asker":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.arm.stop()
 
     async def answers(
         self, prompts: Sequence[str], window: int | None, done: Callable[[int, int], None]
@@ -116,8 +123,10 @@ class Asker:
             raise LabError(f"{self.arm.spec.name}: {error}; what was read so far is kept", Exit.MISSING)
         return Answer(prediction, features)
 
-    async def start(self) -> None:
-        """Load the model; LabError (exit 3) when that fails."""
+    async def start(self) -> ArmInfo:
+        """Load the model; facts of it. LabError (exit 3) when that fails."""
         await self.arm.start()
         if self.arm.state.phase != "ready":
             raise LabError(f"{self.arm.spec.name}: {self.arm.state.message}", Exit.MISSING)
+        assert isinstance(self.arm.state.info, ArmInfo)
+        return self.arm.state.info

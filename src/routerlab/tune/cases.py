@@ -1,8 +1,8 @@
 """What a router may be fitted to: the held-out sixty are refused, bad cases set aside, folds kept apart."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ LEAST_A_LABEL = 4
 """Cases of a label below which it cannot be learnt and tested."""
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Split = tuple[Ints, Ints]
 """Row numbers to fit to, and to test on."""
 
@@ -41,7 +42,7 @@ class Training:
     warnings: tuple[str, ...]
 
     @property
-    def hard(self) -> NDArray[np.bool_]:
+    def hard(self) -> Bools:
         """Which cases look like another label at first sight."""
         return np.array([case.difficulty == "hard" for case in self.cases])
 
@@ -110,13 +111,13 @@ def training(corpus: Corpus, taxonomy: Taxonomy, where: str) -> Training:
     return Training(tuple(cases), taxonomy.labels, gold, np.array(groups(cases)), corpus, tuple(warnings))
 
 
-def splits(gold: Ints, group: Ints, k: int, seed: int) -> Iterator[Split]:
+def splits(gold: Ints, group: Ints, k: int, seed: int) -> list[Split]:
     """k folds with every label in each as far as it goes, groups whole; fewer where a label is rare."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     rarest = min(len(set(group[gold == label])) for label in set(gold))
     folds = StratifiedGroupKFold(max(2, min(k, rarest)), shuffle=True, random_state=seed)
-    yield from folds.split(np.zeros((len(gold), 1)), gold, group)
+    return list(folds.split(np.zeros((len(gold), 1)), gold, group))
 
 
 def sample(training: Training, n: int, seed: int) -> list[int]:
@@ -130,13 +131,7 @@ def sample(training: Training, n: int, seed: int) -> list[int]:
     return [int(i) for i in rng.permutation(rows)]
 
 
-def subset(training: Training, rows: Sequence[int]) -> Training:
+def subset(training: Training, rows: Sequence[int] | Ints) -> Training:
     """Only those rows."""
-    return Training(
-        tuple(training.cases[i] for i in rows),
-        training.labels,
-        training.gold[rows],
-        training.group[rows],
-        training.corpus,
-        training.warnings,
-    )
+    cases = tuple(training.cases[i] for i in rows)
+    return replace(training, cases=cases, gold=training.gold[rows], group=training.group[rows])

@@ -6,13 +6,16 @@ cross-validation): the cases that are tested had no part in it.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from routerlab.engine.contract.scaling import softmax
-from routerlab.tune.cases import Ints, splits
-from routerlab.tune.fit import STRENGTHS, Doubles, Floats, calibrated_loss, fit, inner_splits, out_of_fold
+from routerlab.tune.cases import Bools, Ints, Training, splits
+from routerlab.tune.fit import STRENGTHS, Doubles, Floats, calibrated_loss, fit, out_of_fold
+
+FOLDS, OUTER_FOLDS = 3, 10
+"""Folds by which anything is chosen, and those by which that is judged."""
 
 
 @dataclass(frozen=True, order=True)
@@ -34,12 +37,16 @@ class Choice:
     temperature: float
 
 
+@dataclass(frozen=True)
 class Candidates:
-    """Features of the same cases under every setting: `table[exemplars, window]` is (layers, n, features)."""
+    """Features of the same cases under every setting: `table[exemplars, window]` is (layers, n, features).
 
-    def __init__(self, table: Mapping[tuple[int, int], Floats], layers: tuple[int, ...]) -> None:
-        self.table = dict(table)
-        self.layers = layers
+    `usable[set, row]` is false where a case is an exemplar of that set: its features would know its label.
+    """
+
+    table: Mapping[tuple[int, int], Floats]
+    layers: tuple[int, ...]
+    usable: Bools
 
     def features(self, setting: Setting) -> Floats:
         """(n, features)."""
@@ -57,31 +64,21 @@ class Candidates:
         return sorted({number for number, _ in self.table})
 
 
-def choose(
-    candidates: Candidates,
-    gold: Ints,
-    group: Ints,
-    n_labels: int,
-    seed: int,
-    usable: NDArray[np.bool_],
-    rows: Ints,
-) -> Choice:
+def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) -> Choice:
     """The best setting for the cases of `rows`, one thing after the other: layer and strength, exemplars,
     window. Nothing of any other row is looked at.
 
-    `usable[set, row]` is false where a case is an exemplar of that set: its features would know its label.
     A narrower window costs less time, so it wins unless it is worse by 1 %.
     """
-    tried: dict[Setting, Choice] = {}
 
+    @cache
     def judge(setting: Setting) -> Choice:
-        if setting not in tried:
-            own = rows[usable[setting.exemplars, rows]]
-            folds = inner_splits(gold[own], group[own], seed)
-            features = candidates.features(setting)[own]
-            logits = out_of_fold(features, gold[own], n_labels, setting.strength, folds)
-            tried[setting] = Choice(setting, *calibrated_loss(logits, gold[own]))
-        return tried[setting]
+        own = rows[candidates.usable[setting.exemplars, rows]]
+        gold = training.gold[own]
+        folds = splits(gold, training.group[own], FOLDS, seed)
+        features = candidates.features(setting)[own]
+        logits = out_of_fold(features, gold, len(training.labels), setting.strength, folds)
+        return Choice(setting, *calibrated_loss(logits, gold))
 
     def best(settings: list[Setting], slack: float = 0.0) -> Setting:
         losses = [judge(s).loss for s in settings]
@@ -103,28 +100,19 @@ class Nested:
     chosen: tuple[Setting, ...]
 
 
-def nested(
-    candidates: Candidates,
-    gold: Ints,
-    group: Ints,
-    n_labels: int,
-    seed: int,
-    usable: NDArray[np.bool_],
-    done: Callable[[int, int], None],
-    outer: int = 10,
-) -> Nested:
+def nested(candidates: Candidates, training: Training, seed: int, done: Callable[[int, int], None]) -> Nested:
     """Nested cross-validation. Cases that are an exemplar of any set are never tested."""
-    testable = usable.all(axis=0)
+    gold, n_labels = training.gold, len(training.labels)
     shares = np.zeros((len(gold), n_labels))
     chosen = []
-    folds = list(splits(gold, group, outer, seed + 1))
+    folds = splits(gold, training.group, OUTER_FOLDS, seed + 1)
     for i, (fitted, tested) in enumerate(folds):
-        choice = choose(candidates, gold, group, n_labels, seed, usable, fitted)
-        rows = fitted[usable[choice.setting.exemplars, fitted]]
+        choice = choose(candidates, training, seed, fitted)
+        rows = fitted[candidates.usable[choice.setting.exemplars, fitted]]
         features = candidates.features(choice.setting)
         head = fit(features[rows], gold[rows], n_labels, choice.setting.strength)
         shares[tested] = softmax(head.logits(features[tested]) / choice.temperature)
         chosen.append(choice.setting)
         done(i + 1, len(folds))
-    rows = np.flatnonzero(testable)
+    rows = np.flatnonzero(candidates.usable.all(axis=0))
     return Nested(rows, shares[rows], tuple(chosen))

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
 
 import numpy as np
 
-from routerlab.tune.cases import Ints, splits
+from routerlab.tune.cases import Ints, Training, splits
 from routerlab.tune.fit import Floats, fit
 
 REPEATS = 3
@@ -22,16 +23,11 @@ class Point:
 
 
 def learning_curve(
-    features: Floats,
-    gold: Ints,
-    group: Ints,
-    n_labels: int,
-    strength: float,
-    seed: int,
-    done: Callable[[int, int], None],
+    features: Floats, training: Training, strength: float, seed: int, done: Callable[[int, int], None]
 ) -> list[Point]:
     """Points at 10, 20, 40 ... cases and at all that four fifths of the corpus give, tested on the rest."""
-    folds = list(splits(gold, group, 5, seed))[:REPEATS]
+    gold = training.gold
+    folds = splits(gold, training.group, 5, seed)[:REPEATS]
     most = min(len(fitted) for fitted, _ in folds)
     sizes = [n for k in range(20) if (n := 10 * 2**k) < most] + [most]
     points = []
@@ -39,7 +35,7 @@ def learning_curve(
         reached = []
         for repeat, (fitted, tested) in enumerate(folds):
             rows = _stratified(fitted, gold, n, seed + repeat)
-            head = fit(features[rows], gold[rows], n_labels, strength)
+            head = fit(features[rows], gold[rows], len(training.labels), strength)
             reached.append(float((head.logits(features[tested]).argmax(axis=1) == gold[tested]).mean()))
         points.append(Point(n, float(np.mean(reached)), min(reached), max(reached)))
         done(step + 1, len(sizes))
@@ -49,10 +45,6 @@ def learning_curve(
 def _stratified(rows: Ints, gold: Ints, n: int, seed: int) -> Ints:
     """n of the rows, labels in turn, so that even ten cases hold every label."""
     rng = np.random.default_rng(seed)
-    queues = [list(rng.permutation(rows[gold[rows] == label])) for label in sorted(set(gold[rows]))]
-    taken: list[int] = []
-    while len(taken) < n and any(queues):
-        for queue in queues:
-            if queue and len(taken) < n:
-                taken.append(int(queue.pop()))
-    return np.array(taken)
+    queues = [rng.permutation(rows[gold[rows] == label])[::-1] for label in sorted(set(gold[rows]))]
+    in_turn = (row for row in chain.from_iterable(zip_longest(*queues)) if row is not None)
+    return np.array(list(islice(in_turn, n)))

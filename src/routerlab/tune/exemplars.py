@@ -20,15 +20,15 @@ def draw(training: Training, tokens: Sequence[int], seed: int, budget: int = TOK
     share = budget / (A_LABEL * len(present))
     chosen: dict[int, list[int]] = {}
     for label in present:
-        own = [i for i in map(int, np.flatnonzero(training.gold == label)) if tokens[i] <= share]
-        own = own or [min(map(int, np.flatnonzero(training.gold == label)), key=lambda i: tokens[i])]
-        order = [int(i) for i in rng.permutation(own)]
+        own = np.flatnonzero(training.gold == label).tolist()
+        short = [i for i in own if tokens[i] <= share] or [min(own, key=lambda i: tokens[i])]
+        order = rng.permutation(short).tolist()
         hard = [i for i in order if training.hard[i]]
         other = [i for i in order if not training.hard[i]]
         first = [*hard[:1], *other[:1]]
         chosen[label] = (first + [i for i in order if i not in first])[:A_LABEL]
-    rounds = [[chosen[k][r] for k in present if r < len(chosen[k])] for r in range(A_LABEL)]
-    return [i for group in rounds for i in (group[j] for j in rng.permutation(len(group)))]
+    rounds = [[own[r] for own in chosen.values() if r < len(own)] for r in range(A_LABEL)]
+    return [group[j] for group in rounds for j in rng.permutation(len(group))]
 
 
 def exemplars(training: Training, rows: Sequence[int]) -> tuple[Exemplar, ...]:

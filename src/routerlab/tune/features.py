@@ -1,26 +1,26 @@
 """Reading the features of a corpus under every exemplar set and window, as far as the time goes."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
+from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.contract import Exemplar, system_prompt
 from routerlab.engine.contract.head import FEATURES
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
-from routerlab.settings import Settings
+from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers, Asker
-from routerlab.tune.cases import Training
+from routerlab.tune.cases import Bools, Training
 from routerlab.tune.choose import Candidates
 from routerlab.tune.fit import Floats
+from routerlab.tune.plan import Plan
 from routerlab.version import __version__
 
 DEPTHS = (0.5, 0.57, 0.64, 0.71, 0.78)
@@ -35,14 +35,18 @@ def layers_of(n_layers: int) -> tuple[int, ...]:
     return tuple(sorted({min(max(round(d * n_layers), 0), n_layers - 2) for d in DEPTHS}))
 
 
-@dataclass(frozen=True)
 class Workbench:
-    """What asking needs: a model, the labels, settings, and the store of answers."""
+    """Asks the plan's model, in a `with` block; what was read is kept in the plan's store."""
 
-    spec: ArmSpec
-    taxonomy: Taxonomy
-    settings: Settings
-    store: Answers
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._store = Answers(plan.store)
+
+    def __enter__(self) -> "Workbench":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
 
     def asker(
         self,
@@ -52,24 +56,33 @@ class Workbench:
         encoding: Encoding = "json-name",
     ) -> Asker:
         """The model under a contract, with these exemplars; loaded when it is first needed."""
-        spec = self.spec.model_copy(update={"contract": contract, "encoding": encoding})
-        arm = ModelArms(self.taxonomy, shots, None, self.settings).model_arm(spec, layers=layers)
+        plan = self._plan
+        spec = plan.spec.model_copy(update={"contract": contract, "encoding": encoding})
+        arm = ModelArms(plan.taxonomy, shots, None, plan.settings).model_arm(spec, layers=layers)
         key = canonical_sha256(
             {
                 "lab": __version__,
-                "model": file_sha256(self.spec.model),
+                "model": file_sha256(spec.model),
                 "contract": contract,
                 "exemplars": [shot.model_dump() for shot in shots],
-                "prompt": system_prompt(self.taxonomy, contract, encoding),
+                "prompt": system_prompt(plan.taxonomy, contract, encoding),
                 "layers": list(layers),
             }
             | ({"features": FEATURES} if layers else {})
         )
-        return Asker(arm, key, len(layers), self.store)
+        return Asker(arm, key, len(layers), self._store)
+
+    async def layers(self) -> tuple[int, ...]:
+        """The layers to read in the model; LabError when it has too few."""
+        model = self._plan.spec.model
+        header = await asyncio.to_thread(read_header, model)
+        if not header.n_layers or header.n_layers < 3:
+            raise LabError(f"{model}: has too few layers to be probed")
+        return layers_of(header.n_layers)
 
 
 class Reader:
-    """Reads exemplar sets one after the other; `rows` of a set are the cases that are its exemplars."""
+    """Reads the cases with one exemplar set after the other before them."""
 
     def __init__(self, bench: Workbench, training: Training, layers: tuple[int, ...], tell: Tell) -> None:
         self._bench = bench
@@ -77,6 +90,7 @@ class Reader:
         self._layers = layers
         self._tell = tell
         self._table: dict[tuple[int, int], Floats] = {}
+        self._usable: list[Bools] = []
         self.shots: list[tuple[Exemplar, ...]] = []
         self._times: dict[int, list[float]] = {}
         self.tokens: tuple[int, ...] = ()
@@ -84,12 +98,14 @@ class Reader:
         self.seconds = 0.0
         """What the last set took (next to nothing when it was in the store)."""
 
-    async def read(self, shots: tuple[Exemplar, ...], windows: Sequence[int]) -> None:
-        """Read every case with these exemplars before it, under each window, the widest first."""
+    async def read(
+        self, shots: tuple[Exemplar, ...], windows: Sequence[int], own: Sequence[int] = ()
+    ) -> None:
+        """Read every case with these exemplars before it, under each window, the widest first; the rows
+        `own` are the cases that the exemplars were drawn from."""
         number, prompts = len(self.shots), [case.prompt for case in self._training.cases]
-        asker = self._bench.asker("probe", shots, self._layers)
         start = time.monotonic()
-        try:
+        async with self._bench.asker("probe", shots, self._layers) as asker:
             for window in sorted(windows, reverse=True):
                 what = f"reading prompts, exemplars {number + 1}, window {window}"
                 answers = await asker.answers(prompts, window, partial(self._tell, what))
@@ -100,9 +116,8 @@ class Reader:
                     self.tokens = tuple(
                         a.prediction.tokens.evaluated + (a.prediction.tokens.dropped or 0) for a in answers
                     )
-        finally:
-            await asker.arm.stop()
         self.shots.append(shots)
+        self._usable.append(~np.isin(np.arange(len(prompts)), own))
         self.seconds = time.monotonic() - start
 
     def candidates(self, limit_ms: float) -> Candidates:
@@ -112,4 +127,4 @@ class Reader:
         p95 = {w: part * (percentile(times, 0.95) or 0.0) for w, times in self._times.items()}
         quick = [w for w in p95 if p95[w] <= limit_ms] or [min(p95)]
         table = {key: features for key, features in self._table.items() if key[1] in quick}
-        return Candidates(table, self._layers)
+        return Candidates(table, self._layers, np.stack(self._usable))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import softmax
-from routerlab.tune.cases import Ints, Split, splits
+from routerlab.tune.cases import Ints, Split
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -92,8 +92,3 @@ def calibrated_loss(logits: Doubles, gold: Ints) -> tuple[float, float]:
     """(log-loss at the best temperature, that temperature)."""
     best = temperature(logits, gold)
     return log_loss(softmax(logits / best), gold), best
-
-
-def inner_splits(gold: Ints, group: Ints, seed: int) -> list[Split]:
-    """The folds by which anything is chosen."""
-    return list(splits(gold, group, 3, seed))

@@ -1,6 +1,5 @@
 """Learning from annotations: fit a router's head again with what people labelled, and show what changed."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from routerlab.annotate.ratings.pinned import asked, shown
 from routerlab.core.corpus import Case, Corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import softmax
-from routerlab.models.gguf import read_header
-from routerlab.tune.answers import Answers
 from routerlab.tune.cases import held_out, splits, training
 from routerlab.tune.choose import Choice, Nested, Setting
-from routerlab.tune.features import Reader, Tell, Workbench, layers_of
+from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.fit import STRENGTHS, Linear, calibrated_loss, fit
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
@@ -53,31 +51,30 @@ class Learned:
 
 
 def annotated(
-    sessions: Sequence[tuple[Session, dict[str, str]]], pool: Corpus
+    sessions: Sequence[tuple[Session, Corpus | None]], pool: Corpus
 ) -> tuple[list[Case], list[str]]:
     """The labelled prompts of the sessions as cases, and notes on those left out.
 
-    With each session come the prompts of its corpus's cases by id. Left out are prompts of the held-out
-    test, prompts that the pool has, and repeats (the last label counts).
+    With each session comes its corpus, if that is here. Left out are prompts of the held-out test, prompts
+    that the pool has, and repeats (the last label counts).
     """
     tested = {fold(case.prompt) for case in held_out().case}
     known = {fold(case.prompt) for case in pool.case}
     found: dict[str, Case] = {}
     number = count(1)
     skipped = {"in routing60, the held-out test": 0, "in the corpus already": 0, "without a prompt here": 0}
-    for session, prompts in sessions:
+    for session, corpus in sessions:
         trials = {trial.id: trial for trial in session.trials}
         for annotation in session.annotations:
             kind, target = annotation.target
             state = session.current(target, kind)
-            label = None if state.draft else state.label
-            trial = trials.get(target) if kind == "trial" else None
-            case = target if kind == "case" else trial.case if trial else None
-            prompt = trial.prompt if trial and trial.prompt else prompts.get(case or "")
-            if prompt is None and case in session.cases:
-                prompt = session.cases[case].prompt
-            if label is None:
+            if state.label is None or state.draft:
                 continue
+            prompt = None
+            if kind == "case":
+                prompt = shown(target, session, corpus).prompt
+            elif target in trials:
+                prompt = asked(trials[target], session, corpus).prompt
             if prompt is None:
                 skipped["without a prompt here"] += 1
             elif fold(prompt) in tested:
@@ -88,7 +85,7 @@ def annotated(
                 found[fold(prompt)] = Case(
                     id=f"annotation-{next(number)}",
                     prompt=prompt,
-                    label=label,
+                    label=state.label,
                     author=annotation.annotator,
                     source=session.header.id,
                 )
@@ -110,19 +107,16 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     others = [case for case in base.cases if fold(case.prompt) not in shown]
     grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*others, *cases)})
     whole = training(grown, plan.taxonomy, "annotations")
-    header = await asyncio.to_thread(read_header, plan.spec.model)
     window, layer = router.window or 256, router.head.layer
-    store = Answers(plan.store)
-    try:
-        bench = Workbench(plan.spec, plan.taxonomy, plan.settings, store)
-        layers = layers_of(header.n_layers or 0)
+    with Workbench(plan) as bench:
+        layers = await bench.layers()
         reader = Reader(bench, whole, layers if layer in layers else (layer,), tell)
         await reader.read(router.exemplar, [window])
         candidates = reader.candidates(float("inf"))
         n_labels, is_new = len(whole.labels), np.array([c.id.startswith("annotation-") for c in whole.cases])
         setting = Setting(0, window, layer, STRENGTHS[0])
         features = candidates.features(setting)
-        folds = list(splits(whole.gold, whole.group, 5, plan.seed))
+        folds = splits(whole.gold, whole.group, 5, plan.seed)
         before, after = (np.zeros((len(whole.gold), n_labels)) for _ in range(2))
         for i, (fitted, tested) in enumerate(folds):
             for rows, logits in ((fitted[~is_new[fitted]], before), (fitted, after)):
@@ -138,7 +132,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         wider = replace(plan, training=whole)
         info, times, _ = await time_probe(wider, bench, candidates, done, router.exemplar, tell)
         answered = after.argmax(axis=1)
-        rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()), True)]
+        rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()))]
         said = (
             f"The head was fitted to {len(others)} cases of {base.corpus.name} and {int(is_new.sum())} "
             f"annotations; layer, window and exemplars are those of router {router.name}.",
@@ -146,8 +140,6 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
             "routing60 was not read for any of it.",
         )
         new, path = write_router(wider, info, done, router.exemplar, rows_, times, said)
-    finally:
-        store.close()
     labels, first = whole.labels, before.argmax(axis=1)
     changed = tuple(
         Change(whole.cases[i].prompt, labels[whole.gold[i]], labels[first[i]], labels[answered[i]])

@@ -29,3 +29,13 @@ async def off_loop(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, daemon=True).start()
     return await result
+
+
+def telling(tell: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
+    """`tell` for such a thread: it is called in the loop."""
+    loop = asyncio.get_running_loop()
+
+    def told(what: str, done: int, total: int) -> None:
+        loop.call_soon_threadsafe(tell, what, done, total)
+
+    return told

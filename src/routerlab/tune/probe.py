@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routerlab.tune.cases import Ints, Training
+from routerlab.tune.cases import Ints, Training, subset
 from routerlab.tune.choose import Candidates, Choice, Nested, choose, nested
 from routerlab.tune.curve import Point, learning_curve
 from routerlab.tune.fit import Linear, fit
@@ -25,22 +25,14 @@ class Fitted:
 
 
 def fit_probe(
-    candidates: Candidates,
-    training: Training,
-    usable: NDArray[np.bool_],
-    seed: int,
-    told: Callable[[str, int, int], None],
+    candidates: Candidates, training: Training, seed: int, told: Callable[[str, int, int], None]
 ) -> Fitted:
-    """Everything that needs no model; takes seconds to minutes. `usable` is (sets, n), see choose."""
-    gold, group, n_labels = training.gold, training.group, len(training.labels)
-    oof = nested(candidates, gold, group, n_labels, seed, usable, lambda d, n: told("cross-validating", d, n))
-    choice = choose(candidates, gold, group, n_labels, seed, usable, np.arange(len(gold)))
-    rows = np.flatnonzero(usable[choice.setting.exemplars])
-    features = candidates.features(choice.setting)[rows]
-    strength = choice.setting.strength
-    linear = fit(features, gold[rows], n_labels, strength)
-    curve = learning_curve(
-        features, gold[rows], group[rows], n_labels, strength, seed, lambda d, n: told("learning curve", d, n)
-    )
-    t = choice.temperature
-    return Fitted(choice, Linear(linear.weights / t, linear.bias / t), oof, gold[oof.rows], curve)
+    """Everything that needs no model; takes seconds to minutes."""
+    oof = nested(candidates, training, seed, partial(told, "cross-validating"))
+    choice = choose(candidates, training, seed, np.arange(len(training.gold)))
+    strength, t = choice.setting.strength, choice.temperature
+    rows = np.flatnonzero(candidates.usable[choice.setting.exemplars])
+    features, part = candidates.features(choice.setting)[rows], subset(training, rows)
+    linear = fit(features, part.gold, len(part.labels), strength)
+    curve = learning_curve(features, part, strength, seed, partial(told, "learning curve"))
+    return Fitted(choice, Linear(linear.weights / t, linear.bias / t), oof, training.gold[oof.rows], curve)

@@ -2,27 +2,24 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
+from routerlab.core.statistics.calibration import gap, log_loss, reliability
 from routerlab.core.statistics.intervals import wilson
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.engine.contract.router import Row
-from routerlab.tune.cases import Ints
+from routerlab.tune.cases import Bools, Ints
 from routerlab.tune.fit import Doubles
 
 
 def row(
     method: str,
     gold: Ints,
-    hard: NDArray[np.bool_],
+    hard: Bools,
     answered: Ints,
     shares: Doubles | None,
     times: Sequence[float],
-    cross_validated: bool,
 ) -> Row:
-    """A row from the answered label indices (-1: no label) and, where there are any, the shares."""
+    """A row from the answered label indices (-1: no label) and, where there are any, the shares; nothing was
+    fitted to or chosen with a case that it counts."""
     right = answered == gold
     low, high = wilson(int(right.sum()), len(right))
     return Row(
@@ -33,10 +30,10 @@ def row(
         high=_round(high),
         hard=_round(right[hard].mean()) if hard.any() else None,
         log_loss=_round(log_loss(shares, gold)) if shares is not None else None,
-        ece=_round(expected_calibration_error(shares, gold)) if shares is not None else None,
+        ece=_round(gap(reliability(shares, gold))) if shares is not None else None,
         p50=_ms(percentile(times, 0.5)),
         p95=_ms(percentile(times, 0.95)),
-        cross_validated=cross_validated,
+        cross_validated=True,
     )
 
 

@@ -1,26 +1,18 @@
 """`routerlab tune MODEL`: everything from reading the pool to the router file, as far as the time goes."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from routerlab.core.errors import LabError
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router
-from routerlab.models.gguf import read_header
-from routerlab.tune.answers import Answers
 from routerlab.tune.cases import Training, sample, subset
-from routerlab.tune.choose import Candidates, Setting
+from routerlab.tune.choose import Candidates
 from routerlab.tune.exemplars import draw, exemplars
-from routerlab.tune.features import Reader, Tell, Workbench, layers_of
-from routerlab.tune.fit import Floats
-from routerlab.tune.offloop import off_loop
+from routerlab.tune.features import Reader, Tell, Workbench
+from routerlab.tune.offloop import off_loop, telling
 from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.probe import Fitted, fit_probe
 from routerlab.tune.rows import row
@@ -51,20 +43,14 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
     """
     clock = Clock(plan.budget_s)
     notes: list[str] = []
-    store = Answers(plan.store)
-    try:
-        bench = Workbench(plan.spec, plan.taxonomy, plan.settings, store)
-        header = await asyncio.to_thread(read_header, plan.spec.model)
-        if not header.n_layers or header.n_layers < 3:
-            raise LabError(f"{plan.spec.model}: has too few layers to be probed")
-        layers = layers_of(header.n_layers)
+    with Workbench(plan) as bench:
+        layers = await bench.layers()
         training = await _affordable(plan, bench, layers, tell, notes)
         plan = replace(plan, training=training)
-        reader, usable = await _read(plan, bench, layers, clock, tell, notes)
+        reader = await _read(plan, bench, layers, clock, tell, notes)
         candidates = reader.candidates(plan.limit_ms)
-        fitted = await _fit(candidates, training, usable, plan.seed, tell)
-        setting = fitted.choice.setting
-        shots = reader.shots[setting.exemplars]
+        fitted = await off_loop(partial(fit_probe, candidates, training, plan.seed, telling(tell)))
+        shots = reader.shots[fitted.choice.setting.exemplars]
         info, times, alike = await time_probe(plan, bench, candidates, fitted, shots, tell)
         notes.append(f"saved and fresh answers of the finished probe: {alike} of {len(times)} alike")
         rows = []
@@ -72,14 +58,10 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
             notes.append("json and score were not measured" + (": the budget is spent" * plan.baselines))
         else:
             rows = await baselines(plan, bench, shots, tell)
-        tested = fitted.oof.rows
-        answered = fitted.oof.shares.argmax(axis=1)
-        hard = training.hard[tested]
-        timed = list(times.values())
-        rows.append(row("probe", training.gold[tested], hard, answered, fitted.oof.shares, timed, True))
-        router, path = write_router(plan, info, fitted, shots, rows, times, seen(training, fitted))
-    finally:
-        store.close()
+    tested, shares = subset(training, fitted.oof.rows), fitted.oof.shares
+    timed = list(times.values())
+    rows.append(row("probe", tested.gold, tested.hard, shares.argmax(axis=1), shares, timed))
+    router, path = write_router(plan, info, fitted, shots, rows, times, seen(training, fitted))
     return Tuned(router, path, fitted, tuple(notes))
 
 
@@ -91,11 +73,8 @@ async def _affordable(
         return plan.training
     order = sample(plan.training, len(plan.training.cases), plan.seed)
     few = [plan.training.cases[i].prompt for i in order[:PACE_CASES]]
-    asker = bench.asker("probe", plan.shots, layers)
-    try:
+    async with bench.asker("probe", plan.shots, layers) as asker:
         answers = await asker.answers(few, max(plan.windows), partial(tell, "finding the pace"))
-    finally:
-        await asker.arm.stop()
     pace_s = sum(a.prediction.latency_ms.total for a in answers) / len(answers) / 1000
     n = int(plan.budget_s / 2 / (pace_s * REREAD))
     if n >= len(plan.training.cases):
@@ -108,38 +87,18 @@ async def _affordable(
 
 
 async def _read(
-    plan: Plan,
-    bench: Workbench,
-    layers: tuple[int, ...],
-    clock: Clock,
-    tell: Tell,
-    notes: list[str],
-) -> tuple[Reader, NDArray[np.bool_]]:
-    """Read the corpus with the shipped exemplars and with sets drawn from it; `usable[set, row]` is false for
-    a set's own exemplars."""
+    plan: Plan, bench: Workbench, layers: tuple[int, ...], clock: Clock, tell: Tell, notes: list[str]
+) -> Reader:
+    """Read the corpus with the shipped exemplars and with sets drawn from it."""
     reader = Reader(bench, plan.training, layers, tell)
     await reader.read(plan.shots, plan.windows)
-    usable = [np.ones(len(plan.training.cases), dtype=bool)]
     for number in range(plan.sets):
         if not clock.allows(reader.seconds * 1.5):
             notes.append(f"{plan.sets - number} exemplar sets were not tried: the budget is spent")
             break
         rows = draw(plan.training, reader.tokens, plan.seed + number)
-        usable.append(np.ones(len(plan.training.cases), dtype=bool))
-        usable[-1][rows] = False
-        await reader.read(exemplars(plan.training, rows), plan.windows)
-    return reader, np.stack(usable)
-
-
-async def _fit(
-    candidates: Candidates, training: Training, usable: NDArray[np.bool_], seed: int, tell: Tell
-) -> Fitted:
-    loop = asyncio.get_running_loop()
-
-    def told(what: str, done: int, total: int) -> None:
-        loop.call_soon_threadsafe(tell, what, done, total)
-
-    return await off_loop(lambda: fit_probe(candidates, training, usable, seed, told))
+        await reader.read(exemplars(plan.training, rows), plan.windows, rows)
+    return reader
 
 
 async def time_probe(
@@ -152,16 +111,13 @@ async def time_probe(
 ) -> tuple[ArmInfo, dict[int, float], int]:
     """Ask a sample anew, reading the chosen layer alone: facts of the arm, times (ms) by row, how many
     answers are the same as from the features that were kept."""
-    setting: Setting = fitted.choice.setting
+    setting = fitted.choice.setting
     rows = sample(plan.training, TIMED_CASES, plan.seed)
-    kept: Floats = candidates.features(setting)
-    asker = bench.asker("probe", shots, (setting.layer,))
+    kept = candidates.features(setting)
     times: dict[int, float] = {}
     alike = 0
-    try:
-        await asker.start()
-        info = asker.arm.state.info
-        assert isinstance(info, ArmInfo)
+    async with bench.asker("probe", shots, (setting.layer,)) as asker:
+        info = await asker.start()
         for i, which in enumerate(rows):
             answer = await asker.fresh(plan.training.cases[which].prompt, setting.window)
             times[which] = answer.prediction.latency_ms.total
@@ -169,6 +125,4 @@ async def time_probe(
             again, before = fitted.linear.logits(answer.features), fitted.linear.logits(kept[[which]])
             alike += int(again.argmax() == before.argmax())
             tell("timing the probe", i + 1, len(rows))
-    finally:
-        await asker.arm.stop()
     return info, times, alike

@@ -1,18 +1,16 @@
 """Writing a router: the file and its head side by side, each complete before it gets its name."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import tomli_w
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.atomic import write_new
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.head import Head, head_bytes, head_key
@@ -20,7 +18,7 @@ from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Calibration, Evidence, FilePin, HeadPin, ModelPin, Router, Row
 from routerlab.engine.worker.build import machine
 from routerlab.models.catalog import load_catalog
-from routerlab.tune.cases import Training
+from routerlab.tune.cases import Training, subset
 from routerlab.tune.out_of_fold import OutOfFold, oof_bytes
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
@@ -47,26 +45,26 @@ def write_router(
     head = Head(fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32), key)
     data = head_bytes(head)
     file = plan.out.with_suffix(".npz")
-    tested, cases = fitted.oof.rows, plan.training.cases
+    tested = subset(plan.training, fitted.oof.rows)
     oof = oof_bytes(
         OutOfFold(
-            tuple(cases[i].id for i in tested),
-            plan.training.gold[tested],
+            tuple(case.id for case in tested.cases),
+            tested.gold,
             fitted.oof.shares,
-            np.array([times.get(int(i), np.nan) for i in tested]),
-            plan.training.hard[tested],
+            np.array([times.get(int(i), np.nan) for i in fitted.oof.rows]),
+            tested.hard,
         )
     )
     oof_file = plan.out.with_suffix(".oof.npz")
-    answers = FilePin(file=oof_file.name, sha256=hashlib.sha256(oof).hexdigest())
     router = new_router(
         plan,
         info,
-        "probe",
         shots,
-        evidence(plan, info, rows, seen, answers),
+        rows,
+        seen,
         window=setting.window,
         head=HeadPin(file=file.name, sha256=hashlib.sha256(data).hexdigest(), layer=setting.layer),
+        answers=FilePin(file=oof_file.name, sha256=hashlib.sha256(oof).hexdigest()),
     )
     save(file, data)
     save(oof_file, oof)
@@ -77,19 +75,20 @@ def write_router(
 def new_router(
     plan: Plan,
     info: ArmInfo,
-    contract: Literal["probe", "score"],
     shots: Sequence[Exemplar],
-    evidence: Evidence,
+    rows: Sequence[Row],
+    seen: Sequence[str],
     window: int | None = None,
     head: HeadPin | None = None,
     calibration: Calibration | None = None,
+    answers: FilePin | None = None,
 ) -> Router:
-    """The router with the pins of what was really loaded."""
+    """The router with the pins of what was really loaded: a probe if it has a head, else for `score`."""
     model = plan.spec.model
     entry = next((e for e in load_catalog().model if e.file == model.name), None)
     return Router(
         name=plan.name,
-        contract=contract,
+        contract="probe" if head else "score",
         encoding=plan.spec.encoding,
         created=datetime.now(UTC).replace(microsecond=0),
         taxonomy=plan.taxonomy.name,
@@ -104,28 +103,21 @@ def new_router(
         ),
         head=head,
         calibration=calibration,
-        evidence=evidence,
+        evidence=Evidence(
+            corpus=plan.training.corpus.name,
+            corpus_sha256=plan.training.corpus.sha256,
+            cases=len(plan.training.cases),
+            seed=plan.seed,
+            command=plan.command,
+            machine=machine(),
+            lab_version=__version__,
+            llama_cpp=info.llama_cpp,
+            scikit_learn=version("scikit-learn"),
+            answers=answers,
+            seen=tuple(seen),
+            row=tuple(rows),
+        ),
         exemplar=tuple(shots),
-    )
-
-
-def evidence(
-    plan: Plan, info: ArmInfo, rows: Sequence[Row], seen: Sequence[str], answers: FilePin | None = None
-) -> Evidence:
-    """Where a router comes from and how good it is."""
-    return Evidence(
-        corpus=plan.training.corpus.name,
-        corpus_sha256=plan.training.corpus.sha256,
-        cases=len(plan.training.cases),
-        seed=plan.seed,
-        command=plan.command,
-        machine=machine(),
-        lab_version=__version__,
-        llama_cpp=info.llama_cpp,
-        scikit_learn=version("scikit-learn"),
-        answers=answers,
-        seen=tuple(seen),
-        row=tuple(rows),
     )
 
 
@@ -152,15 +144,8 @@ def save_toml(path: Path, record: Record) -> None:
 
 def save(path: Path, data: bytes) -> None:
     """Write a file, all or nothing; LabError when the disk refuses it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_new(path, data)
     except OSError as e:
-        with suppress(OSError):
-            part.unlink()
         raise LabError(f"{path}: cannot be written: {e.strerror}") from e

@@ -84,7 +84,7 @@ def test_the_time_is_rounded_to_what_is_written() -> None:
     """Else the file would not read back as the case that was meant."""
     late = datetime(2026, 11, 24, 10, 0, 0, 123987, timezone(timedelta(hours=2)))
     unit = Unit("p", "p", ratings={"ada": Rating(CODE, (), None, late, "s", None, CODE)})
-    found = promotion(Collected({"p": unit}, SIX.labels, {}, (), ()), (), SIX, {}, "M")
+    found = promotion(Collected({"p": unit}, SIX.labels, {}, {}, ()), (), SIX, {}, "M")
     annotated = found.added[0].annotated
     assert annotated
     assert (annotated.at, annotated.at.tzinfo) == (datetime(2026, 11, 24, 8, 0, 0, 123000, UTC), UTC)

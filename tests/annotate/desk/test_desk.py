@@ -118,7 +118,7 @@ def test_nothing_is_revealed_before_a_submitted_label(ada: Desk) -> None:
     ada.draft(0, A)
     ada.skip(1)
     ada.note(2, "hm")
-    assert not any(ada.revealed(i) or ada.people_visible(i) for i in range(6))
+    assert not any(ada.revealed(i) for i in range(6))
     ada.submit(0, A)
     assert ada.revealed(0)
     assert not ada.revealed(1)
@@ -153,7 +153,6 @@ def test_suggestions_are_recorded(path: Path) -> None:
 
 def test_a_decision_says_between_what_and_why(path: Path) -> None:
     cyd = desk(path, items(2), "adjudicate", "cyd")
-    assert cyd.people_visible(0)
     assert not cyd.revealed(0)
     with pytest.raises(ValueError, match="reason"):
         cyd.submit(0, A, note="  ")

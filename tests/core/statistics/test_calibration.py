@@ -14,7 +14,6 @@ from routerlab.core.statistics.calibration import (
     Kept,
     binned,
     brier,
-    expected_calibration_error,
     gap,
     log_loss,
     reliability,
@@ -51,16 +50,16 @@ def test_reliability_by_hand() -> None:
 
 def test_calibration_error_by_hand() -> None:
     expected = (1 * 0.3 + 2 * (0.825 - 0.5) + 1 * 0.1) / 4
-    assert expected_calibration_error(SHARES, GOLD) == pytest.approx(expected)
+    assert gap(reliability(SHARES, GOLD)) == pytest.approx(expected)
     everything = abs((0.9 + 0.8 + 0.85 + 0.7) / 4 - 3 / 4)
-    assert expected_calibration_error(SHARES, GOLD, bins=1) == pytest.approx(everything)
+    assert gap(reliability(SHARES, GOLD, bins=1)) == pytest.approx(everything)
 
 
 def test_full_confidence_falls_into_the_last_bin() -> None:
     shares, gold = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0, 0])
     (only,) = reliability(shares, gold)
     assert (only.low, only.high, only.n, only.accuracy) == (0.9, 1.0, 2, 0.5)
-    assert expected_calibration_error(shares, gold) == 0.5
+    assert gap(reliability(shares, gold)) == 0.5
 
 
 @pytest.mark.parametrize("bins", [1, 5, 10, 15])
@@ -85,10 +84,10 @@ def test_bins_are_scikit_learns() -> None:
 
 def test_calibration_error_tells_honest_from_boasting() -> None:
     shares, gold = drawn(4000, 3, seed=3)
-    honest = expected_calibration_error(shares, gold)
+    honest = gap(reliability(shares, gold))
     boasting = shares**3 / (shares**3).sum(axis=1, keepdims=True)
     assert honest < 0.03
-    assert expected_calibration_error(boasting, gold) > 0.1
+    assert gap(reliability(boasting, gold)) > 0.1
 
 
 def test_brier_by_hand_and_by_scikit_learn() -> None:
@@ -124,7 +123,7 @@ def test_selective_accuracy_rises_where_confidence_means_something() -> None:
 def test_claimed_confidence_is_binned_like_probabilities() -> None:
     found = binned(SHARES.max(axis=1), SHARES.argmax(axis=1) == GOLD)
     assert found == reliability(SHARES, GOLD)
-    assert gap(found) == expected_calibration_error(SHARES, GOLD)
+    assert gap(found) == gap(reliability(SHARES, GOLD))
 
 
 def test_coverage_by_hand() -> None:

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 from statsmodels.stats.inter_rater import fleiss_kappa
 
-from routerlab.core.statistics import reliability as module
+from routerlab.core.statistics import paired
 from routerlab.core.statistics.reliability import (
     Coefficient,
     Doubles,
@@ -268,7 +268,7 @@ def test_the_same_units_and_seed_give_the_same_interval_in_any_order_and_blocks(
     first = reliability(table, 5, resamples=500, seed=3)
     assert reliability(table[::-1], 5, resamples=500, seed=3) == first
     assert reliability(table, 5, resamples=500, seed=4) != first
-    monkeypatch.setattr(module, "CELLS", 100)
+    monkeypatch.setattr(paired, "CELLS", 100)
     assert reliability(table, 5, resamples=500, seed=3) == first
 
 

@@ -270,7 +270,7 @@ def test_a_missing_model_says_what_to_do(
 @pytest.mark.parametrize("name", ["my router", "a:b"])
 def test_a_name_that_no_router_may_have_is_refused_in_words(made: Tuned, tmp_path: Path, name: str) -> None:
     with pytest.raises(LabError, match="without spaces or colons"):
-        make_plan(str(made.model), None, tmp_path / f"{name}.toml", None, None)
+        make_plan(str(made.model), None, tmp_path / f"{name}.toml", None, None, 0)
 
 
 @pytest.mark.parametrize(

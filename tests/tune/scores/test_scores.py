@@ -5,17 +5,20 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from routerlab.core.statistics.calibration import expected_calibration_error, log_loss
+from routerlab.core.prediction import Prediction
+from routerlab.core.statistics.calibration import gap, log_loss, reliability
 from routerlab.engine.contract.names import Encoding
 from routerlab.engine.contract.router import Calibration, Row
 from routerlab.engine.contract.scaling import Calibrator, log_shares, softmax
+from routerlab.tune.answers import Answer
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.curve import REPEATS, learning_curve
 from routerlab.tune.fit import Doubles
 from routerlab.tune.rows import row
-from routerlab.tune.scores.fit import cross_validated, debiased, fit_scores, logs_of
+from routerlab.tune.scores.fit import cross_validated, debiased, fit_scores
 from routerlab.tune.scores.run import best
-from tests.tune.harness import balanced, noise, telling
+from routerlab.tune.scores.untuned import logs
+from tests.tune.harness import balanced, judged, noise, telling
 
 quiet: Callable[[int, int], None] = lambda done, total: None  # noqa: E731
 BIAS = np.array([3.0, 0.0, -2.0])
@@ -41,16 +44,16 @@ def test_calibration_is_found_again() -> None:
 def test_calibration_helps_on_cases_it_was_not_fitted_to() -> None:
     logs, gold = biased(300, seed=1)
     raw = softmax(logs)
-    shares = cross_validated(logs, gold, list(splits(gold, np.arange(300), 5, seed=0)))
+    shares = cross_validated(logs, gold, splits(gold, np.arange(300), 5, seed=0))
     assert shares.sum(axis=1) == pytest.approx(1.0)
     assert log_loss(shares, gold) < log_loss(raw, gold) - 0.3
     assert (shares.argmax(axis=1) == gold).mean() > (raw.argmax(axis=1) == gold).mean() + 0.05
-    assert expected_calibration_error(shares, gold) < expected_calibration_error(raw, gold)
+    assert gap(reliability(shares, gold)) < gap(reliability(raw, gold))
 
 
 def test_no_row_is_calibrated_by_itself() -> None:
     logs, gold = biased(60, seed=2)
-    folds = list(splits(gold, np.arange(60), 5, seed=0))
+    folds = splits(gold, np.arange(60), 5, seed=0)
     before = cross_validated(logs, gold, folds)
     fitted, tested = folds[0]
     changed = gold.copy()
@@ -78,7 +81,9 @@ def test_debiasing_takes_off_what_a_label_gets_anyway() -> None:
 
 
 def test_logs_are_in_the_labels_order_and_finite() -> None:
-    found = logs_of([{"b": 0.75, "a": 0.25}, {"a": 1.0, "b": 0.0}], ("a", "b"))
+    given = ({"b": 0.75, "a": 0.25}, {"a": 1.0, "b": 0.0})
+    answers = [Answer(Prediction(status="ok", probabilities=own), None) for own in given]
+    found = logs(judged(np.array([0, 1]), 2), answers)
     assert np.exp(found[0]) == pytest.approx([0.25, 0.75])
     assert np.isfinite(found).all()
     assert found[1, 0] == pytest.approx(0.0)
@@ -110,16 +115,16 @@ def test_sizes_double_up_to_all_that_can_be_fitted_to() -> None:
     gold = balanced(300, 3)
     told: list[tuple[int, int]] = []
     tell: Callable[[int, int], None] = lambda d, n: told.append((d, n))  # noqa: E731
-    points = learning_curve(telling(gold, 6, 1.0, 1), gold, np.arange(300), 3, 3.0, 0, tell)
+    points = learning_curve(telling(gold, 6, 1.0, 1), judged(gold), 3.0, 0, tell)
     assert [p.n for p in points] == [10, 20, 40, 80, 160, 240]
     assert told == [(i, 6) for i in range(1, 7)]
-    small = learning_curve(telling(gold[:12], 6, 1.0, 1), gold[:12], np.arange(12), 3, 3.0, 0, quiet)
+    small = learning_curve(telling(gold[:12], 6, 1.0, 1), judged(gold[:12]), 3.0, 0, quiet)
     assert [p.n for p in small] == [9]
 
 
 def test_accuracy_rises_where_there_is_something_to_learn() -> None:
     gold = balanced(600, 3)
-    points = learning_curve(telling(gold, 60, 3.0, 2), gold, np.arange(600), 3, 3.0, 0, quiet)
+    points = learning_curve(telling(gold, 60, 3.0, 2), judged(gold), 3.0, 0, quiet)
     assert points[0].accuracy + 0.1 < points[-1].accuracy
     assert points[-1].accuracy > 0.85
     assert all(0 <= p.low <= p.accuracy <= p.high <= 1 for p in points)
@@ -127,7 +132,7 @@ def test_accuracy_rises_where_there_is_something_to_learn() -> None:
 
 def test_it_stays_at_chance_where_there_is_nothing() -> None:
     gold = np.random.default_rng(3).integers(0, 3, 300)
-    points = learning_curve(noise(300, 400, 3), gold, np.arange(300), 3, 3.0, 0, quiet)
+    points = learning_curve(noise(300, 400, 3), judged(gold), 3.0, 0, quiet)
     standard_error = (2 / 9 / (REPEATS * 60)) ** 0.5
     assert points[-1].accuracy == pytest.approx(1 / 3, abs=4 * standard_error)
 
@@ -135,9 +140,9 @@ def test_it_stays_at_chance_where_there_is_nothing() -> None:
 def test_ten_cases_hold_every_label_and_the_seed_decides_which() -> None:
     gold = np.array([0] * 200 + [1] * 8 + [2] * 8)
     features = telling(gold, 6, 8.0, 4)
-    first = learning_curve(features, gold, np.arange(216), 3, 3.0, 0, quiet)
+    first = learning_curve(features, judged(gold), 3.0, 0, quiet)
     assert first[0].accuracy > 0.9  # a label that was not among the ten could not be answered
-    assert first == learning_curve(features, gold, np.arange(216), 3, 3.0, 0, quiet)
+    assert first == learning_curve(features, judged(gold), 3.0, 0, quiet)
 
 
 # --- rows of the table ------------------------------------------------------------------------------------
@@ -147,12 +152,13 @@ def test_a_row_by_hand() -> None:
     gold, answered = np.array([0, 1, 0, 1]), np.array([0, 1, 1, -1])
     shares = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.5, 0.5]])
     hard = np.array([False, True, True, False])
-    found = row("m", gold, hard, answered, shares, [30.04, 10.0, 20.0, 40.0], True)
+    found = row("m", gold, hard, answered, shares, [30.04, 10.0, 20.0, 40.0])
     assert (found.n, found.accuracy, found.hard) == (4, 0.5, 0.5)
     assert found.low < 0.5 < found.high
+    assert found.cross_validated
     assert (found.p50, found.p95) == (30.0, 40.0)
     assert found.log_loss == pytest.approx(-np.log([0.9, 0.8, 0.4, 0.5]).mean(), abs=1e-4)
-    plain = row("m", gold, np.zeros(4, dtype=bool), answered, None, [], False)
+    plain = row("m", gold, np.zeros(4, dtype=bool), answered, None, [])
     assert (plain.hard, plain.log_loss, plain.ece, plain.p50, plain.p95) == (None,) * 5
 
 

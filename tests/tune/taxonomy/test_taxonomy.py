@@ -44,16 +44,16 @@ def test_merging_what_cannot_be_told_apart_helps() -> None:
     part = trained(30)
     seen = np.where(part.gold == 1, 0, part.gold)
     features = telling(seen, 6, 4.0, seed=1)
-    folds = list(splits(part.gold, part.group, 5, 0))
+    folds = splits(part.gold, part.group, 5, 0)
     answered = out_of_fold(features, part.gold, 3, 3.0, folds).argmax(axis=1)
     before = kappa(part.gold, answered)
-    found = try_merge(part, features, 3.0, folds, answered, 0, 1)
+    found = try_merge(part, features, folds, answered, 0, 1)
     assert (found.name, found.labels) == ("a + b", 2)
     assert found.accuracy > 0.9
     assert found.kappa > before + 0.2
     old = np.where(answered == 1, 0, answered)
     assert found.collapsed == pytest.approx((old == seen).mean())
-    bad = try_merge(part, features, 3.0, folds, answered, 0, 2)
+    bad = try_merge(part, features, folds, answered, 0, 2)
     assert bad.kappa < found.kappa - 0.2
 
 
@@ -63,15 +63,15 @@ def test_a_label_of_two_kinds_is_split_there() -> None:
     own = np.flatnonzero(part.gold == 2)
     kinds[own[::2]] = 3
     features = telling(kinds, 4, 8.0, seed=2)
-    folds = list(splits(part.gold, part.group, 5, 0))
-    found, typical = try_split(part, features, 3.0, folds, 2, seed=0)
+    folds = splits(part.gold, part.group, 5, 0)
+    found, typical = try_split(part, features, folds, 2, seed=0)
     assert (found.name, found.labels) == ("c in two", 4)
     assert found.accuracy > 0.9
     assert found.collapsed > 0.9
     rows = [next(i for i, c in enumerate(part.cases) if c.prompt == p) for p in typical]
     assert {int(kinds[i]) for i in rows} == {2, 3}
     assert (part.gold == trained(30).gold).all()  # nothing was changed in place
-    assert try_split(part, features, 3.0, folds, 2, seed=0)[0] == found
+    assert try_split(part, features, folds, 2, seed=0)[0] == found
 
 
 def test_a_merged_taxonomy_has_one_label_less_under_both_names() -> None:
@@ -93,7 +93,7 @@ def test_a_taxonomy_that_was_used_can_be_merged() -> None:
 def test_merging_leaves_the_training_as_it_is() -> None:
     part = trained(10)
     features = telling(part.gold, 6, 4.0, seed=1)
-    folds = list(splits(part.gold, part.group, 3, 0))
+    folds = splits(part.gold, part.group, 3, 0)
     kept = replace(part, gold=part.gold.copy())
-    try_merge(part, features, 3.0, folds, part.gold.copy(), 0, 1)
+    try_merge(part, features, folds, part.gold.copy(), 0, 1)
     assert (part.gold == kept.gold).all()

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from routerlab.core.corpus import Case, fold
 from routerlab.core.errors import Faults, LabError
-from routerlab.core.files.toml import invalid
+from routerlab.core.files.toml import invalid, read_bytes
 from routerlab.core.similar import near_pairs
 from routerlab.core.taxonomy import Taxonomy
 
@@ -123,7 +123,7 @@ def read_prompts(
                 faults.add(line, f"unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
     faults.end()
     places = [line for line, _ in kept]
-    pairs = [] if near is None else near_pairs([case.prompt for _, case in kept], near)
+    pairs = () if near is None else near_pairs([case.prompt for _, case in kept], near)
     return Imported(
         cases=tuple(case for _, case in kept),
         sources=tuple(f"line {line}" for line in places),
@@ -136,12 +136,7 @@ def read_prompts(
 
 def _lines(path: Path) -> list[str]:
     """The lines without their ends. Only a line feed ends one: prompts may hold the other separators."""
-    try:
-        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except FileNotFoundError:
-        raise LabError(f"{path}: no such file") from None
-    except OSError as e:
-        raise LabError(f"{path}: cannot be read: {e.strerror}") from None
+    data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
     if b"\0" in data:
         line = _line_at(data, data.index(b"\0"))
         raise LabError(f"{path}:{line}: a NUL byte, so this is not UTF-8 text; save it as UTF-8")

@@ -30,7 +30,7 @@ def split(cases: Sequence[Case], share: float, seed: int) -> tuple[list[int], li
     rng.shuffle(units)
     for unit in sorted(units, key=len, reverse=True):
         labels = Counter(cases[i].label for i in unit)
-        side = max(sides, key=lambda side: (-_over(labels, left[side]), _need(labels, left[side])))
+        side = max(sides, key=lambda side: _welcome(labels, left[side]))
         sides[side] += unit
         left[side].subtract(labels)
     if not (sides[True] and sides[False]):
@@ -51,11 +51,6 @@ def _targets(cases: Sequence[Case], share: float) -> Labels:
     return targets
 
 
-def _over(labels: Labels, left: Labels) -> int:
-    """Cases beyond what the side still needs, if it takes these."""
-    return sum(max(0, n - max(0, left[label])) for label, n in labels.items())
-
-
-def _need(labels: Labels, left: Labels) -> int:
-    """How much the side still needs of these labels."""
-    return sum(left[label] for label in labels)
+def _welcome(labels: Labels, left: Labels) -> tuple[int, int]:
+    """How well cases fit a side: the fewest beyond what it still needs, then how much it needs of them."""
+    return -(labels - +left).total(), sum(left[label] for label in labels)

@@ -35,6 +35,11 @@ class PairRow:
     label_b: str | None
     similarity: float
 
+    @property
+    def contradicts(self) -> bool:
+        """Whether both have a label, and not the same."""
+        return None not in (self.label_a, self.label_b) and self.label_a != self.label_b
+
 
 @dataclass(frozen=True)
 class Stats:
@@ -81,7 +86,7 @@ def stats(corpus: Corpus, taxonomy: Taxonomy) -> Stats:
         annotators=_counts(name for each in annotated for name in each.annotators),
         near_pairs=len(pairs),
         nearest=tuple(_pair(pair, cases) for pair in closest[:NEAREST]),
-        across=tuple(row for row in (_pair(pair, cases) for pair in pairs) if _contradict(row)),
+        across=tuple(row for row in (_pair(pair, cases) for pair in pairs) if row.contradicts),
     )
 
 
@@ -96,10 +101,6 @@ def _row(label: str | None, cases: Sequence[Case]) -> LabelRow:
 def _pair(pair: Pair, cases: Sequence[Case]) -> PairRow:
     a, b = cases[pair[0]], cases[pair[1]]
     return PairRow(a.id, b.id, a.label, b.label, pair[2])
-
-
-def _contradict(row: PairRow) -> bool:
-    return None not in (row.label_a, row.label_b) and row.label_a != row.label_b
 
 
 def _counts(names: Iterable[str]) -> dict[str, int]:

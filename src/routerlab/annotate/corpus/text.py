@@ -5,20 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from routerlab.core.corpus import Case
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import TOKEN
 from routerlab.core.session.fragment import toml_value
 
 _FIRST = ("id", "label", "difficulty", "language", "notes", "also", "group", "author", "created", "source")
 _PROSE = ("prompt", "notes")
 
-# A string or a comment of TOML, whichever begins first; a long string may end in quotes of its own.
-_TOKEN = re.compile(
-    r'"""(?:[^"\\]++|\\.|"(?!""))*+"""(?:"{0,2})'
-    r"|'''(?:[^']++|'(?!''))*+'''(?:'{0,2})"
-    r'|"(?:[^"\\\n]++|\\.)*+"'
-    r"|'[^'\n]*+'"
-    r"|#[^\n]*+",
-    re.DOTALL,
-)
 _HEAD = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 
 
@@ -35,7 +27,7 @@ def cut(text: str, n: int) -> tuple[str, list[str]]:
     A case begins with the comment lines right above its `[[case]]`. LabError when that is not how all cases
     are written.
     """
-    bare = _TOKEN.sub(_blank, text)
+    bare = TOKEN.sub(_blank, text)
     bounds = [_with_comment(bare, head.start()) for head in _HEAD.finditer(bare)]
     if len(bounds) != n:
         raise LabError("its text cannot be kept as it is; write every case as a [[case]] table of its own")
@@ -58,9 +50,9 @@ def add_cases(text: str, n: int, more: Mapping[int, Mapping[str, object]], added
 
 def renamed(preface: str, name: str) -> str:
     """What stands before the cases, with another name; LabError where the name is not on its own line."""
-    bare = _TOKEN.sub(_blank, preface)
+    bare = TOKEN.sub(_blank, preface)
     found = re.search(r"^[ \t]*name[ \t]*=[ \t]*", bare, re.MULTILINE)
-    value = _TOKEN.match(preface, found.end()) if found else None
+    value = TOKEN.match(preface, found.end()) if found else None
     if value is None:
         raise LabError('its name cannot be changed; write name = "..." on a line of its own')
     return preface[: value.start()] + toml_value(name) + preface[value.end() :]
@@ -73,9 +65,9 @@ def line_end(text: str) -> str:
 
 def _with_keys(part: str, data: Mapping[str, object], end: str) -> str:
     """The case's text with `data` on the lines after its id, or after its head."""
-    bare = _TOKEN.sub(_blank, part)
+    bare = TOKEN.sub(_blank, part)
     found = re.search(r"^([ \t]*)id[ \t]*=[ \t]*", bare, re.MULTILINE)
-    value = _TOKEN.match(part, found.end()) if found else None
+    value = TOKEN.match(part, found.end()) if found else None
     head = _HEAD.search(bare)
     line = bare.find("\n", value.end() if value else head.end() if head else 0) + 1
     if not line:

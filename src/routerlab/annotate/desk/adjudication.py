@@ -1,6 +1,5 @@
 """What annotators disagree on, as a queue for somebody to decide."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.annotate.desk.source import Source, models_of
 from routerlab.annotate.ratings.unit import Collected, Unit
 from routerlab.core.errors import LabError
-from routerlab.core.session.session import Pin, short_path
+from routerlab.core.session.session import pin_file
 
 
 def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> Source:
@@ -31,9 +30,7 @@ def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> 
     if not items:
         who = ", ".join(collected.annotators) or "nobody"
         raise LabError(f"nothing to decide: the labels of {who} do not differ, and none is flagged")
-    pins = tuple(
-        Pin(name=p.stem, path=short_path(p), sha256=hashlib.sha256(p.read_bytes()).hexdigest()) for p in paths
-    )
+    pins = tuple(map(pin_file, paths))
     return Source(pins[0], items, tuple(notes), pins)
 
 

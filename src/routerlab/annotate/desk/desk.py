@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
 from statistics import median
 from typing import Literal
 
@@ -62,7 +64,6 @@ class Desk:
         self.mode = mode
         self._now = now
         self._at = {item.id: i for i, item in enumerate(items)}
-        self._folded: list[str] | None = None
         self._states: list[State] = [self.session.current(item.id, "case") for item in items]
         self._counts = Counter(queue for state in self._states for queue in queues(state))
         self._labelled = {a.case for a in self.session.annotations if a.label is not None and not a.draft}
@@ -102,16 +103,9 @@ class Desk:
 
     def search(self, words: str, limit: int = 200) -> list[int]:
         """Items whose prompt or id contains `words`, white space and case folded; at most `limit`."""
-        if self._folded is None:
-            self._folded = [f"{item.id.casefold()}\n{fold(item.prompt)}" for item in self.items]
-        wanted, found = fold(words), []
-        if wanted:
-            for i, text in enumerate(self._folded):
-                if wanted in text:
-                    found.append(i)
-                    if len(found) == limit:
-                        break
-        return found
+        wanted = fold(words)
+        found = (i for i, text in enumerate(self._folded) if wanted in text)
+        return list(islice(found, limit)) if wanted else []
 
     def pace(self) -> Pace:
         """How quickly it goes, and what is left at that."""
@@ -121,10 +115,6 @@ class Desk:
         return Pace(each, each * (self._counts["pending"] + self._counts["draft"]))
 
     # --- what may be seen ---
-
-    def people_visible(self, i: int) -> bool:
-        """Whether the other annotators' labels may be shown."""
-        return self.mode == "adjudicate" or self.revealed(i)
 
     def revealed(self, i: int) -> bool:
         """Whether everything may be shown: once a label was submitted, it cannot be unseen."""
@@ -195,6 +185,10 @@ class Desk:
         if i is not None:
             self._write(i, action="undo")
         return i
+
+    @cached_property
+    def _folded(self) -> list[str]:
+        return [f"{item.id.casefold()}\n{fold(item.prompt)}" for item in self.items]
 
     def _write(self, i: int, **said: object) -> None:
         item = self.items[i]

@@ -13,11 +13,10 @@ from routerlab.annotate.desk.order import Order, ordered
 from routerlab.annotate.desk.source import Source
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import Progress, SessionFile
-from routerlab.core.session.session import Header, QueueRecord, Session, pin_taxonomy
+from routerlab.core.session.session import QueueRecord, Session
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.worker.build import machine
+from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.paths import session_cache
-from routerlab.version import __version__
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,9 @@ def open_desk(
     path = wanted.session
     if path.exists():
         file = SessionFile.open(path, progress, session_cache())
-        try:
-            notes = _notes(file, wanted, items)
-        except BaseException:
-            file.close()
-            raise
     else:
-        file, notes = SessionFile.create(path, _header(wanted)), ()
+        materials = Materials(wanted.taxonomy, wanted.taxonomy_path, None, None)
+        file = SessionFile.create(path, new_header(materials, title=f"annotations by {wanted.annotator}"))
     record = QueueRecord(
         at=datetime.now(UTC),
         source=source.pin,
@@ -73,23 +68,12 @@ def open_desk(
         annotator=wanted.annotator,
     )
     try:
+        notes = _notes(file, wanted, items)
         file.append(record)
     except BaseException:
         file.close()
         raise
     return Desk(items, file, wanted.annotator, wanted.taxonomy, wanted.mode), (*source.notes, *notes)
-
-
-def _header(wanted: Wanted) -> Header:
-    now = datetime.now(UTC)
-    return Header(
-        id=f"{now:%Y%m%dT%H%M%S.%fZ}",
-        created=now,
-        lab_version=__version__,
-        title=f"annotations by {wanted.annotator}",
-        machine=machine(),
-        taxonomy=pin_taxonomy(wanted.taxonomy, wanted.taxonomy_path),
-    )
 
 
 def _notes(file: SessionFile, wanted: Wanted, items: Sequence[QueueItem]) -> tuple[str, ...]:
@@ -122,5 +106,5 @@ def _notes(file: SessionFile, wanted: Wanted, items: Sequence[QueueItem]) -> tup
 
 
 def _unknown(session: Session, taxonomy: Taxonomy) -> Counter[str]:
-    states = (session.current(name, kind) for kind, name in session.annotated())
+    states = (session.current(name, kind) for kind, name in session.standing())
     return Counter(s.label for s in states if s.label is not None and s.label not in taxonomy.labels)

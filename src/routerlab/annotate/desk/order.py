@@ -1,7 +1,8 @@
 """In which order a queue is worked through. Pure functions: the same items and seed give the same order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
+from math import inf
 from random import Random
 from typing import Literal, get_args
 
@@ -22,45 +23,26 @@ def ordered(items: Sequence[QueueItem], order: Order, seed: int) -> list[int]:
     (disagreement, confidence, random). LabError where an order needs what no item has.
     """
     shuffled = list(range(len(items)))
+    if order == "file":
+        return shuffled
     Random(seed).shuffle(shuffled)
-    match order:
-        case "file":
-            return list(range(len(items)))
-        case "random":
-            return shuffled
-        case "disagreement":
-            _need(any(item.models for item in items), order, "models' answers")
-            return _by(shuffled, lambda i: -_entropy(items[i]))
-        case "confidence":
-            _need(any(_confidence(item) is not None for item in items), order, "models' probabilities")
-            return _by(shuffled, lambda i: _sure(items[i]))
-        case "errors":
-            _need(any(item.models and item.gold for item in items), order, "models' answers and gold labels")
-            wrong = [i for i in shuffled if _errors(items[i])]
-            return _by(wrong, lambda i: -_errors(items[i]))
-        case "mix":
-            parts = (ordered(items, "disagreement", seed), ordered(items, "confidence", seed), shuffled)
-            return list(dict.fromkeys(_in_turns(*parts)))
-
-
-def _need(there: bool, order: Order, what: str) -> None:
-    if not there:
+    if order == "random":
+        return shuffled
+    if order == "mix":
+        parts = (ordered(items, "disagreement", seed), ordered(items, "confidence", seed), shuffled)
+        return list(dict.fromkeys(i for i in chain.from_iterable(zip_longest(*parts)) if i is not None))
+    rank, needs = _RANKS[order]
+    ranks = [rank(item) for item in items]
+    if all(known is None for known in ranks):
         raise LabError(
-            f"--order {order} needs {what}: annotate a session that has them, or name one with --answers"
+            f"--order {order} needs {needs}: annotate a session that has them, or name one with --answers"
         )
+    wanted = [i for i in shuffled if ranks[i]] if order == "errors" else shuffled
+    return sorted(wanted, key=lambda i: inf if (known := ranks[i]) is None else known)
 
 
-def _by(indices: list[int], key: Callable[[int], float]) -> list[int]:
-    return sorted(indices, key=key)
-
-
-def _in_turns(*parts: list[int]) -> Iterator[int]:
-    return (i for i in chain.from_iterable(zip_longest(*parts)) if i is not None)
-
-
-def _entropy(item: QueueItem) -> float:
-    """Bits; below zero without an answer, so that such items come last."""
-    return vote(label for label, _ in item.models.values()).entropy if item.models else -1.0
+def _disagreement(item: QueueItem) -> float | None:
+    return -vote(label for label, _ in item.models.values()).entropy if item.models else None
 
 
 def _confidence(item: QueueItem) -> float | None:
@@ -68,11 +50,14 @@ def _confidence(item: QueueItem) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _sure(item: QueueItem) -> float:
-    """The confidence; above one without any, so that such items come last."""
-    confidence = _confidence(item)
-    return 2.0 if confidence is None else confidence
+def _errors(item: QueueItem) -> float | None:
+    right = [label == item.gold for label, _ in item.models.values()]
+    return -right.count(False) if right and item.gold else None
 
 
-def _errors(item: QueueItem) -> int:
-    return sum(label != item.gold for label, _ in item.models.values()) if item.gold else 0
+_RANKS: dict[Order, tuple[Callable[[QueueItem], float | None], str]] = {
+    "disagreement": (_disagreement, "models' answers"),
+    "confidence": (_confidence, "models' probabilities"),
+    "errors": (_errors, "models' answers and gold labels"),
+}
+"""What an item is ranked by, the lowest first (an item that has none comes last), and what that needs."""

@@ -5,20 +5,22 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from routerlab.annotate.corpus.prompts import prompt_id, read_prompts
 from routerlab.annotate.desk.item import Opinion, QueueItem
-from routerlab.annotate.ratings.pinned import pinned_corpus
+from routerlab.annotate.ratings.pinned import asked, pinned_corpus, shown
 from routerlab.annotate.ratings.ratings import collect
 from routerlab.annotate.ratings.unit import Unit
-from routerlab.core.corpus import Corpus, check_corpus, fold
+from routerlab.core.corpus import check_corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
+from routerlab.core.files.toml import read_bytes
 from routerlab.core.session.file import peek_session, read_session
-from routerlab.core.session.session import Pin, Session, pinned_files, short_path
+from routerlab.core.session.session import Pin, Session, pin_corpus, pin_file, pinned_files, short_path
 from routerlab.core.session.snapshot import trim
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.paths import cache_dir, session_cache
@@ -106,8 +108,7 @@ def _read(
         QueueItem(case.id, case.prompt, source, case.label)
         for case, source in zip(read.cases, read.sources, strict=True)
     )
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Source(Pin(name=path.stem, path=short_path(path), sha256=sha256), items, read.notes)
+    return Source(pin_file(path), items, read.notes)
 
 
 def _of_corpus(path: Path, taxonomy: Taxonomy) -> Source:
@@ -116,27 +117,25 @@ def _of_corpus(path: Path, taxonomy: Taxonomy) -> Source:
         fatal = next(fault for fault in faults if "duplicate id" in fault)
         raise LabError(f"{fatal}; every case needs an id of its own")
     items = tuple(QueueItem(c.id, c.prompt, f"case {c.id}", c.label) for c in corpus.case)
-    return Source(_pin(corpus, path), items, tuple(faults))
+    return Source(pin_corpus(corpus, path), items, tuple(faults))
 
 
 def _of_session(path: Path, session: Session) -> Source:
     """Every question of the session once, in the order it was first asked or annotated."""
     header = session.header
     corpus = pinned_corpus(header.corpus, path) if header.corpus else None
-    prompts = {c.id: c.prompt for c in corpus.case} if corpus else {}
-    prompts |= {case.id: case.prompt for case in session.cases.values()}
-    gold = {c.id: c.label for c in corpus.case} if corpus else {}
     found: dict[str, QueueItem] = {}
     lost: set[str] = set()
     for trial in session.trials:
-        prompt = prompts.get(trial.case) if trial.case else trial.prompt
+        prompt, case, gold = asked(trial, session, corpus)
         if prompt is None:
-            lost.add(trial.case or "")
+            lost.add(case or "")
             continue
-        name = trial.case or prompt_id(prompt)
-        found.setdefault(name, QueueItem(name, prompt, f"trial {trial.id}", trial.gold or gold.get(name)))
-    for case in session.cases.values():
-        found.setdefault(case.id, QueueItem(case.id, case.prompt, case.source, gold.get(case.id)))
+        name = case or prompt_id(prompt)
+        found.setdefault(name, QueueItem(name, prompt, f"trial {trial.id}", gold))
+    for record in session.cases.values():
+        gold = shown(record.id, session, corpus).gold
+        found.setdefault(record.id, QueueItem(record.id, record.prompt, record.source, gold))
     if not found:
         raise LabError(f"{path}: holds no prompt to annotate; ask something in the lab first")
     notes = []
@@ -145,21 +144,15 @@ def _of_session(path: Path, session: Session) -> Source:
             f"{path}: {len(lost)} cases left out: their prompts are in {header.corpus.path}, which is not "
             "here as it was then"
         )
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Source(
-        Pin(name=path.stem, path=short_path(path), sha256=sha256), tuple(found.values()), tuple(notes)
-    )
+    return Source(pin_file(path), tuple(found.values()), tuple(notes))
 
 
 def _with_answers(source: Source, sessions: Sequence[Path], annotator: str, progress: Progress) -> Source:
     collected = collect(sessions, progress=lambda n, of: progress("answers", n, of), cache=session_cache())
     units = collected.units
     items = tuple(_heard(item, units.get(fold(item.prompt)), annotator) for item in source.items)
-    pins = tuple(
-        Pin(name=p.stem, path=short_path(p), sha256=hashlib.sha256(p.read_bytes()).hexdigest())
-        for p in sessions
-    )
-    return replace(source, items=items, notes=(*source.notes, *collected.notes), answers=pins)
+    notes, answers = (*source.notes, *collected.notes), tuple(map(pin_file, sessions))
+    return replace(source, items=items, notes=notes, answers=answers)
 
 
 def _heard(item: QueueItem, unit: Unit | None, annotator: str) -> QueueItem:
@@ -178,24 +171,17 @@ def models_of(unit: Unit) -> dict[str, tuple[str, float | None]]:
     return {arm: (label, unit.sure[arm]) for arm, label in unit.models.items()}
 
 
-def _pin(corpus: Corpus, path: Path) -> Pin:
-    return Pin(name=corpus.name, path=short_path(path), sha256=corpus.sha256)
-
-
 # --- the index -------------------------------------------------------------------------------------------
 
+_INDEX = TypeAdapter(Source)
 
-def _key(paths: Sequence[Path], *options: Any) -> str:
+
+def _key(paths: Sequence[Path], taxonomy: Taxonomy, *options: object) -> str:
     """Of everything that the items depend on: every file's content, and the options."""
-    digest = hashlib.sha256()
-    taxonomy = options[0]
-    digest.update(json.dumps([__version__, taxonomy.sha256, *map(str, options[1:])]).encode())
+    digest = hashlib.sha256(json.dumps([__version__, taxonomy.sha256, *map(str, options)]).encode())
     for path in paths:
         for file in [path, *_pinned_by(path)]:
-            try:
-                digest.update(hashlib.sha256(file.read_bytes()).digest() + file.suffix.encode())
-            except OSError as e:
-                raise LabError(f"{file}: cannot be read: {(e.strerror or '').lower()}") from None
+            digest.update(hashlib.sha256(read_bytes(file)).digest() + file.suffix.encode())
     return digest.hexdigest()[:32]
 
 
@@ -210,34 +196,15 @@ def _pinned_by(path: Path) -> list[Path]:
 
 def _load(file: Path) -> Source | None:
     try:
-        data = json.loads(file.read_bytes())
-        items = tuple(
-            QueueItem(
-                d["id"],
-                d["prompt"],
-                d["source"],
-                d["gold"],
-                {arm: (label, p) for arm, (label, p) in d["models"].items()},
-                {name: Opinion(o["label"], tuple(o["also"]), o["note"]) for name, o in d["people"].items()},
-            )
-            for d in data["items"]
-        )
-        answers = tuple(Pin(**pin) for pin in data["answers"])
-        source = Source(Pin(**data["pin"]), items, tuple(data["notes"]), answers)
+        source = _INDEX.validate_json(file.read_bytes())
         file.touch()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return None
     return source
 
 
 def _save(file: Path, source: Source) -> None:
-    data = {
-        "pin": source.pin.model_dump(),
-        "answers": [pin.model_dump() for pin in source.answers],
-        "notes": source.notes,
-        "items": [asdict(item) for item in source.items],
-    }
     with suppress(OSError):  # it is only a cache
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_new(file, json.dumps(data).encode())
+        write_new(file, _INDEX.dump_json(source))
         trim(file.parent, MOST)

@@ -1,15 +1,12 @@
 """What a session's records are about: prompts, of the records themselves or of the corpus that it pins."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from routerlab.core.corpus import Corpus
-from routerlab.core.errors import LabError
-from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.session.session import Pin, Session, pinned_files
+from routerlab.core.session.session import Pin, Session, pinned
 from routerlab.resources import ROUTING60
 
 
@@ -19,12 +16,8 @@ def pinned_corpus(pin: Pin, session: Path, given: Sequence[Corpus] = ()) -> Corp
     for corpus in given:
         if corpus.sha256 == pin.sha256:
             return corpus
-    for path in pinned_files(pin, session, ROUTING60):
-        with suppress(LabError):
-            corpus = load_toml(path, Corpus)
-            if corpus.sha256 == pin.sha256:
-                return corpus
-    return None
+    found = pinned(pin, session, ROUTING60, Corpus)
+    return found and found[1]
 
 
 class About(NamedTuple):

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from routerlab.annotate.ratings.doubts import doubts, unfinished
 from routerlab.annotate.ratings.pinned import About, asked, pinned_corpus, shown
-from routerlab.annotate.ratings.unit import Collected, Decision, Rating, Source, Unit
+from routerlab.annotate.ratings.unit import Collected, Decision, Rating, Unit
 from routerlab.core.corpus import Corpus, fold
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
@@ -55,28 +54,6 @@ def _utc(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _standing(annotations: Iterable[Annotation]) -> dict[Target, list[Annotation]]:
-    """The events that no undo took back, by target."""
-    standing: dict[Target, list[Annotation]] = defaultdict(list)
-    for event in annotations:
-        if event.action != "undo":
-            standing[event.target].append(event)
-        elif standing[event.target]:
-            standing[event.target].pop()
-    return standing
-
-
-class _Said(NamedTuple):
-    """What an annotator's events about one target add up to; `draft`: a label was not submitted."""
-
-    rating: Rating | None
-    decision: Decision | None
-    note: str | None
-    skipped: bool
-    flagged: bool
-    draft: bool
-
-
 class _Gathered:
     """What the sessions say, as they are added one by one."""
 
@@ -87,7 +64,7 @@ class _Gathered:
         self._units: dict[str, Unit] = {}
         self._answered: dict[tuple[str, str], datetime] = {}
         self._headers: list[Header] = []
-        self._sources: list[Source] = []
+        self._sessions: dict[Path, str] = {}
         self._arms: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         self._drafts: Counter[str] = Counter()
         self._again: dict[tuple[str, str], set[str]] = {}
@@ -96,8 +73,7 @@ class _Gathered:
         """Count one session in."""
         header, corpus = session.header, self._corpus(session, path)
         self._headers.append(header)
-        annotators = tuple(dict.fromkeys(event.annotator for event in session.annotations))
-        self._sources.append(Source(path, header.id, annotators, torn))
+        self._sessions[path] = header.id
         if torn:
             self.notes.append(f"{path}: an unfinished record of {torn} bytes at the end is left out")
         for arm in session.arms.values():
@@ -109,7 +85,7 @@ class _Gathered:
         for case in session.cases:
             units["case", case] = self._unit(shown(case, session, corpus))
         lost = 0
-        for target, events in _standing(session.annotations).items():
+        for target, events in session.standing().items():
             if target[0] == "case" and target not in units:
                 units[target] = self._unit(shown(target[1], session, corpus))
             if target not in units:
@@ -117,7 +93,7 @@ class _Gathered:
                 continue
             for name in dict.fromkeys(event.annotator for event in events):
                 own = [event for event in events if event.annotator == name]
-                self._enter(units[target], name, _add_up(own, header.id))
+                self._enter(units[target], name, own, header.id)
         if lost:
             self.notes.append(f"{path}: left out, because their trial is not in the file: {lost} annotations")
 
@@ -147,7 +123,7 @@ class _Gathered:
         changed = [name for name, what in self._arms.items() if len(what) > 1]
         if changed:
             self.notes.append(f"not the same model and prompt in all sessions: {', '.join(changed)}")
-        return Collected(self._units, labels, families, tuple(self._sources), tuple(self.notes))
+        return Collected(self._units, labels, families, self._sessions, tuple(self.notes))
 
     def _corpus(self, session: Session, path: Path) -> Corpus | None:
         """The corpus that the session pins, if it is here."""
@@ -172,21 +148,40 @@ class _Gathered:
             unit.models[trial.arm], self._answered[key] = trial.label, at
             unit.sure[trial.arm] = (trial.probabilities or {}).get(trial.label)
 
-    def _enter(self, unit: Unit, name: str, said: _Said) -> None:
-        """Add what the annotator said of one target to what the same annotator said of the unit elsewhere."""
-        self._drafts[name] += said.draft
-        if said.flagged:
-            unit.flagged.add(name)
-        if said.note is not None:
-            unit.notes[name] = said.note
-        if said.decision and said.decision.at >= unit.decisions.get(name, said.decision).at:
-            unit.decisions[name] = said.decision
-        if said.rating:
-            unit.ratings[name] = self._latest(unit, name, said.rating)
-        if said.skipped:
-            unit.skipped.add(name)
-        if name in unit.ratings:
-            unit.skipped.discard(name)
+    def _enter(self, unit: Unit, name: str, events: Iterable[Annotation], session: str) -> None:
+        """Add what the annotator said of one target, in this order, to what the same annotator said of the
+        unit elsewhere."""
+        rating: Rating | None = None
+        decision: Decision | None = None
+        note: str | None = None
+        blind: str | None = None
+        draft = False
+        for event in events:
+            at, also = _utc(event.at), event.also or ()
+            if event.note is not None and event.decides is None:
+                note = event.note or None
+            if event.label is not None:
+                draft = event.draft is True
+            if event.action == "flag":
+                unit.flagged.add(name)
+            elif event.action == "skip":
+                rating = decision = None
+                draft = False
+            elif event.label is None or event.draft:
+                continue
+            elif event.decides is not None:
+                decision = Decision(event.label, also, event.note, at, session, event.decides)
+            else:
+                seen = event.seen or ("suggestion" if event.trial is not None else None)
+                blind = blind if seen else event.label
+                rating = Rating(event.label, also, None, at, session, seen, blind)
+        self._drafts[name] += draft
+        if note is not None:
+            unit.notes[name] = note
+        if decision and decision.at >= unit.decisions.get(name, decision).at:
+            unit.decisions[name] = decision
+        if rating:
+            unit.ratings[name] = self._latest(unit, name, replace(rating, note=note))
 
     def _latest(self, unit: Unit, name: str, rating: Rating) -> Rating:
         """The later of a new rating and the one that stands, with the blind label of either."""
@@ -197,36 +192,6 @@ class _Gathered:
             self._again.setdefault((name, unit.key), set()).update((old.label, rating.label))
         late, early = (rating, old) if rating.at >= old.at else (old, rating)
         return replace(late, blind=late.blind or early.blind)
-
-
-def _add_up(events: Iterable[Annotation], session: str) -> _Said:
-    """What the events of one annotator about one target come to, in their order."""
-    rating: Rating | None = None
-    decision: Decision | None = None
-    note: str | None = None
-    blind: str | None = None
-    skipped = flagged = draft = False
-    for event in events:
-        at, also = _utc(event.at), event.also or ()
-        if event.note is not None and event.decides is None:
-            note = event.note or None
-        if event.label is not None:
-            skipped, draft = False, event.draft is True
-        if event.action == "flag":
-            flagged = True
-        elif event.action == "skip":
-            rating = decision = None
-            skipped, draft = True, False
-        elif event.label is None or event.draft:
-            continue
-        elif event.decides is not None:
-            decision = Decision(event.label, also, event.note, at, session, event.decides)
-        else:
-            seen = event.seen or ("suggestion" if event.trial is not None else None)
-            blind = blind if seen else event.label
-            rating = Rating(event.label, also, None, at, session, seen, blind)
-    rating = rating and replace(rating, note=note)
-    return _Said(rating, decision, note, skipped, flagged, draft)
 
 
 def _labels(unit: Unit) -> Iterable[str]:

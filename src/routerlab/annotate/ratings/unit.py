@@ -23,11 +23,6 @@ class Rating:
     seen: Literal["suggestion", "reveal"] | None
     blind: str | None
 
-    @property
-    def suggested(self) -> bool:
-        """Whether the label was given after models' suggestions."""
-        return self.seen == "suggestion"
-
 
 @dataclass(frozen=True)
 class Decision:
@@ -59,7 +54,6 @@ class Unit:
     decisions: dict[str, Decision] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     sure: dict[str, float | None] = field(default_factory=dict)
-    skipped: set[str] = field(default_factory=set)
     flagged: set[str] = field(default_factory=set)
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -75,18 +69,8 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Source:
-    """A session that was read: its annotators in the order of their first event; `torn` bytes left out."""
-
-    path: Path
-    id: str
-    annotators: tuple[str, ...]
-    torn: int
-
-
-@dataclass(frozen=True)
 class Collected:
-    """Units by key, in the order in which they were first met.
+    """Units by key, in the order in which they were first met, and the ids of the sessions by file.
 
     `labels` are the newest session's taxonomy in its order, then others as they were met; `families` is label
     -> family as far as known. `notes` say what was left out or is doubtful, a line each.
@@ -95,7 +79,7 @@ class Collected:
     units: dict[str, Unit]
     labels: tuple[str, ...]
     families: dict[str, str]
-    sessions: tuple[Source, ...]
+    sessions: dict[Path, str]
     notes: tuple[str, ...]
 
     @property

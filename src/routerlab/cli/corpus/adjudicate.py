@@ -14,17 +14,15 @@ from routerlab.cli.annotate import (
     need_terminal,
     run,
 )
+from routerlab.cli.corpus.gather import Corpora, gather
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.early import record_early_looks
-from routerlab.cli.shared.read import reading
 
 
 def adjudicate(
     sessions: Annotated[list[Path], typer.Argument(metavar="SESSION...", help="The annotators' sessions.")],
     name: Name = None,
-    corpus: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Corpora that the sessions' cases come from.")
-    ] = None,
+    corpus: Corpora = None,
     session: SessionFile = None,
     taxonomy: o.TaxonomyFile = None,
     guidelines: Guidelines = None,
@@ -39,9 +37,8 @@ def adjudicate(
     """
     from routerlab.annotate.desk.adjudication import to_decide
     from routerlab.annotate.desk.open import Wanted, session_path
-    from routerlab.annotate.ratings.ratings import collect
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.paths import session_cache, sessions_dir
+    from routerlab.paths import sessions_dir
     from routerlab.resources import TAXONOMY
 
     need_terminal()
@@ -50,9 +47,5 @@ def adjudicate(
     path = session or session_path(sessions_dir(), f"{sessions[0].stem}.decided", who)
     earlier = [path] if path.exists() else []
     record_early_looks(sessions, "corpus adjudicate")
-    with reading() as tell:
-        collected = collect(
-            [*sessions, *earlier], corpus or (), lambda n, of: tell("sessions", n, of), session_cache()
-        )
-    source = to_decide(collected, who, sessions)
+    source = to_decide(gather([*sessions, *earlier], corpus), who, sessions)
     run(source, Wanted(who, path, labels, taxonomy or TAXONOMY, "adjudicate"), guidelines, theme)

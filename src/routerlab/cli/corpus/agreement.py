@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from routerlab.cli.corpus.gather import Corpora, gather
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.early import record_early_looks
-from routerlab.cli.shared.read import reading
 from routerlab.core.errors import LabError
 
 
@@ -23,9 +23,7 @@ def agreement(
     blind: Annotated[
         bool, typer.Option("--blind", help="Count only labels given before anything was shown.")
     ] = False,
-    corpus: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Corpora that the sessions' cases come from.")
-    ] = None,
+    corpus: Corpora = None,
     pair: Annotated[
         str | None, typer.Option(metavar="A,B", help="Whose confusion table (default: the first two).")
     ] = None,
@@ -45,23 +43,20 @@ def agreement(
     """
     from routerlab.annotate.ratings.agreement import agreement as agree
     from routerlab.annotate.ratings.agreement import chosen, raters
-    from routerlab.annotate.ratings.ratings import collect
     from routerlab.cli.corpus.tables import as_json, print_tables
     from routerlab.cli.shared.show import print_json
     from routerlab.core.text import printable
-    from routerlab.paths import session_cache
 
     record_early_looks(sessions, "corpus agreement")
-    with reading() as tell:
-        collected = collect(
-            sessions, corpus or (), lambda n, of: tell("sessions", n, of), cache=session_cache()
-        )
+    collected = gather(sessions, corpus)
     by = chosen(raters(collected, models, gold), rater or ())
     a, b = _pair(pair, [r.name for r in by])
     found = agree(collected, by, blind, resamples, seed)
     notes = (*collected.notes, *found.notes)
     if shape == "json":
-        facts = {"sessions": [{"file": str(s.path), "id": s.id} for s in collected.sessions]}
+        facts = {
+            "sessions": [{"file": str(path), "id": session} for path, session in collected.sessions.items()]
+        }
         print_json({**facts, **as_json(found, a, b), "resamples": resamples, "seed": seed, "notes": notes})
     else:
         print_tables(found, a, b)

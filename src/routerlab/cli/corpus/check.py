@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from routerlab.cli.shared import options as o
+
 
 def check(
     file: Annotated[Path, typer.Argument(help="The corpus, a TOML file.", metavar="FILE")],
-    taxonomy: Annotated[
-        Path | None, typer.Option(help="The taxonomy its labels come from (default: the six labels).")
-    ] = None,
+    taxonomy: o.TaxonomyFile = None,
 ) -> None:
     """Check a corpus: TOML, keys, unique ids, unique prompts, labels of the taxonomy.
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from routerlab.cli.corpus.gather import Corpora, gather
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.read import reading
 from routerlab.core.errors import LabError
 
 
@@ -27,9 +27,7 @@ def promote(
         str | None,
         typer.Option(metavar="ID", help="New ids are ID-001 and so on (default: the corpus's name)."),
     ] = None,
-    corpus: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Corpora that the sessions' cases come from.")
-    ] = None,
+    corpus: Corpora = None,
     taxonomy: o.TaxonomyFile = None,
 ) -> None:
     """Add what annotators agree on, or an adjudicator decided, to a corpus, with who said so and when.
@@ -43,11 +41,9 @@ def promote(
     """
     from routerlab.annotate.corpus.file import difference, held, promoted, replace
     from routerlab.annotate.corpus.promote import default_prefix, promotion
-    from routerlab.annotate.ratings.ratings import collect
     from routerlab.core.corpus import fold
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.core.text import printable
-    from routerlab.paths import session_cache
     from routerlab.resources import ROUTING60, TAXONOMY
     from routerlab.tune.cases import held_out
 
@@ -58,10 +54,7 @@ def promote(
             raise LabError(
                 f"{into}: is routing60, the held-out test, which stays as it is; name another corpus"
             )
-        with reading() as tell:
-            collected = collect(
-                sessions, corpus or (), lambda n, of: tell("sessions", n, of), cache=session_cache()
-            )
+        collected = gather(sessions, corpus)
         found = promotion(
             collected,
             old.corpus.case,

@@ -11,13 +11,10 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.engine.contract.names import Untuned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from routerlab.core.corpus import Corpus
     from routerlab.core.session.arm import AnyArmRecord, ArmRecord
     from routerlab.core.session.file import SessionFile
     from routerlab.core.session.session import Pin
-    from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arms.arm import ArmSpec, Spec
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials
@@ -32,17 +29,19 @@ def open_materials(
     There is no corpus when only another taxonomy than the shipped one is named.
     """
     from routerlab.core.corpus import Corpus, load_corpus
-    from routerlab.core.files.toml import load_toml
     from routerlab.core.session.file import peek_session
-    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.core.session.session import pinned
+    from routerlab.core.taxonomy import Taxonomy, load_taxonomy
     from routerlab.engine.lab.materials import Materials
     from routerlab.resources import ROUTING60, TAXONOMY
 
     if session is not None and session.exists():
         header = peek_session(session)[0]
-        taxonomy_file = taxonomy_file or _pinned(header.taxonomy, session, TAXONOMY, load_taxonomy)
-        if header.corpus and not corpus_file:
-            corpus_file = _pinned(header.corpus, session, ROUTING60, lambda p: load_toml(p, Corpus))
+        # Where nothing is found, opening the session says so.
+        if not taxonomy_file and (labels := pinned(header.taxonomy, session, TAXONOMY, Taxonomy)):
+            taxonomy_file = labels[0]
+        if header.corpus and not corpus_file and (cases := pinned(header.corpus, session, ROUTING60, Corpus)):
+            corpus_file = cases[0]
     path = taxonomy_file or TAXONOMY
     taxonomy = load_taxonomy(path)
     if corpus_file is None and path == TAXONOMY:
@@ -56,19 +55,6 @@ def cases_of(materials: "Materials", how: str = "with --corpus") -> "Corpus":
     if materials.corpus is None:
         raise LabError(f"there is no corpus for this taxonomy: name one {how}")
     return materials.corpus
-
-
-def _pinned(
-    pin: "Pin", session: Path, shipped: Path, load: "Callable[[Path], Corpus | Taxonomy]"
-) -> Path | None:
-    """The file with the pinned content, or None where there is none (opening the session then says so)."""
-    from routerlab.core.session.session import pinned_files
-
-    for path in pinned_files(pin, session, shipped):
-        with suppress(LabError):
-            if load(path).sha256 == pin.sha256:
-                return path
-    return None
 
 
 def open_session(path: Path | None, materials: "Materials") -> "SessionFile | None":

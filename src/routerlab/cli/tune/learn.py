@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
+    from routerlab.core.corpus import Corpus as CorpusFile
     from routerlab.core.session.session import Session
     from routerlab.tune.learn import Learned
 
@@ -46,11 +47,11 @@ def learn(
         raise LabError(f"{router}: is a cascade; name one of its members")
     name = out.stem if out else f"{old.name.removesuffix('-learned')}-learned"
     path = out or routers_dir() / f"{name}.toml"
-    plan = make_plan(str(router_spec(router).model), corpus, path, taxonomy, None)
+    plan = make_plan(str(router_spec(router).model), corpus, path, taxonomy, None, seed)
     cases, notes = annotated([opened(s) for s in session], plan.training.corpus)
     for note in (*plan.training.warnings, *notes):
         print(note, file=sys.stderr)
-    learned = asyncio.run(run(replace(plan, seed=seed), old, cases, teller(progress)))
+    learned = asyncio.run(run(plan, old, cases, teller(progress)))
     if progress == "json":
         figures = {"added": learned.added, "before": learned.before, "after": learned.after}
         changed = [asdict(change) for change in learned.changed]
@@ -64,25 +65,14 @@ def learn(
         _print(learned)
 
 
-def opened(path: Path) -> "tuple[Session, dict[str, str]]":
-    """A session, and the prompts of its corpus's cases by id, as far as that corpus is here."""
-    from contextlib import suppress
-
-    from routerlab.core.corpus import Corpus as CorpusFile
-    from routerlab.core.files.toml import load_toml
+def opened(path: Path) -> "tuple[Session, CorpusFile | None]":
+    """A session, and the corpus that it pins if that is here."""
+    from routerlab.annotate.ratings.pinned import pinned_corpus
     from routerlab.core.session.file import read_session
-    from routerlab.core.session.session import pinned_files
-    from routerlab.resources import ROUTING60
 
     session = read_session(path).session
-    prompts: dict[str, str] = {}
-    if pin := session.header.corpus:
-        for file in pinned_files(pin, path, ROUTING60):
-            with suppress(LabError):
-                corpus = load_toml(file, CorpusFile)
-                if corpus.sha256 == pin.sha256:
-                    prompts = {case.id: case.prompt for case in corpus.case}
-    return session, prompts
+    pin = session.header.corpus
+    return session, pinned_corpus(pin, path) if pin else None
 
 
 def _print(learned: "Learned") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,14 +55,11 @@ def model(
     """
     from routerlab.cli.shared.progress import teller
 
-    plan = make_plan(model, corpus, out, taxonomy, exemplars, on.settings())
-    from dataclasses import replace
-
+    plan = make_plan(model, corpus, out, taxonomy, exemplars, seed, on.settings())
     plan = replace(
         plan,
         sets=sets,
         windows=tuple(sorted(set(window), reverse=True)) if window else plan.windows,
-        seed=seed,
         limit_ms=limit,
         baselines=baselines,
         budget_s=None if budget is None else budget * 60,

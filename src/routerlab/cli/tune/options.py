@@ -54,10 +54,12 @@ def make_plan(
     out: Path | None,
     taxonomy: Path | None,
     exemplars: str | None,
+    seed: int,
     settings: "Settings | None" = None,
 ) -> "Plan":
     """What to tune, checked as far as that goes without a model."""
-    needs_extra()
+    from importlib.util import find_spec
+
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.engine.contract.router import NAME
     from routerlab.engine.lab.factory import exemplar_corpus, shots
@@ -67,6 +69,8 @@ def make_plan(
     from routerlab.tune.cases import load_training
     from routerlab.tune.plan import Plan
 
+    if find_spec("sklearn") is None:  # it is wanted for fitting only
+        raise LabError("tuning needs scikit-learn: pip install 'routerlab[tune]'")
     if out and (out.suffix != ".toml" or not re.fullmatch(NAME, out.stem)):
         raise LabError(f"{out}: a router file is called NAME.toml, without spaces or colons in NAME")
     labels = load_taxonomy(taxonomy or TAXONOMY)
@@ -83,12 +87,5 @@ def make_plan(
         out=out or routers_dir() / f"{name}.toml",
         store=cache_dir() / "answers.sqlite",
         command=command_line(),
+        seed=seed,
     )
-
-
-def needs_extra() -> None:
-    """LabError when scikit-learn is not here: it is wanted for fitting only."""
-    from importlib.util import find_spec
-
-    if find_spec("sklearn") is None:
-        raise LabError("tuning needs scikit-learn: pip install 'routerlab[tune]'")

@@ -45,12 +45,12 @@ def scores(
     from routerlab.engine.contract.encoding import DESCRIBED
     from routerlab.tune.scores.run import tune_scores
 
-    plan = make_plan(model, corpus, out, taxonomy, exemplars)
+    plan = make_plan(model, corpus, out, taxonomy, exemplars, seed)
     if out is None:
         name = f"{plan.name}-scores"
         plan = replace(plan, name=name, out=plan.out.with_name(f"{name}.toml"))
     encodings = (encoding,) if encoding else tuple(DESCRIBED)
-    router = asyncio.run(tune_scores(replace(plan, seed=seed), encodings, recent, teller(progress)))
+    router = asyncio.run(tune_scores(plan, encodings, recent, teller(progress)))
     if progress == "json":
         print_done(plan.out, (), router.evidence.row)
         return

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +36,7 @@ def taxonomy(
     from routerlab.cli.shared.progress import teller
     from routerlab.tune.taxonomy.run import study
 
-    plan = replace(make_plan(model, corpus, Path("unused.toml"), taxonomy, exemplars), seed=seed)
+    plan = make_plan(model, corpus, Path("unused.toml"), taxonomy, exemplars, seed)
     found = asyncio.run(study(plan, most, rerun, teller(progress)))
     _print(found)
     if write is not None and found.merged is not None:

@@ -19,16 +19,22 @@ Loc = tuple[int | str, ...]
 """A key path in a file, such as ("case", 3, "label")."""
 
 
+def read_bytes(path: Path) -> bytes:
+    """What the file holds; LabError when it is missing or unreadable."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise LabError(f"{path}: no such file") from None
+    except OSError as e:
+        raise LabError(f"{path}: cannot be read: {e.strerror}") from None
+
+
 def read_text(path: Path) -> str:
     """The file as UTF-8 text; LabError when it is missing, unreadable or not text."""
     try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise LabError(f"{path}: no such file") from None
+        return read_bytes(path).decode()
     except UnicodeDecodeError as e:
         raise LabError(f"{path}: not UTF-8 text (byte {e.start}); save it as UTF-8") from None
-    except OSError as e:
-        raise LabError(f"{path}: cannot be read: {e.strerror}") from None
 
 
 def load_toml(path: Path, model: type[M]) -> M:
@@ -104,9 +110,16 @@ def _faults(error: ValidationError) -> Iterator[tuple[Loc, str]]:
             yield fault["loc"], in_words(fault)
 
 
-_STRINGS = re.compile(
-    r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.DOTALL
+TOKEN = re.compile(
+    r'"""(?:[^"\\]++|\\.|"(?!""))*+"""(?:"{0,2})'
+    r"|'''(?:[^']++|'(?!''))*+'''(?:'{0,2})"
+    r'|"(?:[^"\\\n]++|\\.)*+"'
+    r"|'[^'\n]*+'"
+    r"|#[^\n]*+",
+    re.DOTALL,
 )
+"""A string or a comment of TOML, whichever begins first; a long string may end in quotes of its own."""
+
 _PART = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*')"""
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]")
@@ -120,7 +133,7 @@ def line_numbers(text: str) -> dict[Loc, int]:
     found: dict[Loc, int] = {}
     counts: dict[Loc, int] = {}
     table: Loc = ()
-    for number, line in enumerate(_STRINGS.sub(_blank, text).split("\n"), 1):
+    for number, line in enumerate(TOKEN.sub(_blank, text).split("\n"), 1):
         if header := _HEADER.match(line):
             table = ()
             *above, last = _parts(header[2])

@@ -7,13 +7,12 @@ import tempfile
 import threading
 import tomllib
 from collections import Counter, deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock
 from pydantic import ValidationError
@@ -21,7 +20,7 @@ from pydantic import ValidationError
 from routerlab.core.errors import Faults, LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.lock import lock_beside
-from routerlab.core.files.toml import in_words, line_of, validate
+from routerlab.core.files.toml import in_words, line_of, read_bytes, validate
 from routerlab.core.session.fragment import fragment, header_text
 from routerlab.core.session.session import KINDS, Event, Header, Session, record_type
 from routerlab.core.session.snapshot import LEAST, load_snapshot, save_snapshot
@@ -67,12 +66,12 @@ def read_session(path: Path, progress: Progress | None = None, cache: Path | Non
     `cache` is a folder for snapshots, which make a long session open quickly the second time. LabError with
     file and line for anything else that is wrong.
     """
-    return _parse(path, _read(path), progress, cache)
+    return _parse(path, read_bytes(path), progress, cache)
 
 
 def peek_session(path: Path) -> tuple[Header, Counter[str]]:
     """The header, and how many records of each kind the file has, without reading the records themselves."""
-    data = _read(path).rstrip(b"\0")
+    data = read_bytes(path).rstrip(b"\0")
     first = _RECORD.search(data)
     header = _header(path, data[: first.start()] if first else data)
     return header, Counter(m[1].decode() for m in _KIND.finditer(data))
@@ -101,20 +100,11 @@ class SessionFile:
     def create(cls, path: Path, header: Header) -> "SessionFile":
         """A new file with its header safely on the disk; LabError when the name is taken or not writable."""
         data = header_text(header)
-        lock = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = lock_beside(path, _LOCKED)
+        with _locked(path, "made") as (lock, _):
             if path.exists():
                 raise LabError(f"{path}: exists already; choose another name, or continue it with --session")
             write_new(path, data)
             fd = os.open(path, os.O_RDWR | os.O_APPEND)
-        except BaseException as e:
-            if lock is not None:
-                lock.release()
-            if isinstance(e, OSError):
-                raise LabError(f"{path}: cannot be made: {e.strerror}") from None
-            raise
         return cls(path, Opened(Session(header), len(data), 0), lock, fd)
 
     @classmethod
@@ -126,23 +116,15 @@ class SessionFile:
         """
         if not path.is_file():
             raise LabError(f"{path}: no such file")
-        lock = lock_beside(path, _LOCKED)
-        fd = -1
-        try:
-            data = _read(path)
+        with _locked(path, "opened for writing") as (lock, undo):
+            data = read_bytes(path)
             opened = _parse(path, data, progress, cache)
             fd = os.open(path, os.O_RDWR | os.O_APPEND)
+            undo.callback(os.close, fd)
             if opened.torn:
                 _set_aside(_torn_path(path), data[opened.good :])
                 os.ftruncate(fd, opened.good)
                 os.fsync(fd)
-        except BaseException as e:
-            if fd >= 0:
-                os.close(fd)
-            lock.release()
-            if isinstance(e, OSError):
-                raise LabError(f"{path}: cannot be opened for writing: {e.strerror}") from None
-            raise
         return cls(path, opened, lock, fd)
 
     def append(self, event: Event) -> None:
@@ -181,9 +163,7 @@ class SessionFile:
     def __enter__(self) -> "SessionFile":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _drain(self) -> None:
@@ -221,13 +201,19 @@ class SessionFile:
         return f"{self.path}: full; the last records ({n}) are in {name}: make room and add them to its end"
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise LabError(f"{path}: no such file") from None
-    except OSError as e:
-        raise LabError(f"{path}: cannot be read: {e.strerror}") from None
+@contextmanager
+def _locked(path: Path, done: str) -> Iterator[tuple[FileLock, ExitStack]]:
+    """A lock that stays when the block comes to its end, and what is to be undone with it when it does not.
+    An OSError there is a LabError: the file cannot be `done`."""
+    with ExitStack() as undo:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = lock_beside(path, _LOCKED)
+            undo.callback(lock.release)
+            yield lock, undo
+        except OSError as e:
+            raise LabError(f"{path}: cannot be {done}: {e.strerror}") from None
+        undo.pop_all()
 
 
 def _parse(path: Path, data: bytes, progress: Progress | None, cache: Path | None) -> Opened:
@@ -291,10 +277,7 @@ def _event(data: bytes) -> Event:
         return model.model_validate(records[0])
     except ValidationError as e:
         faults = e.errors()
-        told = []
-        for fault in faults:
-            where = ".".join(map(str, (kind, *fault["loc"])))
-            told.append(f"{where}: {in_words(fault)}")
+        told = [f"{'.'.join(map(str, (kind, *fault['loc'])))}: {in_words(fault)}" for fault in faults]
         line = line_of(text, (kind, 0, *faults[0]["loc"])) or 1
         torn = any(fault["type"] == "missing" for fault in faults)
         raise _FaultError(line - 1, "; ".join(told), torn) from None

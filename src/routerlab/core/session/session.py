@@ -4,22 +4,28 @@ A session file is a header and then records, each a TOML fragment that stands al
 every kind of record is required, so a fragment that was cut short can never pass for a whole one.
 """
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Container, Iterator
+from collections.abc import Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from os.path import isfile  # False for any text, where Path.is_file raises for some
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import model_validator
 
 from routerlab.core.corpus import Corpus
+from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml, read_bytes
+from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record, Trial
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.taxonomy import Taxonomy
 
+H = TypeVar("H", bound=Hashed)
 TargetKind = Literal["trial", "case"]
 Target = tuple[TargetKind, str]
 """What an annotation is about: ("trial", trial id) or ("case", case id)."""
@@ -229,9 +235,10 @@ class Session:
                 note = event.note or None
         return State(said.label if said else None, skipped, flagged, note, said)
 
-    def annotated(self) -> Iterator[Target]:
-        """Every target that has an annotation which still counts, in the order of the first."""
-        return (target for target, events in self._by_target.items() if events)
+    def standing(self) -> Mapping[Target, list[Annotation]]:
+        """The annotations that no undo took back, by target, in the order of the first; none where one took
+        back all."""
+        return self._by_target
 
     def last_annotated(self, cases: Container[str] | None = None) -> Target | None:
         """The target of the latest annotation that still counts: what the next undo should name.
@@ -284,6 +291,11 @@ def pin_taxonomy(taxonomy: Taxonomy, path: Path) -> TaxonomyPin:
     )
 
 
+def pin_file(path: Path) -> Pin:
+    """A reference to any other file: its bytes are what is pinned."""
+    return Pin(name=path.stem, path=short_path(path), sha256=hashlib.sha256(read_bytes(path)).hexdigest())
+
+
 def short_path(path: Path) -> str:
     """Relative to this folder where it lies below it, so that a session can move with its workspace."""
     here = Path.cwd()
@@ -298,3 +310,13 @@ def pinned_files(pin: Pin, session: Path, shipped: Path) -> list[Path]:
     inside = [Path.cwd().resolve(), session.resolve().parent]
     found = [folder / pin.path for folder in inside if isfile(folder / pin.path)]
     return [p for p in found if any(p.resolve().is_relative_to(d) for d in inside)] + [shipped]
+
+
+def pinned(pin: Pin, session: Path, shipped: Path, model: type[H]) -> tuple[Path, H] | None:
+    """The file with the pin's hash and what it says, or None where none of `pinned_files` has it."""
+    for path in pinned_files(pin, session, shipped):
+        with suppress(LabError):
+            found = load_toml(path, model)
+            if found.sha256 == pin.sha256:
+                return path, found
+    return None

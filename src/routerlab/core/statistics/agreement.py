@@ -25,16 +25,14 @@ class Answer(Protocol):
 class Vote:
     """The labels given to one question, one a voter.
 
-    `label` has the most votes, None on a tie or without votes; `votes` is how many the leading label has,
-    `n` the number of voters. `entropy` is Shannon's, in bits and not normalised: 0 where all agree, log2(k)
-    where k labels have equal shares.
+    `label` has the most votes, None on a tie or without votes; `votes` is how many the leading label has.
+    `entropy` is Shannon's, in bits and not normalised: 0 where all agree, log2(k) where k labels have equal
+    shares.
     """
 
     label: str | None
     votes: int
-    n: int
     entropy: float
-    counts: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,7 @@ def vote(labels: Iterable[str | None]) -> Vote:
     return Vote(
         label=leading[0][0] if leading and not tie else None,
         votes=votes,
-        n=n,
         entropy=sum(-c / n * log2(c / n) for c in counts.values() if c != n),
-        counts=dict(counts),
     )
 
 

@@ -55,13 +55,9 @@ def reliability(shares: Doubles, gold: Ints, bins: int = 10) -> list[Bin]:
 
 
 def gap(found: Sequence[Bin]) -> float:
-    """Mean |confidence - accuracy| over the bins, weighted by their size (Naeini et al. 2015)."""
+    """Expected calibration error: mean |confidence - accuracy| over the bins, weighted by their size (Naeini
+    et al. 2015)."""
     return sum(b.n * abs(b.confidence - b.accuracy) for b in found) / max(1, sum(b.n for b in found))
-
-
-def expected_calibration_error(shares: Doubles, gold: Ints, bins: int = 10) -> float:
-    """The `gap` of the reliability table."""
-    return gap(reliability(shares, gold, bins))
 
 
 def brier(shares: Doubles, gold: Ints) -> float:

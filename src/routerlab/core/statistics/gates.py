@@ -1,8 +1,10 @@
 """Gates: a limit that a figure must keep, answered from the figure's interval."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, isfinite
+from operator import ge, gt, le, lt
 from statistics import NormalDist
 from typing import Annotated, Literal
 
@@ -13,6 +15,7 @@ from routerlab.core.statistics.intervals import wilson
 
 Answer = Literal["pass", "fail", "undecided"]
 Op = Literal[">=", "<=", ">", "<"]
+KEEPS: dict[Op, Callable[[float, float], bool]] = {">=": ge, "<=": le, ">": gt, "<": lt}
 
 SHARES = ("accuracy", "task_accuracy", "parse_rate", "macro_f1")
 """Metrics within 0..1; so is f1:LABEL."""
@@ -40,13 +43,10 @@ class Gate:
 
     def answer(self, low: float | None, high: float | None) -> Answer:
         """Pass when all of the interval keeps the limit, fail when none of it does; None is an open end."""
-        if self.op in ("<=", "<"):
-            keeps = high is not None and (high <= self.limit if self.op == "<=" else high < self.limit)
-            breaks = low is not None and (low > self.limit if self.op == "<=" else low >= self.limit)
-        else:
-            keeps = low is not None and (low >= self.limit if self.op == ">=" else low > self.limit)
-            breaks = high is not None and (high < self.limit if self.op == ">=" else high <= self.limit)
-        return "pass" if keeps else "fail" if breaks else "undecided"
+        worst, best = (high, low) if self.op in ("<=", "<") else (low, high)
+        if worst is not None and KEEPS[self.op](worst, self.limit):
+            return "pass"
+        return "fail" if best is not None and not KEEPS[self.op](best, self.limit) else "undecided"
 
 
 def parse_gate(text: str) -> Gate:

@@ -1,11 +1,12 @@
 """Arms that answered the same cases, compared case by case. `p` is two-sided."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 CELLS = 2_000_000
 """Counts of a bootstrap that are held at a time, 16 MB."""
@@ -56,25 +57,28 @@ def cochran_q(right: NDArray[np.bool_]) -> tuple[float, int, float]:
     return (float(q), k - 1, float(chdtrc(k - 1, q)))
 
 
-def draw(rows: Doubles, resamples: int, seed: int) -> Doubles:
-    """(resamples, columns): sums over the rows drawn again with replacement, as many as there are.
+def drawn(times: Ints, resamples: int, seed: int) -> Iterator[Ints]:
+    """(resamples, patterns) in blocks: how often each pattern comes when as many cases as there are (`times`
+    of each) are drawn again with replacement.
 
     The bootstrap over cases, whose repeats stay together (B. Efron and R. J. Tibshirani, An Introduction to
-    the Bootstrap, 1993, ch. 8 and 13). Cases that are alike need not be told apart: it is enough to draw how
-    often each pattern comes. The same seed and rows, in whatever order, give the same sums.
+    the Bootstrap, 1993, ch. 8 and 13). Cases that are alike need not be told apart.
     """
+    rng, block, n = np.random.default_rng(seed), max(1, CELLS // len(times)), times.sum()
+    for start in range(0, resamples, block):
+        yield rng.multinomial(n, times / n, min(block, resamples - start))
+
+
+def draw(rows: Doubles, resamples: int, seed: int) -> Doubles:
+    """(resamples, columns): sums over the rows as they are `drawn`. The same seed and rows, in whatever
+    order, give the same sums."""
     patterns, times = np.unique(rows, axis=0, return_counts=True)
-    rng, block = np.random.default_rng(seed), max(1, CELLS // len(patterns))
-    sums = [
-        rng.multinomial(len(rows), times / len(rows), min(block, resamples - start)) @ patterns
-        for start in range(0, resamples, block)
-    ]
-    return np.concatenate(sums)
+    return np.concatenate([counts @ patterns for counts in drawn(times, resamples, seed)])
 
 
-def middle(drawn: Doubles, confidence: float = 0.95) -> tuple[float, float] | None:
+def middle(figures: Doubles, confidence: float = 0.95) -> tuple[float, float] | None:
     """The percentile interval: the middle of what was drawn, NaN left out; None where nothing is left."""
-    found = drawn[~np.isnan(drawn)]
+    found = figures[~np.isnan(figures)]
     if not len(found):
         return None
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])

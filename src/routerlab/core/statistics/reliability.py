@@ -13,13 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from routerlab.core.statistics.paired import drawn
+
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Name = Literal["cohen", "fleiss", "alpha"]
 Coefficient = Callable[[Ints, Doubles], Doubles]
-
-CELLS = 2_000_000
-"""Weights that are held at a time, 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,7 @@ class Figure:
 def counts(table: Ints, k: int | None = None) -> Ints:
     """(units, k): how many raters gave each of `k` labels (by default, of those up to the highest index)."""
     k = _labels(table) if k is None else k
-    found = np.zeros((len(table), k), dtype=np.int64)
-    for column in table.T:
-        given = column >= 0
-        found[given, column[given]] += 1
-    return found
+    return np.asarray((table[:, :, None] == np.arange(k)).sum(axis=1))
 
 
 def confusion(a: Ints, b: Ints, k: int) -> Ints:
@@ -144,7 +139,7 @@ def applies(name: Name, table: Ints) -> bool:
 def figures(
     coefficients: Mapping[str, Coefficient], table: Ints, resamples: int = 2000, seed: int = 0
 ) -> dict[str, Figure]:
-    """Each coefficient with its percentile bootstrap interval over units (Efron and Tibshirani 1993, ch. 13).
+    """Each coefficient with its percentile bootstrap interval over units (see paired.drawn).
 
     Units are drawn from those with two labels, the same for all coefficients. Resamples for which one is
     undefined are left out; there is no interval for fewer than two units. The same seed and units, in
@@ -154,22 +149,18 @@ def figures(
     # Units that were labelled alike are alike: it is enough to draw how often each pattern comes.
     patterns, times = np.unique(table, axis=0, return_counts=True)
     values = {name: float(c(patterns, times[None].astype(float))[0]) for name, c in coefficients.items()}
-    drawn: dict[str, list[Doubles]] = {name: [] for name in coefficients}
-    if len(table) >= 2:
-        rng, rows = np.random.default_rng(seed), max(1, CELLS // len(patterns))
-        for start in range(0, resamples, rows):
-            n = min(rows, resamples - start)
-            weights = rng.multinomial(len(table), times / len(table), n).astype(float)
-            for name, coefficient in coefficients.items():
-                drawn[name].append(coefficient(patterns, weights))
-    return {name: _figure(values[name], drawn[name]) for name in coefficients}
+    again: dict[str, list[Doubles]] = {name: [] for name in coefficients}
+    for weights in drawn(times, resamples, seed) if len(table) >= 2 else ():
+        for name, coefficient in coefficients.items():
+            again[name].append(coefficient(patterns, weights.astype(float)))
+    return {name: _figure(values[name], again[name]) for name in coefficients}
 
 
-def _figure(value: float, drawn: list[Doubles]) -> Figure:
-    """The value with the middle 95 % of what was drawn."""
+def _figure(value: float, again: list[Doubles]) -> Figure:
+    """The value with the middle 95 % of what it was when drawn again."""
     if np.isnan(value):
         return Figure(None, None)
-    found = np.concatenate(drawn) if drawn else np.empty(0)
+    found = np.concatenate([np.empty(0), *again])
     found = found[~np.isnan(found)]
     if not len(found):
         return Figure(value, None)

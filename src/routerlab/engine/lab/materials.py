@@ -81,8 +81,13 @@ def _shared(info: Info, record: type[Record]) -> dict[str, Any]:
     return info.model_dump(include=set(record.model_fields))
 
 
-def new_header(materials: Materials, settings: Settings, repeats: int) -> Header:
-    """The header of a new session."""
+def new_header(
+    materials: Materials,
+    settings: Settings | None = None,
+    repeats: int | None = None,
+    title: str | None = None,
+) -> Header:
+    """The header of a new session; without settings and repeats that of one in which nothing is asked."""
     now = datetime.now(UTC)
     corpus = None
     if materials.corpus is not None and materials.corpus_path is not None:
@@ -91,8 +96,9 @@ def new_header(materials: Materials, settings: Settings, repeats: int) -> Header
         id=f"{now:%Y%m%dT%H%M%S.%fZ}",
         created=now,
         lab_version=__version__,
+        title=title,
         machine=machine(),
-        schedule=settings.schedule,
+        schedule=settings.schedule if settings else None,
         repeats=repeats,
         corpus=corpus,
         taxonomy=pin_taxonomy(materials.taxonomy, materials.taxonomy_path),

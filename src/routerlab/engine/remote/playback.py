@@ -7,16 +7,14 @@ Every trial of it names the one that it repeats, and has that one's status, toke
 import asyncio
 import hashlib
 from collections import Counter, defaultdict
-from contextlib import suppress
 from pathlib import Path
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Prediction, Trial
 from routerlab.core.session.arm import RemoteRecord
 from routerlab.core.session.file import read_session
-from routerlab.core.session.session import Session, pinned_files
+from routerlab.core.session.session import Session, pinned
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.arm import Immediate, Spec
 from routerlab.engine.contract.names import ContractName
@@ -104,11 +102,8 @@ def _prompts(file: Path, session: Session) -> dict[str, str]:
     pin = session.header.corpus
     if pin is None:
         return {}
-    for path in pinned_files(pin, file, ROUTING60):
-        with suppress(LabError):
-            corpus = load_toml(path, Corpus)
-            if corpus.sha256 == pin.sha256:
-                return {case.id: case.prompt for case in corpus.case}
+    if found := pinned(pin, file, ROUTING60, Corpus):
+        return {case.id: case.prompt for case in found[1].case}
     raise LabError(
         f"{file}: its corpus {pin.name} ({pin.path}, {pin.sha256[:12]}) is not here, so its prompts are not "
         "known: put it back there",

@@ -7,20 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
+from routerlab.tune.cases import Bools, Ints
 from routerlab.tune.out_of_fold import OutOfFold
 
 STEPS = (*(i / 20 for i in range(18)), *(i / 100 for i in range(90, 101)))
 """Thresholds tried: 0 never asks the large router, 1 does unless the small one is certain."""
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Members:
     """Out-of-fold answers of two or three routers to the same cases, in the same order."""
 
-    gold: NDArray[np.int64]
-    answers: tuple[NDArray[np.int64], ...]
+    gold: Ints
+    answers: tuple[Ints, ...]
     confidence: NDArray[np.float64]
     """Of the first member."""
     times: tuple[NDArray[np.float64], ...]
@@ -87,7 +86,7 @@ def trade_off(m: Members) -> list[Point]:
     return [point(m, unsure(m, t), t) for t in STEPS]
 
 
-def best_threshold(m: Members, rows: NDArray[np.int64], wanted: float | None, share: float | None) -> float:
+def best_threshold(m: Members, rows: Ints, wanted: float | None, share: float | None) -> float:
     """The threshold chosen with these rows: the lowest that reaches the `wanted` accuracy (the last member's
     own by default), or the highest that asks the last member for at most `share` of the prompts."""
 

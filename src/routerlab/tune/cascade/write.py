@@ -45,9 +45,8 @@ def write_cascade(
         threshold = best_threshold(m, np.arange(len(m.gold)), accuracy, share)
         escalated = cross_validated(m, accuracy, share, seed)
         shown = trade_off(m)
-    right, times = outcome(m, escalated)
+    times = outcome(m, escalated)[1]
     answered = np.where(escalated, m.answers[-1], m.answers[0])
-    timed = [float(t) for t in times[~np.isnan(times)]]
     first = routers[0]
     cascade = Cascade(
         name=path.stem,
@@ -76,9 +75,8 @@ def write_cascade(
                 "thresholds chosen without the fifth of the cases that they answer.",
                 "routing60 was not read for any of it.",
             ),
-            row=(row("cascade", m.gold, m.hard, answered, None, timed, True),),
+            row=(row("cascade", m.gold, m.hard, answered, None, times[~np.isnan(times)].tolist()),),
         ),
     )
     save_toml(path, cascade)
-    figures = float(right.mean()), float(np.nanmean(times)), float(escalated.mean())
-    return cascade, Point(threshold, *figures), shown
+    return cascade, point(m, escalated, threshold), shown

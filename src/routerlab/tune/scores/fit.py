@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from routerlab.core.statistics.calibration import log_loss
-from routerlab.engine.contract.scaling import log_shares, softmax
+from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Ints, Split
 from routerlab.tune.fit import Doubles
 
@@ -37,9 +37,3 @@ def cross_validated(logs: Doubles, gold: Ints, folds: Sequence[Split]) -> Double
 def debiased(logs: Doubles) -> Doubles:
     """Shares after each label's mean log p over all rows is taken off: no gold label is used."""
     return softmax(logs - logs.mean(axis=0))
-
-
-def logs_of(probabilities: Sequence[dict[str, float]], labels: Sequence[str]) -> Doubles:
-    """(n, labels) log p from predictions' probabilities."""
-    shares = np.array([[p[label] for label in labels] for p in probabilities])
-    return log_shares(np.log(np.maximum(shares, 1e-30)))

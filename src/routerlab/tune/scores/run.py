@@ -6,15 +6,13 @@ from math import sqrt
 
 from routerlab.core.errors import LabError
 from routerlab.engine.contract.encoding import DESCRIBED
-from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.names import Encoding
 from routerlab.engine.contract.router import Calibration, Router, Row
-from routerlab.tune.answers import Answers
 from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.plan import Plan
 from routerlab.tune.scores.fit import fit_scores
 from routerlab.tune.scores.untuned import asked, logs, score_cases, score_rows
-from routerlab.tune.write import evidence, new_router, save_toml
+from routerlab.tune.write import new_router, save_toml
 
 
 async def tune_scores(plan: Plan, encodings: Sequence[Encoding], recent: int, tell: Tell) -> Router:
@@ -22,25 +20,16 @@ async def tune_scores(plan: Plan, encodings: Sequence[Encoding], recent: int, te
     router debiases itself by so many recent prompts. LabError when the model cannot be used."""
     if not plan.shots:
         raise LabError("a score router wants exemplars: name a file with --exemplars")
-    store = Answers(plan.store)
     part = score_cases(plan, plan.shots)
     answers, rows = {}, {}
-    try:
-        bench = Workbench(plan.spec, plan.taxonomy, plan.settings, store)
+    with Workbench(plan) as bench:
         for encoding in encodings:
             what = f"score + exemplars ({DESCRIBED[encoding]})"
             answers[encoding] = await asked(bench, "score", plan.shots, part, what, tell, encoding)
             rows[encoding] = score_rows(part, answers[encoding], plan.seed, what)
         chosen = best({encoding: own[1 if recent else 2] for encoding, own in rows.items()})
-        asker = bench.asker("score", plan.shots, encoding=chosen)
-        try:
-            await asker.start()
-            info = asker.arm.state.info
-        finally:
-            await asker.arm.stop()
-    finally:
-        store.close()
-    assert isinstance(info, ArmInfo)
+        async with bench.asker("score", plan.shots, encoding=chosen) as asker:
+            info = await asker.start()
     if recent:
         calibration = Calibration(recent=recent)
         said = f"Nothing was fitted: each label's mean log p over {recent} recent prompts is taken off."
@@ -52,13 +41,12 @@ async def tune_scores(plan: Plan, encodings: Sequence[Encoding], recent: int, te
     seen = [said, "routing60 was not read for any of it."]
     if len(encodings) > 1:
         seen.insert(0, f"The encoding ({DESCRIBED[chosen]}) was chosen with the cases of the rows above.")
-    every = [row for own in rows.values() for row in own]
     router = new_router(
         replace(plan, spec=plan.spec.model_copy(update={"encoding": chosen})),
         info,
-        "score",
         plan.shots,
-        evidence(plan, info, every, tuple(seen)),
+        [row for own in rows.values() for row in own],
+        seen,
         calibration=calibration,
     )
     save_toml(plan.out, router)

@@ -8,13 +8,14 @@ import numpy as np
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import Encoding, Untuned
 from routerlab.engine.contract.router import Row
+from routerlab.engine.contract.scaling import log_shares
 from routerlab.tune.answers import Answer
 from routerlab.tune.cases import Training, sample, splits, subset
 from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.fit import Doubles
 from routerlab.tune.plan import Plan
 from routerlab.tune.rows import row
-from routerlab.tune.scores.fit import cross_validated, debiased, logs_of
+from routerlab.tune.scores.fit import cross_validated, debiased
 
 JSON_CASES, SCORE_CASES = 60, 120
 """How many cases each of these rows is measured on."""
@@ -48,30 +49,29 @@ async def asked(
     encoding: Encoding = "json-name",
 ) -> list[Answer]:
     """The model's answers to the cases; LabError when it cannot be loaded."""
-    asker = bench.asker(contract, shots, encoding=encoding)
-    try:
+    async with bench.asker(contract, shots, encoding=encoding) as asker:
         return await asker.answers([case.prompt for case in part.cases], None, partial(tell, what))
-    finally:
-        await asker.arm.stop()
 
 
 def logs(part: Training, answers: Sequence[Answer]) -> Doubles:
     """(n, labels) log p of the scored answers."""
-    return logs_of([a.prediction.probabilities or {} for a in answers], part.labels)
+    given = [a.prediction.probabilities or {} for a in answers]
+    shares = np.array([[own[label] for label in part.labels] for own in given])
+    return log_shares(np.log(np.maximum(shares, 1e-30)))
 
 
 def score_rows(
     part: Training, answers: Sequence[Answer], seed: int, name: str = "score + exemplars"
 ) -> list[Row]:
     """Rows for scores as they are, debiased without labels, and calibrated (5 folds), in this order."""
-    scores, folds = logs(part, answers), list(splits(part.gold, part.group, 5, seed))
+    scores, folds = logs(part, answers), splits(part.gold, part.group, 5, seed)
     times = [a.prediction.latency_ms.total for a in answers]
     rows = [_row(name, part, answers)]
     for method, shares in (
         (f"{name}, debiased", debiased(scores)),
         (f"{name}, calibrated", cross_validated(scores, part.gold, folds)),
     ):
-        rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times, True))
+        rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times))
     return rows
 
 
@@ -79,4 +79,4 @@ def _row(method: str, part: Training, answers: Sequence[Answer]) -> Row:
     labels = [a.prediction.label for a in answers]
     answered = np.array([part.labels.index(x) if x else -1 for x in labels])
     times = [a.prediction.latency_ms.total for a in answers]
-    return row(method, part.gold, part.hard, answered, None, times, True)
+    return row(method, part.gold, part.hard, answered, None, times)

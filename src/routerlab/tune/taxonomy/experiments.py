@@ -8,7 +8,7 @@ import numpy as np
 from routerlab.core.statistics.reliability import cohen, confusion
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.tune.cases import Ints, Split, Training
-from routerlab.tune.fit import Floats, out_of_fold
+from routerlab.tune.fit import STRENGTHS, Floats, out_of_fold
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,22 @@ def merges(gold: Ints, answered: Ints, n: int, most: int) -> list[tuple[int, int
     return [(a, b) for count, a, b in sorted(pairs, key=lambda p: -p[0])[:most] if count]
 
 
+def as_it_is(
+    name: str, training: Training, features: Floats, folds: Sequence[Split]
+) -> tuple[Experiment, Ints]:
+    """The labels as they are, and what heads answered that had not seen the case."""
+    gold, n = training.gold, len(training.labels)
+    answered = _answered(features, gold, n, folds)
+    right = float((answered == gold).mean())
+    return Experiment(name, n, right, kappa(gold, answered), right), answered
+
+
 def try_merge(
-    training: Training,
-    features: Floats,
-    strength: float,
-    folds: Sequence[Split],
-    answered: Ints,
-    a: int,
-    b: int,
+    training: Training, features: Floats, folds: Sequence[Split], answered: Ints, a: int, b: int
 ) -> Experiment:
     """Labels a and b as one: a head fitted anew against the old answers merged."""
     gold, old = np.where(training.gold == b, a, training.gold), np.where(answered == b, a, answered)
-    n = len(training.labels)
-    new = out_of_fold(features, gold, n, strength, folds).argmax(axis=1)
+    new = _answered(features, gold, len(training.labels), folds)
     return Experiment(
         f"{training.labels[a]} + {training.labels[b]}",
         len(set(gold.tolist())),
@@ -60,7 +63,7 @@ def try_merge(
 
 
 def try_split(
-    training: Training, features: Floats, strength: float, folds: Sequence[Split], label: int, seed: int
+    training: Training, features: Floats, folds: Sequence[Split], label: int, seed: int
 ) -> tuple[Experiment, tuple[str, str]]:
     """Label `label` as two, by 2-means on its features; also the most typical prompt of each half."""
     from sklearn.cluster import KMeans
@@ -70,9 +73,8 @@ def try_split(
     found = KMeans(2, n_init=10, random_state=seed).fit(scaled)
     gold, n = training.gold.copy(), len(training.labels)
     gold[own[found.labels_ == 1]] = n
-    new = out_of_fold(features, gold, n + 1, strength, folds).argmax(axis=1)
+    new = _answered(features, gold, n + 1, folds)
     merged = np.where(new == n, label, new)
-    typical = [int(own[np.argmin(((scaled - c) ** 2).sum(axis=1))]) for c in found.cluster_centers_]
     experiment = Experiment(
         f"{training.labels[label]} in two",
         n + 1,
@@ -80,7 +82,12 @@ def try_split(
         kappa(gold, new),
         float((merged == training.gold).mean()),
     )
-    return experiment, (training.cases[typical[0]].prompt, training.cases[typical[1]].prompt)
+    one, other = (own[np.argmin(((scaled - c) ** 2).sum(axis=1))] for c in found.cluster_centers_)
+    return experiment, (training.cases[one].prompt, training.cases[other].prompt)
+
+
+def _answered(features: Floats, gold: Ints, n: int, folds: Sequence[Split]) -> Ints:
+    return np.asarray(out_of_fold(features, gold, n, STRENGTHS[0], folds).argmax(axis=1))
 
 
 def merged_taxonomy(taxonomy: Taxonomy, a: int, b: int) -> Taxonomy:

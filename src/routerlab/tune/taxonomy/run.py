@@ -1,22 +1,21 @@
 """Running the taxonomy experiments: read once, fit many heads, and ask again with the best merge."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.models.gguf import read_header
-from routerlab.tune.answers import WINDOWS, Answers
-from routerlab.tune.cases import Ints, Training, splits, training
+from routerlab.tune.answers import WINDOWS
+from routerlab.tune.cases import Training, splits, training
 from routerlab.tune.choose import Setting
-from routerlab.tune.features import Reader, Tell, Workbench, layers_of
-from routerlab.tune.fit import STRENGTHS, Floats, out_of_fold
-from routerlab.tune.offloop import off_loop
+from routerlab.tune.features import Reader, Tell, Workbench
+from routerlab.tune.fit import STRENGTHS, Floats
+from routerlab.tune.offloop import off_loop, telling
 from routerlab.tune.plan import Plan
 from routerlab.tune.taxonomy.experiments import (
     Experiment,
-    kappa,
+    as_it_is,
     merged_taxonomy,
     merges,
     try_merge,
@@ -37,58 +36,48 @@ class Study:
 async def study(plan: Plan, most: int, rerun: bool, tell: Tell) -> Study:
     """Merges and splits on what the model read, then the best merge with the model asked anew."""
     part = plan.training
-    features = await _features(plan, part, tell)
-    loop = asyncio.get_running_loop()
-
-    def told(done: int, total: int) -> None:
-        loop.call_soon_threadsafe(tell, "fitting heads", done, total)
-
-    found, answered = await off_loop(lambda: _fit_all(part, features, plan.seed, most, told))
-    pairs = merges(part.gold, answered, len(part.labels), most)
+    features = await _features(plan, tell)
+    told = partial(telling(tell), "fitting heads")
+    found, pairs = await off_loop(lambda: _fit_all(part, features, plan.seed, most, told))
     if not pairs:
-        return Study(found.experiments, found.halves, None)
+        return found
     tried = found.experiments[1 : 1 + len(pairs)]
     a, b = max(zip(tried, pairs, strict=True), key=lambda x: x[0].kappa)[1]
     merged = merged_taxonomy(plan.taxonomy, a, b)
     if rerun:
         found.experiments.append(await _again(plan, merged, a, b, tell))
-    return Study(found.experiments, found.halves, merged)
+    return replace(found, merged=merged)
 
 
-async def _features(plan: Plan, part: Training, tell: Tell) -> Floats:
+async def _features(plan: Plan, tell: Tell) -> Floats:
     """(n, features) of the middle one of the layers that tuning tries, at the widest window."""
-    header = await asyncio.to_thread(read_header, plan.spec.model)
-    layers = layers_of(header.n_layers or 0)
-    store = Answers(plan.store)
-    try:
-        reader = Reader(Workbench(plan.spec, plan.taxonomy, plan.settings, store), part, layers, tell)
+    with Workbench(plan) as bench:
+        layers = await bench.layers()
+        reader = Reader(bench, plan.training, layers, tell)
         await reader.read(plan.shots, WINDOWS[:1])
-    finally:
-        store.close()
     setting = Setting(0, WINDOWS[0], layers[len(layers) // 2], STRENGTHS[0])
     return reader.candidates(float("inf")).features(setting)
 
 
 def _fit_all(
     part: Training, features: Floats, seed: int, most: int, told: Callable[[int, int], None]
-) -> tuple[Study, Ints]:
-    folds = list(splits(part.gold, part.group, 5, seed))
-    n, strength = len(part.labels), STRENGTHS[0]
-    answered = out_of_fold(features, part.gold, n, strength, folds).argmax(axis=1)
-    right = float((answered == part.gold).mean())
-    experiments = [Experiment("as they are", n, right, kappa(part.gold, answered), right)]
+) -> tuple[Study, list[tuple[int, int]]]:
+    """What can be tried with what was read, and the pairs of labels that were merged."""
+    folds = splits(part.gold, part.group, 5, seed)
+    first, answered = as_it_is("as they are", part, features, folds)
+    experiments = [first]
     halves: dict[str, tuple[str, str]] = {}
-    pairs = merges(part.gold, answered, n, most)
+    pairs = merges(part.gold, answered, len(part.labels), most)
     present = sorted(set(part.gold.tolist()))
     for i, (a, b) in enumerate(pairs):
-        experiments.append(try_merge(part, features, strength, folds, answered, a, b))
+        experiments.append(try_merge(part, features, folds, answered, a, b))
         told(i + 1, len(pairs) + len(present))
     for i, label in enumerate(present):
-        experiment, typical = try_split(part, features, strength, folds, label, seed)
+        experiment, typical = try_split(part, features, folds, label, seed)
         experiments.append(experiment)
         halves[experiment.name] = typical
         told(len(pairs) + i + 1, len(pairs) + len(present))
-    return Study(experiments, halves, None), answered
+    return Study(experiments, halves, None), pairs
 
 
 async def _again(plan: Plan, merged: Taxonomy, a: int, b: int, tell: Tell) -> Experiment:
@@ -105,13 +94,6 @@ async def _again(plan: Plan, merged: Taxonomy, a: int, b: int, tell: Tell) -> Ex
     corpus = Corpus.model_validate(plan.training.corpus.model_dump() | {"case": cases})
     part = training(corpus, merged, "the merged corpus")
     shots = tuple(shot.model_copy(update={"label": renamed(shot.label)}) for shot in plan.shots)
-    features = await _features(replace(plan, taxonomy=merged, training=part, shots=shots), part, tell)
-
-    def work() -> Experiment:
-        folds = list(splits(part.gold, part.group, 5, plan.seed))
-        n = len(part.labels)
-        answered = out_of_fold(features, part.gold, n, STRENGTHS[0], folds).argmax(axis=1)
-        right = float((answered == part.gold).mean())
-        return Experiment(f"{new}, asked anew", n, right, kappa(part.gold, answered), right)
-
-    return await off_loop(work)
+    features = await _features(replace(plan, taxonomy=merged, training=part, shots=shots), tell)
+    folds = splits(part.gold, part.group, 5, plan.seed)
+    return (await off_loop(lambda: as_it_is(f"{new}, asked anew", part, features, folds)))[0]
