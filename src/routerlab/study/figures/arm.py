@@ -12,6 +12,7 @@ from routerlab.core.prediction import Record
 from routerlab.core.remote import Hosting as Hosting
 from routerlab.core.session.arm import AnyArmRecord
 from routerlab.core.session.session import Pin, TaxonomyPin
+from routerlab.core.statistics.calibration import Bin, Kept
 from routerlab.core.statistics.gates import Answer
 from routerlab.core.statistics.quantiles import Convention
 
@@ -150,24 +151,6 @@ class CostFigure(Record):
     basis: Literal["logged", "machine time", "tokens"]
 
 
-class BinFigure(Record):
-    """Answers with a confidence in [low, high): how many, their mean confidence, the share that is right."""
-
-    low: float
-    high: float
-    n: int
-    confidence: float
-    accuracy: float
-
-
-class KeptFigure(Record):
-    """Answers with at least `threshold` confidence: their share of all trials, the accuracy among them."""
-
-    threshold: float
-    coverage: float
-    accuracy: float
-
-
 class Calibration(Record):
     """How far confidence means what it says, over `n` answers that have one.
 
@@ -184,8 +167,8 @@ class Calibration(Record):
     brier: float
     log_loss: float | None
     distinct: int
-    bins: tuple[BinFigure, ...]
-    kept: tuple[KeptFigure, ...]
+    bins: tuple[Bin, ...]
+    kept: tuple[Kept, ...]
 
 
 class Determinism(Record):

@@ -1,7 +1,6 @@
 """How far an arm's confidence means what it says."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from math import ceil
 from typing import Literal
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.statistics.calibration import Doubles, binned, brier, gap, log_loss, risk_coverage
-from routerlab.study.figures.arm import BinFigure, Calibration, KeptFigure
+from routerlab.study.figures.arm import Calibration
 from routerlab.study.figures.rows import Row
 
 _MOST = 200
@@ -67,7 +66,7 @@ def _figures(
         brier=brier_score,
         log_loss=loss,
         distinct=len(np.unique(confidence)),
-        bins=tuple(BinFigure(**asdict(b)) for b in bins),
+        bins=tuple(bins),
         # Every so many of them, the last (everything that was answered) in any case.
-        kept=tuple(KeptFigure(**asdict(k)) for k in reversed(kept[::-1][::step])),
+        kept=tuple(reversed(kept[::-1][::step])),
     )

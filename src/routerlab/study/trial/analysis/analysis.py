@@ -18,7 +18,7 @@ from routerlab.study.trial.analysis.economics import drawn_ratio, economics, req
 from routerlab.study.trial.analysis.effects import effects
 from routerlab.study.trial.analysis.flow import flow
 from routerlab.study.trial.analysis.hypotheses import Evidence, hypothesis_results
-from routerlab.study.trial.analysis.result import ArmTimes, BalanceFigure, Deviation, Subgroup, TrialResult
+from routerlab.study.trial.analysis.result import ArmTimes, Deviation, Subgroup, TrialResult
 from routerlab.study.trial.analysis.waits import LAB, queue, response, service_rows
 from routerlab.study.trial.protocol.assignment import balance
 from routerlab.study.trial.protocol.peeks import waiting_peeks
@@ -75,7 +75,7 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         complete=trial.ended is not None,
         control=trial.control,
         flow=flow(trial),
-        balance=_balance(trial),
+        balance=balance(trial.planned, trial.lock.cases, trial.arms),
         analysis=analysis,
         times=_times(by_arm(service, trial.arms), settings),
         effects=effects(groups, settings),
@@ -118,11 +118,6 @@ def _times(groups: Mapping[str, Sequence[Row]], settings: Settings) -> tuple[Arm
         if parts["service"] is not None and len(quantiles) == len(parts):
             found.append(ArmTimes(arm=arm, n=parts["service"].n, **quantiles))
     return tuple(found)
-
-
-def _balance(trial: Recorded) -> BalanceFigure:
-    found = balance(trial.planned, trial.lock.cases, trial.arms)
-    return BalanceFigure(arms=found.arms, p=found.p, fewest=found.fewest, most=found.most, apart=found.apart)
 
 
 def _subgroups(

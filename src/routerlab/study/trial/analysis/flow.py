@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from routerlab.core.prediction import Trial
 from routerlab.study.figures.rows import ANSWERED
-from routerlab.study.trial.analysis.result import ArmFlow, BalanceFigure, Flow, Loss
-from routerlab.study.trial.protocol.assignment import Planned
+from routerlab.study.trial.analysis.result import ArmFlow, Flow, Loss
+from routerlab.study.trial.protocol.assignment import Balance, Planned
 from routerlab.study.trial.protocol.session import Recorded
 
 
@@ -72,7 +72,7 @@ def flow_lines(found: Flow) -> list[str]:
     return lines
 
 
-def balance_line(even: BalanceFigure) -> str:
+def balance_line(even: Balance) -> str:
     """How even the assignment was, as text."""
     times = f"{even.fewest}" if even.fewest == even.most else f"{even.fewest} to {even.most}"
     return (
