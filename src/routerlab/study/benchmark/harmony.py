@@ -18,6 +18,7 @@ from routerlab.engine.worker.build import BuildInfo
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import read_header
 from routerlab.resources import POOL
+from routerlab.study.figures.rows import grouped
 
 _BITS = re.compile(r"(?:MXFP|NVFP|IQ|TQ|BF|Q|F)(\d+)(?:_\w+)?")
 
@@ -87,9 +88,7 @@ def differences(arms: Mapping[str, AnyArmRecord]) -> list[str]:
     lines = []
     records = models(arms)
     for what, fact in facts.items():
-        having: dict[str, list[str]] = {}
-        for name, record in records.items():
-            having.setdefault(fact(record), []).append(name)
+        having = grouped((fact(record), name) for name, record in records.items())
         if len(having) > 1:
             parts = (f"{value} ({', '.join(names)})" for value, names in having.items())
             lines.append(f"{what}: {'; '.join(parts)}")

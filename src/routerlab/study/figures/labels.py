@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from routerlab.core.statistics.intervals import clopper_pearson, wilson
 from routerlab.core.statistics.paired import bootstrap_ratio, draw, middle
 from routerlab.study.figures.arm import Accuracy, Cell, Determinism, Estimate, LabelScore, Settings, Share
-from routerlab.study.figures.rows import UNJUDGED, Row, share_right
+from routerlab.study.figures.rows import UNJUDGED, Row, grouped, share_right
 
 Doubles = NDArray[np.float64]
 Cases = Mapping[str, Sequence[Row]]
@@ -187,9 +187,7 @@ def _ratio(above: float, below: float) -> float | None:
 
 def determinism(rows: Sequence[Row]) -> Determinism | None:
     """Whether repeats of a case got the same label ("none" is one too); None where nothing was repeated."""
-    said: dict[str, list[str | None]] = {}
-    for row in (row for row in rows if row.status not in UNJUDGED):
-        said.setdefault(row.case, []).append(row.label)
+    said = grouped((row.case, row.label) for row in rows if row.status not in UNJUDGED)
     repeated = {case: labels for case, labels in said.items() if len(labels) > 1}
     if not repeated:
         return None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from routerlab.core.statistics.paired import draw, middle
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.labels import share
-from routerlab.study.figures.rows import Row
+from routerlab.study.figures.rows import Row, grouped
 from routerlab.study.trial.analysis.result import Economics, Misroute
 from routerlab.study.trial.protocol.routing_table import Routes
 
@@ -56,11 +56,8 @@ def economics(
     arm: str, asked: Sequence[Request], routes: Routes, settings: Settings, ratios: Doubles
 ) -> Economics | None:
     """An arm's bill; None for an arm without requests. `ratios` are bootstrap draws (see `drawn_ratio`)."""
-    by_case: dict[str, list[bool]] = {}
-    for one in asked:
-        same = routes.target(one.row.label).name == routes.target(one.row.gold).name
-        by_case.setdefault(one.row.case, []).append(same)
-    outcome = share(list(by_case.values()), settings)
+    same = grouped((one.row.case, not _strays(one, routes)) for one in asked)
+    outcome = share(list(same.values()), settings)
     if outcome is None:
         return None
     default = sum(one.default for one in asked)
@@ -122,12 +119,14 @@ def break_even(asked: Sequence[Request]) -> tuple[float | None, str]:
     return point, f"it would save with an accuracy above {point:.3f}; it is {1 - wrong:.3f}"
 
 
+def _strays(one: Request, routes: Routes) -> bool:
+    """Whether its label leads to another model than the right one."""
+    return routes.target(one.row.label).name != routes.target(one.row.gold).name
+
+
 def misroutes(asked: Sequence[Request], routes: Routes) -> tuple[Misroute, ...]:
     """The kinds of misroutes, the costliest first; a wrong label that leads to the right model is none."""
-    kinds: dict[tuple[str, str | None], list[Request]] = {}
-    for one in asked:
-        if routes.target(one.row.label).name != routes.target(one.row.gold).name:
-            kinds.setdefault((one.row.gold or "", one.row.label), []).append(one)
+    kinds = grouped(((one.row.gold or "", one.row.label), one) for one in asked if _strays(one, routes))
     found = []
     for (gold, label), own in kinds.items():
         right, went = routes.target(gold), routes.target(label)
