@@ -40,7 +40,7 @@ def quantile(
 
 
 def worth_of(beyond: Iterable[tuple[str, bool]]) -> float:
-    """How many independent observations these are worth: of each the case, and whether it is beyond something."""
+    """How many independent observations these are worth: of each its case, and whether it is beyond."""
     return effective_n([(sum(hits), len(hits)) for hits in grouped(beyond).values()])
 
 

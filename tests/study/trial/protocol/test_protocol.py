@@ -89,7 +89,11 @@ def test_a_protocol_that_cannot_be_is_refused_with_file_and_reason(
         ('ask = "baseline:keywords"', 'ask = "no-such-model"', "no model of this name"),
         ('ask = "baseline:keywords"', 'ask = "baseline:majority"', "'majority' is named twice"),
         ('arms = ["keywords"', 'arms = ["keyword"', "a price for 'keyword', which is none of control"),
-        ("[traffic]", "[[exclude]]\ncase = 'c99'\nreason = 'odd'\n[traffic]", "excludes case 'c99'"),
+        (
+            "[traffic]",
+            "[[exclude]]\ncase = 'c99'\nreason = 'odd'\n[traffic]",
+            "excludes 'c99', which is no case of",
+        ),
         ("seed = 7", "seed = 7\nroutes = 'nowhere.toml'", "nowhere.toml: no such file"),
     ],
 )

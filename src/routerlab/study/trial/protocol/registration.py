@@ -8,10 +8,9 @@ from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arms.arm import Spec
-from routerlab.engine.lab.specs import any_spec, distinct
 from routerlab.engine.remote.arm import RemoteSpec
 from routerlab.resources import EXEMPLARS, ROUTES, ROUTING60, TAXONOMY
-from routerlab.study.figures.costs import strangers
+from routerlab.study.benchmark.plan import planned_cases, planned_specs
 from routerlab.study.trial.protocol.assignment import Planned, assign
 from routerlab.study.trial.protocol.protocol import Protocol, load_protocol
 from routerlab.study.trial.protocol.routing_table import Routes, load_routes
@@ -94,7 +93,7 @@ def register(path: Path) -> Registered:
         taxonomy_path=taxonomy_path,
         corpus=corpus,
         corpus_path=corpus_path,
-        cases=_cases(path, protocol, corpus),
+        cases=planned_cases(protocol, corpus, path),
         exemplars=_exemplars(protocol, taxonomy, shipped),
         routes=_routes(protocol, taxonomy, shipped),
         stamps=read_stamps(Path(protocol.traffic.stamps)) if protocol.traffic.stamps else (),
@@ -103,34 +102,14 @@ def register(path: Path) -> Registered:
 
 
 def _specs(path: Path, protocol: Protocol) -> list[Spec]:
-    remotes = protocol.remote or None
-    specs = [(any_spec(arm.ask, "score", remotes), arm.name) for arm in protocol.arm]
-    named = distinct([s.model_copy(update={"name": name}) if name else s for s, name in specs])
-    names = [spec.name for spec in named]
-    if protocol.cost and (strange := strangers(names, protocol.cost)):
-        raise LabError(f"{path}: a price for {strange[0]!r}, which is none of {', '.join(names)}")
-    controls = [spec.name for spec in named if spec.contract == "none"]
+    """The protocol's arms, of which one at most is a control, and one at least is none."""
+    specs = planned_specs(protocol, path)
+    controls = [spec.name for spec in specs if spec.contract == "none"]
     if len(controls) > 1:
         raise LabError(f"{path}: {', '.join(controls)} are all controls; one is enough")
-    if len(controls) == len(named):
+    if len(controls) == len(specs):
         raise LabError(f"{path}: the control is the only arm; add one that routes")
-    return named
-
-
-def _cases(path: Path, protocol: Protocol, corpus: Corpus) -> list[Case]:
-    excluded = {exclusion.case for exclusion in protocol.exclude}
-    for case in sorted(excluded - corpus.by_id.keys()):
-        raise LabError(f"{path}: excludes case {case!r}, which is not in corpus {corpus.name!r}")
-    cases = [case for case in corpus.case if case.id not in excluded]
-    for one in cases:
-        if one.label is None:
-            raise LabError(
-                f"{path}: case {one.id} of corpus {corpus.name!r} has no label: label it, or exclude it with "
-                "a reason"
-            )
-    if not cases:
-        raise LabError(f"{path}: excludes every case of corpus {corpus.name!r}")
-    return cases
+    return specs
 
 
 def _exemplars(protocol: Protocol, taxonomy: Taxonomy, shipped: bool) -> Corpus | None:
