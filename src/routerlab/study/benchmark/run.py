@@ -5,26 +5,23 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from routerlab.bench.memory import free_memory
-from routerlab.core.corpus import Case, Corpus
+from routerlab.core.corpus import Case
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
 from routerlab.core.session.run import Mark, MarkKind, RunRecord
 from routerlab.core.session.session import Session
 from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.lab.lab import Lab
-from routerlab.engine.lab.materials import arm_record, changed
 from routerlab.engine.lab.runner import Progress
 from routerlab.engine.lab.start import Say, start_arms
 from routerlab.models.fingerprint import file_sha256
-from routerlab.study.benchmark.harmony import differences
+from routerlab.study.benchmark.notes import Notes, check_arms
 from routerlab.study.benchmark.plan import Plan, Question, questions
 from routerlab.study.benchmark.resident import MemoryWatch
-from routerlab.study.benchmark.watch import Clocks, smoothed, spread
+from routerlab.study.benchmark.watch import smoothed, spread
 
 REFERENCE = "How many days are there in a leap year? I need it for a calendar, one number will do."
 """Asked to warm arms up and to notice drift; in no corpus that ships."""
@@ -54,15 +51,16 @@ async def carry_out(work: Benchmark, lab: Lab, say: Say, show: Callable[[Progres
     LabError when an arm cannot be loaded (exit 3), is not what the session has under its name (exit 2), or
     the disk is full. To be stopped by cancelling it; `lab.close()` is the caller's.
     """
-    await _load(work, lab, say)
-    run = _Run(work, lab, say, show)
+    notes = Notes(lab, say)
+    await _load(work, lab, say, notes)
+    run = _Run(work, lab, say, show, notes)
     await run.warm_up()
     await run.ask()
     await run.finish()
     return run.lost
 
 
-async def _load(work: Benchmark, lab: Lab, say: Say) -> None:
+async def _load(work: Benchmark, lab: Lab, say: Say, notes: Notes) -> None:
     """Every arm loaded and written down, with its memory, and with what the arms do not have in common."""
     watch = MemoryWatch(lab)
     marks: list[Mark] = []
@@ -75,23 +73,8 @@ async def _load(work: Benchmark, lab: Lab, say: Say) -> None:
                 mark = mark.model_copy(update={"memory": {**(mark.memory or {}), **_less(free, left)}})
                 free = left
             marks.append(mark)
-    for name, arm in lab.arms.items():
-        known, record = lab.session.arms.get(name), arm_record(arm)
-        if known is not None and record is not None and (keys := changed(known, record)):
-            raise LabError(
-                f"{name}: is not the arm that {lab.path} has answers of (now another {', '.join(keys)}): "
-                "begin a new result with --new, or put back what was there"
-            )
-    await lab.record(work.run)
-    await lab.describe_arms()
-    for mark in marks:
-        await lab.record(mark)
-    for kind, lines in (("difference", differences(lab.session.arms)), ("leak", work.leaks)):
-        told = {mark.reason for mark in lab.session.marks if mark.kind == kind}
-        for line in lines:
-            say(f"{kind}: {line}")
-            if line not in told:
-                await lab.record(_mark(kind, line))
+    check_arms(lab, "begin a new result with --new, or ")
+    await notes.begin(work.run, marks, work.leaks)
     _check_disk(lab)
 
 
@@ -102,10 +85,6 @@ def _check_disk(lab: Lab) -> None:
 
 def _less(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
     return {name: max(0, size - after.get(name, size)) for name, size in before.items()}
-
-
-def _mark(kind: str, reason: str, arm: str | None = None) -> Mark:
-    return Mark.model_validate({"at": datetime.now(UTC), "arm": arm, "reason": reason, "kind": kind})
 
 
 @dataclass
@@ -125,10 +104,11 @@ class _Pace:
 class _Run:
     """The run while it goes on."""
 
-    def __init__(self, work: Benchmark, lab: Lab, say: Say, show: Callable[[Progress], None]) -> None:
+    def __init__(
+        self, work: Benchmark, lab: Lab, say: Say, show: Callable[[Progress], None], notes: Notes
+    ) -> None:
         self.lost: list[str] = []
-        self._work, self._lab, self._say, self._show = work, lab, say, show
-        self._clocks = Clocks()
+        self._work, self._lab, self._say, self._show, self._notes = work, lab, say, show, notes
         self._reference = next((s.name for s in work.specs if isinstance(s, ArmSpec)), None)
         self._drifted = False
 
@@ -168,10 +148,9 @@ class _Run:
     async def _note(self, question: Question, trial: Trial | None) -> None:
         """Write down what is out of the ordinary; LabError when the disk takes no more."""
         if trial is not None and trial.status == "crashed":
-            await self._deviation(f"crashed at case {question.case}: {trial.error}", question.arm)
+            await self._notes.deviation(f"crashed at case {question.case}: {trial.error}", question.arm)
         await self._lose(question.arm)
-        if (jump := self._clocks.jump()) is not None:
-            await self._deviation(jump)
+        await self._notes.look_at_clocks()
         _check_disk(self._lab)
 
     async def _lose(self, name: str) -> None:
@@ -179,7 +158,7 @@ class _Run:
         state = self._lab.arms[name].state
         if state.phase == "failed" and name not in self.lost:
             self.lost.append(name)
-            await self._deviation(f"{state.message}; it is asked no more", name)
+            await self._notes.deviation(f"{state.message}; it is asked no more", name)
 
     async def _look_at_speed(self) -> None:
         """Ask the same question as ever; a deviation where the machine is not as fast as it was."""
@@ -195,7 +174,7 @@ class _Run:
         elif not self._drifted:  # told once, until it is over
             self._drifted = True
             how = "slower" if share > 0 else "faster"
-            await self._deviation(
+            await self._notes.deviation(
                 f"the machine is {abs(share):.0%} {how} than at the start: {self._reference} takes "
                 f"{times[-1]:.0f} ms for what took {times[0]:.0f} ms then"
             )
@@ -208,35 +187,22 @@ class _Run:
         if name not in self.lost:
             mark = await self._lab.rehearse(name, REFERENCE, kind)
             if mark is not None and mark.status == "crashed":
-                await self._deviation(f"crashed at a {kind} question", name)
+                await self._notes.deviation(f"crashed at a {kind} question", name)
             await self._lose(name)
-
-    async def _deviation(self, reason: str, arm: str | None = None) -> None:
-        self._say(f"deviation: {f'{arm}: ' if arm else ''}{reason}")
-        await self._lab.record(_mark("deviation", reason, arm))
 
     async def finish(self) -> None:
         """Look again at what may have changed meanwhile: the corpus, the weights, memory, the speed."""
         work = self._work
         pinned = self._lab.session.header.corpus
         assert pinned is not None
-        try:
-            now = (await asyncio.to_thread(load_toml, work.corpus_path, Corpus)).sha256
-        except LabError as e:
-            await self._deviation(f"the corpus cannot be read any more: {e}")
-        else:
-            if now != pinned.sha256:
-                await self._deviation(
-                    f"{work.corpus_path} was changed during the run ({pinned.sha256[:12]}, now {now[:12]}); "
-                    "what was asked is what it was before"
-                )
+        await self._notes.look_at_corpus(work.corpus_path, pinned.sha256)
         for path, sha256 in work.weights.items():
             try:
                 same = await asyncio.to_thread(file_sha256, path) == sha256
             except LabError:
                 same = False
             if not same:
-                await self._deviation(f"{path} was changed during the run")
+                await self._notes.deviation(f"{path} was changed during the run")
         watch = MemoryWatch(self._lab)
         for name in self._lab.arms:
             if name not in self.lost and (mark := watch.mark(name, "end")) is not None:
