@@ -17,6 +17,7 @@ from routerlab.core.statistics.gates import Answer
 from routerlab.core.statistics.quantiles import Convention
 
 Range = tuple[float, float]
+Basis = Literal["logged", "machine time", "tokens"]
 
 
 class Source(Record):
@@ -148,7 +149,7 @@ class CostFigure(Record):
     total: float
     trials: int
     currency: str
-    basis: Literal["logged", "machine time", "tokens"]
+    basis: Basis
 
 
 class Calibration(Record):

@@ -68,32 +68,21 @@ def _family(label: str | None, families: Mapping[str, str]) -> str | None:
 
 def family_accuracy(cases: Cases, families: Mapping[str, str], settings: Settings) -> dict[str, Share]:
     """Exact match by the family of the gold label, in the taxonomy's order; only those with cases."""
-    found = {
-        family: share(
-            [
-                [row.right is True for row in rows]
-                for rows in cases.values()
-                if _family(rows[0].gold, families) == family
-            ],
-            settings,
-        )
-        for family in dict.fromkeys(families.values())
-    }
+    right = grouped(
+        (_family(rows[0].gold, families), [row.right is True for row in rows]) for rows in cases.values()
+    )
+    found = {family: share(right.get(family, ()), settings) for family in families.values()}
     return {family: figure for family, figure in found.items() if figure}
 
 
 def confusion(cases: Cases, labels: Sequence[str]) -> tuple[Cell, ...]:
     """The cells that are not empty: right answers in the order of labels, then wrong ones, busiest first."""
-    weight: dict[tuple[str, str | None], float] = {}
-    ids: dict[tuple[str, str | None], dict[str, None]] = {}
-    for case, rows in cases.items():
-        for row in rows:
-            key = (row.gold or "", row.label)
-            weight[key] = weight.get(key, 0.0) + 1 / len(rows)
-            ids.setdefault(key, {})[case] = None
+    parts = grouped(
+        ((row.gold or "", row.label), (case, 1 / len(rows))) for case, rows in cases.items() for row in rows
+    )
     cells = [
-        Cell(gold=gold, label=label, n=round(n, 9), cases=tuple(ids[gold, label]))
-        for (gold, label), n in weight.items()
+        Cell(gold=gold, label=label, n=round(sum(n for _, n in own), 9), cases=tuple(dict(own)))
+        for (gold, label), own in parts.items()
     ]
     at = {label: i for i, label in enumerate(labels)}
     last = len(at)
@@ -113,13 +102,18 @@ def label_scores(
 ) -> tuple[tuple[LabelScore, ...], Estimate | None]:
     """Precision, recall and F1 of every label, and macro F1: the mean over labels that are gold of a case.
 
-    Intervals bootstrap over cases; a label that is gold of none in a resample does not count there.
+    Intervals bootstrap over cases, two at least; a label that is gold of none in a resample does not count
+    there.
     """
     if not cases:
         return (), None
-    hits, given, gold = np.split(_counts(cases, labels).sum(axis=0), 3)
-    by_label, macro = _drawn_f1(cases, labels, settings)
+    counts = _counts(cases, labels)
+    hits, given, gold = np.split(counts.sum(axis=0), 3)
     f1 = _f1(hits, given, gold)
+    none = np.zeros((0, counts.shape[1]))
+    drawn = draw(counts, settings.resamples, settings.seed) if len(cases) > 1 else none
+    drawn_hits, drawn_given, drawn_gold = np.split(drawn, 3, axis=1)
+    by_label = _f1(drawn_hits, drawn_given, drawn_gold)
     scores = []
     for i, label in enumerate(labels):
         ends = middle(by_label[:, i], settings.confidence) if not np.isnan(f1[i]) else None
@@ -135,19 +129,8 @@ def label_scores(
                 high=high,
             )
         )
-    low, high = middle(macro, settings.confidence) or (None, None)
+    low, high = middle(_macro(by_label, drawn_gold), settings.confidence) or (None, None)
     return tuple(scores), Estimate(value=float(_macro(f1[None], gold[None])[0]), low=low, high=high)
-
-
-def _drawn_f1(cases: Cases, labels: Sequence[str], settings: Settings) -> tuple[Doubles, Doubles]:
-    """Bootstrap over cases: (resamples, labels) F1, and (resamples,) macro F1; NaN where there is none, no
-    resamples for fewer than two cases."""
-    counts = _counts(cases, labels)
-    if len(cases) < 2:
-        return np.zeros((0, len(labels))), np.zeros(0)
-    hits, given, gold = np.split(draw(counts, settings.resamples, settings.seed), 3, axis=1)
-    by_label = _f1(hits, given, gold)
-    return by_label, _macro(by_label, gold)
 
 
 def _counts(cases: Cases, labels: Sequence[str]) -> Doubles:
