@@ -51,40 +51,12 @@ async def carry_out(work: Benchmark, lab: Lab, say: Say, show: Callable[[Progres
     LabError when an arm cannot be loaded (exit 3), is not what the session has under its name (exit 2), or
     the disk is full. To be stopped by cancelling it; `lab.close()` is the caller's.
     """
-    notes = Notes(lab, say)
-    await _load(work, lab, say, notes)
-    run = _Run(work, lab, say, show, notes)
+    run = _Run(work, lab, say, show)
+    await run.load()
     await run.warm_up()
     await run.ask()
     await run.finish()
     return run.lost
-
-
-async def _load(work: Benchmark, lab: Lab, say: Say, notes: Notes) -> None:
-    """Every arm loaded and written down, with its memory, and with what the arms do not have in common."""
-    watch = MemoryWatch(lab)
-    marks: list[Mark] = []
-    free = await free_memory() if work.gpu else {}
-    for spec in work.specs:
-        await start_arms(lab, [spec], say)
-        if (mark := watch.mark(spec.name, "loaded")) is not None:
-            if free:
-                left = await free_memory()
-                mark = mark.model_copy(update={"memory": {**(mark.memory or {}), **_less(free, left)}})
-                free = left
-            marks.append(mark)
-    check_arms(lab, "begin a new result with --new, or ")
-    await notes.begin(work.run, marks, work.leaks)
-    _check_disk(lab)
-
-
-def _check_disk(lab: Lab) -> None:
-    if lab.unsaved:
-        raise LabError(f"{lab.path}: cannot be written; make room and give the command again")
-
-
-def _less(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    return {name: max(0, size - after.get(name, size)) for name, size in before.items()}
 
 
 @dataclass
@@ -104,13 +76,34 @@ class _Pace:
 class _Run:
     """The run while it goes on."""
 
-    def __init__(
-        self, work: Benchmark, lab: Lab, say: Say, show: Callable[[Progress], None], notes: Notes
-    ) -> None:
+    def __init__(self, work: Benchmark, lab: Lab, say: Say, show: Callable[[Progress], None]) -> None:
         self.lost: list[str] = []
-        self._work, self._lab, self._say, self._show, self._notes = work, lab, say, show, notes
+        self._work, self._lab, self._say, self._show = work, lab, say, show
+        self._notes = Notes(lab, say)
         self._reference = next((s.name for s in work.specs if isinstance(s, ArmSpec)), None)
         self._drifted = False
+
+    async def load(self) -> None:
+        """Every arm loaded and written down with its memory, and what the arms do not have in common."""
+        work, lab = self._work, self._lab
+        watch = MemoryWatch(lab)
+        marks: list[Mark] = []
+        free = await free_memory() if work.gpu else {}
+        for spec in work.specs:
+            await start_arms(lab, [spec], self._say)
+            if (mark := watch.mark(spec.name, "loaded")) is not None:
+                if free:
+                    before, free = free, await free_memory()
+                    taken = {name: max(0, size - free.get(name, size)) for name, size in before.items()}
+                    mark = mark.model_copy(update={"memory": {**(mark.memory or {}), **taken}})
+                marks.append(mark)
+        check_arms(lab, "begin a new result with --new, or ")
+        await self._notes.begin(work.run, marks, work.leaks)
+        self._check_disk()
+
+    def _check_disk(self) -> None:
+        if self._lab.unsaved:
+            raise LabError(f"{self._lab.path}: cannot be written; make room and give the command again")
 
     async def warm_up(self) -> None:
         """Questions to every arm that do not count: the first answers are slower."""
@@ -151,7 +144,7 @@ class _Run:
             await self._notes.deviation(f"crashed at case {question.case}: {trial.error}", question.arm)
         await self._lose(question.arm)
         await self._notes.look_at_clocks()
-        _check_disk(self._lab)
+        self._check_disk()
 
     async def _lose(self, name: str) -> None:
         """Ask an arm no more that was given up."""

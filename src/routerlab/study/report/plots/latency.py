@@ -38,16 +38,9 @@ def scatter(name: str, found: Sequence[Point], region: Viable) -> str:
         for p in found:
             colour = _COLOUR[p.viable]
             ax.plot([p.p95, p.p95], [p.low, p.high], color=colour, alpha=0.45)
-            ax.plot(
-                [p.left or left, p.p95], [p.accuracy] * 2, color=colour, alpha=0.45, ls="-" if p.left else ":"
-            )
-            ax.plot(
-                [p.p95, p.right or right],
-                [p.accuracy] * 2,
-                color=colour,
-                alpha=0.45,
-                ls="-" if p.right else ":",
-            )
+            for end, edge in ((p.left, left), (p.right, right)):
+                across = sorted([p.p95, end or edge])
+                ax.plot(across, [p.accuracy] * 2, color=colour, alpha=0.45, ls="-" if end else ":")
             fill = PAPER if p.dominated else colour
             ax.plot([p.p95], [p.accuracy], "o", ms=8, mfc=fill, mec=colour, mew=1.6, zorder=3)
         d.figure.draw_without_rendering()  # the places of numbers follow from those of all else

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
@@ -64,13 +65,12 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+@dataclass
 class Drawing:
     """A figure that is being drawn: its axes, and the SVG in the end."""
 
-    def __init__(self, name: str, figure: Figure) -> None:
-        self.figure = figure
-        self.svg = ""
-        self._name = name
+    figure: Figure
+    svg: str = ""
 
     def axes(self, columns: int = 1) -> list[Axes]:
         """That many axes beside each other."""
@@ -84,7 +84,7 @@ def drawing(name: str, width: float, height: float) -> Iterator[Drawing]:
     `name` is part of every id in it: no two figures of a page may have the same.
     """
     with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
-        found = Drawing(name, Figure(figsize=(width / 72, height / 72)))
+        found = Drawing(Figure(figsize=(width / 72, height / 72)))
         yield found
         out = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))

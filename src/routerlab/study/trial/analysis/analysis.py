@@ -12,7 +12,7 @@ from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.arm import ArmFigures, Settings
 from routerlab.study.figures.costs import MachinePrice
 from routerlab.study.figures.labels import share
-from routerlab.study.figures.rows import Log, Row, by_arm, judged, session_log
+from routerlab.study.figures.rows import Log, Row, by_arm, grouped, judged, session_log
 from routerlab.study.figures.times import times
 from routerlab.study.trial.analysis.economics import drawn_ratio, economics, requests
 from routerlab.study.trial.analysis.effects import effects
@@ -127,19 +127,17 @@ def _subgroups(
     found = []
     cases = corpus.by_id if corpus else {}
     for arm, rows in groups.items():
-        split: dict[tuple[str, str], list[list[bool]]] = {}
+        members = []
         for case, own in judged(rows).items():
             gold = own[0].gold or ""
             kinds = {"family": log.families.get(gold), "label": gold}
             if case in cases:
                 kinds |= {"difficulty": cases[case].difficulty, "language": cases[case].language}
-            for by, group in kinds.items():
-                if group is not None:
-                    split.setdefault((by, group), []).append([row.right is True for row in own])
-        for (by, group), own_cases in sorted(split.items()):
-            figure = share(own_cases, settings)
-            if figure is not None:
-                found.append(Subgroup.model_validate({"arm": arm, "by": by, "group": group, "share": figure}))
+            right = [row.right is True for row in own]
+            members += [((by, group), right) for by, group in kinds.items() if group is not None]
+        for (by, group), right_of in sorted(grouped(members).items()):
+            figure = {"arm": arm, "by": by, "group": group, "share": share(right_of, settings)}
+            found.append(Subgroup.model_validate(figure))
     return tuple(found)
 
 

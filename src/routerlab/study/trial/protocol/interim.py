@@ -207,16 +207,13 @@ def _sequential(looks: Looks, routed: Sequence[str], trials: Sequence[Trial]) ->
     verdicts = {
         arm: looks.sprt.decide([float(right) for right in own.values()]) for arm, own in first.items()
     }
-    dropped: dict[str, str] = {}
     if looks.action == "drop":
         dropped = {
             arm: f"not viable after {n} cases (sequential test)"
             for arm, (verdict, n) in verdicts.items()
             if verdict == "not viable"
         }
-    stop = None
-    if looks.action == "drop" and len(dropped) == len(routed):
-        stop = "no arm is viable"
-    if looks.action == "stop" and all(verdict != "undecided" for verdict, _ in verdicts.values()):
-        stop = "every arm is decided"
-    return Standing((), verdicts, dropped, stop, None)
+        none_left = len(dropped) == len(routed)
+        return Standing((), verdicts, dropped, "no arm is viable" if none_left else None)
+    decided = looks.action == "stop" and all(verdict != "undecided" for verdict, _ in verdicts.values())
+    return Standing((), verdicts, stop="every arm is decided" if decided else None)

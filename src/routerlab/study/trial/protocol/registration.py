@@ -1,6 +1,6 @@
 """A protocol with everything that it names: what a lock pins, and what a run needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.factory import exemplar_corpus
 from routerlab.engine.remote.arm import RemoteSpec
-from routerlab.resources import EXEMPLARS, ROUTES, ROUTING60, TAXONOMY
+from routerlab.resources import ROUTES, ROUTING60, TAXONOMY
 from routerlab.study.benchmark.plan import planned_cases, planned_specs
 from routerlab.study.trial.protocol.assignment import Planned, assign
 from routerlab.study.trial.protocol.protocol import Protocol, load_protocol
@@ -43,12 +44,6 @@ class Registered:
     def routed(self) -> list[str]:
         """The names of the arms that put labels on prompts: all but the control."""
         return [spec.name for spec in self.specs if spec.contract != "none"]
-
-    @property
-    def asks(self) -> Mapping[str, str]:
-        """Arm name -> what the protocol says to ask."""
-        asked = (arm.ask for arm in self.protocol.arm)
-        return dict(zip(self.arms, asked, strict=True))
 
     def planned(self) -> list[Planned]:
         """All sessions in order."""
@@ -84,7 +79,6 @@ def register(path: Path) -> Registered:
     taxonomy_path = Path(protocol.taxonomy) if protocol.taxonomy else TAXONOMY
     corpus_path = Path(protocol.corpus) if protocol.corpus else ROUTING60
     taxonomy = load_taxonomy(taxonomy_path)
-    shipped = taxonomy.sha256 == load_taxonomy(TAXONOMY).sha256
     corpus = load_corpus(corpus_path, taxonomy)
     return Registered(
         protocol=protocol,
@@ -94,8 +88,8 @@ def register(path: Path) -> Registered:
         corpus=corpus,
         corpus_path=corpus_path,
         cases=planned_cases(protocol, corpus, path),
-        exemplars=_exemplars(protocol, taxonomy, shipped),
-        routes=_routes(protocol, taxonomy, shipped),
+        exemplars=exemplar_corpus(taxonomy, protocol.exemplars),
+        routes=_routes(protocol, taxonomy),
         stamps=read_stamps(Path(protocol.traffic.stamps)) if protocol.traffic.stamps else (),
         specs=_specs(path, protocol),
     )
@@ -112,13 +106,8 @@ def _specs(path: Path, protocol: Protocol) -> list[Spec]:
     return specs
 
 
-def _exemplars(protocol: Protocol, taxonomy: Taxonomy, shipped: bool) -> Corpus | None:
-    if protocol.exemplars == "none" or (protocol.exemplars is None and not shipped):
-        return None
-    return load_corpus(Path(protocol.exemplars) if protocol.exemplars else EXEMPLARS, taxonomy)
-
-
-def _routes(protocol: Protocol, taxonomy: Taxonomy, shipped: bool) -> Routes | None:
-    if protocol.routes is None and not shipped:
+def _routes(protocol: Protocol, taxonomy: Taxonomy) -> Routes | None:
+    """The routing table; the one that ships is used only with the labels that ship."""
+    if protocol.routes is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256:
         return None
     return load_routes(Path(protocol.routes) if protocol.routes else ROUTES, taxonomy)

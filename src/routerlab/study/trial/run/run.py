@@ -4,7 +4,7 @@ and writes down whatever was not as planned.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,9 +126,9 @@ class TrialRun:
             for _ in range(locked_arm.connections - 1):
                 lab.add_connection(locked_arm.name)
         await lab.settled()
-        interrupted = lab.session.runs[-1].at if lab.session.runs else None
+        interrupted = bool(lab.session.runs)
         await self._notes.begin(self.work.run, loaded, self.work.leaks)
-        if interrupted is not None:
+        if interrupted:
             n = len(answered(lab.session))
             await self._notes.deviation(
                 f"interrupted after {n} of {len(self.planned)} sessions, and gone on with"
@@ -182,15 +182,16 @@ class TrialRun:
     async def _note_looks(self) -> None:
         told = {mark.reason for mark in self.lab.session.marks if mark.kind == "look"}
         lines = [str(look) for look in self.standing.looks]
-        lines += [f"{arm}: {verdict} after {n} cases" for arm, (verdict, n) in self._decided().items()]
+        lines += [
+            f"{arm}: {verdict} after {n} cases"
+            for arm, (verdict, n) in self.standing.verdicts.items()
+            if verdict != "undecided"
+        ]
         lines += [f"{arm}: dropped, {why}" for arm, why in self.standing.dropped.items()]
         for line in lines:
             if line not in told:
                 self._say(line)
                 await self._notes.add("look", line)
-
-    def _decided(self) -> Mapping[str, tuple[str, int]]:
-        return {arm: found for arm, found in self.standing.verdicts.items() if found[0] != "undecided"}
 
     async def _note_generator(self, generator: LoadGenerator) -> None:
         if generator.latest_s > LATE_S:
