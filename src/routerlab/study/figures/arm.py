@@ -75,7 +75,7 @@ class Accuracy(Record):
 
 
 class Estimate(Record):
-    """A figure with its bootstrap interval over cases."""
+    """A figure with its interval, by bootstrap over cases where nothing else is said."""
 
     value: float
     low: float | None
@@ -105,13 +105,10 @@ class Cell(Record):
     cases: tuple[str, ...]
 
 
-class QuantileFigure(Record):
+class QuantileFigure(Estimate):
     """A quantile in milliseconds with its order-statistic interval. Repeats of a case are alike: all
     latencies together count there as `n_effective` of them."""
 
-    value: float
-    low: float | None
-    high: float | None
     n_effective: float
 
 

@@ -19,14 +19,12 @@ NO_LABEL = "(no label)"
 
 def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
     """Gold in rows, answers in columns; the deeper a cell, the larger its share of the row."""
-    answers: list[str | None] = [*labels]
-    if any(cell.label is None for cell in arm.confusion):
-        answers.append(None)
-    at = {gold: i for i, gold in enumerate(labels)}
+    unlabelled = [None] if any(cell.label is None for cell in arm.confusion) else []
+    answers = [*labels, *unlabelled]
     across = {answer: i for i, answer in enumerate(answers)}
     n = np.zeros((len(labels), len(answers)))
     for cell in arm.confusion:
-        n[at[cell.gold], across[cell.label]] = cell.n
+        n[across[cell.gold], across[cell.label]] = cell.n
     rows = n.sum(axis=1, keepdims=True)
     shares = np.divide(n, rows, out=np.zeros_like(n), where=rows > 0)
     right = np.eye(len(labels), len(answers), dtype=bool)

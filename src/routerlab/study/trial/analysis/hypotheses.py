@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.statistics.paired import holm
-from routerlab.study.figures.arm import Estimate, QuantileFigure, Settings
+from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Row, judged
 from routerlab.study.figures.times import worth_of
@@ -41,7 +41,7 @@ class Held:
     tested, and `kept` how it looks."""
 
     arm: str
-    figure: Estimate | QuantileFigure
+    figure: Estimate
     p: float | None
     kept: bool
     note: str = ""

@@ -126,21 +126,18 @@ def changes(lock: Lock, work: Registered) -> list[str]:
     """What is not as it was locked, a line each; empty where all is."""
     now = make_lock(work)
     lines = list(_differ(json.loads(lock.protocol), json.loads(now.protocol), ""))
-    lines += _other_hashes(_without_plan(lock.pins), _without_plan(now.pins))
+    # The plan of sessions follows from the rest: it is worth a word only where nothing else differs.
+    planned = {"sessions": now.pins["sessions"]}
+    lines += _other_hashes(lock.pins | planned, now.pins)
     then = {arm.name: arm for arm in lock.arm}
     for arm in now.arm:
         if arm.name in then:  # another list of arms is told already
             lines += (f"{arm.name}: {line}" for line in _other_hashes(then[arm.name].files, arm.files))
             if then[arm.name].endpoint != arm.endpoint:
                 lines.append(f"{arm.name}: endpoint: {then[arm.name].endpoint} -> {arm.endpoint}")
-    if not lines and lock.pins.get("sessions") != now.pins.get("sessions"):
+    if not lines and lock.pins.get("sessions") != now.pins["sessions"]:
         lines.append(f"version {lock.lab_version} of the lab planned other sessions than {__version__} does")
     return lines
-
-
-def _without_plan(pins: dict[str, str]) -> dict[str, str]:
-    """The plan of sessions follows from the rest: it is worth a word only where nothing else differs."""
-    return {name: sha256 for name, sha256 in pins.items() if name != "sessions"}
 
 
 def _other_hashes(then: dict[str, str], now: dict[str, str]) -> list[str]:
