@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from routerlab.bench.memory import free_memory
 from routerlab.core.corpus import Case
@@ -59,18 +60,10 @@ async def carry_out(work: Benchmark, lab: Lab, say: Say, show: Callable[[Progres
     return run.lost
 
 
-@dataclass
-class _Pace:
-    """How long the questions take, by arm, in seconds on this side: from it comes the time that is left."""
-
-    begun: float = field(default_factory=time.monotonic)
-    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def left(self, owed: Mapping[str, int]) -> float | None:
-        """Seconds for so many questions to each arm; None before any was answered."""
-        known = {arm: sum(own) / len(own) for arm, own in self.times.items()}
-        middle = sum(known.values()) / len(known) if known else None
-        return None if middle is None else sum(n * known.get(arm, middle) for arm, n in owed.items())
+def _seconds_left(times: Mapping[str, Sequence[float]], owed: Mapping[str, int]) -> float | None:
+    """Seconds for the questions that are owed to each arm, where others took `times`; None without any."""
+    known = {arm: fmean(own) for arm, own in times.items()}
+    return sum(n * known.get(arm, fmean(known.values())) for arm, n in owed.items()) if known else None
 
 
 class _Run:
@@ -113,7 +106,8 @@ class _Run:
 
     async def ask(self) -> None:
         """Everything in the plan's order that the session does not have yet."""
-        plan, pace = self._work.plan, _Pace()
+        plan, begun = self._work.plan, time.monotonic()
+        times: dict[str, list[float]] = defaultdict(list)
         cases = {case.id: case for case in self._work.cases}
         everything = questions(plan, list(cases), list(self._lab.arms))
         done = self._lab.session.keys()
@@ -129,12 +123,12 @@ class _Run:
             if question.arm not in self.lost:
                 trial = await self._lab.ask_one(question.arm, cases[question.case].item, question.repeat)
                 if trial is not None:
-                    pace.times[question.arm].append(time.monotonic() - start)
+                    times[question.arm].append(time.monotonic() - start)
                     owed[question.arm] -= 1
                 await self._note(question, trial)
             asked_of = {arm: n for arm, n in owed.items() if arm not in self.lost}
-            done_now, elapsed = total - owed.total(), time.monotonic() - pace.begun
-            self._show(Progress("running", done_now, total, elapsed, pace.left(asked_of)))
+            done_now, elapsed = total - owed.total(), time.monotonic() - begun
+            self._show(Progress("running", done_now, total, elapsed, _seconds_left(times, asked_of)))
         if left:
             await self._look_at_speed()
 

@@ -4,14 +4,12 @@ it was asked: every repeat is its share of it."""
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from routerlab.core.statistics.intervals import clopper_pearson, wilson
-from routerlab.core.statistics.paired import bootstrap_ratio, draw, middle
+from routerlab.core.statistics.paired import Doubles, bootstrap_ratio, draw, middle
 from routerlab.study.figures.arm import Accuracy, Cell, Determinism, Estimate, LabelScore, Settings, Share
 from routerlab.study.figures.rows import UNJUDGED, Row, grouped, share_right
 
-Doubles = NDArray[np.float64]
 Cases = Mapping[str, Sequence[Row]]
 """The judged rows of each case, one at least (see rows.judged)."""
 

@@ -12,8 +12,9 @@ from routerlab.study.benchmark.plan import Plan, plan_of
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import session_log
 from routerlab.study.load import analysis_of, load_result, load_saved
-from routerlab.study.trial.analysis.load import Tell, finished_trial, is_trial
+from routerlab.study.trial.analysis.load import Tell, finished_trial
 from routerlab.study.trial.analysis.result import Deviation, TrialResult
+from routerlab.study.trial.protocol.session import trial_runs
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def load_subject(path: Path, tell: Tell) -> Subject:
     opened = read_session(path)
     session = opened.session
     corpus = _corpus(session.header.corpus, path)
-    if is_trial(session):
+    if trial_runs(session):
         trial = finished_trial(path, session, tell)
         return Subject(
             trial.name, path, trial.analysis, session, prompts=_prompts(corpus, session), trial=trial

@@ -24,7 +24,7 @@ from routerlab.study.trial.protocol.assignment import balance
 from routerlab.study.trial.protocol.peeks import waiting_peeks
 from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.routing_table import Routes
-from routerlab.study.trial.protocol.session import Recorded, recorded
+from routerlab.study.trial.protocol.session import Recorded, recorded, trial_runs
 from routerlab.version import __version__
 
 
@@ -58,7 +58,7 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
             ratios[arm] = drawn_ratio(asked, settings)
             if (bill := economics(arm, asked, routes, settings, ratios[arm])) is not None:
                 bills[arm] = bill
-    runs = [run for run in opened.session.runs if run.kind == "trial"]
+    runs = trial_runs(opened.session)
     begun = runs[0].at
     return TrialResult(
         lab_version=__version__,

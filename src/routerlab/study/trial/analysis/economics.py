@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routerlab.core.statistics.paired import draw, middle
+from routerlab.core.statistics.paired import Doubles, draw, middle
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.labels import share
 from routerlab.study.figures.rows import Row, grouped
 from routerlab.study.trial.analysis.result import Economics, Misroute
 from routerlab.study.trial.protocol.routing_table import Routes
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

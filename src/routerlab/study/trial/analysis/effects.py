@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routerlab.core.statistics.paired import draw, middle
+from routerlab.core.statistics.paired import Doubles, draw, middle
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.rows import Row, judged, share_right
 from routerlab.study.trial.analysis.result import Effect
-
-Doubles = NDArray[np.float64]
 
 
 def cohens_h(a: Doubles, b: Doubles) -> Doubles:

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routerlab.core.statistics.paired import holm
+from routerlab.core.statistics.paired import Doubles, holm
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Row, judged
@@ -16,8 +15,6 @@ from routerlab.study.trial.analysis.result import Economics, Finding, Hypothesis
 from routerlab.study.trial.protocol.interim import Pair, look_points, step_down
 from routerlab.study.trial.protocol.protocol import Hypothesis
 from routerlab.study.trial.protocol.session import Recorded
-
-Doubles = NDArray[np.float64]
 
 FEWEST = 20
 """Different cases that a bootstrap test needs; with fewer its error rate is far from what it says."""

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.core.statistics.paired import holm, mcnemar
+from routerlab.core.statistics.paired import Doubles, holm, mcnemar
 
-Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Pairs = tuple[tuple[int, int], ...]
 

@@ -12,9 +12,8 @@ from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from routerlab.core.statistics.paired import Doubles
 
 NORMAL = NormalDist()
 HIGHEST = 9.0

@@ -24,7 +24,7 @@ from routerlab.study.trial.protocol.interim import LookPoint, Standing, standing
 from routerlab.study.trial.protocol.lock import Lock
 from routerlab.study.trial.protocol.peeks import forget_peeks, waiting_peeks
 from routerlab.study.trial.protocol.registration import Registered
-from routerlab.study.trial.protocol.session import answered, ended
+from routerlab.study.trial.protocol.session import answered, ended, trial_runs
 from routerlab.study.trial.run.loadgen import LoadGenerator, Sending
 
 LATE_S = 0.1
@@ -45,7 +45,7 @@ class Work:
 
 def check_session(session: Session, path: Path, lock: Lock) -> None:
     """LabError when the session is not of a trial under this lock, or the trial is over."""
-    runs = [run for run in session.runs if run.kind == "trial"]
+    runs = trial_runs(session)
     if not runs:
         raise LabError(f"{path}: is no trial's session; name another file with --out")
     if runs[-1].sha256 != lock.sha256:
