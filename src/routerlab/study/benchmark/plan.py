@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.files.toml import once, unless
 from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
@@ -19,10 +19,8 @@ from routerlab.core.statistics.quantiles import Convention
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.specs import any_spec, distinct
 from routerlab.models.devices import Split
+from routerlab.study.figures.analysis import DEFAULT_GATES
 from routerlab.study.figures.costs import CostTable, strangers
-
-GATES = ("accuracy>=0.85", "p95<=2000")
-"""The study's: an arm that passes both is viable."""
 
 
 class PlannedArm(Record):
@@ -73,7 +71,7 @@ class Decided(Hashed):
     exemplars: str | None = None
     warmups: int = Field(default=2, ge=0)
     percentile: Convention = "study"
-    gates: Gates = GATES
+    gates: Gates = tuple(map(str, DEFAULT_GATES))
     arm: tuple[PlannedArm, ...] = Field(min_length=1)
     remote: tuple[Remote, ...] | None = None
     exclude: tuple[Exclusion, ...] = ()
@@ -97,11 +95,6 @@ class Plan(Decided):
     repeats: int = Field(default=1, ge=1)
     seed: int = 0
     drift: Drift = Drift()
-
-
-def load_plan(path: Path) -> Plan:
-    """The plan in `path`; LabError with file, key and line if it is none."""
-    return load_toml(path, Plan)
 
 
 def named_plan(**given: object) -> Plan:

@@ -26,7 +26,7 @@ from routerlab.study.figures.warnings import warnings
 from routerlab.version import __version__
 
 DEFAULT_GATES = (Gate("accuracy", ">=", 0.85), Gate("p95", "<=", 2000.0))
-"""The study's viable region."""
+"""The study's: an arm that passes both is viable."""
 
 
 def analyse(

@@ -31,7 +31,7 @@ def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
     cell_size = 38 if len(labels) <= NUMBERED else 16
     wide, high = 190 + cell_size * len(answers), 100 + cell_size * len(labels)
     with drawing(name, wide, high) as d:
-        (ax,) = d.axes()
+        ax = d.figure.subplots()
         ax.grid(False)
         for colour, mask in ((GOOD, ~right), (BAD, right)):
             deep = LinearSegmentedColormap.from_list(
@@ -63,7 +63,7 @@ def confidence(name: str, found: Calibration, limit: float | None) -> str:
     """Left: accuracy of answers by their confidence. Right: accuracy of the most confident answers, by their
     share of all; `limit` is the accuracy that a gate asks for."""
     with drawing(name, 460, 250) as d:
-        ax, kept = d.axes(2)
+        ax, kept = d.figure.subplots(1, 2)
         ax.set_title("accuracy by confidence")
         ax.plot([0, 1], [0, 1], color=SOFT, lw=0.8, ls="--")
         full = [b for b in found.bins if b.n]

@@ -25,7 +25,7 @@ _COLOUR = {"pass": GOOD, "undecided": WARN, "fail": SOFT, None: ACCENT}
 def scatter(name: str, found: Sequence[Point], region: Viable) -> str:
     """Accuracy against P95 with intervals, the viable region shaded; numbers are those of the points."""
     with drawing(name, WIDTH, 460) as d:
-        (ax,) = d.axes()
+        ax = d.figure.subplots()
         ends = [end for p in found for end in (p.p95, p.left, p.right) if end]
         _milliseconds(ax, [*ends, region.p95] if region.p95 else ends)
         low = min([p.low for p in found] + ([region.accuracy] if region.accuracy is not None else []))
@@ -101,7 +101,7 @@ def latencies(name: str, arms: Sequence[ArmFigures], convention: Convention, lim
     """A box an arm (quartiles, median; whiskers from P5 to P95) over its answers one by one."""
     timed = [(arm.arm, arm.latency) for arm in arms if arm.latency and arm.latency.values[-1] > 0]
     with drawing(name, WIDTH, 60 + 30 * max(2, len(timed))) as d:
-        (ax,) = d.axes()
+        ax = d.figure.subplots()
         seen = [value for _, times in timed for value in times.values if value > 0]
         _milliseconds(ax, [*seen, limit] if limit else seen)
         ax.grid(False, axis="y")

@@ -12,7 +12,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from routerlab.core.text import printable
@@ -67,14 +66,10 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass
 class Drawing:
-    """A figure that is being drawn: its axes, and the SVG in the end."""
+    """A figure that is being drawn: and the SVG in the end."""
 
     figure: Figure
     svg: str = ""
-
-    def axes(self, columns: int = 1) -> list[Axes]:
-        """That many axes beside each other."""
-        return list(self.figure.subplots(1, columns, squeeze=False)[0])
 
 
 @contextmanager

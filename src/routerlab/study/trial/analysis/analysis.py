@@ -47,7 +47,8 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         seed=protocol.seed,
     )
     gates = [parse_gate(text) for text in protocol.gates]
-    analysis = analyse(replace(log, rows=tuple(rows), notes=_torn(log)), settings, gates, protocol.cost)
+    notes = tuple(note for note in log.notes if "unfinished record" in note)  # marks are told apart
+    analysis = analyse(replace(log, rows=tuple(rows), notes=notes), settings, gates, protocol.cost)
     analysis = analysis.model_copy(update={"arms": tuple(_basis(arm, protocol) for arm in analysis.arms)})
     groups = by_arm(rows, trial.arms)
     prompts = {case.id: case.prompt for case in corpus.case} if corpus else {}
@@ -56,8 +57,7 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         asked = requests(own, routes, prompts) if routes and prompts else []
         if routes and asked:
             ratios[arm] = drawn_ratio(asked, settings)
-            if (bill := economics(arm, asked, routes, settings, ratios[arm])) is not None:
-                bills[arm] = bill
+            bills[arm] = economics(arm, asked, routes, settings, ratios[arm])
     runs = trial_runs(opened.session)
     begun = runs[0].at
     return TrialResult(
@@ -88,11 +88,6 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         deviations=tuple(_deviations(trial)),
         warnings=tuple(_warnings(trial)),
     )
-
-
-def _torn(log: Log) -> tuple[str, ...]:
-    """What is to be known of the file itself; marks are told apart."""
-    return tuple(note for note in log.notes if "unfinished record" in note)
 
 
 def _basis(arm: ArmFigures, protocol: Protocol) -> ArmFigures:

@@ -51,12 +51,11 @@ def requests(rows: Sequence[Row], routes: Routes, prompts: Mapping[str, str]) ->
 
 def economics(
     arm: str, asked: Sequence[Request], routes: Routes, settings: Settings, ratios: Doubles
-) -> Economics | None:
-    """An arm's bill; None for an arm without requests. `ratios` are bootstrap draws (see `drawn_ratio`)."""
+) -> Economics:
+    """An arm's bill, of one request at least. `ratios` are bootstrap draws (see `drawn_ratio`)."""
     same = grouped((one.row.case, not _strays(one, routes)) for one in asked)
     outcome = share(list(same.values()), settings)
-    if outcome is None:
-        return None
+    assert outcome is not None
     default = sum(one.default for one in asked)
     routed = sum(one.routed for one in asked)
     router = sum(one.router for one in asked)
@@ -111,9 +110,8 @@ def break_even(asked: Sequence[Request]) -> tuple[float | None, str]:
     point = max(0.0, 1 - wrong * best / (best - now))
     if point == 0:
         return 0.0, "its mistakes cost less than a router saves: it saves at any accuracy"
-    if now > 0:
-        return point, f"it saves as long as its accuracy is above {point:.3f}; it is {1 - wrong:.3f}"
-    return point, f"it would save with an accuracy above {point:.3f}; it is {1 - wrong:.3f}"
+    says = "saves as long as its accuracy is" if now > 0 else "would save with an accuracy"
+    return point, f"it {says} above {point:.3f}; it is {1 - wrong:.3f}"
 
 
 def _strays(one: Request, routes: Routes) -> bool:

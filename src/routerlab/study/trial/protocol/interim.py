@@ -180,19 +180,14 @@ def standing(
         until = [t for t in trials if t.session and where.get(t.session, len(planned)) < point.after]
         active = [arm for arm in routed if arm not in dropped]
         tests = paired_tests(first_answers(until, active), rejected, information[:k], alpha)
-        lost = _lost(protocol.looks, tests)
+        worse = tuple(dict.fromkeys(test.worse for test in tests if test.rejected))
+        lost = worse if protocol.looks.action == "drop" else ()
         stop = _stop(protocol.looks, tests, [arm for arm in active if arm not in lost])
         looks.append(Look(point, tests, lost, stop))
         dropped |= dict.fromkeys(lost, f"less accurate than another at look {k}")
         if stop:
             return Standing(tuple(looks), {}, dropped, stop, None)
     return Standing(tuple(looks), {}, dropped, None, None)
-
-
-def _lost(looks: Looks, tests: Sequence[PairTest]) -> tuple[str, ...]:
-    if looks.action != "drop":
-        return ()
-    return tuple(dict.fromkeys(test.worse for test in tests if test.rejected))
 
 
 def _stop(looks: Looks, tests: Sequence[PairTest], left: Sequence[str]) -> str | None:

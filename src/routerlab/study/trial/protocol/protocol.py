@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.files.toml import once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.study.benchmark.plan import Decided
@@ -149,8 +149,3 @@ class Protocol(Decided):
     def primary(self) -> Hypothesis | None:
         """The hypothesis about accuracy, which looks test; None where none is registered."""
         return next((one for one in self.hypothesis if one.endpoint == "accuracy"), None)
-
-
-def load_protocol(path: Path) -> Protocol:
-    """The protocol in `path`; LabError with file, key and line if it is none."""
-    return load_toml(path, Protocol)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.factory import exemplar_corpus
@@ -13,7 +14,7 @@ from routerlab.engine.remote.arm import RemoteSpec
 from routerlab.resources import ROUTES, ROUTING60, TAXONOMY
 from routerlab.study.benchmark.plan import planned_cases, planned_specs
 from routerlab.study.trial.protocol.assignment import Planned, assign
-from routerlab.study.trial.protocol.protocol import Protocol, load_protocol
+from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.routing_table import Routes, load_routes
 from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
@@ -75,7 +76,7 @@ def register(path: Path) -> Registered:
 
     Those without a corpus of their own use what ships; exemplars that ship are for the labels that ship.
     """
-    protocol = load_protocol(path)
+    protocol = load_toml(path, Protocol)
     taxonomy_path = Path(protocol.taxonomy) if protocol.taxonomy else TAXONOMY
     corpus_path = Path(protocol.corpus) if protocol.corpus else ROUTING60
     taxonomy = load_taxonomy(taxonomy_path)

@@ -93,7 +93,9 @@ class TrialRun:
         full. To be stopped by cancelling it; `lab.close()` is the caller's.
         """
         await self._load()
-        generator = LoadGenerator(self.lab, self._protocol.traffic, self._skip, self._done)
+        generator = LoadGenerator(
+            self.lab, self._protocol.traffic, lambda one: one.arm in self.standing.dropped, self._done
+        )
         self.generator = generator
         try:
             async with asyncio.timeout(self._protocol.limit_minutes * 60):
@@ -165,9 +167,6 @@ class TrialRun:
         done = answered(self.lab.session)
         until = point.after if point else len(self.planned)
         return [p for p in self.planned[:until] if p.id not in done and p.arm not in self.standing.dropped]
-
-    def _skip(self, one: Sending) -> bool:
-        return one.arm in self.standing.dropped
 
     def _done(self, trial: Trial) -> None:
         """Wald's test goes on with every answer; the other looks wait for theirs."""
