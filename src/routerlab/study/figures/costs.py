@@ -72,14 +72,10 @@ class CostTable(Record):
         return self
 
     @property
-    def prices(self) -> tuple[MachinePrice | TokenPrice, ...]:
-        """All prices."""
-        return (*self.machine, *self.tokens)
-
-    @property
     def by_arm(self) -> dict[str, MachinePrice | TokenPrice]:
         """Arm name -> its price."""
-        return {arm: price for price in self.prices for arm in price.arms}
+        prices: Sequence[MachinePrice | TokenPrice] = (*self.machine, *self.tokens)
+        return {arm: price for price in prices for arm in price.arms}
 
     def __str__(self) -> str:
         return f"prices of {self.date} in {self.currency}" + (f", {self.source}" if self.source else "")

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from routerlab.core.statistics.gates import QUANTILES, Gate, cases_for_share, values_for_quantile
-from routerlab.study.figures.arm import ArmFigures, GateFigure, Settings, Share, Times
+from routerlab.study.figures.arm import Accuracy, ArmFigures, GateFigure, Settings, Share, Times
 
 Found = tuple[float | None, float | None, float | None]
 """Value, low, high."""
@@ -47,11 +47,11 @@ def _more(gate: Gate, arm: ArmFigures, settings: Settings) -> int | None:
     """How many more cases would decide, if they came out as those so far; None where that is not computed."""
     if gate.metric in QUANTILES:
         return _more_for_quantile(gate, arm.latency, arm.cases, settings) if arm.latency else None
-    share = arm.accuracy if gate.metric == "accuracy" else getattr(arm, gate.metric, None)
-    if gate.metric == "accuracy" or isinstance(share, Share):
-        needed = cases_for_share(gate, share.value, settings.confidence) if share else None
-        return None if needed is None or share is None else max(1, needed - share.n)
-    return None
+    share = getattr(arm, gate.metric, None)
+    if not isinstance(share, Accuracy | Share):
+        return None
+    needed = cases_for_share(gate, share.value, settings.confidence)
+    return None if needed is None else max(1, needed - share.n)
 
 
 def _more_for_quantile(gate: Gate, latency: Times, cases: int, settings: Settings) -> int | None:

@@ -48,15 +48,11 @@ def accuracy(cases: Cases, settings: Settings) -> Accuracy | None:
 
 def task_accuracy(cases: Cases, families: Mapping[str, str], settings: Settings) -> Share | None:
     """How often the family of the answer is that of gold, whatever the rest; None without families."""
-    if not families:
-        return None
-    return share(
-        [
-            [_family(row.label, families) == _family(row.gold, families) for row in rows]
-            for rows in cases.values()
-        ],
-        settings,
-    )
+
+    def alike(row: Row) -> bool:
+        return _family(row.label, families) == _family(row.gold, families)
+
+    return share([list(map(alike, rows)) for rows in cases.values()], settings) if families else None
 
 
 def _family(label: str | None, families: Mapping[str, str]) -> str | None:

@@ -105,8 +105,7 @@ def session_log(path: Path, opened: Opened) -> Log:
         again += repeat != trial.repeat
         if trial.status != "cancelled":
             taken.add((trial.arm, case, repeat))
-        record = session.arms.get(trial.arm)
-        rows.append(_row(trial, case, repeat, record))
+        rows.append(_row(trial, case, repeat, session.arms.get(trial.arm)))
     if again:
         notes.append(f"{again} trials repeat a question under the same number; they count as more repeats")
     source = Source(

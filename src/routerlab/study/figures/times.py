@@ -48,8 +48,7 @@ def _parts(rows: Sequence[Row], settings: Settings) -> dict[str, float]:
     found: dict[str, float] = {}
     for part in PARTS:
         each = [row.parts_ms[part] for row in rows if row.parts_ms and part in row.parts_ms]
-        median = percentile(each, 0.5, settings.percentile)
-        if median is not None:
+        if (median := percentile(each, 0.5, settings.percentile)) is not None:
             found[part] = median
     return found
 

@@ -7,7 +7,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from routerlab.study.figures.arm import ArmFigures, Calibration
-from routerlab.study.report.plots.svg import ACCENT, BAD, FAINT, GOOD, INK, SOFT, drawing, short
+from routerlab.study.report.plots.svg import ACCENT, BAD, FAINT, GOOD, INK, MIDDLE, SOFT, drawing, short
 from routerlab.study.report.words import count
 
 NUMBERED = 10
@@ -41,9 +41,7 @@ def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
         if len(labels) <= NUMBERED:
             for (row, column), value in np.ndenumerate(n):
                 if value:
-                    ax.text(
-                        column + 0.5, row + 0.5, count(round(value, 1)), ha="center", va="center", color=INK
-                    )
+                    ax.text(column + 0.5, row + 0.5, count(round(value, 1)), color=INK, **MIDDLE)
         names = [short(label, 20) for label in labels]
         said = [*names, NO_LABEL][: len(answers)]
         ax.set_xticks(np.arange(len(answers)) + 0.5, said, rotation=45, ha="left", rotation_mode="anchor")

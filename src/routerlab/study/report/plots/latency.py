@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFor
 from routerlab.core.statistics.quantiles import Convention, of_sorted
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.report.plots.points import Point, Viable
-from routerlab.study.report.plots.svg import ACCENT, GOOD, INK, PAPER, SOFT, WARN, drawing, short
+from routerlab.study.report.plots.svg import ACCENT, GOOD, INK, MIDDLE, PAPER, SOFT, WARN, drawing, short
 from routerlab.study.report.words import time
 
 WIDTH = 940
@@ -86,15 +86,7 @@ def _number(ax: Axes, found: Sequence[Point]) -> None:
         x, y = taken[i - 1]
         dx, dy = min(_BESIDE, key=lambda step: crowded(x + step[0], y + step[1]))
         taken.append((x + dx, y + dy))
-        ax.annotate(
-            str(i),
-            (p.p95, p.accuracy),
-            (dx, dy),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            color=INK,
-        )
+        ax.annotate(str(i), (p.p95, p.accuracy), (dx, dy), textcoords="offset points", color=INK, **MIDDLE)
 
 
 def latencies(name: str, arms: Sequence[ArmFigures], convention: Convention, limit: float | None) -> str:

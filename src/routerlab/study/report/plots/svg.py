@@ -30,6 +30,9 @@ COLOURS = {
 }
 """A colour that is drawn with -> the page's variable. No other colour is to be used."""
 
+MIDDLE: dict[str, Any] = {"ha": "center", "va": "center"}
+"""Text around its place."""
+
 _SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the page's font

@@ -102,16 +102,15 @@ def _times(groups: Mapping[str, Sequence[Row]], settings: Settings) -> tuple[Arm
     found = []
     for arm, rows in groups.items():
         parts = {
-            "response": times([response(row) for row in rows], settings),
-            "lab": times([response(row, LAB) for row in rows], settings),
-            "queue": times([queue(row) for row in rows], settings),
-            "service": times(rows, settings),
+            "response": [response(row) for row in rows],
+            "lab": [response(row, LAB) for row in rows],
+            "queue": [queue(row) for row in rows],
+            "service": rows,
         }
-        quantiles = {
-            name: {"p50": t.p50, "p95": t.p95, "p99": t.p99} for name, t in parts.items() if t is not None
-        }
-        if parts["service"] is not None and len(quantiles) == len(parts):
-            found.append(ArmTimes(arm=arm, n=parts["service"].n, **quantiles))
+        timed = {name: t for name, own in parts.items() if (t := times(own, settings))}
+        if len(timed) == len(parts):
+            quantiles = {name: {"p50": t.p50, "p95": t.p95, "p99": t.p99} for name, t in timed.items()}
+            found.append(ArmTimes(arm=arm, n=timed["service"].n, **quantiles))
     return tuple(found)
 
 

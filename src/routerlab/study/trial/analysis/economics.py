@@ -32,21 +32,17 @@ class Request:
 
 def requests(rows: Sequence[Row], routes: Routes, prompts: Mapping[str, str]) -> list[Request]:
     """The rows in money; `prompts` is case -> prompt. A row without a label went to the default model."""
-    found = []
-    for row in rows:
-        if row.gold is None:
-            continue
-        prompt = prompts[row.case]
-        found.append(
-            Request(
-                row=row,
-                default=routes.default_cost(prompt, row.gold),
-                right=routes.routed_cost(prompt, row.gold, row.gold),
-                routed=routes.routed_cost(prompt, row.gold, row.label),
-                router=row.cost or 0.0,
-            )
+    judged = [(row, prompts[row.case], row.gold) for row in rows if row.gold is not None]
+    return [
+        Request(
+            row=row,
+            default=routes.default_cost(prompt, gold),
+            right=routes.routed_cost(prompt, gold, gold),
+            routed=routes.routed_cost(prompt, gold, row.label),
+            router=row.cost or 0.0,
         )
-    return found
+        for row, prompt, gold in judged
+    ]
 
 
 def economics(

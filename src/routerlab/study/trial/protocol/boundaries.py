@@ -23,8 +23,7 @@ HIGHEST = 9.0
 @cache
 def _quadrature() -> tuple[Doubles, Doubles]:
     """Nodes and weights on -1..1; made at the first use, for it takes a while."""
-    nodes, weights = np.polynomial.legendre.leggauss(300)
-    return nodes, weights
+    return np.polynomial.legendre.leggauss(300)
 
 
 def spent(alpha: float, fraction: float) -> float:
