@@ -68,7 +68,7 @@ def power(
     if not unpaired:
         assumed += f", {share:.0%} of the cases discordant (correlation {correlation:.2f})"
     if format == "json":
-        assumptions = {**asdict(design), "discordance": None if unpaired else share}
+        assumptions = {"accuracies": accuracies, "discordance": None if unpaired else share, **asdict(design)}
         print_json(
             {**assumptions, "power": [asdict(one) for one in found], "target": target, "needed": enough}
         )
