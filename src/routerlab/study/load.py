@@ -22,8 +22,9 @@ from routerlab.study.figures.costs import CostTable
 from routerlab.study.figures.logs import read_log
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Log, session_log
-from routerlab.study.trial.analysis.load import finished_trial, is_trial
+from routerlab.study.trial.analysis.load import finished_trial
 from routerlab.study.trial.analysis.result import TrialResult
+from routerlab.study.trial.protocol.session import trial_runs
 
 _SAVED: TypeAdapter[Analysis | TrialResult] = TypeAdapter(
     Annotated[Analysis | TrialResult, Field(discriminator="kind")]
@@ -46,7 +47,7 @@ def load(
         if columns and columns != Columns():
             raise LabError(f"{path}: a session has no columns to name; leave the column options out")
         opened = read_session(path)
-        if is_trial(opened.session):
+        if trial_runs(opened.session):
             raise LabError(f"{path}: a trial's session; `routerlab trial analyze {path}` is for these")
         return session_log(path, opened)
     log = read_log(path, columns or Columns(), unit, repeats_in_order)
@@ -82,7 +83,7 @@ def load_result(path: Path) -> Analysis:
     if path.suffix.lower() == ".json":
         saved = load_saved(path)
         return saved.analysis if isinstance(saved, TrialResult) else saved
-    if path.suffix.lower() == ".toml" and is_trial(session := read_session(path).session):
+    if path.suffix.lower() == ".toml" and trial_runs(session := read_session(path).session):
         return finished_trial(path, session, lambda _: None).analysis
     return analysis_of(load(path))
 

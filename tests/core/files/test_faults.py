@@ -19,11 +19,11 @@ from routerlab.engine.contract.router import load_router
 from routerlab.models.catalog import load_catalog
 from routerlab.resources import CATALOG, KEYWORDS, POOL, TAXONOMY
 from routerlab.settings import load_settings
-from routerlab.study.benchmark.plan import load_plan
+from routerlab.study.benchmark.plan import Plan
 from routerlab.study.figures.columns import Columns
 from routerlab.study.figures.costs import load_costs
 from routerlab.study.figures.logs import read_log
-from routerlab.study.trial.protocol.protocol import load_protocol
+from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.routing_table import load_routes
 from tests.conftest import REPO
 
@@ -58,8 +58,8 @@ KINDS: list[tuple[str, Callable[[Path], object], str]] = [
     ("taxonomy", load_taxonomy, TAXONOMY.read_text()),
     ("corpus", lambda path: load_corpus(path, SIX), (REPO / "corpus" / "routing60.toml").read_text()),
     ("catalogue", load_catalog, CATALOG.read_text()),
-    ("plan", load_plan, PLAN.read_text()),
-    ("protocol", load_protocol, PROTOCOL.read_text()),
+    ("plan", lambda path: load_toml(path, Plan), PLAN.read_text()),
+    ("protocol", lambda path: load_toml(path, Protocol), PROTOCOL.read_text()),
     ("routes", lambda path: load_routes(path, SIX), ROUTES.read_text()),
     ("router", load_router, ROUTER.read_text()),
     ("keywords", lambda path: load_toml(path, Keywords), KEYWORDS.read_text()),

@@ -9,7 +9,7 @@ import pytest
 
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import canonical_json
+from routerlab.core.files.toml import canonical_json, load_toml
 from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.session.run import RunRecord
 from routerlab.core.session.session import Session
@@ -57,7 +57,7 @@ def written(folder: Path, text: str = PLAN) -> Path:
 
 
 def plan(text: str = PLAN, *, folder: Path) -> p.Plan:
-    return p.load_plan(written(folder, text))
+    return load_toml(written(folder, text), p.Plan)
 
 
 def test_a_plan_says_what_it_says_and_the_rest_is_usual(tmp_path: Path) -> None:
@@ -230,5 +230,5 @@ def test_another_plan_is_refused_with_what_differs(tmp_path: Path) -> None:
 
 def test_the_plans_of_the_repository_are_plans() -> None:
     for file in (REPO / "benchmarks" / "plans").glob("*.toml"):
-        found = p.load_plan(file)
+        found = load_toml(file, p.Plan)
         assert found.name == file.stem

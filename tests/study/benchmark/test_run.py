@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.core.files.toml import load_toml
 from routerlab.core.session.run import Mark
-from routerlab.study.benchmark.plan import load_plan, plan_of, questions
+from routerlab.study.benchmark.plan import Plan, plan_of, questions
 from tests.conftest import PATIENCE_S
 from tests.study.benchmark.harness import (
     QUICK,
@@ -87,7 +88,7 @@ def test_a_plan_is_carried_out_and_everything_is_written_down(here: Path) -> Non
     assert all(name in ended.stdout for name in ARMS)
     assert "result: sessions/bench-small.toml" in ended.stderr
     session = result(here / "sessions" / "bench-small.toml")
-    plan = load_plan(here / "plan.toml")
+    plan = load_toml(here / "plan.toml", Plan)
     assert keys(session) == questions(plan, ["A", "B"], ARMS), "all of it, once, in the plan's order"
     assert plan_of(session) == plan
     assert not any(trial.contended for trial in session.trials)

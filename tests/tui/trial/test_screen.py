@@ -70,7 +70,7 @@ async def test_a_pause_holds_back_sessions_and_is_a_deviation(tmp_path: Path) ->
         await s.shows("paused")
         generator = s.app.trial.generator
         assert generator is not None
-        await s.until(lambda: generator.under_way == 0, "the last answer")
+        await s.until(lambda: generator.under_way_of.total() == 0, "the last answer")
         n = s.over()
         end = time.monotonic() + 4 / SLOW
         await s.until(lambda: time.monotonic() > end, "several dues")

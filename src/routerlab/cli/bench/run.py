@@ -96,15 +96,15 @@ def _plan(file: Path | None, costs: Path | None, given: dict[str, object]) -> "P
     """The plan in the file, or the one that the options make."""
     from pydantic import ValidationError
 
-    from routerlab.core.files.toml import invalid
-    from routerlab.study.benchmark.plan import load_plan, named_plan
+    from routerlab.core.files.toml import invalid, load_toml
+    from routerlab.study.benchmark.plan import Plan, named_plan
     from routerlab.study.figures.costs import load_costs
 
     if file is not None:
         if given or costs:
             options = ", ".join([*given, *(["costs"] if costs else [])])
             raise LabError(f"{file} says all that is planned: write there what the options say ({options})")
-        return load_plan(file)
+        return load_toml(file, Plan)
     if "arm" not in given:
         raise LabError("no plan and no arm: name one, as in `routerlab bench --arm smollm2-135m:probe`")
     if costs is not None:

@@ -1,7 +1,7 @@
 """`routerlab trial power`: what a trial of a given size can find."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -61,20 +61,14 @@ def power(
     share = 0.2 if discordance is None else discordance
     correlation = 0.0 if unpaired else powers.correlation_for(accuracies[0], accuracies[1], share)
 
-    how: dict[str, Any] = {
-        "paired": not unpaired,
-        "correlation": correlation,
-        "alpha": alpha,
-        "simulations": simulations,
-        "seed": seed,
-    }
-    found = [powers.power(accuracies, size, **how) for size in sizes]
-    enough = powers.needed(accuracies, target, **how)
+    design = powers.Design(accuracies, not unpaired, correlation, alpha, simulations, seed)
+    found = [design.power(size) for size in sizes]
+    enough = design.needed(target)
     assumed = f"accuracies {', '.join(f'{a:g}' for a in accuracies)}, alpha {alpha:g} over all pairs (Holm)"
     if not unpaired:
         assumed += f", {share:.0%} of the cases discordant (correlation {correlation:.2f})"
     if format == "json":
-        assumptions = {"accuracies": accuracies, "discordance": None if unpaired else share, **how}
+        assumptions = {"accuracies": accuracies, "discordance": None if unpaired else share, **asdict(design)}
         print_json(
             {**assumptions, "power": [asdict(one) for one in found], "target": target, "needed": enough}
         )

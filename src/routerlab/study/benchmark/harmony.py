@@ -18,6 +18,7 @@ from routerlab.engine.worker.build import BuildInfo
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import read_header
 from routerlab.resources import POOL
+from routerlab.study.figures.rows import grouped
 
 _BITS = re.compile(r"(?:MXFP|NVFP|IQ|TQ|BF|Q|F)(\d+)(?:_\w+)?")
 
@@ -87,9 +88,7 @@ def differences(arms: Mapping[str, AnyArmRecord]) -> list[str]:
     lines = []
     records = models(arms)
     for what, fact in facts.items():
-        having: dict[str, list[str]] = {}
-        for name, record in records.items():
-            having.setdefault(fact(record), []).append(name)
+        having = grouped((fact(record), name) for name, record in records.items())
         if len(having) > 1:
             parts = (f"{value} ({', '.join(names)})" for value, names in having.items())
             lines.append(f"{what}: {'; '.join(parts)}")
@@ -104,10 +103,10 @@ def leaks(specs: Sequence[Spec], corpus: Corpus, shots: Sequence[Exemplar]) -> l
     """Where arms have seen what they are tested with, a line each."""
     lines = []
     for spec in specs:
-        for path in _routers(spec):
-            router = load_router(path)
-            if router.evidence.corpus_sha256 == corpus.sha256:
-                lines.append(f"{spec.name}: was tuned on {corpus.name}, the corpus that it is tested with")
+        members = spec.members if isinstance(spec, BaselineSpec) else (spec,)
+        routers = [load_router(m.router) for m in members if isinstance(m, ArmSpec) and m.router]
+        if any(router.evidence.corpus_sha256 == corpus.sha256 for router in routers):
+            lines.append(f"{spec.name}: was tuned on {corpus.name}, the corpus that it is tested with")
         if isinstance(spec, BaselineSpec) and spec.contract == "majority":
             counted = load_toml(spec.file or POOL, Corpus)
             if counted.sha256 == corpus.sha256:
@@ -116,8 +115,3 @@ def leaks(specs: Sequence[Spec], corpus: Corpus, shots: Sequence[Exemplar]) -> l
     if shown := sum(fold(shot.prompt) in prompts for shot in shots):
         lines.append(f"exemplars: {shown} of them are cases of {corpus.name}")
     return lines
-
-
-def _routers(spec: Spec) -> list[Path]:
-    members = spec.members if isinstance(spec, BaselineSpec) else (spec,)
-    return [m.router for m in members if isinstance(m, ArmSpec) and m.router is not None]

@@ -3,13 +3,13 @@
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.files.toml import once, unless
 from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
@@ -19,10 +19,8 @@ from routerlab.core.statistics.quantiles import Convention
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.specs import any_spec, distinct
 from routerlab.models.devices import Split
+from routerlab.study.figures.analysis import DEFAULT_GATES
 from routerlab.study.figures.costs import CostTable, strangers
-
-GATES = ("accuracy>=0.85", "p95<=2000")
-"""The study's: an arm that passes both is viable."""
 
 
 class PlannedArm(Record):
@@ -58,43 +56,45 @@ class Drift(Record):
     limit: float = Field(default=0.2, gt=0)
 
 
-class Plan(Hashed):
-    """Which arms are asked what, how often, in which order, and what the answers are held against.
+class Decided(Hashed):
+    """What a benchmark and a trial decide alike: which arms are asked what, what answers are held against.
 
-    Arms take turns: a model has the machine to itself while it is asked. In a block, which is one repeat,
-    every arm is asked every case, all in one random order that follows from `seed`. Paths are as on the
-    command line: relative to the folder that the command is started in; without any, the lab's own files.
-    `exemplars` may be "none". `warmups` are questions to each arm before the first that counts. `remote` are
-    the endpoints of arms called remote:NAME, without it those of the settings.
+    Paths are as on the command line: relative to the folder that the command is started in; without any, the
+    lab's own files. `exemplars` may be "none". `warmups` are questions to each arm before the first that
+    counts. `remote` are the endpoints of arms called remote:NAME, without any those of the settings.
     """
 
-    schema_version: Literal[1] = 1
     name: str = Field(pattern=r"^[\w.-]{1,60}$")
     description: str = ""
     corpus: str | None = None
     taxonomy: str | None = None
     exemplars: str | None = None
-    repeats: int = Field(default=1, ge=1)
     warmups: int = Field(default=2, ge=0)
-    seed: int = 0
     percentile: Convention = "study"
-    gates: Gates = GATES
+    gates: Gates = tuple(map(str, DEFAULT_GATES))
     arm: tuple[PlannedArm, ...] = Field(min_length=1)
     remote: tuple[Remote, ...] | None = None
     exclude: tuple[Exclusion, ...] = ()
     engine: Engine = Engine()
-    drift: Drift = Drift()
     cost: CostTable | None = None
 
     @model_validator(mode="after")
-    def _excludes_a_case_once(self) -> "Plan":
+    def _excludes_a_case_once(self) -> Self:
         unless(once("exclude", "case", [one.case for one in self.exclude], "case {} is excluded twice"))
         return self
 
 
-def load_plan(path: Path) -> Plan:
-    """The plan in `path`; LabError with file, key and line if it is none."""
-    return load_toml(path, Plan)
+class Plan(Decided):
+    """A benchmark's: how often everything is asked, and in which order.
+
+    Arms take turns: a model has the machine to itself while it is asked. In a block, which is one repeat,
+    every arm is asked every case, all in one random order that follows from `seed`.
+    """
+
+    schema_version: Literal[1] = 1
+    repeats: int = Field(default=1, ge=1)
+    seed: int = 0
+    drift: Drift = Drift()
 
 
 def named_plan(**given: object) -> Plan:
@@ -124,31 +124,32 @@ def check_same(plan: Plan, session: Session, path: Path) -> None:
         )
 
 
-def planned_specs(plan: Plan) -> list[Spec]:
+def planned_specs(plan: Decided, path: Path | None = None) -> list[Spec]:
     """The arms, under their names in the result; LabError when one is not here, two have one name, or a price
-    is for none of them."""
-    found = [(any_spec(arm.ask, "score", plan.remote), arm.name) for arm in plan.arm]
+    is for none of them. Errors name the file in `path`, without it the plan."""
+    found = [(any_spec(arm.ask, "score", plan.remote or None), arm.name) for arm in plan.arm]
     specs = distinct([s.model_copy(update={"name": name}) if name else s for s, name in found])
     names = [spec.name for spec in specs]
-    if plan.cost and (strange := strangers(names, plan.cost)):
-        raise LabError(f"plan {plan.name}: a price for {strange[0]!r}, which is none of {', '.join(names)}")
+    if strange := strangers(names, plan.cost):
+        where = path or f"plan {plan.name}"
+        raise LabError(f"{where}: a price for {strange[0]!r}, which is none of {', '.join(names)}")
     return specs
 
 
-def planned_cases(plan: Plan, corpus: Corpus) -> list[Case]:
+def planned_cases(plan: Decided, corpus: Corpus, path: Path | None = None) -> list[Case]:
     """The cases that are asked; LabError when an excluded one is not in the corpus, or one has no label."""
+    where = path or f"plan {plan.name}"
     excluded = {exclusion.case for exclusion in plan.exclude}
     if unknown := sorted(excluded - corpus.by_id.keys()):
-        raise LabError(f"plan {plan.name}: excludes {unknown[0]!r}, which is no case of {corpus.name!r}")
+        raise LabError(f"{where}: excludes {unknown[0]!r}, which is no case of {corpus.name!r}")
     cases = [case for case in corpus.case if case.id not in excluded]
     if not cases:
-        raise LabError(f"plan {plan.name}: excludes every case of corpus {corpus.name!r}")
-    for case in cases:
-        if case.label is None:
-            raise LabError(
-                f"corpus {corpus.name!r}: case {case.id} has no label, so no answer to it is right or wrong: "
-                "label it, or exclude it with a reason"
-            )
+        raise LabError(f"{where}: excludes every case of corpus {corpus.name!r}")
+    if bare := [case.id for case in cases if case.label is None]:
+        raise LabError(
+            f"{where}: case {bare[0]} has no label in corpus {corpus.name!r}, so no answer to it is right or "
+            "wrong: label it, or exclude it with a reason"
+        )
     return cases
 
 

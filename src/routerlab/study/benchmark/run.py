@@ -4,27 +4,25 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from routerlab.bench.memory import free_memory
-from routerlab.core.corpus import Case, Corpus
+from routerlab.core.corpus import Case
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
 from routerlab.core.session.run import Mark, MarkKind, RunRecord
 from routerlab.core.session.session import Session
 from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.lab.lab import Lab
-from routerlab.engine.lab.materials import arm_record, changed
 from routerlab.engine.lab.runner import Progress
 from routerlab.engine.lab.start import Say, start_arms
 from routerlab.models.fingerprint import file_sha256
-from routerlab.study.benchmark.harmony import differences
+from routerlab.study.benchmark.notes import Notes, check_arms
 from routerlab.study.benchmark.plan import Plan, Question, questions
 from routerlab.study.benchmark.resident import MemoryWatch
-from routerlab.study.benchmark.watch import Clocks, smoothed, spread
+from routerlab.study.benchmark.watch import smoothed, spread
 
 REFERENCE = "How many days are there in a leap year? I need it for a calendar, one number will do."
 """Asked to warm arms up and to notice drift; in no corpus that ships."""
@@ -54,72 +52,18 @@ async def carry_out(work: Benchmark, lab: Lab, say: Say, show: Callable[[Progres
     LabError when an arm cannot be loaded (exit 3), is not what the session has under its name (exit 2), or
     the disk is full. To be stopped by cancelling it; `lab.close()` is the caller's.
     """
-    await _load(work, lab, say)
     run = _Run(work, lab, say, show)
+    await run.load()
     await run.warm_up()
     await run.ask()
     await run.finish()
     return run.lost
 
 
-async def _load(work: Benchmark, lab: Lab, say: Say) -> None:
-    """Every arm loaded and written down, with its memory, and with what the arms do not have in common."""
-    watch = MemoryWatch(lab)
-    marks: list[Mark] = []
-    free = await free_memory() if work.gpu else {}
-    for spec in work.specs:
-        await start_arms(lab, [spec], say)
-        if (mark := watch.mark(spec.name, "loaded")) is not None:
-            if free:
-                left = await free_memory()
-                mark = mark.model_copy(update={"memory": {**(mark.memory or {}), **_less(free, left)}})
-                free = left
-            marks.append(mark)
-    for name, arm in lab.arms.items():
-        known, record = lab.session.arms.get(name), arm_record(arm)
-        if known is not None and record is not None and (keys := changed(known, record)):
-            raise LabError(
-                f"{name}: is not the arm that {lab.path} has answers of (now another {', '.join(keys)}): "
-                "begin a new result with --new, or put back what was there"
-            )
-    await lab.record(work.run)
-    await lab.describe_arms()
-    for mark in marks:
-        await lab.record(mark)
-    for kind, lines in (("difference", differences(lab.session.arms)), ("leak", work.leaks)):
-        told = {mark.reason for mark in lab.session.marks if mark.kind == kind}
-        for line in lines:
-            say(f"{kind}: {line}")
-            if line not in told:
-                await lab.record(_mark(kind, line))
-    _check_disk(lab)
-
-
-def _check_disk(lab: Lab) -> None:
-    if lab.unsaved:
-        raise LabError(f"{lab.path}: cannot be written; make room and give the command again")
-
-
-def _less(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    return {name: max(0, size - after.get(name, size)) for name, size in before.items()}
-
-
-def _mark(kind: str, reason: str, arm: str | None = None) -> Mark:
-    return Mark.model_validate({"at": datetime.now(UTC), "arm": arm, "reason": reason, "kind": kind})
-
-
-@dataclass
-class _Pace:
-    """How long the questions take, by arm, in seconds on this side: from it comes the time that is left."""
-
-    begun: float = field(default_factory=time.monotonic)
-    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def left(self, owed: Mapping[str, int]) -> float | None:
-        """Seconds for so many questions to each arm; None before any was answered."""
-        known = {arm: sum(own) / len(own) for arm, own in self.times.items()}
-        middle = sum(known.values()) / len(known) if known else None
-        return None if middle is None else sum(n * known.get(arm, middle) for arm, n in owed.items())
+def _seconds_left(times: Mapping[str, Sequence[float]], owed: Mapping[str, int]) -> float | None:
+    """Seconds for the questions that are owed to each arm, where others took `times`; None without any."""
+    known = {arm: fmean(own) for arm, own in times.items()}
+    return sum(n * known.get(arm, fmean(known.values())) for arm, n in owed.items()) if known else None
 
 
 class _Run:
@@ -128,9 +72,31 @@ class _Run:
     def __init__(self, work: Benchmark, lab: Lab, say: Say, show: Callable[[Progress], None]) -> None:
         self.lost: list[str] = []
         self._work, self._lab, self._say, self._show = work, lab, say, show
-        self._clocks = Clocks()
+        self._notes = Notes(lab, say)
         self._reference = next((s.name for s in work.specs if isinstance(s, ArmSpec)), None)
         self._drifted = False
+
+    async def load(self) -> None:
+        """Every arm loaded and written down with its memory, and what the arms do not have in common."""
+        work, lab = self._work, self._lab
+        watch = MemoryWatch(lab)
+        marks: list[Mark] = []
+        free = await free_memory() if work.gpu else {}
+        for spec in work.specs:
+            await start_arms(lab, [spec], self._say)
+            if (mark := watch.mark(spec.name, "loaded")) is not None:
+                if free:
+                    before, free = free, await free_memory()
+                    taken = {name: max(0, size - free.get(name, size)) for name, size in before.items()}
+                    mark = mark.model_copy(update={"memory": {**(mark.memory or {}), **taken}})
+                marks.append(mark)
+        check_arms(lab, "begin a new result with --new, or ")
+        await self._notes.begin(work.run, marks, work.leaks)
+        self._check_disk()
+
+    def _check_disk(self) -> None:
+        if self._lab.unsaved:
+            raise LabError(f"{self._lab.path}: cannot be written; make room and give the command again")
 
     async def warm_up(self) -> None:
         """Questions to every arm that do not count: the first answers are slower."""
@@ -140,7 +106,8 @@ class _Run:
 
     async def ask(self) -> None:
         """Everything in the plan's order that the session does not have yet."""
-        plan, pace = self._work.plan, _Pace()
+        plan, begun = self._work.plan, time.monotonic()
+        times: dict[str, list[float]] = defaultdict(list)
         cases = {case.id: case for case in self._work.cases}
         everything = questions(plan, list(cases), list(self._lab.arms))
         done = self._lab.session.keys()
@@ -156,30 +123,29 @@ class _Run:
             if question.arm not in self.lost:
                 trial = await self._lab.ask_one(question.arm, cases[question.case].item, question.repeat)
                 if trial is not None:
-                    pace.times[question.arm].append(time.monotonic() - start)
+                    times[question.arm].append(time.monotonic() - start)
                     owed[question.arm] -= 1
                 await self._note(question, trial)
             asked_of = {arm: n for arm, n in owed.items() if arm not in self.lost}
-            done_now, elapsed = total - owed.total(), time.monotonic() - pace.begun
-            self._show(Progress("running", done_now, total, elapsed, pace.left(asked_of)))
+            done_now, elapsed = total - owed.total(), time.monotonic() - begun
+            self._show(Progress("running", done_now, total, elapsed, _seconds_left(times, asked_of)))
         if left:
             await self._look_at_speed()
 
     async def _note(self, question: Question, trial: Trial | None) -> None:
         """Write down what is out of the ordinary; LabError when the disk takes no more."""
         if trial is not None and trial.status == "crashed":
-            await self._deviation(f"crashed at case {question.case}: {trial.error}", question.arm)
+            await self._notes.deviation(f"crashed at case {question.case}: {trial.error}", question.arm)
         await self._lose(question.arm)
-        if (jump := self._clocks.jump()) is not None:
-            await self._deviation(jump)
-        _check_disk(self._lab)
+        await self._notes.look_at_clocks()
+        self._check_disk()
 
     async def _lose(self, name: str) -> None:
         """Ask an arm no more that was given up."""
         state = self._lab.arms[name].state
         if state.phase == "failed" and name not in self.lost:
             self.lost.append(name)
-            await self._deviation(f"{state.message}; it is asked no more", name)
+            await self._notes.deviation(f"{state.message}; it is asked no more", name)
 
     async def _look_at_speed(self) -> None:
         """Ask the same question as ever; a deviation where the machine is not as fast as it was."""
@@ -195,7 +161,7 @@ class _Run:
         elif not self._drifted:  # told once, until it is over
             self._drifted = True
             how = "slower" if share > 0 else "faster"
-            await self._deviation(
+            await self._notes.deviation(
                 f"the machine is {abs(share):.0%} {how} than at the start: {self._reference} takes "
                 f"{times[-1]:.0f} ms for what took {times[0]:.0f} ms then"
             )
@@ -208,35 +174,22 @@ class _Run:
         if name not in self.lost:
             mark = await self._lab.rehearse(name, REFERENCE, kind)
             if mark is not None and mark.status == "crashed":
-                await self._deviation(f"crashed at a {kind} question", name)
+                await self._notes.deviation(f"crashed at a {kind} question", name)
             await self._lose(name)
-
-    async def _deviation(self, reason: str, arm: str | None = None) -> None:
-        self._say(f"deviation: {f'{arm}: ' if arm else ''}{reason}")
-        await self._lab.record(_mark("deviation", reason, arm))
 
     async def finish(self) -> None:
         """Look again at what may have changed meanwhile: the corpus, the weights, memory, the speed."""
         work = self._work
         pinned = self._lab.session.header.corpus
         assert pinned is not None
-        try:
-            now = (await asyncio.to_thread(load_toml, work.corpus_path, Corpus)).sha256
-        except LabError as e:
-            await self._deviation(f"the corpus cannot be read any more: {e}")
-        else:
-            if now != pinned.sha256:
-                await self._deviation(
-                    f"{work.corpus_path} was changed during the run ({pinned.sha256[:12]}, now {now[:12]}); "
-                    "what was asked is what it was before"
-                )
+        await self._notes.look_at_corpus(work.corpus_path, pinned.sha256)
         for path, sha256 in work.weights.items():
             try:
                 same = await asyncio.to_thread(file_sha256, path) == sha256
             except LabError:
                 same = False
             if not same:
-                await self._deviation(f"{path} was changed during the run")
+                await self._notes.deviation(f"{path} was changed during the run")
         watch = MemoryWatch(self._lab)
         for name in self._lab.arms:
             if name not in self.lost and (mark := watch.mark(name, "end")) is not None:

@@ -19,14 +19,14 @@ from routerlab.study.figures.labels import (
     task_accuracy,
 )
 from routerlab.study.figures.result import Analysis
-from routerlab.study.figures.rows import UNJUDGED, Log, Row, by_arm, check_gold, judged, share_right
+from routerlab.study.figures.rows import UNJUDGED, Log, Row, by_arm, check_gold, grouped, judged, share_right
 from routerlab.study.figures.times import spread, times
 from routerlab.study.figures.verdict import verdict
 from routerlab.study.figures.warnings import warnings
 from routerlab.version import __version__
 
 DEFAULT_GATES = (Gate("accuracy", ">=", 0.85), Gate("p95", "<=", 2000.0))
-"""The study's viable region."""
+"""The study's: an arm that passes both is viable."""
 
 
 def analyse(
@@ -92,6 +92,7 @@ def _figures(
     cases = judged(rows)
     scores, macro = label_scores(cases, labels, settings)
     asked = Counter(row.case for row in rows)
+    parsed = grouped((row.case, row.status == "ok") for row in rows if row.status not in UNJUDGED)
     return ArmFigures(
         arm=name,
         contract=rows[0].contract,
@@ -105,7 +106,7 @@ def _figures(
         macro_f1=macro,
         labels=scores,
         families=family_accuracy(cases, log.families, settings),
-        parse_rate=share(_parsed(rows), settings),
+        parse_rate=share(list(parsed.values()), settings),
         confusion=confusion(cases, labels),
         latency=times(rows, settings),
         tokens_out=spread([row.tokens_out for row in rows], settings),
@@ -116,12 +117,3 @@ def _figures(
         record=log.arms.get(name),
         memory={when: dict(parts) for when, parts in log.memory.get(name, {}).items()},
     )
-
-
-def _parsed(rows: Sequence[Row]) -> list[list[bool]]:
-    """Of each case that was asked for a label, whether its repeats gave one."""
-    asked: dict[str, list[bool]] = {}
-    for row in rows:
-        if row.status not in UNJUDGED:
-            asked.setdefault(row.case, []).append(row.status == "ok")
-    return list(asked.values())

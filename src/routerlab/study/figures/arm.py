@@ -17,6 +17,7 @@ from routerlab.core.statistics.gates import Answer
 from routerlab.core.statistics.quantiles import Convention
 
 Range = tuple[float, float]
+Basis = Literal["logged", "machine time", "tokens"]
 
 
 class Source(Record):
@@ -74,7 +75,7 @@ class Accuracy(Record):
 
 
 class Estimate(Record):
-    """A figure with its bootstrap interval over cases."""
+    """A figure with its interval, by bootstrap over cases where nothing else is said."""
 
     value: float
     low: float | None
@@ -104,13 +105,10 @@ class Cell(Record):
     cases: tuple[str, ...]
 
 
-class QuantileFigure(Record):
+class QuantileFigure(Estimate):
     """A quantile in milliseconds with its order-statistic interval. Repeats of a case are alike: all
     latencies together count there as `n_effective` of them."""
 
-    value: float
-    low: float | None
-    high: float | None
     n_effective: float
 
 
@@ -148,7 +146,7 @@ class CostFigure(Record):
     total: float
     trials: int
     currency: str
-    basis: Literal["logged", "machine time", "tokens"]
+    basis: Basis
 
 
 class Calibration(Record):

@@ -54,19 +54,13 @@ def resolve(path: Path, wanted: Columns, there: Iterable[str]) -> dict[str, str]
     missing: list[str] = []
     for field in fields(wanted):
         named = getattr(wanted, field.name)
-        option = f"--{field.name.replace('_', '-')}"
-        if named is not None:
-            if named in known:
-                found[field.name] = named
-            else:
-                missing.append(f"{option} {named!r}")
-            continue
-        usual = _DEFAULTS.get(field.name, (field.name,))
-        default = next((name for name in usual if name in known and name not in taken), None)
-        if default is not None:
-            found[field.name] = default
-        elif field.name in NEEDED:
-            missing.append(option)
+        usual = [name for name in _DEFAULTS.get(field.name, (field.name,)) if name not in taken]
+        column = next((name for name in (usual if named is None else [named]) if name in known), None)
+        if column is not None:
+            found[field.name] = column
+        elif named is not None or field.name in NEEDED:
+            option = f"--{field.name.replace('_', '-')}"
+            missing.append(option if named is None else f"{option} {named!r}")
     if missing:
         raise LabError(
             f"{path}: no column for {', '.join(missing)}; name it with that option. "

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import Loc, load_toml, unless
+from routerlab.core.files.toml import load_toml, unless
 from routerlab.core.prediction import Record
 from routerlab.core.session.arm import AnyArmRecord, RemoteRecord
-from routerlab.study.figures.arm import CostFigure, Hosting
-from routerlab.study.figures.rows import Row
+from routerlab.study.figures.arm import Basis, CostFigure, Hosting
+from routerlab.study.figures.rows import Row, grouped
 
 _MS_PER_HOUR = 3_600_000
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -26,6 +26,10 @@ class MachinePrice(Record):
     hosting: Hosting = "self-hosted"
     per_hour: Amount
 
+    def cost(self, row: Row) -> float | None:
+        """What a request costs; None where its time is not known."""
+        return None if row.latency_ms is None else row.latency_ms * self.per_hour / _MS_PER_HOUR
+
 
 class TokenPrice(Record):
     """Arms that are paid by the million tokens read and written."""
@@ -34,6 +38,12 @@ class TokenPrice(Record):
     hosting: Hosting = "api"
     input_per_million: Amount
     output_per_million: Amount
+
+    def cost(self, row: Row) -> float | None:
+        """What a request costs; None where its tokens are not known."""
+        if row.tokens_in is None or row.tokens_out is None:
+            return None
+        return (row.tokens_in * self.input_per_million + row.tokens_out * self.output_per_million) / 1e6
 
 
 class CostTable(Record):
@@ -48,30 +58,24 @@ class CostTable(Record):
 
     @model_validator(mode="after")
     def _prices_an_arm_once(self) -> "CostTable":
-        named: set[str] = set()
-        faults: list[tuple[Loc, str]] = []
-        tables: tuple[tuple[str, Sequence[MachinePrice | TokenPrice]], ...] = (
-            ("machine", self.machine),
-            ("tokens", self.tokens),
+        named = grouped(
+            (arm, (key, i, "arms"))
+            for key in ("machine", "tokens")
+            for i, price in enumerate(getattr(self, key))
+            for arm in price.arms
         )
-        for key, prices in tables:
-            for i, price in enumerate(prices):
-                for arm in price.arms:
-                    if arm in named:
-                        faults.append(((key, i, "arms"), f"arm {arm!r} has two prices; leave it one"))
-                    named.add(arm)
-        unless(faults)
+        unless(
+            (place, f"arm {arm!r} has two prices; leave it one")
+            for arm, found in named.items()
+            for place in found[1:]
+        )
         return self
-
-    @property
-    def prices(self) -> tuple[MachinePrice | TokenPrice, ...]:
-        """All prices."""
-        return (*self.machine, *self.tokens)
 
     @property
     def by_arm(self) -> dict[str, MachinePrice | TokenPrice]:
         """Arm name -> its price."""
-        return {arm: price for price in self.prices for arm in price.arms}
+        prices: Sequence[MachinePrice | TokenPrice] = (*self.machine, *self.tokens)
+        return {arm: price for price in prices for arm in price.arms}
 
     def __str__(self) -> str:
         return f"prices of {self.date} in {self.currency}" + (f", {self.source}" if self.source else "")
@@ -104,32 +108,18 @@ def cost_figure(arm: str, rows: Sequence[Row], costs: CostTable | None, currency
 
     Rows whose cost is not known (no latency, no tokens) are left out of the mean.
     """
-    logged = [row.cost for row in rows if row.cost is not None]
+    found = [row.cost for row in rows if row.cost is not None]
+    basis: Basis = "logged"
     price = costs.by_arm.get(arm) if costs else None
-    basis: Literal["logged", "machine time", "tokens"]
-    if logged:
-        found, basis = logged, "logged"
-    elif isinstance(price, MachinePrice):
-        times = [row.latency_ms for row in rows if row.latency_ms is not None]
-        found, basis = [ms * price.per_hour / _MS_PER_HOUR for ms in times], "machine time"
-    elif price is not None:
-        found, basis = _token_costs(rows, price), "tokens"
-    else:
-        return None
+    if price and not found:
+        found = [cost for row in rows if (cost := price.cost(row)) is not None]
+        basis = "machine time" if isinstance(price, MachinePrice) else "tokens"
     if not found:
         return None
     total = sum(found)
     return CostFigure(
         per_1000=1000 * total / len(found), total=total, trials=len(found), currency=currency, basis=basis
     )
-
-
-def _token_costs(rows: Sequence[Row], price: TokenPrice) -> list[float]:
-    return [
-        (row.tokens_in * price.input_per_million + row.tokens_out * price.output_per_million) / 1e6
-        for row in rows
-        if row.tokens_in is not None and row.tokens_out is not None
-    ]
 
 
 def strangers(arms: Iterable[str], costs: CostTable | None) -> list[str]:

@@ -1,11 +1,12 @@
 """Gates applied to an arm's figures."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 from routerlab.core.statistics.gates import QUANTILES, Gate, cases_for_share, values_for_quantile
-from routerlab.study.figures.arm import ArmFigures, GateFigure, LabelScore, Settings, Share, Times
+from routerlab.study.figures.arm import Accuracy, ArmFigures, GateFigure, Settings, Share, Times
 
 Found = tuple[float | None, float | None, float | None]
 """Value, low, high."""
@@ -26,42 +27,31 @@ def _answer(gate: Gate, arm: ArmFigures, settings: Settings) -> GateFigure:
 def _figure(metric: str, arm: ArmFigures) -> Found:
     """The figure that the gate is about. The cost of what was asked is known, not estimated: it is its own
     interval."""
-    if metric in QUANTILES:
-        quantile = getattr(arm.latency, metric) if arm.latency else None
-        return (quantile.value, quantile.low, quantile.high) if quantile else (None, None, None)
+    labels = {f"f1:{score.label}": score for score in arm.labels}
+    figure: Any = labels.get(metric) or getattr(arm.latency if metric in QUANTILES else arm, metric, None)
+    if figure is None:
+        return (None, None, None)
     if metric == "accuracy":
-        return (arm.accuracy.value, *arm.accuracy.wilson) if arm.accuracy else (None, None, None)
+        return (figure.value, *figure.wilson)
     if metric == "cost":
-        return (arm.cost.per_1000,) * 3 if arm.cost else (None, None, None)
-    if metric.startswith("f1:"):
-        score = _labels(arm.labels).get(metric.removeprefix("f1:"))
-        return _drawn(score.f1, score.low, score.high) if score else (None, None, None)
-    if metric == "macro_f1":
-        macro = arm.macro_f1
-        return _drawn(macro.value, macro.low, macro.high) if macro else (None, None, None)
-    figure = getattr(arm, metric)
-    return (figure.value, figure.low, figure.high) if figure else (None, None, None)
-
-
-def _drawn(value: float | None, low: float | None, high: float | None) -> Found:
-    """A bootstrapped figure. Answers that are all right, or all wrong, give the same figure each time:
-    an interval without width, which bounds nothing."""
-    return (value, None, None) if low == high else (value, low, high)
-
-
-def _labels(scores: Sequence[LabelScore]) -> Mapping[str, LabelScore]:
-    return {score.label: score for score in scores}
+        return (figure.per_1000,) * 3
+    value = figure.f1 if metric in labels else figure.value
+    # Where answers are all right, or all wrong, a bootstrapped F1 is the same each time: an interval without
+    # width, which bounds nothing.
+    if (metric in labels or metric == "macro_f1") and figure.low == figure.high:
+        return (value, None, None)
+    return (value, figure.low, figure.high)
 
 
 def _more(gate: Gate, arm: ArmFigures, settings: Settings) -> int | None:
     """How many more cases would decide, if they came out as those so far; None where that is not computed."""
     if gate.metric in QUANTILES:
         return _more_for_quantile(gate, arm.latency, arm.cases, settings) if arm.latency else None
-    share = arm.accuracy if gate.metric == "accuracy" else getattr(arm, gate.metric, None)
-    if gate.metric == "accuracy" or isinstance(share, Share):
-        needed = cases_for_share(gate, share.value, settings.confidence) if share else None
-        return None if needed is None or share is None else max(1, needed - share.n)
-    return None
+    share = getattr(arm, gate.metric, None)
+    if not isinstance(share, Accuracy | Share):
+        return None
+    needed = cases_for_share(gate, share.value, settings.confidence)
+    return None if needed is None else max(1, needed - share.n)
 
 
 def _more_for_quantile(gate: Gate, latency: Times, cases: int, settings: Settings) -> int | None:

@@ -4,14 +4,12 @@ it was asked: every repeat is its share of it."""
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from routerlab.core.statistics.intervals import clopper_pearson, wilson
-from routerlab.core.statistics.paired import bootstrap_ratio, draw, middle
+from routerlab.core.statistics.paired import Doubles, bootstrap_ratio, draw, middle
 from routerlab.study.figures.arm import Accuracy, Cell, Determinism, Estimate, LabelScore, Settings, Share
-from routerlab.study.figures.rows import UNJUDGED, Row, share_right
+from routerlab.study.figures.rows import UNJUDGED, Row, grouped, share_right
 
-Doubles = NDArray[np.float64]
 Cases = Mapping[str, Sequence[Row]]
 """The judged rows of each case, one at least (see rows.judged)."""
 
@@ -50,15 +48,11 @@ def accuracy(cases: Cases, settings: Settings) -> Accuracy | None:
 
 def task_accuracy(cases: Cases, families: Mapping[str, str], settings: Settings) -> Share | None:
     """How often the family of the answer is that of gold, whatever the rest; None without families."""
-    if not families:
-        return None
-    return share(
-        [
-            [_family(row.label, families) == _family(row.gold, families) for row in rows]
-            for rows in cases.values()
-        ],
-        settings,
-    )
+
+    def alike(row: Row) -> bool:
+        return _family(row.label, families) == _family(row.gold, families)
+
+    return share([list(map(alike, rows)) for rows in cases.values()], settings) if families else None
 
 
 def _family(label: str | None, families: Mapping[str, str]) -> str | None:
@@ -68,32 +62,21 @@ def _family(label: str | None, families: Mapping[str, str]) -> str | None:
 
 def family_accuracy(cases: Cases, families: Mapping[str, str], settings: Settings) -> dict[str, Share]:
     """Exact match by the family of the gold label, in the taxonomy's order; only those with cases."""
-    found = {
-        family: share(
-            [
-                [row.right is True for row in rows]
-                for rows in cases.values()
-                if _family(rows[0].gold, families) == family
-            ],
-            settings,
-        )
-        for family in dict.fromkeys(families.values())
-    }
+    right = grouped(
+        (_family(rows[0].gold, families), [row.right is True for row in rows]) for rows in cases.values()
+    )
+    found = {family: share(right.get(family, ()), settings) for family in families.values()}
     return {family: figure for family, figure in found.items() if figure}
 
 
 def confusion(cases: Cases, labels: Sequence[str]) -> tuple[Cell, ...]:
     """The cells that are not empty: right answers in the order of labels, then wrong ones, busiest first."""
-    weight: dict[tuple[str, str | None], float] = {}
-    ids: dict[tuple[str, str | None], dict[str, None]] = {}
-    for case, rows in cases.items():
-        for row in rows:
-            key = (row.gold or "", row.label)
-            weight[key] = weight.get(key, 0.0) + 1 / len(rows)
-            ids.setdefault(key, {})[case] = None
+    parts = grouped(
+        ((row.gold or "", row.label), (case, 1 / len(rows))) for case, rows in cases.items() for row in rows
+    )
     cells = [
-        Cell(gold=gold, label=label, n=round(n, 9), cases=tuple(ids[gold, label]))
-        for (gold, label), n in weight.items()
+        Cell(gold=gold, label=label, n=round(sum(n for _, n in own), 9), cases=tuple(dict(own)))
+        for (gold, label), own in parts.items()
     ]
     at = {label: i for i, label in enumerate(labels)}
     last = len(at)
@@ -113,13 +96,18 @@ def label_scores(
 ) -> tuple[tuple[LabelScore, ...], Estimate | None]:
     """Precision, recall and F1 of every label, and macro F1: the mean over labels that are gold of a case.
 
-    Intervals bootstrap over cases; a label that is gold of none in a resample does not count there.
+    Intervals bootstrap over cases, two at least; a label that is gold of none in a resample does not count
+    there.
     """
     if not cases:
         return (), None
-    hits, given, gold = np.split(_counts(cases, labels).sum(axis=0), 3)
-    by_label, macro = _drawn_f1(cases, labels, settings)
+    counts = _counts(cases, labels)
+    hits, given, gold = np.split(counts.sum(axis=0), 3)
     f1 = _f1(hits, given, gold)
+    none = np.zeros((0, counts.shape[1]))
+    drawn = draw(counts, settings.resamples, settings.seed) if len(cases) > 1 else none
+    drawn_hits, drawn_given, drawn_gold = np.split(drawn, 3, axis=1)
+    by_label = _f1(drawn_hits, drawn_given, drawn_gold)
     scores = []
     for i, label in enumerate(labels):
         ends = middle(by_label[:, i], settings.confidence) if not np.isnan(f1[i]) else None
@@ -135,19 +123,8 @@ def label_scores(
                 high=high,
             )
         )
-    low, high = middle(macro, settings.confidence) or (None, None)
+    low, high = middle(_macro(by_label, drawn_gold), settings.confidence) or (None, None)
     return tuple(scores), Estimate(value=float(_macro(f1[None], gold[None])[0]), low=low, high=high)
-
-
-def _drawn_f1(cases: Cases, labels: Sequence[str], settings: Settings) -> tuple[Doubles, Doubles]:
-    """Bootstrap over cases: (resamples, labels) F1, and (resamples,) macro F1; NaN where there is none, no
-    resamples for fewer than two cases."""
-    counts = _counts(cases, labels)
-    if len(cases) < 2:
-        return np.zeros((0, len(labels))), np.zeros(0)
-    hits, given, gold = np.split(draw(counts, settings.resamples, settings.seed), 3, axis=1)
-    by_label = _f1(hits, given, gold)
-    return by_label, _macro(by_label, gold)
 
 
 def _counts(cases: Cases, labels: Sequence[str]) -> Doubles:
@@ -187,9 +164,7 @@ def _ratio(above: float, below: float) -> float | None:
 
 def determinism(rows: Sequence[Row]) -> Determinism | None:
     """Whether repeats of a case got the same label ("none" is one too); None where nothing was repeated."""
-    said: dict[str, list[str | None]] = {}
-    for row in (row for row in rows if row.status not in UNJUDGED):
-        said.setdefault(row.case, []).append(row.label)
+    said = grouped((row.case, row.label) for row in rows if row.status not in UNJUDGED)
     repeated = {case: labels for case, labels in said.items() if len(labels) > 1}
     if not repeated:
         return None

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,12 +15,13 @@ from routerlab.core.files.toml import read_text
 from routerlab.core.prediction import Status
 from routerlab.study.figures.arm import Source
 from routerlab.study.figures.columns import PROBABILITY, PROMPT, Columns, resolve
-from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row
+from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row, grouped
 
 _GOOD, _BAD = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _LINES = (".jsonl", ".ndjson")
 _BIGGEST_FIELD = 2**31 - 1
+_PARTS = {part: f"{part}_ms" for part in PARTS}
 
 
 def read_log(
@@ -45,8 +46,8 @@ def read_log(
     except LabError:
         faults.end()  # lines that cannot be read may be why a column is not there
         raise
-    reader = _Reader(faults, found, there, 1000.0 if unit == "s" else 1.0)
-    rows = [reader.row(line, record) for line, record in lines]
+    scale = 1000.0 if unit == "s" else 1.0
+    rows = [_Line(number, record, found, faults).row(scale) for number, record in lines]
     _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
     faults.end()
     source = Source(
@@ -55,10 +56,9 @@ def read_log(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         columns=found,
     )
-    notes: list[str] = []
-    if "latency" not in found:
-        notes.append("the log has no column of latencies; name it with --latency")
-    return Log(tuple(_by_contract(rows)), {}, source, notes=tuple(notes))
+    untimed = "the log has no column of latencies; name it with --latency"
+    notes = () if "latency" in found else (untimed,)
+    return Log(tuple(_by_contract(rows)), {}, source, notes=notes)
 
 
 def _records(path: Path, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -109,52 +109,46 @@ def _jsonl(text: str, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]
             faults.add(number, "not a JSON object; a log has one object a line")
 
 
-class _Reader:
-    """Turns a record into a row; what it cannot be is a fault in its line, and the row no row to use."""
+@dataclass(frozen=True)
+class _Line:
+    """A record of a log, with the number of its line. What it cannot be is a fault there, and the row that is
+    made of it no row to use. `columns` says in which column what is needed is."""
 
-    def __init__(
-        self,
-        faults: Faults,
-        columns: Mapping[str, str],
-        there: Mapping[str, None],
-        scale: float,
-    ) -> None:
-        self._faults = faults
-        self._columns = columns
-        self._scale = scale
-        self._shares = {
-            name.removeprefix(PROBABILITY): name for name in there if name.startswith(PROBABILITY)
-        }
-        self._parts = {part: f"{part}_ms" for part in PARTS if f"{part}_ms" in there}
+    number: int
+    record: Mapping[str, Any]
+    columns: Mapping[str, str]
+    faults: Faults
 
-    def row(self, line: int, record: Mapping[str, Any]) -> Row:
-        """The row; its repeat is not numbered yet."""
-        gold, said = self._text(record, "gold"), self._text(record, "predicted")
-        status = self._status(line, record, said)
+    def row(self, scale: float) -> Row:
+        """The row, times multiplied by `scale`; its repeat is not numbered yet."""
+        said, answer = self._text("predicted"), self._text("answer")
+        status = self._status(said)
         timed = status in ANSWERED
-        latency = self._number(line, record, "latency")
-        answer = self._text(record, "answer")
+        latency = self._number(self.columns.get("latency"))
+        shares = {
+            name.removeprefix(PROBABILITY): name for name in self.record if name.startswith(PROBABILITY)
+        }
         return Row(
-            arm=self._name(line, record, "arm"),
-            case=self._name(line, record, "case", instead=record.get(PROMPT)),
+            arm=self._name("arm"),
+            case=self._name("case", instead=self.record.get(PROMPT)),
             repeat=1,
-            gold=gold,
+            gold=self._text("gold"),
             label=said if status == "ok" else None,
             status=status,
-            contract=self._text(record, "contract"),
-            latency_ms=latency * self._scale if latency is not None and timed else None,
-            parts_ms=self._numbers(line, record, self._parts) if timed else None,
-            tokens_in=self._count(line, record, "tokens_in"),
-            tokens_out=self._count(line, record, "tokens_out"),
-            chars=self._count(line, record, "chars") if answer is None else len(answer),
-            probabilities=self._numbers(line, record, self._shares, most=1.0),
-            confidence=self._number(line, record, "confidence", most=1.0),
-            cost=self._number(line, record, "cost"),
-            contended=str(record.get("contended", "")).lower() in _GOOD,
+            contract=self._text("contract"),
+            latency_ms=latency * scale if latency is not None and timed else None,
+            parts_ms=self._numbers(_PARTS) if timed else None,
+            tokens_in=self._count("tokens_in"),
+            tokens_out=self._count("tokens_out"),
+            chars=self._count("chars") if answer is None else len(answer),
+            probabilities=self._numbers(shares, most=1.0),
+            confidence=self._number(self.columns.get("confidence"), most=1.0),
+            cost=self._number(self.columns.get("cost")),
+            contended=str(self.record.get("contended", "")).lower() in _GOOD,
         )
 
-    def _status(self, line: int, record: Mapping[str, Any], said: str | None) -> Status:
-        given = self._text(record, "status")
+    def _status(self, said: str | None) -> Status:
+        given = self._text("status")
         word = (given or "").lower()
         if word in get_args(Status):
             status: Status = word  # type: ignore[assignment]
@@ -165,41 +159,36 @@ class _Reader:
         else:
             known = ", ".join(get_args(Status))
             status = "unparsed"
-            self._faults.add(
-                line,
+            self.faults.add(
+                self.number,
                 f"status {given!r} is not known; there are {known}, and true or false for an answer that "
                 "could be read or not",
             )
         return "unparsed" if status == "ok" and said is None else status
 
-    def _text(self, record: Mapping[str, Any], field: str) -> str | None:
-        value = record.get(self._columns.get(field, ""))
+    def _text(self, field: str) -> str | None:
+        value = self.record.get(self.columns.get(field, ""))
         return None if value is None or value == "" else str(value)
 
-    def _name(self, line: int, record: Mapping[str, Any], field: str, instead: object = None) -> str:
-        name = self._text(record, field) or instead
+    def _name(self, field: str, instead: object = None) -> str:
+        name = self._text(field) or instead
         if not name:
-            self._faults.add(line, f"column {self._columns[field]!r} is empty; every row needs its {field}")
+            what = f"column {self.columns[field]!r} is empty; every row needs its {field}"
+            self.faults.add(self.number, what)
         return str(name)
 
-    def _number(self, line: int, record: Mapping[str, Any], field: str, most: float = inf) -> float | None:
-        column = self._columns.get(field)
-        return None if column is None else self._float(line, record, column, most)
-
-    def _count(self, line: int, record: Mapping[str, Any], field: str) -> int | None:
-        number = self._number(line, record, field)
+    def _count(self, field: str) -> int | None:
+        number = self._number(self.columns.get(field))
         return None if number is None else round(number)
 
-    def _numbers(
-        self, line: int, record: Mapping[str, Any], columns: Mapping[str, str], most: float = inf
-    ) -> dict[str, float] | None:
+    def _numbers(self, columns: Mapping[str, str], most: float = inf) -> dict[str, float] | None:
         """Name -> the number in its column, where there is one; None where there is none at all."""
-        found = ((name, self._float(line, record, column, most)) for name, column in columns.items())
+        found = ((name, self._number(column, most)) for name, column in columns.items())
         return {name: number for name, number in found if number is not None} or None
 
-    def _float(self, line: int, record: Mapping[str, Any], column: str, most: float = inf) -> float | None:
+    def _number(self, column: str | None, most: float = inf) -> float | None:
         """The number in the column, None where it is empty; a fault when it is none, or not in 0..`most`."""
-        value = record.get(column)
+        value = None if column is None else self.record.get(column)
         if value is None or value == "":
             return None
         try:
@@ -209,7 +198,7 @@ class _Reader:
         if isfinite(number) and 0 <= number <= most:
             return number
         limits = "0 or more" if most == inf else f"from 0 to {most:g}"
-        self._faults.add(line, f"column {column!r} holds {value!r}; it must be a number, {limits}")
+        self.faults.add(self.number, f"column {column!r} holds {value!r}; it must be a number, {limits}")
         return None
 
 
@@ -240,9 +229,8 @@ def _number_repeats(
 
 
 def _by_contract(rows: list[Row]) -> Iterator[Row]:
-    contracts: dict[str, set[str | None]] = {}
+    contracts = grouped((row.arm, row.contract) for row in rows)
+    several = {arm for arm, found in contracts.items() if len(set(found)) > 1}
     for row in rows:
-        contracts.setdefault(row.arm, set()).add(row.contract)
-    for row in rows:
-        several = len(contracts[row.arm]) > 1 and row.contract is not None
-        yield replace(row, arm=f"{row.arm}:{row.contract}") if several else row
+        split = row.arm in several and row.contract is not None
+        yield replace(row, arm=f"{row.arm}:{row.contract}") if split else row

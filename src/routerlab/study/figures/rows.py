@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Status, Trial
@@ -13,6 +14,9 @@ from routerlab.core.session.file import Opened
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.session.session import Session
 from routerlab.study.figures.arm import Source
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 ANSWERED: frozenset[str] = frozenset({"ok", "unparsed", "unrouted"})
 """Statuses with a latency: an answer came, be it unreadable or, from the control, empty on purpose."""
@@ -101,8 +105,7 @@ def session_log(path: Path, opened: Opened) -> Log:
         again += repeat != trial.repeat
         if trial.status != "cancelled":
             taken.add((trial.arm, case, repeat))
-        record = session.arms.get(trial.arm)
-        rows.append(_row(trial, case, repeat, record))
+        rows.append(_row(trial, case, repeat, session.arms.get(trial.arm)))
     if again:
         notes.append(f"{again} trials repeat a question under the same number; they count as more repeats")
     source = Source(
@@ -167,21 +170,23 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
     )
 
 
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """Key -> all that came with it, in the order in which the keys first came."""
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
 def by_arm(rows: Iterable[Row], order: Iterable[str] = ()) -> dict[str, list[Row]]:
     """The rows of each arm that has some: the arms of `order` first, then as they first answered."""
-    found: dict[str, list[Row]] = {arm: [] for arm in order}
-    for row in rows:
-        found.setdefault(row.arm, []).append(row)
-    return {arm: own for arm, own in found.items() if own}
+    found = grouped((row.arm, row) for row in rows)
+    return {arm: found[arm] for arm in (*order, *found) if arm in found}
 
 
 def judged(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """The rows of each case that are right or wrong, in the order in which the cases first came."""
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.right is not None:
-            found.setdefault(row.case, []).append(row)
-    return found
+    return grouped((row.case, row) for row in rows if row.right is not None)
 
 
 def share_right(cases: Mapping[str, Sequence[Row]]) -> dict[str, float]:

@@ -1,11 +1,11 @@
 """How long answers take, and how long they are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from routerlab.core.statistics.intervals import effective_n, quantile_interval
 from routerlab.core.statistics.quantiles import of_sorted, percentile
 from routerlab.study.figures.arm import QuantileFigure, Settings, Spread, Times
-from routerlab.study.figures.rows import ANSWERED, PARTS, Row
+from routerlab.study.figures.rows import ANSWERED, PARTS, Row, grouped
 
 
 def times(rows: Sequence[Row], settings: Settings) -> Times | None:
@@ -34,21 +34,21 @@ def quantile(
     """The quantile of (case, milliseconds), whose milliseconds `ordered` has in ascending order; repeats of a
     case count for its interval by how alike they are in being beyond it. At least one."""
     value = of_sorted(ordered, q, settings.percentile) or 0.0
-    beyond: dict[str, tuple[int, int]] = {}
-    for case, ms in timed:
-        hits, n = beyond.get(case, (0, 0))
-        beyond[case] = (hits + (ms > value), n + 1)
-    worth = effective_n(list(beyond.values()))
+    worth = worth_of((case, ms > value) for case, ms in timed)
     low, high = quantile_interval(ordered, q, settings.confidence, worth)
     return QuantileFigure(value=value, low=low, high=high, n_effective=worth)
+
+
+def worth_of(beyond: Iterable[tuple[str, bool]]) -> float:
+    """How many independent observations these are worth: of each its case, and whether it is beyond."""
+    return effective_n([(sum(hits), len(hits)) for hits in grouped(beyond).values()])
 
 
 def _parts(rows: Sequence[Row], settings: Settings) -> dict[str, float]:
     found: dict[str, float] = {}
     for part in PARTS:
         each = [row.parts_ms[part] for row in rows if row.parts_ms and part in row.parts_ms]
-        median = percentile(each, 0.5, settings.percentile)
-        if median is not None:
+        if (median := percentile(each, 0.5, settings.percentile)) is not None:
             found[part] = median
     return found
 

@@ -74,20 +74,20 @@ def decide(arms: Sequence[ArmFigures], pairs: Sequence[Comparison], alpha: float
     first.
     """
     if len(arms) < 2:
-        return Decision(row=None, says="no decision: it takes two arms with an accuracy")
+        return _none("no decision: it takes two arms with an accuracy")
     failed = [arm for arm in arms if arm.hosting == "api" and _fails_latency(arm)]
     left = [arm for arm in arms if arm not in failed]
     reasons = [f"{arm.arm}, an API, fails the latency gate" for arm in failed]
     if not left:
-        return Decision(
-            row=None,
-            says="no decision: every arm is an API that fails the latency gate",
-            reasons=tuple(reasons),
-        )
-    if any(arm.cost is None for arm in left):
-        without = ", ".join(arm.arm for arm in left if arm.cost is None)
-        return Decision(row=None, says=f"no decision: no cost is known of {without}", reasons=tuple(reasons))
+        return _none("no decision: every arm is an API that fails the latency gate", reasons)
+    if without := ", ".join(arm.arm for arm in left if arm.cost is None):
+        return _none(f"no decision: no cost is known of {without}", reasons)
     return _matrix(left, pairs, alpha, bool(failed), reasons)
+
+
+def _none(says: str, reasons: Sequence[str] = ()) -> Decision:
+    """That no row holds, and why."""
+    return Decision(row=None, says=says, reasons=tuple(reasons))
 
 
 def _matrix(
@@ -126,9 +126,7 @@ def _matrix(
         fallback = _most_accurate(slms) if slms else None
     else:
         reasons.append("an SLM wins quality and an API cost")
-        return Decision(
-            row=None, says="no row of the matrix holds: see the Pareto set", reasons=tuple(reasons)
-        )
+        return _none("no row of the matrix holds: see the Pareto set", reasons)
     if api_failed:
         row = "api-fails-latency"
     return Decision(

@@ -7,13 +7,14 @@ from pathlib import Path
 from routerlab.annotate.ratings.pinned import pinned_corpus
 from routerlab.core.corpus import Corpus
 from routerlab.core.session.file import read_session
-from routerlab.core.session.session import Pin, Session
+from routerlab.core.session.session import Session
 from routerlab.study.benchmark.plan import Plan, plan_of
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import session_log
 from routerlab.study.load import analysis_of, load_result, load_saved
-from routerlab.study.trial.analysis.load import Tell, finished_trial, is_trial
+from routerlab.study.trial.analysis.load import Tell, finished_trial
 from routerlab.study.trial.analysis.result import Deviation, TrialResult
+from routerlab.study.trial.protocol.session import trial_runs
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,14 @@ def load_subject(path: Path, tell: Tell) -> Subject:
         saved = load_saved(path) if path.suffix.lower() == ".json" else load_result(path)
         trial = saved if isinstance(saved, TrialResult) else None
         analysis = saved.analysis if isinstance(saved, TrialResult) else saved
-        prompts = _prompts(_corpus(analysis.source.corpus, path), None)
+        pin = analysis.source.corpus
+        prompts = _prompts(pinned_corpus(pin, path) if pin else None, None)
         return Subject(trial.name if trial else path.stem, path, analysis, prompts=prompts, trial=trial)
     opened = read_session(path)
     session = opened.session
-    corpus = _corpus(session.header.corpus, path)
-    if is_trial(session):
+    pin = session.header.corpus
+    corpus = pinned_corpus(pin, path) if pin else None
+    if trial_runs(session):
         trial = finished_trial(path, session, tell)
         return Subject(
             trial.name, path, trial.analysis, session, prompts=_prompts(corpus, session), trial=trial
@@ -67,11 +70,6 @@ def ranked(subject: Subject) -> Subject:
     """The same with the most accurate arm first, and those that are not judged last."""
     arms = sorted(subject.analysis.arms, key=lambda a: -(a.accuracy.value if a.accuracy else -1.0))
     return replace(subject, analysis=subject.analysis.model_copy(update={"arms": tuple(arms)}))
-
-
-def _corpus(pin: Pin | None, path: Path) -> Corpus | None:
-    """The corpus as it was pinned; None where it is not at hand."""
-    return pinned_corpus(pin, path) if pin else None
 
 
 def _prompts(corpus: Corpus | None, session: Session | None) -> dict[str, str]:

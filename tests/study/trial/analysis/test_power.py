@@ -9,14 +9,7 @@ from statsmodels.stats.proportion import proportion_effectsize
 
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.paired import mcnemar
-from routerlab.study.trial.analysis.power import (
-    correlation_for,
-    discordance,
-    joint,
-    needed,
-    outcomes,
-    power,
-)
+from routerlab.study.trial.analysis.power import Design, correlation_for, discordance, joint, outcomes
 
 
 def exact_power(n: int, only_a: float, only_b: float, alpha: float = 0.05) -> float:
@@ -65,7 +58,7 @@ def test_the_studys_powers_are_those_of_a_discordance_of_a_fifth(n: int, study: 
     """A gap of ten points, 15 % of the cases right only with one arm and 5 % only with the other."""
     exact = exact_power(n, 0.15, 0.05)
     assert exact == pytest.approx(study, abs=0.015)
-    found = power([0.85, 0.75], n, correlation=correlation_for(0.85, 0.75, 0.2), seed=1)
+    found = Design([0.85, 0.75], correlation=correlation_for(0.85, 0.75, 0.2), seed=1).power(n)
     assert found.pairs[0] == pytest.approx(exact, abs=4 * found.error)
     assert found.error == pytest.approx((exact * (1 - exact) / 2000) ** 0.5, rel=0.1)
     assert found.none == pytest.approx(1 - found.all)
@@ -75,13 +68,13 @@ def test_the_studys_powers_are_those_of_a_discordance_of_a_fifth(n: int, study: 
 def test_unpaired_power_is_that_of_statsmodels(n: int) -> None:
     effect = proportion_effectsize(0.85, 0.75)
     expected = NormalIndPower().power(effect, n, 0.05)
-    found = power([0.85, 0.75], n, paired=False, seed=2)
+    found = Design([0.85, 0.75], paired=False, seed=2).power(n)
     assert found.all == pytest.approx(expected, abs=4 * found.error + 0.01)
 
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_two_thousand_null_trials_of_three_arms_find_something_as_seldom_as_promised(paired: bool) -> None:
-    found = power([0.75, 0.75, 0.75], 200, paired=paired, correlation=0.5, seed=3)
+    found = Design([0.75, 0.75, 0.75], paired=paired, correlation=0.5, seed=3).power(200)
     assert 1 - found.none < 0.05 + 2 * found.error
     assert 1 - found.none > 0.005  # and it does happen
     assert found.all == 0  # nothing differs, so there is nothing to find
@@ -89,7 +82,7 @@ def test_two_thousand_null_trials_of_three_arms_find_something_as_seldom_as_prom
 
 def test_needed_is_where_the_power_reaches_the_target() -> None:
     r = correlation_for(0.85, 0.75, 0.2)
-    n = needed([0.85, 0.75], 0.8, correlation=r, seed=4)
+    n = Design([0.85, 0.75], correlation=r, seed=4).needed(0.8)
     assert n is not None
     assert exact_power(n, 0.15, 0.05) == pytest.approx(0.8, abs=0.03)
-    assert needed([0.85, 0.849], 0.8, paired=False, most=500, simulations=200) is None
+    assert Design([0.85, 0.849], paired=False, simulations=200).needed(0.8, most=500) is None

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.study.trial.protocol.lock import changes, load_lock, lock_path, make_lock, write_lock
-from routerlab.study.trial.protocol.protocol import TEMPLATE, load_protocol
+from routerlab.study.trial.protocol.protocol import TEMPLATE, Protocol
 from routerlab.study.trial.protocol.registration import register
 from tests.study.trial.harness import locked, protocol_file
 
@@ -25,7 +26,7 @@ def test_the_template_is_a_protocol_and_every_hypothesis_of_the_study_that_can_b
 ) -> None:
     path = tmp_path / "p.toml"
     path.write_text(TEMPLATE.read_text().format(name="mine", seed=3, today="2026-11-24"))
-    protocol = load_protocol(path)
+    protocol = load_toml(path, Protocol)
     assert [one.id for one in protocol.hypothesis] == ["H5", "H6", "H7", "H7b", "H8"]
     assert protocol.gates == ("accuracy>=0.85", "p95<=2000")
     assert protocol.assignment == "blocks"
@@ -43,7 +44,7 @@ def test_what_the_template_has_as_comments_is_right_too(tmp_path: Path) -> None:
     text = "\n".join(lines).replace('rule = "none"', 'rule = "obrien-fleming"')
     path = tmp_path / "p.toml"
     path.write_text(text)
-    protocol = load_protocol(path)
+    protocol = load_toml(path, Protocol)
     assert protocol.remote[0].key_env == "DEEPSEEK_API_KEY"
     assert protocol.looks.fractions == (0.5,)
     assert protocol.exclude[0].case == "R60-017"
@@ -78,7 +79,7 @@ def test_a_protocol_that_cannot_be_is_refused_with_file_and_reason(
 ) -> None:
     path = edited(protocol_file(tmp_path), old, new)
     with pytest.raises(LabError) as e:
-        load_protocol(path)
+        load_toml(path, Protocol)
     assert str(e.value).startswith(str(path))
     assert words in str(e.value)
 
@@ -89,7 +90,11 @@ def test_a_protocol_that_cannot_be_is_refused_with_file_and_reason(
         ('ask = "baseline:keywords"', 'ask = "no-such-model"', "no model of this name"),
         ('ask = "baseline:keywords"', 'ask = "baseline:majority"', "'majority' is named twice"),
         ('arms = ["keywords"', 'arms = ["keyword"', "a price for 'keyword', which is none of control"),
-        ("[traffic]", "[[exclude]]\ncase = 'c99'\nreason = 'odd'\n[traffic]", "excludes case 'c99'"),
+        (
+            "[traffic]",
+            "[[exclude]]\ncase = 'c99'\nreason = 'odd'\n[traffic]",
+            "excludes 'c99', which is no case of",
+        ),
         ("seed = 7", "seed = 7\nroutes = 'nowhere.toml'", "nowhere.toml: no such file"),
     ],
 )
@@ -202,6 +207,6 @@ def test_no_key_is_in_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_wald_and_patience_are_read(tmp_path: Path) -> None:
     looks = 'rule = "sprt"\np0 = 0.6\np1 = 0.8\naction = "drop"'
-    protocol = load_protocol(protocol_file(tmp_path, looks=looks, traffic="patience_s = 2.5"))
+    protocol = load_toml(protocol_file(tmp_path, looks=looks, traffic="patience_s = 2.5"), Protocol)
     assert protocol.looks.sprt.limits[0] < 0 < protocol.looks.sprt.limits[1]
     assert protocol.traffic.patience_s == 2.5

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Latency, Status, Trial
 from routerlab.core.session.file import read_session
 from routerlab.core.statistics.gates import parse_gate
@@ -14,7 +15,7 @@ from routerlab.engine.arms.arm import ArmState
 from routerlab.study.figures.arm import QuantileFigure
 from routerlab.study.trial.analysis.analysis import analyse_trial
 from routerlab.study.trial.protocol.assignment import Planned
-from routerlab.study.trial.protocol.protocol import Protocol, Traffic, load_protocol
+from routerlab.study.trial.protocol.protocol import Protocol, Traffic
 from routerlab.study.trial.run.lanes import (
     Load,
     Overview,
@@ -35,7 +36,7 @@ QUICK_S = 0.004
 
 @pytest.fixture
 def protocol(tmp_path: Path) -> Protocol:
-    return load_protocol(protocol_file(tmp_path))
+    return load_toml(protocol_file(tmp_path), Protocol)
 
 
 def trial(
@@ -76,7 +77,7 @@ def test_times_and_gates_are_those_of_the_analysis(tmp_path: Path, latency: str,
     more = f'latency = "{latency}"\npercentile = "{convention}"\ngates = [{GATES}]'
     path = protocol_file(tmp_path, sessions=90, more=more)
     session = session_file(tmp_path, path, answer, due_every_s=0.15)
-    protocol = load_protocol(path)
+    protocol = load_toml(path, Protocol)
     gates = [parse_gate(text) for text in protocol.gates]
     found = {arm.arm: arm for arm in analyse_trial(session, None, None).analysis.arms}
     trials = read_session(session).session.trials

@@ -69,12 +69,12 @@ async def test_sessions_are_sent_when_they_are_due_whether_or_not_others_were_an
     it.script.answers.clear()
     one = generator(it)
     run = asyncio.create_task(one.send(sessions(it, [0.0, 0.01, 0.02, 0.03])))
-    await until(lambda: one.under_way == 4, "all were sent though none was answered")
+    await until(lambda: one.under_way_of.total() == 4, "all were sent though none was answered")
     assert one.under_way_of == {NAMES[0]: 4}
     it.script.answers.set()
     async with asyncio.timeout(PATIENCE_S):
         await run
-    assert one.under_way == 0
+    assert one.under_way_of.total() == 0
     due = [trial.due for trial in trials(it)]
     gaps = [(b - a).total_seconds() for a, b in pairwise(due) if a and b]
     assert gaps == pytest.approx([0.01] * 3, abs=0.002)
@@ -100,7 +100,7 @@ async def test_at_most_so_many_sessions_are_under_way(tmp_path: Path) -> None:
 
     def watch(_: object) -> None:
         nonlocal most
-        most = max(most, one.under_way)
+        most = max(most, one.under_way_of.total())
 
     it.lab.subscribe(watch)
     await sent(one, sessions(it, [0.0] * 9, arms=3))
@@ -213,7 +213,7 @@ async def test_stop_sends_nothing_more_and_lets_what_is_under_way_end(tmp_path: 
     it = await open_bench(tmp_path)
     one = generator(it)
     run = asyncio.create_task(one.send(sessions(it, [0.0, 0.0, 30.0])))
-    await until(lambda: one.under_way == 2, "two are under way")
+    await until(lambda: one.under_way_of.total() == 2, "two are under way")
     one.stop()
     async with asyncio.timeout(PATIENCE_S):
         await run
@@ -245,7 +245,7 @@ async def test_a_closed_loop_keeps_its_users_waiting(tmp_path: Path) -> None:
 
     def watch(_: object) -> None:
         nonlocal most
-        most = max(most, one.under_way)
+        most = max(most, one.under_way_of.total())
 
     it.lab.subscribe(watch)
     await sent(one, sessions(it, [0.0] * 10, arms=2))

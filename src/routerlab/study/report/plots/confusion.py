@@ -7,7 +7,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from routerlab.study.figures.arm import ArmFigures, Calibration
-from routerlab.study.report.plots.svg import ACCENT, BAD, FAINT, GOOD, INK, SOFT, drawing, short
+from routerlab.study.report.plots.svg import ACCENT, BAD, FAINT, GOOD, INK, MIDDLE, SOFT, drawing, short
 from routerlab.study.report.words import count
 
 NUMBERED = 10
@@ -19,21 +19,19 @@ NO_LABEL = "(no label)"
 
 def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
     """Gold in rows, answers in columns; the deeper a cell, the larger its share of the row."""
-    answers: list[str | None] = [*labels]
-    if any(cell.label is None for cell in arm.confusion):
-        answers.append(None)
-    at = {gold: i for i, gold in enumerate(labels)}
+    unlabelled = [None] if any(cell.label is None for cell in arm.confusion) else []
+    answers = [*labels, *unlabelled]
     across = {answer: i for i, answer in enumerate(answers)}
     n = np.zeros((len(labels), len(answers)))
     for cell in arm.confusion:
-        n[at[cell.gold], across[cell.label]] = cell.n
+        n[across[cell.gold], across[cell.label]] = cell.n
     rows = n.sum(axis=1, keepdims=True)
     shares = np.divide(n, rows, out=np.zeros_like(n), where=rows > 0)
     right = np.eye(len(labels), len(answers), dtype=bool)
     cell_size = 38 if len(labels) <= NUMBERED else 16
     wide, high = 190 + cell_size * len(answers), 100 + cell_size * len(labels)
     with drawing(name, wide, high) as d:
-        (ax,) = d.axes()
+        ax = d.figure.subplots()
         ax.grid(False)
         for colour, mask in ((GOOD, ~right), (BAD, right)):
             deep = LinearSegmentedColormap.from_list(
@@ -43,9 +41,7 @@ def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
         if len(labels) <= NUMBERED:
             for (row, column), value in np.ndenumerate(n):
                 if value:
-                    ax.text(
-                        column + 0.5, row + 0.5, count(round(value, 1)), ha="center", va="center", color=INK
-                    )
+                    ax.text(column + 0.5, row + 0.5, count(round(value, 1)), color=INK, **MIDDLE)
         names = [short(label, 20) for label in labels]
         said = [*names, NO_LABEL][: len(answers)]
         ax.set_xticks(np.arange(len(answers)) + 0.5, said, rotation=45, ha="left", rotation_mode="anchor")
@@ -65,7 +61,7 @@ def confidence(name: str, found: Calibration, limit: float | None) -> str:
     """Left: accuracy of answers by their confidence. Right: accuracy of the most confident answers, by their
     share of all; `limit` is the accuracy that a gate asks for."""
     with drawing(name, 460, 250) as d:
-        ax, kept = d.axes(2)
+        ax, kept = d.figure.subplots(1, 2)
         ax.set_title("accuracy by confidence")
         ax.plot([0, 1], [0, 1], color=SOFT, lw=0.8, ls="--")
         full = [b for b in found.bins if b.n]

@@ -10,7 +10,7 @@ from textwrap import wrap
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from routerlab.study.report.plots.svg import FAINT, INK, SOFT, WARN, drawing, short
+from routerlab.study.report.plots.svg import FAINT, INK, MIDDLE, SOFT, WARN, drawing, short
 from routerlab.study.trial.analysis.result import ArmFlow, Flow
 
 COLUMN, BOX = 216, 196
@@ -112,7 +112,7 @@ def _box(ax: Axes, x: float, y: float, height: float, lines: Sequence[str], edge
     ax.add_patch(shape)
     for i, text in enumerate(lines):
         at = y + height / 2 + LINE * (i + 0.5 - len(lines) / 2)
-        ax.text(x, at, text, ha="center", va="center", color=INK)
+        ax.text(x, at, text, color=INK, **MIDDLE)
 
 
 def _line(ax: Axes, xs: Sequence[float], ys: Sequence[float]) -> None:

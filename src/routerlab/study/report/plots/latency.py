@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, PercentFor
 from routerlab.core.statistics.quantiles import Convention, of_sorted
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.report.plots.points import Point, Viable
-from routerlab.study.report.plots.svg import ACCENT, GOOD, INK, PAPER, SOFT, WARN, drawing, short
+from routerlab.study.report.plots.svg import ACCENT, GOOD, INK, MIDDLE, PAPER, SOFT, WARN, drawing, short
 from routerlab.study.report.words import time
 
 WIDTH = 940
@@ -25,7 +25,7 @@ _COLOUR = {"pass": GOOD, "undecided": WARN, "fail": SOFT, None: ACCENT}
 def scatter(name: str, found: Sequence[Point], region: Viable) -> str:
     """Accuracy against P95 with intervals, the viable region shaded; numbers are those of the points."""
     with drawing(name, WIDTH, 460) as d:
-        (ax,) = d.axes()
+        ax = d.figure.subplots()
         ends = [end for p in found for end in (p.p95, p.left, p.right) if end]
         _milliseconds(ax, [*ends, region.p95] if region.p95 else ends)
         low = min([p.low for p in found] + ([region.accuracy] if region.accuracy is not None else []))
@@ -38,16 +38,9 @@ def scatter(name: str, found: Sequence[Point], region: Viable) -> str:
         for p in found:
             colour = _COLOUR[p.viable]
             ax.plot([p.p95, p.p95], [p.low, p.high], color=colour, alpha=0.45)
-            ax.plot(
-                [p.left or left, p.p95], [p.accuracy] * 2, color=colour, alpha=0.45, ls="-" if p.left else ":"
-            )
-            ax.plot(
-                [p.p95, p.right or right],
-                [p.accuracy] * 2,
-                color=colour,
-                alpha=0.45,
-                ls="-" if p.right else ":",
-            )
+            for end, edge in ((p.left, left), (p.right, right)):
+                across = sorted([p.p95, end or edge])
+                ax.plot(across, [p.accuracy] * 2, color=colour, alpha=0.45, ls="-" if end else ":")
             fill = PAPER if p.dominated else colour
             ax.plot([p.p95], [p.accuracy], "o", ms=8, mfc=fill, mec=colour, mew=1.6, zorder=3)
         d.figure.draw_without_rendering()  # the places of numbers follow from those of all else
@@ -93,22 +86,14 @@ def _number(ax: Axes, found: Sequence[Point]) -> None:
         x, y = taken[i - 1]
         dx, dy = min(_BESIDE, key=lambda step: crowded(x + step[0], y + step[1]))
         taken.append((x + dx, y + dy))
-        ax.annotate(
-            str(i),
-            (p.p95, p.accuracy),
-            (dx, dy),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            color=INK,
-        )
+        ax.annotate(str(i), (p.p95, p.accuracy), (dx, dy), textcoords="offset points", color=INK, **MIDDLE)
 
 
 def latencies(name: str, arms: Sequence[ArmFigures], convention: Convention, limit: float | None) -> str:
     """A box an arm (quartiles, median; whiskers from P5 to P95) over its answers one by one."""
     timed = [(arm.arm, arm.latency) for arm in arms if arm.latency and arm.latency.values[-1] > 0]
     with drawing(name, WIDTH, 60 + 30 * max(2, len(timed))) as d:
-        (ax,) = d.axes()
+        ax = d.figure.subplots()
         seen = [value for _, times in timed for value in times.values if value > 0]
         _milliseconds(ax, [*seen, limit] if limit else seen)
         ax.grid(False, axis="y")

@@ -54,11 +54,7 @@ def points(analysis: Analysis, prefix: str = "") -> list[Point]:
 
 def viable(gates: Sequence[str]) -> Viable:
     """The region of these gates; a gate on another figure bounds nothing here."""
-    least: float | None = None
-    most: float | None = None
-    for gate in map(parse_gate, gates):
-        if gate.metric == "accuracy" and gate.op in (">=", ">"):
-            least = max(gate.limit, least or 0.0)
-        elif gate.metric == "p95" and gate.op in ("<=", "<"):
-            most = min(gate.limit, most or gate.limit)
-    return Viable(least, most)
+    found = [parse_gate(gate) for gate in gates]
+    least = [gate.limit for gate in found if gate.metric == "accuracy" and gate.op in (">=", ">")]
+    most = [gate.limit for gate in found if gate.metric == "p95" and gate.op in ("<=", "<")]
+    return Viable(max(least, default=None), min(most, default=None))

@@ -7,11 +7,11 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from routerlab.core.text import printable
@@ -29,6 +29,9 @@ COLOURS = {
     PAPER: "paper",
 }
 """A colour that is drawn with -> the page's variable. No other colour is to be used."""
+
+MIDDLE: dict[str, Any] = {"ha": "center", "va": "center"}
+"""Text around its place."""
 
 _SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _STYLE: dict[Any, Any] = {
@@ -64,17 +67,12 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+@dataclass
 class Drawing:
-    """A figure that is being drawn: its axes, and the SVG in the end."""
+    """A figure that is being drawn: and the SVG in the end."""
 
-    def __init__(self, name: str, figure: Figure) -> None:
-        self.figure = figure
-        self.svg = ""
-        self._name = name
-
-    def axes(self, columns: int = 1) -> list[Axes]:
-        """That many axes beside each other."""
-        return list(self.figure.subplots(1, columns, squeeze=False)[0])
+    figure: Figure
+    svg: str = ""
 
 
 @contextmanager
@@ -84,7 +82,7 @@ def drawing(name: str, width: float, height: float) -> Iterator[Drawing]:
     `name` is part of every id in it: no two figures of a page may have the same.
     """
     with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
-        found = Drawing(name, Figure(figsize=(width / 72, height / 72)))
+        found = Drawing(Figure(figsize=(width / 72, height / 72)))
         yield found
         out = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))

@@ -12,19 +12,19 @@ from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.arm import ArmFigures, Settings
 from routerlab.study.figures.costs import MachinePrice
 from routerlab.study.figures.labels import share
-from routerlab.study.figures.rows import Log, Row, by_arm, judged, session_log
+from routerlab.study.figures.rows import Log, Row, by_arm, grouped, judged, session_log
 from routerlab.study.figures.times import times
 from routerlab.study.trial.analysis.economics import drawn_ratio, economics, requests
 from routerlab.study.trial.analysis.effects import effects
 from routerlab.study.trial.analysis.flow import flow
 from routerlab.study.trial.analysis.hypotheses import Evidence, hypothesis_results
-from routerlab.study.trial.analysis.result import ArmTimes, BalanceFigure, Deviation, Subgroup, TrialResult
+from routerlab.study.trial.analysis.result import ArmTimes, Deviation, Subgroup, TrialResult
 from routerlab.study.trial.analysis.waits import LAB, queue, response, service_rows
 from routerlab.study.trial.protocol.assignment import balance
 from routerlab.study.trial.protocol.peeks import waiting_peeks
 from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.routing_table import Routes
-from routerlab.study.trial.protocol.session import Recorded, recorded
+from routerlab.study.trial.protocol.session import Recorded, recorded, trial_runs
 from routerlab.version import __version__
 
 
@@ -47,7 +47,8 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         seed=protocol.seed,
     )
     gates = [parse_gate(text) for text in protocol.gates]
-    analysis = analyse(replace(log, rows=tuple(rows), notes=_torn(log)), settings, gates, protocol.cost)
+    notes = tuple(note for note in log.notes if "unfinished record" in note)  # marks are told apart
+    analysis = analyse(replace(log, rows=tuple(rows), notes=notes), settings, gates, protocol.cost)
     analysis = analysis.model_copy(update={"arms": tuple(_basis(arm, protocol) for arm in analysis.arms)})
     groups = by_arm(rows, trial.arms)
     prompts = {case.id: case.prompt for case in corpus.case} if corpus else {}
@@ -56,9 +57,8 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         asked = requests(own, routes, prompts) if routes and prompts else []
         if routes and asked:
             ratios[arm] = drawn_ratio(asked, settings)
-            if (bill := economics(arm, asked, routes, settings, ratios[arm])) is not None:
-                bills[arm] = bill
-    runs = [run for run in opened.session.runs if run.kind == "trial"]
+            bills[arm] = economics(arm, asked, routes, settings, ratios[arm])
+    runs = trial_runs(opened.session)
     begun = runs[0].at
     return TrialResult(
         lab_version=__version__,
@@ -75,7 +75,7 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         complete=trial.ended is not None,
         control=trial.control,
         flow=flow(trial),
-        balance=_balance(trial),
+        balance=balance(trial.planned, trial.lock.cases, trial.arms),
         analysis=analysis,
         times=_times(by_arm(service, trial.arms), settings),
         effects=effects(groups, settings),
@@ -90,11 +90,6 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
     )
 
 
-def _torn(log: Log) -> tuple[str, ...]:
-    """What is to be known of the file itself; marks are told apart."""
-    return tuple(note for note in log.notes if "unfinished record" in note)
-
-
 def _basis(arm: ArmFigures, protocol: Protocol) -> ArmFigures:
     """The cost's basis, as it is: `service_rows` has priced them."""
     price = protocol.cost.by_arm.get(arm.arm) if protocol.cost else None
@@ -107,22 +102,16 @@ def _times(groups: Mapping[str, Sequence[Row]], settings: Settings) -> tuple[Arm
     found = []
     for arm, rows in groups.items():
         parts = {
-            "response": times([response(row) for row in rows], settings),
-            "lab": times([response(row, LAB) for row in rows], settings),
-            "queue": times([queue(row) for row in rows], settings),
-            "service": times(rows, settings),
+            "response": [response(row) for row in rows],
+            "lab": [response(row, LAB) for row in rows],
+            "queue": [queue(row) for row in rows],
+            "service": rows,
         }
-        quantiles = {
-            name: {"p50": t.p50, "p95": t.p95, "p99": t.p99} for name, t in parts.items() if t is not None
-        }
-        if parts["service"] is not None and len(quantiles) == len(parts):
-            found.append(ArmTimes(arm=arm, n=parts["service"].n, **quantiles))
+        timed = {name: t for name, own in parts.items() if (t := times(own, settings))}
+        if len(timed) == len(parts):
+            quantiles = {name: {"p50": t.p50, "p95": t.p95, "p99": t.p99} for name, t in timed.items()}
+            found.append(ArmTimes(arm=arm, n=timed["service"].n, **quantiles))
     return tuple(found)
-
-
-def _balance(trial: Recorded) -> BalanceFigure:
-    found = balance(trial.planned, trial.lock.cases, trial.arms)
-    return BalanceFigure(arms=found.arms, p=found.p, fewest=found.fewest, most=found.most, apart=found.apart)
 
 
 def _subgroups(
@@ -132,19 +121,17 @@ def _subgroups(
     found = []
     cases = corpus.by_id if corpus else {}
     for arm, rows in groups.items():
-        split: dict[tuple[str, str], list[list[bool]]] = {}
+        members = []
         for case, own in judged(rows).items():
             gold = own[0].gold or ""
             kinds = {"family": log.families.get(gold), "label": gold}
             if case in cases:
                 kinds |= {"difficulty": cases[case].difficulty, "language": cases[case].language}
-            for by, group in kinds.items():
-                if group is not None:
-                    split.setdefault((by, group), []).append([row.right is True for row in own])
-        for (by, group), own_cases in sorted(split.items()):
-            figure = share(own_cases, settings)
-            if figure is not None:
-                found.append(Subgroup.model_validate({"arm": arm, "by": by, "group": group, "share": figure}))
+            right = [row.right is True for row in own]
+            members += [((by, group), right) for by, group in kinds.items() if group is not None]
+        for (by, group), right_of in sorted(grouped(members).items()):
+            figure = {"arm": arm, "by": by, "group": group, "share": share(right_of, settings)}
+            found.append(Subgroup.model_validate(figure))
     return tuple(found)
 
 

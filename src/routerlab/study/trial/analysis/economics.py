@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routerlab.core.statistics.paired import draw, middle
+from routerlab.core.statistics.paired import Doubles, draw, middle
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.labels import share
-from routerlab.study.figures.rows import Row
+from routerlab.study.figures.rows import Row, grouped
 from routerlab.study.trial.analysis.result import Economics, Misroute
 from routerlab.study.trial.protocol.routing_table import Routes
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,34 +32,26 @@ class Request:
 
 def requests(rows: Sequence[Row], routes: Routes, prompts: Mapping[str, str]) -> list[Request]:
     """The rows in money; `prompts` is case -> prompt. A row without a label went to the default model."""
-    found = []
-    for row in rows:
-        if row.gold is None:
-            continue
-        prompt = prompts[row.case]
-        found.append(
-            Request(
-                row=row,
-                default=routes.default_cost(prompt, row.gold),
-                right=routes.routed_cost(prompt, row.gold, row.gold),
-                routed=routes.routed_cost(prompt, row.gold, row.label),
-                router=row.cost or 0.0,
-            )
+    judged = [(row, prompts[row.case], row.gold) for row in rows if row.gold is not None]
+    return [
+        Request(
+            row=row,
+            default=routes.default_cost(prompt, gold),
+            right=routes.routed_cost(prompt, gold, gold),
+            routed=routes.routed_cost(prompt, gold, row.label),
+            router=row.cost or 0.0,
         )
-    return found
+        for row, prompt, gold in judged
+    ]
 
 
 def economics(
     arm: str, asked: Sequence[Request], routes: Routes, settings: Settings, ratios: Doubles
-) -> Economics | None:
-    """An arm's bill; None for an arm without requests. `ratios` are bootstrap draws (see `drawn_ratio`)."""
-    by_case: dict[str, list[bool]] = {}
-    for one in asked:
-        same = routes.target(one.row.label).name == routes.target(one.row.gold).name
-        by_case.setdefault(one.row.case, []).append(same)
-    outcome = share(list(by_case.values()), settings)
-    if outcome is None:
-        return None
+) -> Economics:
+    """An arm's bill, of one request at least. `ratios` are bootstrap draws (see `drawn_ratio`)."""
+    same = grouped((one.row.case, not _strays(one, routes)) for one in asked)
+    outcome = share(list(same.values()), settings)
+    assert outcome is not None
     default = sum(one.default for one in asked)
     routed = sum(one.routed for one in asked)
     router = sum(one.router for one in asked)
@@ -117,17 +106,18 @@ def break_even(asked: Sequence[Request]) -> tuple[float | None, str]:
     point = max(0.0, 1 - wrong * best / (best - now))
     if point == 0:
         return 0.0, "its mistakes cost less than a router saves: it saves at any accuracy"
-    if now > 0:
-        return point, f"it saves as long as its accuracy is above {point:.3f}; it is {1 - wrong:.3f}"
-    return point, f"it would save with an accuracy above {point:.3f}; it is {1 - wrong:.3f}"
+    says = "saves as long as its accuracy is" if now > 0 else "would save with an accuracy"
+    return point, f"it {says} above {point:.3f}; it is {1 - wrong:.3f}"
+
+
+def _strays(one: Request, routes: Routes) -> bool:
+    """Whether its label leads to another model than the right one."""
+    return routes.target(one.row.label).name != routes.target(one.row.gold).name
 
 
 def misroutes(asked: Sequence[Request], routes: Routes) -> tuple[Misroute, ...]:
     """The kinds of misroutes, the costliest first; a wrong label that leads to the right model is none."""
-    kinds: dict[tuple[str, str | None], list[Request]] = {}
-    for one in asked:
-        if routes.target(one.row.label).name != routes.target(one.row.gold).name:
-            kinds.setdefault((one.row.gold or "", one.row.label), []).append(one)
+    kinds = grouped(((one.row.gold or "", one.row.label), one) for one in asked if _strays(one, routes))
     found = []
     for (gold, label), own in kinds.items():
         right, went = routes.target(gold), routes.target(label)

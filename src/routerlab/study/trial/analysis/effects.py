@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routerlab.core.statistics.paired import draw, middle
+from routerlab.core.statistics.paired import Doubles, draw, middle
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.rows import Row, judged, share_right
 from routerlab.study.trial.analysis.result import Effect
-
-Doubles = NDArray[np.float64]
 
 
 def cohens_h(a: Doubles, b: Doubles) -> Doubles:
@@ -39,37 +36,17 @@ def effects(groups: Mapping[str, Sequence[Row]], settings: Settings) -> tuple[Ef
     found = []
     for a, b in combinations(means, 2):
         common = [case for case in means[a] if case in means[b]]
-        if common:
-            found.append(_effect(a, b, groups, means, common, settings))
+        if not common:
+            continue
+        n = len(common)
+        right = np.array([[means[arm][case] for arm in (a, b)] for case in common])
+        rows = np.hstack([right, *(_moments(groups[arm], common) for arm in (a, b))])
+        drawn = draw(rows, settings.resamples, settings.seed) if n > 1 else rows[:0]
+        h, d = (float(x[0]) for x in _both(rows.sum(axis=0)[None], n))
+        (h_low, h_high), d_ends = (middle(x, settings.confidence) or (None, None) for x in _both(drawn, n))
+        known, (d_low, d_high) = (None, (None, None)) if np.isnan(d) else (d, d_ends)
+        found.append(Effect(a=a, b=b, h=h, h_low=h_low, h_high=h_high, d=known, d_low=d_low, d_high=d_high))
     return tuple(found)
-
-
-def _effect(
-    a: str,
-    b: str,
-    groups: Mapping[str, Sequence[Row]],
-    means: Mapping[str, Mapping[str, float]],
-    common: Sequence[str],
-    settings: Settings,
-) -> Effect:
-    right = np.array([[means[arm][case] for arm in (a, b)] for case in common])
-    moments = np.hstack([_moments(groups[arm], common) for arm in (a, b)])
-    rows = np.hstack([right, moments])
-    sums = rows.sum(axis=0)[None]
-    drawn = draw(rows, settings.resamples, settings.seed) if len(common) > 1 else np.zeros((0, rows.shape[1]))
-    h, d = (float(x[0]) for x in _both(sums, len(common)))
-    h_ends, d_ends = (middle(x, settings.confidence) or (None, None) for x in _both(drawn, len(common)))
-    known = not np.isnan(d)
-    return Effect(
-        a=a,
-        b=b,
-        h=h,
-        h_low=h_ends[0],
-        h_high=h_ends[1],
-        d=d if known else None,
-        d_low=d_ends[0] if known else None,
-        d_high=d_ends[1] if known else None,
-    )
 
 
 def _both(sums: Doubles, n: int) -> tuple[Doubles, Doubles]:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from routerlab.core.statistics.paired import Doubles
 from routerlab.study.figures.rows import Row
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ K. F. Schulz, D. G. Altman and D. Moher, "CONSORT 2010 statement", BMJ 340 (2010
 """
 
 from collections import Counter
-from collections.abc import Sequence
 
-from routerlab.core.prediction import Trial
 from routerlab.study.figures.rows import ANSWERED
-from routerlab.study.trial.analysis.result import ArmFlow, BalanceFigure, Flow, Loss
-from routerlab.study.trial.protocol.assignment import Planned
+from routerlab.study.trial.analysis.result import ArmFlow, Flow, Loss
+from routerlab.study.trial.protocol.assignment import Balance
 from routerlab.study.trial.protocol.session import Recorded
 
 
@@ -24,38 +22,27 @@ def flow(trial: Recorded) -> Flow:
 
 
 def _arm(trial: Recorded, arm: str, sent: set[str]) -> ArmFlow:
-    assigned = [p for p in trial.planned if p.arm == arm]
-    ended = [trial.answered[p.id] for p in assigned if p.id in trial.answered]
-    answers = [t for t in ended if t.status in ANSWERED]
-    begun = [p for p in assigned if p.id in sent]
-    routed = arm in trial.routed
+    assigned = [p.id for p in trial.planned if p.arm == arm]
+    begun = sum(session in sent for session in assigned)
+    ends = (trial.answered[session].status for session in assigned if session in trial.answered)
+    statuses: Counter[str] = Counter(ends)
+    ended = statuses.total()
+    unsent = trial.standing.dropped.get(arm) or trial.ended or "the trial is not over"
+    lost = [
+        Loss(before="sent", reason=unsent, n=len(assigned) - begun),
+        Loss(before="answered", reason="cancelled, and not sent again", n=begun - ended),
+        *(Loss(before="answered", reason=one, n=n) for one, n in statuses.items() if one not in ANSWERED),
+        Loss(before="parsed", reason="no label could be read from the answer", n=statuses["unparsed"]),
+    ]
     return ArmFlow(
         arm=arm,
         assigned=len(assigned),
-        sent=len(begun),
-        answered=len(answers),
-        parsed=sum(t.status == "ok" for t in answers) if routed else None,
-        analysed=len(ended),
-        lost=tuple(_losses(trial, arm, assigned, begun, ended)),
+        sent=begun,
+        answered=sum(statuses[status] for status in ANSWERED),
+        parsed=statuses["ok"] if arm in trial.routed else None,
+        analysed=ended,
+        lost=tuple(loss for loss in lost if loss.n),
     )
-
-
-def _losses(
-    trial: Recorded, arm: str, assigned: Sequence[Planned], begun: Sequence[Planned], ended: Sequence[Trial]
-) -> list[Loss]:
-    losses: list[Loss] = []
-    if unsent := len(assigned) - len(begun):
-        why = trial.standing.dropped.get(arm) or trial.ended or "the trial is not over"
-        losses.append(Loss(before="sent", reason=why, n=unsent))
-    if cut := len(begun) - len(ended):
-        losses.append(Loss(before="answered", reason="cancelled, and not sent again", n=cut))
-    statuses = Counter(t.status for t in ended)
-    for status, n in statuses.items():
-        if status not in ANSWERED:
-            losses.append(Loss(before="answered", reason=status, n=n))
-    if n := statuses["unparsed"]:
-        losses.append(Loss(before="parsed", reason="no label could be read from the answer", n=n))
-    return losses
 
 
 def flow_lines(found: Flow) -> list[str]:
@@ -72,7 +59,7 @@ def flow_lines(found: Flow) -> list[str]:
     return lines
 
 
-def balance_line(even: BalanceFigure) -> str:
+def balance_line(even: Balance) -> str:
     """How even the assignment was, as text."""
     times = f"{even.fewest}" if even.fewest == even.most else f"{even.fewest} to {even.most}"
     return (

@@ -1,23 +1,20 @@
 """The registered hypotheses, tested as registered. A p is two-sided: a limit clearly missed is refuted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routerlab.core.statistics.intervals import effective_n
-from routerlab.core.statistics.paired import holm
-from routerlab.study.figures.arm import Estimate, QuantileFigure, Settings
-from routerlab.study.figures.result import Analysis, Comparison
+from routerlab.core.statistics.paired import Doubles, holm
+from routerlab.study.figures.arm import Estimate, Settings
+from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Row, judged
+from routerlab.study.figures.times import worth_of
 from routerlab.study.trial.analysis.f1 import confusion, p_at_limit
 from routerlab.study.trial.analysis.result import Economics, Finding, HypothesisResult, Tested
 from routerlab.study.trial.protocol.interim import Pair, look_points, step_down
 from routerlab.study.trial.protocol.protocol import Hypothesis
 from routerlab.study.trial.protocol.session import Recorded
-
-Doubles = NDArray[np.float64]
 
 FEWEST = 20
 """Different cases that a bootstrap test needs; with fewer its error rate is far from what it says."""
@@ -35,18 +32,29 @@ class Evidence:
     ratios: Mapping[str, Doubles]
 
 
+@dataclass(frozen=True)
+class Held:
+    """An arm's figure held against the limit: `p` is that of its being there, None where that cannot be
+    tested, and `kept` how it looks."""
+
+    arm: str
+    figure: Estimate
+    p: float | None
+    kept: bool
+    note: str = ""
+
+
 def hypothesis_results(evidence: Evidence) -> tuple[HypothesisResult, ...]:
     """Every registered hypothesis with its tests."""
     return tuple(_result(one, evidence) for one in evidence.trial.protocol.hypothesis)
 
 
 def _result(hypothesis: Hypothesis, evidence: Evidence) -> HypothesisResult:
-    kinds: dict[str, Callable[[Hypothesis, Evidence], list[Tested]]] = {
-        "accuracy": _accuracy,
-        "cost": _cost,
-        "p95": _p95,
-    }
-    tests = kinds.get(hypothesis.endpoint, _f1)(hypothesis, evidence)
+    if hypothesis.limit is None:
+        tests = _accuracy(hypothesis, evidence)
+    else:
+        hold = {"cost": _cost, "p95": _p95}.get(hypothesis.endpoint, _f1)
+        tests = _against_limit(hypothesis, list(hold(hypothesis, hypothesis.limit, evidence)))
     return HypothesisResult(
         **hypothesis.model_dump(),
         tests=tuple(tests),
@@ -67,109 +75,79 @@ def _accuracy(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
     trial = evidence.trial
     pairs = {(p.a, p.b): p for p in evidence.analysis.pairs}
     points = look_points(trial.planned, trial.routed, trial.protocol.looks.fractions)
-    rejected: dict[Pair, int] = {}
+    early: dict[Pair, int] = {}
     for look in trial.standing.looks:
-        rejected |= {(t.a, t.b): look.point.number for t in look.tests if t.rejected == look.point.number}
-    early = dict(rejected)
-    ended_early = trial.standing.stop is not None
-    open_ = {
-        pair: p.p
-        for pair, p in pairs.items()
-        if not ended_early and not set(pair) & trial.standing.dropped.keys()
-    }
+        early |= {(t.a, t.b): look.point.number for t in look.tests if t.rejected == look.point.number}
+    rejected, dropped = dict(early), trial.standing.dropped.keys()
+    left = {} if trial.standing.stop else {pair: p.p for pair, p in pairs.items() if not dropped & set(pair)}
     if hypothesis.correction == "holm":
         information = (*(point.information for point in points), 1.0)
-        step_down(open_, rejected, information, hypothesis.alpha)
+        step_down(left, rejected, information, hypothesis.alpha)
         adjusted = dict(zip(pairs, holm([p.p for p in pairs.values()]), strict=True))
     else:
-        rejected |= {pair: len(points) + 1 for pair, p in open_.items() if p <= hypothesis.alpha}
+        rejected |= {pair: len(points) + 1 for pair, p in left.items() if p <= hypothesis.alpha}
         adjusted = {pair: p.p for pair, p in pairs.items()}
-    return [_pair_test(pair, p, adjusted[pair], early, rejected, pair in open_) for pair, p in pairs.items()]
+    tests = []
+    for pair, p in pairs.items():
+        note = f"{p.only_a} : {p.only_b} discordant of {p.n} cases"
+        if pair in early:
+            note += f"; found at look {early[pair]}"
+        elif pair not in left:
+            note += "; the trial, or an arm, was ended at a look: not tested any further"
+        tests.append(
+            Tested(
+                subject=f"{p.a} - {p.b}",
+                value=p.difference,
+                low=p.low,
+                high=p.high,
+                p=p.p,
+                p_adjusted=adjusted[pair],
+                finding="supported" if pair in rejected else "undecided",
+                note=note,
+            )
+        )
+    return tests
 
 
-def _pair_test(
-    pair: Pair,
-    p: Comparison,
-    adjusted: float,
-    early: Mapping[Pair, int],
-    rejected: Mapping[Pair, int],
-    open_: bool,
-) -> Tested:
-    note = f"{p.only_a} : {p.only_b} discordant of {p.n} cases"
-    if pair in early:
-        note += f"; found at look {early[pair]}"
-    elif not open_:
-        note += "; the trial, or an arm, was ended at a look: not tested any further"
-    return Tested(
-        subject=f"{p.a} - {p.b}",
-        value=p.difference,
-        low=p.low,
-        high=p.high,
-        p=p.p,
-        p_adjusted=adjusted,
-        finding="supported" if pair in rejected else "undecided",
-        note=note,
-    )
-
-
-def _cost(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
-    found = {
-        arm: Estimate(value=e.ratio, low=e.ratio_low, high=e.ratio_high)
-        for arm, e in evidence.economics.items()
-        if arm in evidence.trial.routed
-    }
-    p = {arm: _drawn_p(evidence.ratios[arm], _limit(hypothesis)) for arm in found}
-    notes = {arm: "the router itself has no price" for arm in found if evidence.economics[arm].router is None}
-    for arm in found:
+def _cost(_: Hypothesis, limit: float, evidence: Evidence) -> Iterator[Held]:
+    for arm, bill in evidence.economics.items():
+        if arm not in evidence.trial.routed:
+            continue
+        p = _drawn_p(evidence.ratios[arm], limit)
+        note = "the router itself has no price" if bill.router is None else ""
         if len({row.case for row in evidence.rows[arm]}) < FEWEST:
-            p[arm], notes[arm] = None, f"fewer than {FEWEST} cases, too few for a bootstrap"
-    kept = {arm: one.value <= _limit(hypothesis) for arm, one in found.items()}
-    return _against_limit(hypothesis, found, p, notes, kept)
+            p, note = None, f"fewer than {FEWEST} cases, too few for a bootstrap"
+        ratio = Estimate(value=bill.ratio, low=bill.ratio_low, high=bill.ratio_high)
+        yield Held(arm, ratio, p, bill.ratio <= limit, note)
 
 
-def _f1(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
+def _f1(hypothesis: Hypothesis, limit: float, evidence: Evidence) -> Iterator[Held]:
     label = hypothesis.endpoint.removeprefix("f1:") if hypothesis.endpoint != "macro_f1" else None
     labels, settings = evidence.analysis.labels, evidence.settings
-    found: dict[str, Estimate] = {}
-    p: dict[str, float | None] = {}
     for arm in evidence.analysis.arms:
+        if label is None:
+            figure = arm.macro_f1
+        else:
+            own = (s for s in arm.labels if s.label == label and s.f1 is not None)
+            figure = next((Estimate(value=s.f1, low=s.low, high=s.high) for s in own), None)
         table = confusion(judged(evidence.rows[arm.arm]), labels, label)
-        score = next((one for one in arm.labels if one.label == label), None)
-        if table is None:
-            continue
-        if label is None and arm.macro_f1 is not None:
-            found[arm.arm] = arm.macro_f1
-        elif score is not None and score.f1 is not None:
-            found[arm.arm] = Estimate(value=score.f1, low=score.low, high=score.high)
-        p[arm.arm] = p_at_limit(table, _limit(hypothesis), settings.resamples, settings.seed)
-    kept = {arm: one.value >= _limit(hypothesis) for arm, one in found.items()}
-    return _against_limit(hypothesis, found, p, {}, kept)
+        if table is not None and figure is not None:
+            p = p_at_limit(table, limit, settings.resamples, settings.seed)
+            yield Held(arm.arm, figure, p, figure.value >= limit)
 
 
-def _p95(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
+def _p95(_: Hypothesis, limit: float, evidence: Evidence) -> Iterator[Held]:
     """Whether fewer than 5 % of the sessions take longer than the limit; one without a latency does."""
-    found: dict[str, QuantileFigure] = {}
-    p: dict[str, float | None] = {}
-    notes: dict[str, str] = {}
-    kept: dict[str, bool] = {}
     for arm in evidence.analysis.arms:
         rows = evidence.rows[arm.arm]
         if arm.arm not in evidence.trial.routed or arm.latency is None:
             continue
-        found[arm.arm] = arm.latency.p95
-        p[arm.arm], kept[arm.arm] = _quantile_test(rows, _limit(hypothesis))
+        note = ""
         if lost := sum(row.latency_ms is None for row in rows):
-            notes[arm.arm] = f"{lost} sessions without a latency count as beyond the limit"
-        elif arm.cases < len(rows) and all((row.latency_ms or 0.0) <= _limit(hypothesis) for row in rows):
-            notes[arm.arm] = (
-                f"no session is beyond the limit, so {len(rows)} count as their {arm.cases} cases"
-            )
-    return _against_limit(hypothesis, found, p, notes, kept)
-
-
-def _limit(hypothesis: Hypothesis) -> float:
-    assert hypothesis.limit is not None
-    return hypothesis.limit
+            note = f"{lost} sessions without a latency count as beyond the limit"
+        elif arm.cases < len(rows) and all((row.latency_ms or 0.0) <= limit for row in rows):
+            note = f"no session is beyond the limit, so {len(rows)} count as their {arm.cases} cases"
+        yield Held(arm.arm, arm.latency.p95, *_quantile_test(rows, limit), note)
 
 
 def _quantile_test(rows: Sequence[Row], limit: float) -> tuple[float, bool]:
@@ -177,12 +155,9 @@ def _quantile_test(rows: Sequence[Row], limit: float) -> tuple[float, bool]:
     by how alike they are."""
     from scipy.special import bdtr
 
-    clusters: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        beyond, n = clusters.get(row.case, (0, 0))
-        clusters[row.case] = (beyond + (row.latency_ms is None or row.latency_ms > limit), n + 1)
-    worth = max(1, int(effective_n(list(clusters.values())) + 1e-9))
-    share = sum(beyond for beyond, _ in clusters.values()) / sum(n for _, n in clusters.values())
+    beyond = [(row.case, row.latency_ms is None or row.latency_ms > limit) for row in rows]
+    worth = max(1, int(worth_of(beyond) + 1e-9))
+    share = sum(longer for _, longer in beyond) / len(beyond)
     few = float(bdtr(min(worth, np.ceil(share * worth - 1e-9)), worth, 0.05))
     at_least = np.floor(share * worth + 1e-9)
     many = 1.0 if at_least < 1 else 1 - float(bdtr(at_least - 1, worth, 0.05))
@@ -199,29 +174,22 @@ def _drawn_p(drawn: Doubles, limit: float) -> float | None:
     return min(1.0, 2 * (least + 1) / (len(known) + 1))
 
 
-def _against_limit(
-    hypothesis: Hypothesis,
-    found: Mapping[str, Estimate | QuantileFigure],
-    p: Mapping[str, float | None],
-    notes: Mapping[str, str],
-    kept: Mapping[str, bool],
-) -> list[Tested]:
-    """A test for each arm whether it keeps the limit, corrected over the arms; `kept` is how it looks."""
-    known = {arm: one for arm, one in p.items() if one is not None}
-    values = list(known.values())
-    corrected = dict(zip(known, holm(values) if hypothesis.correction == "holm" else values, strict=True))
+def _against_limit(hypothesis: Hypothesis, held: Sequence[Held]) -> list[Tested]:
+    """A test for each arm whether it keeps the limit, corrected over the arms."""
+    p = {one.arm: one.p for one in held if one.p is not None}
+    corrected = dict(zip(p, holm(list(p.values())), strict=True)) if hypothesis.correction == "holm" else p
     return [
         Tested(
-            subject=arm,
-            value=one.value,
-            low=one.low,
-            high=one.high,
-            p=p[arm],
-            p_adjusted=corrected.get(arm),
-            finding=_finding(hypothesis, corrected.get(arm), kept[arm]),
-            note=notes.get(arm, ""),
+            subject=one.arm,
+            value=one.figure.value,
+            low=one.figure.low,
+            high=one.figure.high,
+            p=one.p,
+            p_adjusted=corrected.get(one.arm),
+            finding=_finding(hypothesis, corrected.get(one.arm), one.kept),
+            note=one.note,
         )
-        for arm, one in found.items()
+        for one in held
     ]
 
 

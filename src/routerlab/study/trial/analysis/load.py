@@ -19,11 +19,6 @@ Tell = Callable[[str], None]
 """Gets what a reader should know of the result besides."""
 
 
-def is_trial(session: Session) -> bool:
-    """Whether the session is of a trial."""
-    return any(run.kind == "trial" for run in session.runs)
-
-
 def finished_trial(path: Path, session: Session, tell: Tell) -> TrialResult:
     """The result of a trial that is over; LabError of one that is not: its protocol says when to look."""
     if ended(session) is None:

@@ -15,13 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
-from routerlab.core.statistics.paired import holm, mcnemar
+from routerlab.core.statistics.paired import Doubles, holm, mcnemar
 
-Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Pairs = tuple[tuple[int, int], ...]
-
-SIMULATIONS = 2000
 
 
 @dataclass(frozen=True)
@@ -109,67 +106,43 @@ def unpaired_p(hits: NDArray[np.int64], n: int) -> Doubles:
     return np.stack(columns, axis=1)
 
 
-def adjusted(p: Doubles) -> Doubles:
-    """Every row adjusted by Holm's method."""
-    return np.array([holm(list(row)) for row in p])
+@dataclass(frozen=True)
+class Design:
+    """A trial that is thought of: the arms' assumed accuracies, the `correlation` between them where they are
+    `paired` (every arm answers every case), and the level `alpha` of all pairs together (Holm)."""
 
+    accuracies: Sequence[float]
+    paired: bool = True
+    correlation: float = 0.5
+    alpha: float = 0.05
+    simulations: int = 2000
+    seed: int = 0
 
-def power(
-    accuracies: Sequence[float],
-    n: int,
-    *,
-    paired: bool = True,
-    correlation: float = 0.5,
-    alpha: float = 0.05,
-    simulations: int = SIMULATIONS,
-    seed: int = 0,
-) -> Power:
-    """The power with `n` cases that every arm answers, or (unpaired) `n` sessions an arm, Holm over pairs."""
-    if paired:
-        p = paired_p(outcomes(accuracies, correlation, n, simulations, seed))
-    else:
-        hits = np.random.default_rng(seed).binomial(n, accuracies, (simulations, len(accuracies)))
-        p = unpaired_p(hits, n)
-    found = adjusted(p) <= alpha
-    differ = [a != b for a, b in combinations(accuracies, 2)]
-    shares = found.mean(axis=0)
-    every = float(found[:, differ].all(axis=1).mean()) if any(differ) else 0.0
-    nothing = float((~found.any(axis=1)).mean())
-    worst = max(x * (1 - x) for x in (*shares, every, nothing))
-    return Power(n, tuple(map(float, shares)), every, nothing, sqrt(worst / simulations))
+    def power(self, n: int) -> Power:
+        """The power with `n` cases that every arm answers, or (unpaired) `n` sessions an arm."""
+        accuracies, simulations = self.accuracies, self.simulations
+        if self.paired:
+            p = paired_p(outcomes(accuracies, self.correlation, n, simulations, self.seed))
+        else:
+            hits = np.random.default_rng(self.seed).binomial(n, accuracies, (simulations, len(accuracies)))
+            p = unpaired_p(hits, n)
+        found = np.array([holm(list(row)) for row in p]) <= self.alpha
+        differ = [a != b for a, b in combinations(accuracies, 2)]
+        shares = found.mean(axis=0)
+        every = float(found[:, differ].all(axis=1).mean()) if any(differ) else 0.0
+        nothing = float((~found.any(axis=1)).mean())
+        worst = max(x * (1 - x) for x in (*shares, every, nothing))
+        return Power(n, tuple(map(float, shares)), every, nothing, sqrt(worst / simulations))
 
-
-def needed(
-    accuracies: Sequence[float],
-    target: float,
-    *,
-    paired: bool = True,
-    correlation: float = 0.5,
-    alpha: float = 0.05,
-    simulations: int = SIMULATIONS,
-    seed: int = 0,
-    most: int = 4000,
-) -> int | None:
-    """The smallest n, to within 2 %, whose power to find every difference is `target`; None beyond `most`."""
-
-    def enough(n: int) -> bool:
-        found = power(
-            accuracies,
-            n,
-            paired=paired,
-            correlation=correlation,
-            alpha=alpha,
-            simulations=simulations,
-            seed=seed,
-        )
-        return found.all >= target
-
-    low, high = 0, 32
-    while not enough(high):
-        low, high = high, 2 * high
-        if low >= most:
-            return None
-    while high - low > max(1, high // 50):
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    def needed(self, target: float, most: int = 4000) -> int | None:
+        """The smallest n, to within 2 %, whose power to find every difference is `target`; None beyond
+        `most`."""
+        low, high = 0, 32
+        while self.power(high).all < target:
+            low, high = high, 2 * high
+            if low >= most:
+                return None
+        while high - low > max(1, high // 50):
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.power(middle).all >= target else (middle, high)
+        return high

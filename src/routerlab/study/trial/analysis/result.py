@@ -10,6 +10,7 @@ from typing import Literal
 from routerlab.core.prediction import Record
 from routerlab.study.figures.arm import QuantileFigure, Share
 from routerlab.study.figures.result import Analysis
+from routerlab.study.trial.protocol.assignment import Balance
 from routerlab.study.trial.protocol.lock import Lock
 
 Finding = Literal["supported", "refuted", "undecided", "not tested"]
@@ -42,17 +43,6 @@ class Flow(Record):
     generated: int
     excluded: dict[str, str]
     arms: tuple[ArmFlow, ...]
-
-
-class BalanceFigure(Record):
-    """How even the assignment was: sessions by arm with the p of a chi-squared test, sessions of a case with
-    an arm (fewest, most), and how far two arms are apart on a case."""
-
-    arms: dict[str, int]
-    p: float
-    fewest: int
-    most: int
-    apart: int
 
 
 class ArmTimes(Record):
@@ -198,7 +188,7 @@ class TrialResult(Record):
     complete: bool
     control: str | None
     flow: Flow
-    balance: BalanceFigure
+    balance: Balance
     analysis: Analysis
     times: tuple[ArmTimes, ...]
     effects: tuple[Effect, ...]

@@ -10,7 +10,6 @@ from routerlab.study.figures.costs import MachinePrice
 from routerlab.study.figures.rows import Log, Row
 from routerlab.study.trial.protocol.session import Recorded
 
-_MS_PER_HOUR = 3_600_000
 LAB = "lab"
 """Among a row's parts: the wait as it was in the lab, where other arms had their turns as well."""
 
@@ -64,8 +63,8 @@ def service_rows(trial: Recorded, log: Log) -> list[Row]:
             parts = {**(row.parts_ms or {}), "queue": queue, LAB: one.latency_ms.queue}
             row = replace(row, latency_ms=one.latency_ms.total, parts_ms=parts)
         price = prices.get(row.arm)
-        if isinstance(price, MachinePrice) and row.cost is None and row.latency_ms is not None:
-            row = replace(row, cost=row.latency_ms * price.per_hour / _MS_PER_HOUR)
+        if isinstance(price, MachinePrice) and row.cost is None:
+            row = replace(row, cost=price.cost(row))
         rows.append(row)
     return sorted(rows, key=lambda row: trial.arms.index(row.arm))
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from routerlab.core.files.toml import canonical_sha256
+from routerlab.core.prediction import Record
 
 Method = Literal["blocks", "hash"]
 
@@ -26,8 +27,7 @@ class Planned:
     block: int | None = None
 
 
-@dataclass(frozen=True)
-class Balance:
+class Balance(Record):
     """How even an assignment is.
 
     `arms` counts sessions an arm; `p` is that of the chi-squared test that all arms are as likely. `fewest`

@@ -12,9 +12,8 @@ from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
+from routerlab.core.statistics.paired import Doubles
 
 NORMAL = NormalDist()
 HIGHEST = 9.0
@@ -24,8 +23,7 @@ HIGHEST = 9.0
 @cache
 def _quadrature() -> tuple[Doubles, Doubles]:
     """Nodes and weights on -1..1; made at the first use, for it takes a while."""
-    nodes, weights = np.polynomial.legendre.leggauss(300)
-    return nodes, weights
+    return np.polynomial.legendre.leggauss(300)
 
 
 def spent(alpha: float, fraction: float) -> float:

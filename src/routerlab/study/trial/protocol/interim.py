@@ -180,19 +180,14 @@ def standing(
         until = [t for t in trials if t.session and where.get(t.session, len(planned)) < point.after]
         active = [arm for arm in routed if arm not in dropped]
         tests = paired_tests(first_answers(until, active), rejected, information[:k], alpha)
-        lost = _lost(protocol.looks, tests)
+        worse = tuple(dict.fromkeys(test.worse for test in tests if test.rejected))
+        lost = worse if protocol.looks.action == "drop" else ()
         stop = _stop(protocol.looks, tests, [arm for arm in active if arm not in lost])
         looks.append(Look(point, tests, lost, stop))
         dropped |= dict.fromkeys(lost, f"less accurate than another at look {k}")
         if stop:
             return Standing(tuple(looks), {}, dropped, stop, None)
     return Standing(tuple(looks), {}, dropped, None, None)
-
-
-def _lost(looks: Looks, tests: Sequence[PairTest]) -> tuple[str, ...]:
-    if looks.action != "drop":
-        return ()
-    return tuple(dict.fromkeys(test.worse for test in tests if test.rejected))
 
 
 def _stop(looks: Looks, tests: Sequence[PairTest], left: Sequence[str]) -> str | None:
@@ -207,16 +202,13 @@ def _sequential(looks: Looks, routed: Sequence[str], trials: Sequence[Trial]) ->
     verdicts = {
         arm: looks.sprt.decide([float(right) for right in own.values()]) for arm, own in first.items()
     }
-    dropped: dict[str, str] = {}
     if looks.action == "drop":
         dropped = {
             arm: f"not viable after {n} cases (sequential test)"
             for arm, (verdict, n) in verdicts.items()
             if verdict == "not viable"
         }
-    stop = None
-    if looks.action == "drop" and len(dropped) == len(routed):
-        stop = "no arm is viable"
-    if looks.action == "stop" and all(verdict != "undecided" for verdict, _ in verdicts.values()):
-        stop = "every arm is decided"
-    return Standing((), verdicts, dropped, stop, None)
+        none_left = len(dropped) == len(routed)
+        return Standing((), verdicts, dropped, "no arm is viable" if none_left else None)
+    decided = looks.action == "stop" and all(verdict != "undecided" for verdict, _ in verdicts.values())
+    return Standing((), verdicts, stop="every arm is decided" if decided else None)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import canonical_json, canonical_sha256, load_toml
+from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 from routerlab.core.session.fragment import toml_value
 from routerlab.engine.arms.arm import ArmSpec, Spec
@@ -80,7 +81,7 @@ def lock_path(protocol: Path) -> Path:
 
 def make_lock(work: Registered, replaces: str | None = None) -> Lock:
     """The lock of a protocol as it is now."""
-    commit, clean = _git(work.path)
+    arms, (commit, clean) = work.protocol.arm, _git(work.path)
     lock = Lock(
         name=work.protocol.name,
         locked_at=datetime.now(UTC).replace(microsecond=0),
@@ -91,7 +92,7 @@ def make_lock(work: Registered, replaces: str | None = None) -> Lock:
         protocol=canonical_json(work.protocol),
         pins=_pins(work),
         cases=tuple(case.id for case in work.cases),
-        arm=tuple(_arm(work, spec) for spec in work.specs),
+        arm=tuple(_arm(work, spec, arm.ask) for spec, arm in zip(work.specs, arms, strict=True)),
         sha256="",
     )
     return lock.model_copy(update={"sha256": _own_hash(lock)})
@@ -125,21 +126,18 @@ def changes(lock: Lock, work: Registered) -> list[str]:
     """What is not as it was locked, a line each; empty where all is."""
     now = make_lock(work)
     lines = list(_differ(json.loads(lock.protocol), json.loads(now.protocol), ""))
-    lines += _other_hashes(_without_plan(lock.pins), _without_plan(now.pins))
+    # The plan of sessions follows from the rest: it is worth a word only where nothing else differs.
+    planned = {"sessions": now.pins["sessions"]}
+    lines += _other_hashes(lock.pins | planned, now.pins)
     then = {arm.name: arm for arm in lock.arm}
     for arm in now.arm:
         if arm.name in then:  # another list of arms is told already
             lines += (f"{arm.name}: {line}" for line in _other_hashes(then[arm.name].files, arm.files))
             if then[arm.name].endpoint != arm.endpoint:
                 lines.append(f"{arm.name}: endpoint: {then[arm.name].endpoint} -> {arm.endpoint}")
-    if not lines and lock.pins.get("sessions") != now.pins.get("sessions"):
+    if not lines and lock.pins.get("sessions") != now.pins["sessions"]:
         lines.append(f"version {lock.lab_version} of the lab planned other sessions than {__version__} does")
     return lines
-
-
-def _without_plan(pins: dict[str, str]) -> dict[str, str]:
-    """The plan of sessions follows from the rest: it is worth a word only where nothing else differs."""
-    return {name: sha256 for name, sha256 in pins.items() if name != "sessions"}
 
 
 def _other_hashes(then: dict[str, str], now: dict[str, str]) -> list[str]:
@@ -176,27 +174,26 @@ def _told(value: Any) -> str:
 
 
 def _pins(work: Registered) -> dict[str, str]:
-    pins = {
-        "corpus": work.corpus.sha256,
-        "taxonomy": work.taxonomy.sha256,
-        "sessions": plan_sha256(work.planned()),
+    named: dict[str, Hashed | None] = {
+        "corpus": work.corpus,
+        "taxonomy": work.taxonomy,
+        "exemplars": work.exemplars,
+        "routes": work.routes,
     }
-    if work.exemplars:
-        pins["exemplars"] = work.exemplars.sha256
-    if work.routes:
-        pins["routes"] = work.routes.sha256
+    pins = {name: content.sha256 for name, content in named.items() if content}
+    pins["sessions"] = plan_sha256(work.planned())
     if work.stamps:
         pins["stamps"] = canonical_sha256({"stamps": list(work.stamps)})
     return pins
 
 
-def _arm(work: Registered, spec: Spec) -> LockedArm:
+def _arm(work: Registered, spec: Spec, ask: str) -> LockedArm:
     files = {path.name: file_sha256(path) for path in weights(spec).values()}
     for path in _others(spec):
         files[path.name] = hash_file(path)
     return LockedArm(
         name=spec.name,
-        ask=work.asks[spec.name],
+        ask=ask,
         contract=spec.contract,
         files=files,
         endpoint=f"{spec.remote.base_url} {spec.remote.model}" if isinstance(spec, RemoteSpec) else None,

@@ -6,14 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from routerlab.core.files.toml import load_toml, once, unless
-from routerlab.core.hashed import Hashed
+from routerlab.core.files.toml import once, unless
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
-from routerlab.core.statistics.gates import Gates
-from routerlab.core.statistics.quantiles import Convention
-from routerlab.study.benchmark.plan import GATES, Engine, Exclusion, PlannedArm
-from routerlab.study.figures.costs import CostTable
+from routerlab.study.benchmark.plan import Decided
 from routerlab.study.trial.protocol.assignment import Method
 from routerlab.study.trial.protocol.boundaries import Sprt
 from routerlab.study.trial.protocol.traffic import Pattern
@@ -115,47 +111,34 @@ class Hypothesis(Record):
         return self
 
 
-class Protocol(Hashed):
-    """Which routers are asked what, when, and how the answers are judged.
+class Protocol(Decided):
+    """A trial's: which routers are asked when, and how the answers are judged.
 
     `sessions` are those of each arm (on average, with assignment "hash"). `latency` is what P95 is of: the
     "response" from the moment a session was due to the whole answer, or the "service" alone; where arms take
-    turns, the wait for another arm's turn is no part of a response. Paths are as on
-    the command line; without any, the lab's own files. `limit_minutes` ends a run, whatever is left.
+    turns, the wait for another arm's turn is no part of a response. `limit_minutes` ends a run, whatever is
+    left.
     """
 
     schema_version: Literal[1]
-    name: str = Field(pattern=r"^[\w.-]{1,60}$")
-    description: str = ""
-    corpus: str | None = None
-    taxonomy: str | None = None
-    exemplars: str | None = None
     routes: str | None = None
     sessions: int = Field(ge=1)
     assignment: Method = "blocks"
     seed: int = Field(default=0, ge=0)
-    warmups: int = Field(default=2, ge=0)
     latency: Literal["response", "service"] = "response"
-    percentile: Convention = "study"
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=10_000, ge=100, le=1_000_000)
     limit_minutes: Positive = 240.0
-    gates: Gates = GATES
     decision_matrix: Literal["study"] = "study"
-    arm: tuple[PlannedArm, ...] = Field(min_length=1)
     remote: tuple[Remote, ...] = ()
-    exclude: tuple[Exclusion, ...] = ()
-    engine: Engine = Engine()
     traffic: Traffic
     looks: Looks = Looks()
     hypothesis: tuple[Hypothesis, ...] = Field(min_length=1)
-    cost: CostTable | None = None
 
     @model_validator(mode="after")
     def _names_a_thing_once(self) -> "Protocol":
         unless(
             once("hypothesis", "id", [one.id for one in self.hypothesis], "hypothesis {} appears twice"),
-            once("exclude", "case", [one.case for one in self.exclude], "excluded case {} appears twice"),
             once("remote", "name", [one.name for one in self.remote], "remote {} appears twice"),
         )
         if self.looks.rule == "obrien-fleming" and self.primary is None:
@@ -166,8 +149,3 @@ class Protocol(Hashed):
     def primary(self) -> Hypothesis | None:
         """The hypothesis about accuracy, which looks test; None where none is registered."""
         return next((one for one in self.hypothesis if one.endpoint == "accuracy"), None)
-
-
-def load_protocol(path: Path) -> Protocol:
-    """The protocol in `path`; LabError with file, key and line if it is none."""
-    return load_toml(path, Protocol)

@@ -1,19 +1,20 @@
 """A protocol with everything that it names: what a lock pins, and what a run needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import load_toml
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arms.arm import Spec
-from routerlab.engine.lab.specs import any_spec, distinct
+from routerlab.engine.lab.factory import exemplar_corpus
 from routerlab.engine.remote.arm import RemoteSpec
-from routerlab.resources import EXEMPLARS, ROUTES, ROUTING60, TAXONOMY
-from routerlab.study.figures.costs import strangers
+from routerlab.resources import ROUTES, ROUTING60, TAXONOMY
+from routerlab.study.benchmark.plan import planned_cases, planned_specs
 from routerlab.study.trial.protocol.assignment import Planned, assign
-from routerlab.study.trial.protocol.protocol import Protocol, load_protocol
+from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.routing_table import Routes, load_routes
 from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
@@ -45,12 +46,6 @@ class Registered:
         """The names of the arms that put labels on prompts: all but the control."""
         return [spec.name for spec in self.specs if spec.contract != "none"]
 
-    @property
-    def asks(self) -> Mapping[str, str]:
-        """Arm name -> what the protocol says to ask."""
-        asked = (arm.ask for arm in self.protocol.arm)
-        return dict(zip(self.arms, asked, strict=True))
-
     def planned(self) -> list[Planned]:
         """All sessions in order."""
         p = self.protocol
@@ -81,11 +76,10 @@ def register(path: Path) -> Registered:
 
     Those without a corpus of their own use what ships; exemplars that ship are for the labels that ship.
     """
-    protocol = load_protocol(path)
+    protocol = load_toml(path, Protocol)
     taxonomy_path = Path(protocol.taxonomy) if protocol.taxonomy else TAXONOMY
     corpus_path = Path(protocol.corpus) if protocol.corpus else ROUTING60
     taxonomy = load_taxonomy(taxonomy_path)
-    shipped = taxonomy.sha256 == load_taxonomy(TAXONOMY).sha256
     corpus = load_corpus(corpus_path, taxonomy)
     return Registered(
         protocol=protocol,
@@ -94,52 +88,27 @@ def register(path: Path) -> Registered:
         taxonomy_path=taxonomy_path,
         corpus=corpus,
         corpus_path=corpus_path,
-        cases=_cases(path, protocol, corpus),
-        exemplars=_exemplars(protocol, taxonomy, shipped),
-        routes=_routes(protocol, taxonomy, shipped),
+        cases=planned_cases(protocol, corpus, path),
+        exemplars=exemplar_corpus(taxonomy, protocol.exemplars),
+        routes=_routes(protocol, taxonomy),
         stamps=read_stamps(Path(protocol.traffic.stamps)) if protocol.traffic.stamps else (),
         specs=_specs(path, protocol),
     )
 
 
 def _specs(path: Path, protocol: Protocol) -> list[Spec]:
-    remotes = protocol.remote or None
-    specs = [(any_spec(arm.ask, "score", remotes), arm.name) for arm in protocol.arm]
-    named = distinct([s.model_copy(update={"name": name}) if name else s for s, name in specs])
-    names = [spec.name for spec in named]
-    if protocol.cost and (strange := strangers(names, protocol.cost)):
-        raise LabError(f"{path}: a price for {strange[0]!r}, which is none of {', '.join(names)}")
-    controls = [spec.name for spec in named if spec.contract == "none"]
+    """The protocol's arms, of which one at most is a control, and one at least is none."""
+    specs = planned_specs(protocol, path)
+    controls = [spec.name for spec in specs if spec.contract == "none"]
     if len(controls) > 1:
         raise LabError(f"{path}: {', '.join(controls)} are all controls; one is enough")
-    if len(controls) == len(named):
+    if len(controls) == len(specs):
         raise LabError(f"{path}: the control is the only arm; add one that routes")
-    return named
+    return specs
 
 
-def _cases(path: Path, protocol: Protocol, corpus: Corpus) -> list[Case]:
-    excluded = {exclusion.case for exclusion in protocol.exclude}
-    for case in sorted(excluded - corpus.by_id.keys()):
-        raise LabError(f"{path}: excludes case {case!r}, which is not in corpus {corpus.name!r}")
-    cases = [case for case in corpus.case if case.id not in excluded]
-    for one in cases:
-        if one.label is None:
-            raise LabError(
-                f"{path}: case {one.id} of corpus {corpus.name!r} has no label: label it, or exclude it with "
-                "a reason"
-            )
-    if not cases:
-        raise LabError(f"{path}: excludes every case of corpus {corpus.name!r}")
-    return cases
-
-
-def _exemplars(protocol: Protocol, taxonomy: Taxonomy, shipped: bool) -> Corpus | None:
-    if protocol.exemplars == "none" or (protocol.exemplars is None and not shipped):
-        return None
-    return load_corpus(Path(protocol.exemplars) if protocol.exemplars else EXEMPLARS, taxonomy)
-
-
-def _routes(protocol: Protocol, taxonomy: Taxonomy, shipped: bool) -> Routes | None:
-    if protocol.routes is None and not shipped:
+def _routes(protocol: Protocol, taxonomy: Taxonomy) -> Routes | None:
+    """The routing table; the one that ships is used only with the labels that ship."""
+    if protocol.routes is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256:
         return None
     return load_routes(Path(protocol.routes) if protocol.routes else ROUTES, taxonomy)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
-from routerlab.core.session.run import Mark, MarkKind
+from routerlab.core.session.run import Mark, MarkKind, RunRecord
 from routerlab.core.session.session import Session
 from routerlab.study.trial.protocol.assignment import Planned, assign, plan_sha256
 from routerlab.study.trial.protocol.interim import Standing, standing
@@ -71,7 +71,7 @@ class Recorded:
 
 def recorded(path: Path, session: Session) -> Recorded:
     """The trial of this session; LabError when it is of none."""
-    runs = [run for run in session.runs if run.kind == "trial"]
+    runs = trial_runs(session)
     if not runs:
         raise LabError(f"{path}: is no trial's session; `routerlab trial run` makes one")
     try:
@@ -85,6 +85,11 @@ def recorded(path: Path, session: Session) -> Recorded:
             f"{path}: version {lock.lab_version} planned other sessions than this one would; use it"
         )
     return found
+
+
+def trial_runs(session: Session) -> list[RunRecord]:
+    """The runs of the trial that the session is of; none for a session of another kind."""
+    return [run for run in session.runs if run.kind == "trial"]
 
 
 def ended(session: Session) -> str | None:

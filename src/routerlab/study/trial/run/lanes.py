@@ -12,14 +12,15 @@ from routerlab.study.trial.run.tally import Said, Tally
 Phase = Literal["waiting", "loading", "restarting", "idle", "busy", "failed", "dropped", "stopped", "done"]
 Stage = Literal["loading", "sending", "paused", "over"]
 _PHASES: Mapping[str, Phase] = {
-    "starting": "loading",
-    "loading": "loading",
-    "ready": "idle",
     "busy": "busy",
+    "ready": "idle",
+    "loading": "loading",
+    "starting": "loading",
     "crashed": "restarting",
     "failed": "failed",
     "stopped": "stopped",
 }
+"""A connection's phase -> the arm's; the first of them counts, for one that works is enough to go on."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,7 @@ def _phase(load: Load, all_over: bool) -> tuple[Phase, str]:
         return "done", ""
     if not load.states:
         return "waiting", ""
-    # One connection that works is enough to go on.
-    order = ("busy", "ready", "loading", "starting", "crashed", "failed", "stopped")
-    state = min(load.states, key=lambda one: order.index(one.phase))
+    state = min(load.states, key=lambda one: list(_PHASES).index(one.phase))
     phase = _PHASES[state.phase]
     note = {"loading": state.stage, "restarting": state.message, "failed": state.message}
     return phase, note.get(phase, "")

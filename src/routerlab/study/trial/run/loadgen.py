@@ -58,11 +58,6 @@ class LoadGenerator:
         self.close = lab.subscribe(self._seen)
 
     @property
-    def under_way(self) -> int:
-        """Sessions that were sent and not answered yet."""
-        return len(self._waiting)
-
-    @property
     def paused(self) -> bool:
         """Whether nothing is sent until `resume`."""
         return self._paused_at is not None

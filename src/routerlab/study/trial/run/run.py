@@ -3,31 +3,28 @@ and writes down whatever was not as planned.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.session.run import Mark, RunRecord
+from routerlab.core.session.run import RunRecord
 from routerlab.core.session.session import Session
 from routerlab.engine.lab.lab import Lab
-from routerlab.engine.lab.materials import arm_record, changed
+from routerlab.engine.lab.materials import arm_record
 from routerlab.engine.lab.runner import Progress
 from routerlab.engine.lab.start import Say, start_arms
-from routerlab.study.benchmark.harmony import differences
+from routerlab.study.benchmark.notes import Notes, check_arms
 from routerlab.study.benchmark.resident import MemoryWatch
 from routerlab.study.benchmark.run import REFERENCE
-from routerlab.study.benchmark.watch import Clocks
 from routerlab.study.trial.protocol.assignment import Planned
 from routerlab.study.trial.protocol.interim import LookPoint, Standing, standing
 from routerlab.study.trial.protocol.lock import Lock
 from routerlab.study.trial.protocol.peeks import forget_peeks, waiting_peeks
 from routerlab.study.trial.protocol.registration import Registered
-from routerlab.study.trial.protocol.session import answered, ended
+from routerlab.study.trial.protocol.session import answered, ended, trial_runs
 from routerlab.study.trial.run.loadgen import LoadGenerator, Sending
 
 LATE_S = 0.1
@@ -48,7 +45,7 @@ class Work:
 
 def check_session(session: Session, path: Path, lock: Lock) -> None:
     """LabError when the session is not of a trial under this lock, or the trial is over."""
-    runs = [run for run in session.runs if run.kind == "trial"]
+    runs = trial_runs(session)
     if not runs:
         raise LabError(f"{path}: is no trial's session; name another file with --out")
     if runs[-1].sha256 != lock.sha256:
@@ -70,36 +67,24 @@ class TrialRun:
         self._say, self._show = say, show
         self._registered = work.registered
         self._protocol = work.registered.protocol
-        self._planned = work.registered.planned()
-        self._standing = Standing()
-        self._clocks = Clocks()
-        self._generator: LoadGenerator | None = None
-
-    @property
-    def standing(self) -> Standing:
-        """Looks taken and arms dropped so far."""
-        return self._standing
-
-    @property
-    def planned(self) -> Sequence[Planned]:
+        self.planned = work.registered.planned()
         """All sessions in order."""
-        return self._planned
-
-    @property
-    def generator(self) -> LoadGenerator | None:
+        self.standing = Standing()
+        """Looks taken and arms dropped so far."""
+        self.generator: LoadGenerator | None = None
         """What sends sessions; None before and after."""
-        return self._generator
+        self._notes = Notes(lab, say)
 
     def pause(self) -> None:
         """Send nothing until `resume`; what is under way is answered."""
-        if self._generator:
-            self._generator.pause()
+        if self.generator:
+            self.generator.pause()
 
     async def resume(self) -> None:
         """Go on after a pause, which becomes a deviation."""
-        if self._generator and (waited := self._generator.resume()):
+        if self.generator and (waited := self.generator.resume()):
             n = len(answered(self.lab.session))
-            await self._deviation(f"paused for {waited:.1f} s, at {n} of {len(self._planned)} sessions")
+            await self._notes.deviation(f"paused for {waited:.1f} s, at {n} of {len(self.planned)} sessions")
 
     async def carry_out(self) -> str:
         """Load the arms, send what is missing, take the looks that are due; how the trial ended.
@@ -108,22 +93,24 @@ class TrialRun:
         full. To be stopped by cancelling it; `lab.close()` is the caller's.
         """
         await self._load()
-        generator = LoadGenerator(self.lab, self._protocol.traffic, self._skip, self._done)
-        self._generator = generator
+        generator = LoadGenerator(
+            self.lab, self._protocol.traffic, lambda one: one.arm in self.standing.dropped, self._done
+        )
+        self.generator = generator
         try:
             async with asyncio.timeout(self._protocol.limit_minutes * 60):
                 how = await self._send(generator)
         except TimeoutError:
             left = len(self._missing(None))
             how = f"time limit of {self._protocol.limit_minutes:g} minutes, {left} sessions not answered"
-            await self._deviation(how)
+            await self._notes.deviation(how)
         finally:
             await self.resume()  # stopped in a pause, it was a pause all the same
-            self._generator = None
+            self.generator = None
             generator.close()
         await self._note_generator(generator)
         await self._look_back()
-        await self.lab.record(_mark("end", how))
+        await self._notes.add("end", how)
         return how
 
     async def _load(self) -> None:
@@ -132,34 +119,22 @@ class TrialRun:
         await start_arms(lab, specs, self._say)
         loaded = [mark for spec in specs if (mark := memory.mark(spec.name, "loaded")) is not None]
         locked = {arm.name: set(arm.files.values()) for arm in self.work.lock.arm}
+        check_arms(lab)
         for name, arm in lab.arms.items():
-            record, known = arm_record(arm), lab.session.arms.get(name)
-            if known is not None and record is not None and (keys := changed(known, record)):
-                raise LabError(
-                    f"{name}: is not the arm that {lab.path} has answers of (now another {', '.join(keys)}); "
-                    "put back what was there"
-                )
-            model = getattr(record, "model_sha256", None)
+            model = getattr(arm_record(arm), "model_sha256", None)
             if model is not None and model not in locked[name]:
                 raise LabError(f"{name}: the model that was loaded is not the one that was locked")
         for locked_arm in self.work.lock.arm:
             for _ in range(locked_arm.connections - 1):
                 lab.add_connection(locked_arm.name)
         await lab.settled()
-        interrupted = lab.session.runs[-1].at if lab.session.runs else None
-        await lab.record(self.work.run)
-        await lab.describe_arms()
-        for mark in loaded:
-            await lab.record(mark)
-        for kind, lines in (("difference", differences(lab.session.arms)), ("leak", self.work.leaks)):
-            told = {mark.reason for mark in lab.session.marks if mark.kind == kind}
-            for line in lines:
-                self._say(f"{kind}: {line}")
-                if line not in told:
-                    await lab.record(_mark(kind, line))
-        if interrupted is not None:
+        interrupted = bool(lab.session.runs)
+        await self._notes.begin(self.work.run, loaded, self.work.leaks)
+        if interrupted:
             n = len(answered(lab.session))
-            await self._deviation(f"interrupted after {n} of {len(self._planned)} sessions, and gone on with")
+            await self._notes.deviation(
+                f"interrupted after {n} of {len(self.planned)} sessions, and gone on with"
+            )
         await self._take_peeks()
         for name in list(lab.arms):
             for _ in range(self._protocol.warmups if "#" not in name else 1):
@@ -167,98 +142,78 @@ class TrialRun:
 
     async def _send(self, generator: LoadGenerator) -> str:
         """Segment by segment, each up to the next look; how the trial ended."""
-        due = self._registered.due(len(self._planned))
+        due = self._registered.due(len(self.planned))
         cases = self._registered.corpus.by_id
         while True:
-            self._standing = standing(
-                self._protocol, self._planned, self._registered.routed, self.lab.session.trials
+            self.standing = standing(
+                self._protocol, self.planned, self._registered.routed, self.lab.session.trials
             )
             await self._note_looks()
-            point = self._standing.next
+            point = self.standing.next
             wanted = self._missing(point)
-            if self._standing.stop or not wanted:
-                return self._standing.stop or "every session is answered"
+            if self.standing.stop or not wanted:
+                return self.standing.stop or "every session is answered"
             sessions = [
                 Sending(p.id, p.arm, cases[p.case].item, p.repeat, due[p.index] if due else 0.0)
                 for p in wanted
             ]
             first = wanted[0].index
             await generator.send(sessions, due[first - 1] if due and first else 0.0)
-            if len(self._missing(point)) == len(wanted) and not self._standing.stop:
+            if len(self._missing(point)) == len(wanted) and not self.standing.stop:
                 raise LabError(f"{self.lab.path}: no session was answered; see the arms' messages above")
 
     def _missing(self, point: LookPoint | None) -> list[Planned]:
         """The sessions up to a look, or to the end, that are neither answered nor of a dropped arm."""
         done = answered(self.lab.session)
-        until = point.after if point else len(self._planned)
-        return [p for p in self._planned[:until] if p.id not in done and p.arm not in self._standing.dropped]
-
-    def _skip(self, one: Sending) -> bool:
-        return one.arm in self._standing.dropped
+        until = point.after if point else len(self.planned)
+        return [p for p in self.planned[:until] if p.id not in done and p.arm not in self.standing.dropped]
 
     def _done(self, trial: Trial) -> None:
         """Wald's test goes on with every answer; the other looks wait for theirs."""
-        total = len(self._planned)
+        total = len(self.planned)
         session = self.lab.session
         self._show(Progress("running", len(answered(session)), total))
         if self._protocol.looks.rule == "sprt":
-            self._standing = standing(self._protocol, self._planned, self._registered.routed, session.trials)
-            if self._standing.stop and self._generator:
-                self._generator.stop()
+            self.standing = standing(self._protocol, self.planned, self._registered.routed, session.trials)
+            if self.standing.stop and self.generator:
+                self.generator.stop()
 
     async def _note_looks(self) -> None:
         told = {mark.reason for mark in self.lab.session.marks if mark.kind == "look"}
-        lines = [str(look) for look in self._standing.looks]
-        lines += [f"{arm}: {verdict} after {n} cases" for arm, (verdict, n) in self._decided().items()]
-        lines += [f"{arm}: dropped, {why}" for arm, why in self._standing.dropped.items()]
+        lines = [str(look) for look in self.standing.looks]
+        lines += [
+            f"{arm}: {verdict} after {n} cases"
+            for arm, (verdict, n) in self.standing.verdicts.items()
+            if verdict != "undecided"
+        ]
+        lines += [f"{arm}: dropped, {why}" for arm, why in self.standing.dropped.items()]
         for line in lines:
             if line not in told:
                 self._say(line)
-                await self.lab.record(_mark("look", line))
-
-    def _decided(self) -> Mapping[str, tuple[str, int]]:
-        return {arm: found for arm, found in self._standing.verdicts.items() if found[0] != "undecided"}
+                await self._notes.add("look", line)
 
     async def _note_generator(self, generator: LoadGenerator) -> None:
         if generator.latest_s > LATE_S:
-            await self._deviation(
+            await self._notes.deviation(
                 f"the lab sent a session {generator.latest_s * 1000:.0f} ms late; its latency counts from "
                 "when it was due"
             )
-        if (jump := self._clocks.jump()) is not None:
-            await self._deviation(jump)
+        await self._notes.look_at_clocks()
 
     async def _look_back(self) -> None:
         """What may have happened meanwhile: crashes, arms that are out, another corpus, peeks."""
-        crashed: dict[str, int] = {}
-        for trial in answered(self.lab.session).values():
-            if trial.status == "crashed":
-                crashed[trial.arm] = crashed.get(trial.arm, 0) + 1
+        crashed = Counter(t.arm for t in answered(self.lab.session).values() if t.status == "crashed")
         for name, n in crashed.items():
-            await self._deviation(f"{n} sessions ended in a crash", name)
+            await self._notes.deviation(f"{n} sessions ended in a crash", name)
         for name, arm in self.lab.arms.items():
             if arm.state.phase == "failed":
-                await self._deviation(f"was given up: {arm.state.message}", name)
-        try:
-            now = (await asyncio.to_thread(load_toml, self._registered.corpus_path, Corpus)).sha256
-        except LabError as e:
-            await self._deviation(f"the corpus cannot be read any more: {e}")
-        else:
-            if now != self._registered.corpus.sha256:
-                await self._deviation("the corpus was changed during the run; asked is what it was before")
+                await self._notes.deviation(f"was given up: {arm.state.message}", name)
+        await self._notes.look_at_corpus(self._registered.corpus_path, self._registered.corpus.sha256)
         await self._take_peeks()
 
     async def _take_peeks(self) -> None:
         path = self.lab.path
         if path is not None and (peeks := waiting_peeks(path)):
             for reason in peeks:
-                await self._deviation(reason)
+                await self._notes.deviation(reason)
             forget_peeks(path)
-
-    async def _deviation(self, reason: str, arm: str | None = None) -> None:
-        self._say(f"deviation: {f'{arm}: ' if arm else ''}{reason}")
-        await self.lab.record(_mark("deviation", reason, arm))
-
-
-def _mark(kind: str, reason: str, arm: str | None = None) -> Mark:
-    return Mark.model_validate({"at": datetime.now(UTC), "arm": arm, "reason": reason, "kind": kind})

@@ -99,13 +99,14 @@ class Tally:
 
 def gates_now(gates: Sequence[Gate], figures: Mapping[str, QuantileFigure]) -> dict[str, Said]:
     """Each gate's answer so far; those that are not about latency are answered at the end."""
-    return {str(gate): _now(gate, figures) for gate in gates}
+    return {
+        str(gate): _now(gate, figures.get(gate.metric)) if gate.metric in QUANTILES else "at the end"
+        for gate in gates
+    }
 
 
-def _now(gate: Gate, figures: Mapping[str, QuantileFigure]) -> Said:
-    if gate.metric not in QUANTILES:
-        return "at the end"
-    if (figure := figures.get(gate.metric)) is None:
+def _now(gate: Gate, figure: QuantileFigure | None) -> Said:
+    if figure is None:
         return "too few"
     answer = gate.answer(figure.low, figure.high)
     needed = figure.high if gate.op in ("<=", "<") else figure.low
