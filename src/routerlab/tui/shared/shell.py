@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -17,9 +17,17 @@ from routerlab.settings import Settings
 from routerlab.tui.actions.registry import IDS
 from routerlab.tui.shared.page import Page
 
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
+
 TWICE_S = 3.0
 CLOSE_S = 10.0
 """Seconds the models get to stop when an app is left."""
+
+
+def styles(*pages: str) -> "CSSPathType":
+    """An app's style files, from its folder: those of its `pages` among those that every app has."""
+    return ["../shared/shell.tcss", *pages, "../shared/dialogs.tcss"]
 
 
 class Shell(App[None]):

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar
 
 from textual.worker import Worker, WorkerError
 
@@ -11,26 +10,21 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.engine.lab.lab import Lab
 from routerlab.study.trial.run.run import TrialRun, Work
 from routerlab.tui.shared.dialogs import Choose
-from routerlab.tui.shared.shell import CLOSE_S, Shell, close_lab
+from routerlab.tui.shared.shell import CLOSE_S, Shell, close_lab, styles
 from routerlab.tui.trial.screen import TrialScreen
-
-if TYPE_CHECKING:
-    from textual.types import CSSPathType  # it imports a dozen widgets
 
 
 class TrialApp(Shell):
     """Leaving it before the end stops the run as Ctrl+C does without a screen: what is answered is kept."""
 
     TITLE = "routerlab trial"
-    CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "../shared/shell.tcss",
-        "trial.tcss",
-        "../shared/dialogs.tcss",
-    ]
+    CSS_PATH = styles("trial.tcss")
 
     def __init__(self, work: Work, lab: Lab, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
-        self.trial = TrialRun(work, lab, self._say, lambda _: None)  # the screen looks for itself
+        self.trial = TrialRun(
+            work, lab, lambda line: self._screen.say(line), lambda _: None
+        )  # it looks for itself
         self._screen = TrialScreen(self.trial, now)
         super().__init__(lab.settings, self._screen)
         self.lab = lab
@@ -58,9 +52,6 @@ class TrialApp(Shell):
             self._fail(e)
         else:
             self._screen.ended = how
-
-    def _say(self, line: str) -> None:
-        self._screen.say(line)
 
     async def action_quit(self) -> None:
         """Leave; while the trial goes on, ask first."""
