@@ -87,9 +87,11 @@ def _page_actions(place: Place, leave: str, footer: bool) -> tuple[Action, ...]:
     return (
         Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", place, footer=True),
         Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", place),
-        Action("theme", "t", "Theme", THEME, "Lab", place),
-        Action("palette", "colon", "Commands", COMMANDS, "Lab", place, palette=False),
-        Action("quit", "q,ctrl+q", "Quit", leave, "Lab", place, footer=footer),
+        Action("theme", "t", "Theme", THEME, "Lab", place, call="app.change_theme"),
+        Action(
+            "palette", "colon", "Commands", COMMANDS, "Lab", place, call="app.command_palette", palette=False
+        ),
+        Action("quit", "q,ctrl+q", "Quit", leave, "Lab", place, footer=footer, call="app.quit"),
     )
 
 

@@ -5,7 +5,8 @@ import gc
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widget import Widget
+from textual.widgets import Footer
 
 from routerlab.annotate.desk.desk import Desk, Queue
 from routerlab.core.text import printable
@@ -24,6 +25,7 @@ from routerlab.tui.annotate.text import (
 from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.shared.guide import Guide, Pane
 from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.longtext import LongText
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
@@ -38,23 +40,6 @@ def _settle() -> None:
     the screen up for a tenth of a second (10,000 items)."""
     gc.freeze()
     gc.enable()  # off while the command opened the queue
-
-
-class Line(Static):
-    """Text that is drawn again only when it changed; away while there is none. With `flows`, it wraps."""
-
-    def __init__(self, name: str, flows: bool = False) -> None:
-        super().__init__(id=name, markup=False)
-        self._flows = flows
-        self._shown = Content()
-
-    def show(self, text: Content) -> None:
-        """Show it."""
-        self.display = bool(text)
-        if not text.is_same(self._shown):
-            taller = text.plain.count("\n") != self._shown.plain.count("\n")
-            self._shown = text
-            self.update(text, layout=taller or self._flows)
 
 
 class AnnotateView(Page):
@@ -90,16 +75,11 @@ class AnnotateView(Page):
 
     def on_mount(self) -> None:
         """The first pending item; what there is to say of the file comes before it."""
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
         self.show_item(self.desk.first(self.queue))
         self.call_after_refresh(_settle)
         if self.notes:
             lines = "\n".join(f"· {printable(note)}" for note in self.notes)
             self.app.push_screen(Read("Before you begin", Content(lines)))
-
-    def on_resize(self) -> None:
-        """Another size is another layout."""
-        self.draw()
 
     # --- state ---
 
@@ -135,10 +115,9 @@ class AnnotateView(Page):
         self._guide = not self.guide
         self.draw()
 
-    @property
-    def reading(self) -> LongText | Pane:
-        """What the keys scroll: the prompt, or the guidelines where they cover it."""
-        return self.query_one("#guide", Pane) if self.covered else self.query_one(LongText)
+    def pane(self, name: str) -> Widget:
+        """For the prompt, the guidelines where they cover it."""
+        return super().pane("guide" if name == "item" and self.covered else name)
 
     # --- drawing ---
 
@@ -194,9 +173,7 @@ class AnnotateView(Page):
             label, name = desk.state(last).label, desk.items[last].id
             self._line("last").show(last_text(seen(desk, last), label, name, width, p))
         self._line("sitting").show(sitting_text(desk, self.queue, width, p))
-        waiting, unsaved = len(desk.file.pending), self._line("unsaved")
-        text = f"not saved: {waiting} records wait until {printable(str(desk.file.path))} can be written"
-        unsaved.show(Content(text) if waiting else Content())
+        self._line("unsaved").show(unsaved_text(len(desk.file.pending), desk.file.path))
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#{name}", Line)

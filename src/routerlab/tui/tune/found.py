@@ -118,10 +118,10 @@ def method_cells(rows: Sequence[Row], p: Palette) -> tuple[list[tuple[str, int]]
         numbers = [
             str(row.n),
             interval,
-            "-" if row.hard is None else probability(row.hard),
+            probability(row.hard),
             "-" if row.ece is None else f"{row.ece:.3f}".removeprefix("0"),
-            "-" if row.p50 is None else milliseconds(row.p50),
-            "-" if row.p95 is None else milliseconds(row.p95),
+            milliseconds(row.p50),
+            milliseconds(row.p95),
         ]
         style = f"bold {rich_style(p.accent)}" if row.accuracy == best else ""
         texts = [Text(one_line(row.method, METHOD), style=style, no_wrap=True, end="")]
