@@ -256,6 +256,20 @@ async def test_help_in_the_panels(tmp_path: Path) -> None:
         await s.shows("You are in the panels")
 
 
+async def test_the_panels_show_their_cursor_with_the_focus_only(tmp_path: Path) -> None:
+    async with sitting(tmp_path) as s:
+
+        def chosen() -> list[bool]:
+            return [panel.has_class("-chosen") for panel in s.screen.query(ArmPanel)]
+
+        await s.pilot.press("tab", "tab")
+        assert chosen() == [True, False]
+        await s.pilot.press("right")
+        assert chosen() == [False, True]
+        await s.pilot.press("tab")
+        assert chosen() == [False, False]
+
+
 async def test_the_palette_lists_every_action(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
         titles = {command.title for command in s.app.get_system_commands(s.screen)}
