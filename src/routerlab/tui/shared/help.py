@@ -64,11 +64,10 @@ def _lines(
     lines: list[tuple[str, str]] = []
     for action in actions:
         text = action.help
-        if action.call.startswith("annotate("):
-            index = int(action.call[9:-1])
-            if index >= len(taxonomy.label):
+        if action.nth is not None:
+            if action.nth >= len(taxonomy.label):
                 continue
-            label = taxonomy.label[index]
+            label = taxonomy.label[action.nth]
             text = f"{label.name}: {one_line(label.cue, 60)}"
         lines += [(f"  {keys_text(action, keymap):<12}", "bold"), (text + "\n", p.dim)]
     return lines

@@ -10,7 +10,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.engine.lab.lab import Lab
 from routerlab.study.trial.run.run import TrialRun, Work
 from routerlab.tui.shared.dialogs import Choose
-from routerlab.tui.shared.shell import CLOSE_S, Shell, close_lab, styles
+from routerlab.tui.shared.shell import Shell, close_lab, styles
 from routerlab.tui.trial.screen import TrialScreen
 
 
@@ -19,6 +19,7 @@ class TrialApp(Shell):
 
     TITLE = "routerlab trial"
     CSS_PATH = styles("trial.tcss")
+    parting = "stopping…"
 
     def __init__(self, work: Work, lab: Lab, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
@@ -51,7 +52,7 @@ class TrialApp(Shell):
         except LabError as e:
             self._fail(e)
         else:
-            self._screen.ended = how
+            self._screen.ended, self.parting = how, ""
 
     async def action_quit(self) -> None:
         """Leave; while the trial goes on, ask first."""
@@ -59,12 +60,6 @@ class TrialApp(Shell):
             await self.leave()
         elif not isinstance(self.screen, Choose):
             self._screen.ask_to_stop(lambda: self.run_worker(self.leave(), group="quit"))
-
-    async def leave(self) -> None:
-        """Say that it may take a moment, then leave."""
-        if self._leaving is None and not self.ended:
-            self.notify("stopping…", timeout=CLOSE_S)
-        await super().leave()
 
     def exit_code(self) -> int:
         """130 for a run that was stopped."""
