@@ -287,4 +287,5 @@ class AnnotateScreen(AnnotateView):
 
     def action_guidelines(self) -> None:
         """Show or hide them."""
-        self.toggle_guide()
+        self.wants_guide = not self.guide
+        self.draw()

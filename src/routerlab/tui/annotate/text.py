@@ -29,12 +29,12 @@ EMPTY: dict[Queue, str] = {
 }
 
 
-def label_parts(label: str, labels: Sequence[str], p: Palette, style: str = "bold") -> list[Part]:
+def label_parts(label: str, labels: Sequence[str], p: Palette) -> list[Part]:
     """A label in its family's colour; one that the taxonomy does not know is shown as it is, and marked."""
     name = one_line(label, 64)
     if label in labels:
-        return [(name, f"{style} {p.label(label)}")]
-    return [(name, style), (" (older taxonomy)", p.warn)]
+        return [(name, f"bold {p.label(label)}")]
+    return [(name, "bold"), (" (older taxonomy)", p.warn)]
 
 
 def head_text(desk: Desk, at: int | None, width: int, p: Palette) -> Content:
@@ -101,11 +101,9 @@ def labels_text(
 
 def note_text(state: State, p: Palette) -> Content:
     """The annotator's own note; empty without one."""
-    return (
-        Content.assemble(("note ", p.dim), (f"“{one_line(state.note, 1000)}”", ""))
-        if state.note
-        else Content()
-    )
+    if not state.note:
+        return Content()
+    return Content.assemble(("note ", p.dim), (f"“{one_line(state.note, 1000)}”", ""))
 
 
 def sitting_text(desk: Desk, queue: Queue, width: int, p: Palette) -> Content:

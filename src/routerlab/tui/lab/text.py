@@ -39,7 +39,8 @@ def panel_text(view: PanelView, density: Density, width: int, p: Palette) -> Con
         case "full":
             lines = _full(view, width, p)
         case "dense":
-            lines = [state_line(view, width, p), *_body(view, width, p), *_tail(view, width, p)]
+            lines = [state_line(view, width, p), _label_line(view, width, p)]
+            lines += [*_detail(view, width, p), *_tail(view, width, p)]
         case "brief":
             lines = [state_line(view, width, p), _label_line(view, width, p), _figures(view, width, p)]
         case "split":
@@ -78,7 +79,8 @@ def device_text(view: PanelView, width: int) -> str:
 
 def _full(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     state = state_line(replace(view, device=""), width, p)
-    lines = [state, [(device_text(view, width), p.dim)], [], *_body(view, width, p), []]
+    lines = [state, [(device_text(view, width), p.dim)], []]
+    lines += [_label_line(view, width, p), *_detail(view, width, p), []]
     if view.trial and view.trial.status != "refused":
         t = view.trial.latency_ms
         parts = (t.total, t.queue, t.tokenize, t.prefill, t.generate)
@@ -99,11 +101,6 @@ def _table(
     styles = [first] + [""] * (len(values) - 1)
     row: list[Part] = [(v[:cell].rjust(cell), s) for v, s in zip(values, styles, strict=True)]
     return [[("".join(h.rjust(cell) for h in heads), p.dim)], row]
-
-
-def _body(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
-    """The label and its bars, or what stands in their place, in as many lines whatever is shown."""
-    return [_label_line(view, width, p), *_detail(view, width, p)]
 
 
 def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
@@ -133,7 +130,8 @@ def _pending(view: PanelView) -> str:
 
 
 def _detail(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
-    """Bars; or the raw answer; or the loading bar; or the message of a fault and the end of the log."""
+    """Bars; or the raw answer; or the loading bar; or the message of a fault and the end of the log.
+    In as many lines whatever is shown."""
     trial = view.trial
     if view.phase in FAULTY and view.message:
         lines = _wrapped(view.message, width, p.bad, view.bar_lines)

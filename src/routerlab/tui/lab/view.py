@@ -110,10 +110,11 @@ class LabView(Page):
         """Note what changed; drawing waits for the next tick."""
         match event:
             case TrialDone(trial):
-                self._note(self.sitting.add(trial))
+                question = self.sitting.add(trial)
+                self._changed[question.number] = question
             case Annotated(trial_id):
-                if question := self.sitting.of_trial(trial_id):
-                    self._note(question)
+                if found := self.sitting.of_trial(trial_id):
+                    self._changed[found.number] = found
                 if new := self.learning.due(self.lab):
                     self.tell(f"{new} new annotations: T, then l learns from them")
             case RunChanged(progress):
@@ -133,9 +134,6 @@ class LabView(Page):
             words = "done: T shows it" if tuning.phase == "done" else tuning.message
             self.tell(f"{tuning.job.title if tuning.job else ''}: {words}", severity(tuning.phase))
 
-    def _note(self, question: Question) -> None:
-        self._changed[question.number] = question
-
     # --- drawing ---
 
     def redraw(self) -> None:
@@ -152,8 +150,7 @@ class LabView(Page):
         tall = height >= TALL
         self.set_class(tall, "-tall")
         self.query_one(Footer).compact = width < NARROW
-        self.query_one("#unsaved", Line).show(unsaved_text(lab.unsaved, lab.path))
-        self.query_one("#run", Line).show(run_text(lab.progress, width - 2, p))
+        self.show(unsaved=unsaved_text(lab.unsaved, lab.path), run=run_text(lab.progress, width - 2, p))
         self._draw_strip(tall, width - 2, p)
         taken = self.query_one(PromptLine).outer_size.height + (2 if tall else 1) + 1
         taken += (lab.progress.total > 0) + (lab.unsaved > 0) + HISTORY
@@ -179,9 +176,8 @@ class LabView(Page):
         if tall:
             prompt = one_line(view.prompt, width) if view else ""
             text = Content.assemble(text, "\n", (prompt, p.dim))
-        strip = self.query_one("#strip", Line)
-        strip.set_class(not live, "-past")
-        strip.show(text)
+        self.query_one("#strip").set_class(not live, "-past")
+        self.show(strip=text)
 
     def _draw_rows(self, colours: Palette) -> None:
         table = self.query_one(HistoryTable)

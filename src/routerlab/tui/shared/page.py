@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import work
+from textual.content import Content
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
@@ -16,6 +17,7 @@ from routerlab.paths import screenshots_dir
 from routerlab.tui.actions.binding import Action
 from routerlab.tui.shared.export import write
 from routerlab.tui.shared.help import Help, help_page
+from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.palette import Palette, palette
 
 
@@ -48,6 +50,11 @@ class Page(Screen[None]):
 
     def draw(self) -> None:
         """Draw what is new."""
+
+    def show(self, **texts: Content) -> None:
+        """Show these texts on the lines with these names."""
+        for name, text in texts.items():
+            self.query_one(f"#{name}", Line).show(text)
 
     def about(self) -> Help:
         """What the page says of itself where the person is."""

@@ -135,14 +135,13 @@ class TrialScreen(Page):
         width, roomy = self.size.width - 2, self.size.height >= TALL
         self.query_one(Footer).compact = self.size.width < NARROW
         self.set_class(roomy, "-tall")
-        for name, text in {
-            "head": head_text(protocol.name, traffic_words(protocol.traffic), view, width, p),
-            "unsaved": unsaved_text(view.unsaved, path),
-            "arms": lanes_text(view.lanes, width - 1, roomy, p),
-            "ended": ended_text(view.ended, path, p),
-            "told": log_text(self._lines, p),
-        }.items():
-            self.query_one(f"#{name}", Line).show(text)
+        self.show(
+            head=head_text(protocol.name, traffic_words(protocol.traffic), view, width, p),
+            unsaved=unsaved_text(view.unsaved, path),
+            arms=lanes_text(view.lanes, width - 1, roomy, p),
+            ended=ended_text(view.ended, path, p),
+            told=log_text(self._lines, p),
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense now."""

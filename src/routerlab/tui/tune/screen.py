@@ -114,7 +114,7 @@ class TuneScreen(Page):
             self._list(found)
         progress = self.query_one("#progress", Static)
         progress.update(progress_text(tuning, max(20, progress.size.width), colours))
-        self.query_one("#said", Line).show(said_text(tuning, colours))
+        self.show(said=said_text(tuning, colours))
         labels = self.lab.taxonomy.labels
         self.query_one(Found).show(tuning.outcome, labels, colours, self.size.width, again)
         self.refresh_bindings()
