@@ -77,7 +77,3 @@ class Find(Dialog[int | None]):
         at = self.query_one(OptionList).highlighted
         if at is not None and at < len(self._hits):
             self.dismiss(self._hits[at][0])
-
-    def action_move(self, how: str) -> None:
-        """Move in the list."""
-        getattr(self.query_one(OptionList), f"action_{how}")()

@@ -34,13 +34,17 @@ class Dialog(ModalScreen[ScreenResultType]):
         """What stands below the title."""
         raise NotImplementedError
 
+    def action_move(self, how: str) -> None:
+        """Move in the list, where the dialog has one."""
+        getattr(self.query_one(OptionList), f"action_{how}")()
+
 
 class Choose(Dialog[int | None]):
     """A list; answers with the index of what was chosen, None if nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "focused.cursor_down", show=False),
-        Binding("k", "focused.cursor_up", show=False),
+        Binding("j", "move('cursor_down')", show=False),
+        Binding("k", "move('cursor_up')", show=False),
     ]
 
     def __init__(self, title: str, options: Sequence[Content]) -> None:
@@ -82,8 +86,8 @@ class Read(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v,q,enter", "dismiss(None)", show=False),
-        Binding("j", "focused.scroll_down", show=False),
-        Binding("k", "focused.scroll_up", show=False),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
     ]
     SHAPE = "dialog wide"
 
@@ -99,3 +103,7 @@ class Read(Dialog[None]):
     def on_mount(self) -> None:
         """Let the keys scroll."""
         self.query_one(VerticalScroll).focus()
+
+    def action_scroll(self, step: int) -> None:
+        """Scroll by a line."""
+        self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)
