@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from textual.dom import DOMNode
 from textual.pilot import Pilot
 
 from routerlab.core.corpus import Corpus
 from routerlab.settings import Settings
+from routerlab.tui.actions.binding import Action
 from routerlab.tui.lab.app import RouterLabApp
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.panels import ArmPanel
@@ -21,6 +23,12 @@ from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NOW, Bench, bench, specs
 
 AnyApp = TypeVar("AnyApp", bound=Shell)
+
+
+def implemented(action: Action, home: type[DOMNode]) -> bool:
+    """Whether there is what the action's keys run: on `home`, or on the app."""
+    place = Shell if action.method.startswith("app.") else home
+    return hasattr(place, "action_" + action.method.removeprefix("app.").split("(")[0])
 
 
 class Watch(Generic[AnyApp]):

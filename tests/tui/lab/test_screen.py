@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from textual.containers import VerticalScroll
+from textual.events import AppBlur, AppFocus
 from textual.widgets import Input
 
 from routerlab.core.prediction import Trial
@@ -250,10 +252,38 @@ async def test_help_fits_the_focus(tmp_path: Path, keys: tuple[str, ...], says: 
             await s.until(lambda: isinstance(s.app.screen, Read), "help again")
 
 
+async def test_a_dialog_outlives_that_the_terminal_loses_the_focus(tmp_path: Path) -> None:
+    async with sitting(tmp_path, size=(120, 20)) as s:
+        await s.pilot.press("f1")
+        await s.until(lambda: isinstance(s.app.screen, Read), "help")
+        s.app.post_message(AppBlur())
+        await s.until(lambda: s.app.focused is None, "no focus")
+        s.app.screen.refresh_bindings()
+        await s.pilot.pause()
+        s.app.post_message(AppFocus())
+        await s.until(lambda: s.app.focused is not None, "the focus")
+        await s.pilot.press("j", "j", "k")
+        await s.until(lambda: s.app.screen.query_one(VerticalScroll).scroll_y == 1, "a line scrolled")
+
+
 async def test_help_in_the_panels(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
         await s.pilot.press("tab", "tab", "question_mark")
         await s.shows("You are in the panels")
+
+
+async def test_the_panels_show_their_cursor_with_the_focus_only(tmp_path: Path) -> None:
+    async with sitting(tmp_path) as s:
+
+        def chosen() -> list[bool]:
+            return [panel.has_class("-chosen") for panel in s.screen.query(ArmPanel)]
+
+        await s.pilot.press("tab", "tab")
+        assert chosen() == [True, False]
+        await s.pilot.press("right")
+        assert chosen() == [False, True]
+        await s.pilot.press("tab")
+        assert chosen() == [False, False]
 
 
 async def test_the_palette_lists_every_action(tmp_path: Path) -> None:

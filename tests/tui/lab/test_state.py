@@ -21,6 +21,7 @@ from routerlab.tui.shared.text import (
     one_line,
     probability,
 )
+from tests.tui.harness import implemented
 
 LABELS = ("code/simple", "code/complex", "CoT/simple", "CoT/complex", "hybrid/agentic", "hybrid/generative")
 
@@ -67,6 +68,7 @@ def test_one_line_is_safe_and_short() -> None:
 
 def test_numbers_as_people_read_them() -> None:
     assert [milliseconds(n) for n in (0.44, 9.94, 703.9, 21933)] == ["0.4 ms", "9.9 ms", "704 ms", "21.9 s"]
+    assert milliseconds(None) == probability(None) == "-"
     assert [probability(p) for p in (0.0, 0.834, 0.999)] == [".00", ".83", "1.0"]
     assert [duration(s) for s in (8.9, 125, 3723)] == ["8 s", "2:05", "1:02:03"]
     assert fit_name("qwen2.5-coder-0.5b:json", 10) == "qwen2…json"
@@ -106,6 +108,6 @@ def test_every_action_is_implemented_and_bound() -> None:
     }
     for action in LAB_ACTIONS:
         home = homes[action.place]
-        assert hasattr(home, "action_" + action.method.split("(")[0]), action.id
+        assert implemented(action, home), action.id
         ids = {b.id for b in home.BINDINGS if isinstance(b, Binding)}
         assert action.id in ids

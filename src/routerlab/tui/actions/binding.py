@@ -23,7 +23,8 @@ class Action:
     """`id` is also the key binding's id in the settings; `call` the action method of the screen.
 
     `keys` are alternatives, the first is shown. `place` is the widget that must have the focus for
-    the keys to work ("lab": any; letters still type while the prompt line has it).
+    the keys to work ("lab": any; letters still type while the prompt line has it). `nth` is the index of
+    the label that a label's key puts on something.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Action:
     footer: bool = False
     call: str = ""
     palette: bool = True
+    nth: int | None = None
 
     @property
     def method(self) -> str:
@@ -78,6 +80,7 @@ def _label_keys(what: str, place: Place) -> Iterator[Action]:
             place,
             footer=n == 1,
             call=f"annotate({n - 1})",
+            nth=n - 1,
         )
 
 
@@ -87,9 +90,11 @@ def _page_actions(place: Place, leave: str, footer: bool) -> tuple[Action, ...]:
     return (
         Action("help", "f1,question_mark", "Help", "What can be done here", "Lab", place, footer=True),
         Action("screenshot", "w", "Screenshot", "Save the screen as an SVG picture", "Lab", place),
-        Action("theme", "t", "Theme", THEME, "Lab", place),
-        Action("palette", "colon", "Commands", COMMANDS, "Lab", place, palette=False),
-        Action("quit", "q,ctrl+q", "Quit", leave, "Lab", place, footer=footer),
+        Action("theme", "t", "Theme", THEME, "Lab", place, call="app.change_theme"),
+        Action(
+            "palette", "colon", "Commands", COMMANDS, "Lab", place, call="app.command_palette", palette=False
+        ),
+        Action("quit", "q,ctrl+q", "Quit", leave, "Lab", place, footer=footer, call="app.quit"),
     )
 
 
@@ -101,10 +106,10 @@ def bindings(place: Place, actions: tuple[Action, ...]) -> list[BindingType]:
             a.keys,
             a.method,
             a.label,
-            show=a.footer or a.id[-1].isdigit(),
+            show=a.footer or a.nth is not None,
             tooltip=a.help,
             id=a.id,
-            group=labels if a.id[-1].isdigit() else None,
+            group=None if a.nth is None else labels,
         )
         for a in actions
         if a.place == place

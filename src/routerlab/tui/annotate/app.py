@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.message import Message
@@ -10,10 +9,7 @@ from textual.message import Message
 from routerlab.annotate.desk.desk import Desk
 from routerlab.settings import Settings
 from routerlab.tui.annotate.screen import AnnotateScreen
-from routerlab.tui.shared.shell import Shell
-
-if TYPE_CHECKING:
-    from textual.types import CSSPathType  # it imports a dozen widgets
+from routerlab.tui.shared.shell import Shell, styles
 
 ROUNDS = 3
 """How often what was typed may become something else on its way: a key, a dialog's answer, an action."""
@@ -29,11 +25,7 @@ class AnnotateApp(Shell):
     """Labels are written as they are given; leaving closes the desk's file."""
 
     TITLE = "routerlab annotate"
-    CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "../shared/shell.tcss",
-        "annotate.tcss",
-        "../shared/dialogs.tcss",
-    ]
+    CSS_PATH = styles("annotate.tcss")
 
     def __init__(self, desk: Desk, guidelines: str, settings: Settings, notes: tuple[str, ...] = ()) -> None:
         """`guidelines` is Markdown; `notes` are shown before the first item."""

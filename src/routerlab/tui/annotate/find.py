@@ -7,23 +7,20 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from routerlab.tui.annotate.hits import Hit
-from routerlab.tui.shared.dialogs import CLOSE
+from routerlab.tui.shared.dialogs import Dialog
 
 WAIT_S = 0.05
 """Quiet time after a key before the list is made anew."""
 
 
-class Find(ModalScreen[int | None]):
+class Find(Dialog[int | None]):
     """Answers with the number of what was chosen, None if nothing. `find` runs in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        CLOSE,
         Binding("down", "move('cursor_down')", "Down", show=False),
         Binding("up", "move('cursor_up')", "Up", show=False),
         Binding("pagedown", "move('page_down')", "Page down", show=False),
@@ -31,19 +28,16 @@ class Find(ModalScreen[int | None]):
     ]
 
     def __init__(self, title: str, placeholder: str, find: Callable[[str], Sequence[Hit]]) -> None:
-        super().__init__()
-        self._heading, self._placeholder, self._find = title, placeholder, find
+        super().__init__(title)
+        self._placeholder, self._find = placeholder, find
         self._hits: Sequence[Hit] = ()
         self._found: str | None = None
         self._entered = False
 
-    def compose(self) -> ComposeResult:
-        """A title, the line to type in, the list."""
-        with Vertical(classes="dialog"):
-            yield Label(self._heading, markup=False, classes="title")
-            yield Input(placeholder=self._placeholder)
-            yield OptionList(markup=False)
-            yield Footer()
+    def body(self) -> ComposeResult:
+        """The line to type in, the list."""
+        yield Input(placeholder=self._placeholder)
+        yield OptionList(markup=False)
 
     def on_mount(self) -> None:
         """What there is before anything is typed."""
@@ -83,7 +77,3 @@ class Find(ModalScreen[int | None]):
         at = self.query_one(OptionList).highlighted
         if at is not None and at < len(self._hits):
             self.dismiss(self._hits[at][0])
-
-    def action_move(self, how: str) -> None:
-        """Move in the list."""
-        getattr(self.query_one(OptionList), f"action_{how}")()

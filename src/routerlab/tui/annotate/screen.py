@@ -287,20 +287,5 @@ class AnnotateScreen(AnnotateView):
 
     def action_guidelines(self) -> None:
         """Show or hide them."""
-        self.toggle_guide()
-
-    def action_scroll_text(self, step: int) -> None:
-        """By a line."""
-        self.reading.scroll_relative(y=step, animate=False)
-
-    def action_page_text(self, step: int) -> None:
-        """By a page."""
-        self.reading.scroll_relative(y=step * max(1, self.reading.size.height - 1), animate=False)
-
-    def action_scroll_guide(self, step: int) -> None:
-        """The guidelines by a few lines."""
-        self.query_one("#guide").scroll_relative(y=3 * step, animate=False)
-
-    def action_scroll_others(self, step: int) -> None:
-        """What others said."""
-        self.query_one("#others").scroll_relative(y=step, animate=False)
+        self.wants_guide = not self.guide
+        self.draw()

@@ -29,12 +29,12 @@ EMPTY: dict[Queue, str] = {
 }
 
 
-def label_parts(label: str, labels: Sequence[str], p: Palette, style: str = "bold") -> list[Part]:
+def label_parts(label: str, labels: Sequence[str], p: Palette) -> list[Part]:
     """A label in its family's colour; one that the taxonomy does not know is shown as it is, and marked."""
     name = one_line(label, 64)
     if label in labels:
-        return [(name, f"{style} {p.label(label)}")]
-    return [(name, style), (" (older taxonomy)", p.warn)]
+        return [(name, f"bold {p.label(label)}")]
+    return [(name, "bold"), (" (older taxonomy)", p.warn)]
 
 
 def head_text(desk: Desk, at: int | None, width: int, p: Palette) -> Content:
@@ -70,10 +70,25 @@ def labels_text(
     rows += [("·", name, "") for name in (choice.label, *choice.also) if name and name not in known]
     size = min(NAME, max(len(name) for _, name, _ in rows))
     cell = width // columns - (2 if columns > 1 else 0)
-    cells = [
-        _key(key, name, cue, name in taxonomy.labels, choice, suggested, size, cell, p)
-        for key, name, cue in rows
-    ]
+
+    def key_parts(key: str, name: str, cue: str) -> list[Part]:
+        colour, also = p.label(name), name in choice.also
+        shown = fit(one_line(name, 64), min(size, max(4, cell - 5)))
+        parts: list[Part] = [(f"{key} ", "bold")]
+        if name == choice.label:
+            parts.append((f" ● {shown} ", f"bold reverse {colour}"))
+        else:
+            parts.append((f" + {shown} ", f"bold {colour}") if also else (f"   {shown} ", colour))
+        if also:
+            parts.append((" also fits" + (" ·" if cue else ""), p.accent))
+        if name not in taxonomy.labels:
+            parts.append((" (older taxonomy)", p.warn))
+        if name == suggested:
+            parts.append((" ◂ suggested" + (" ·" if cue else ""), f"bold {p.warn}"))
+        room = cell - sum(len(text) for text, _ in parts) - 1
+        return [*parts, (f" {one_line(cue, room)}", p.dim)] if cue and room >= CUE else parts
+
+    cells = [key_parts(*row) for row in rows]
     if len(taxonomy.label) > LABEL_KEYS:
         cells.append([("l ", "bold"), (f"all {len(taxonomy.label)} labels", p.dim)])
     lines = [Content.assemble(*parts) for parts in cells]
@@ -84,44 +99,11 @@ def labels_text(
     return Content("\n").join(lines)
 
 
-def _key(
-    key: str,
-    name: str,
-    cue: str,
-    known: bool,
-    choice: Choice,
-    suggested: str | None,
-    size: int,
-    width: int,
-    p: Palette,
-) -> list[Part]:
-    colour = p.label(name)
-    chosen, also = name == choice.label, name in choice.also
-    shown = fit(one_line(name, 64), min(size, max(4, width - 5)))
-    parts: list[Part] = [(f"{key} ", "bold")]
-    if chosen:
-        parts += [(f" ● {shown} ", f"bold reverse {colour}")]
-    elif also:
-        parts += [(f" + {shown} ", f"bold {colour}")]
-    else:
-        parts += [(f"   {shown} ", colour)]
-    if also:
-        parts.append((" also fits" + (" ·" if cue else ""), p.accent))
-    if not known:
-        parts.append((" (older taxonomy)", p.warn))
-    if name == suggested:
-        parts.append((" ◂ suggested" + (" ·" if cue else ""), f"bold {p.warn}"))
-    room = width - sum(len(text) for text, _ in parts) - 1
-    return [*parts, (f" {one_line(cue, room)}", p.dim)] if cue and room >= CUE else parts
-
-
 def note_text(state: State, p: Palette) -> Content:
     """The annotator's own note; empty without one."""
-    return (
-        Content.assemble(("note ", p.dim), (f"“{one_line(state.note, 1000)}”", ""))
-        if state.note
-        else Content()
-    )
+    if not state.note:
+        return Content()
+    return Content.assemble(("note ", p.dim), (f"“{one_line(state.note, 1000)}”", ""))
 
 
 def sitting_text(desk: Desk, queue: Queue, width: int, p: Palette) -> Content:

@@ -3,9 +3,10 @@
 import gc
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widget import Widget
+from textual.widgets import Footer
 
 from routerlab.annotate.desk.desk import Desk, Queue
 from routerlab.core.text import printable
@@ -22,8 +23,9 @@ from routerlab.tui.annotate.text import (
     sitting_text,
 )
 from routerlab.tui.shared.dialogs import Read
-from routerlab.tui.shared.guide import Guide, Pane
+from routerlab.tui.shared.guide import Guide
 from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.longtext import LongText
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
@@ -40,23 +42,6 @@ def _settle() -> None:
     gc.enable()  # off while the command opened the queue
 
 
-class Line(Static):
-    """Text that is drawn again only when it changed; away while there is none. With `flows`, it wraps."""
-
-    def __init__(self, name: str, flows: bool = False) -> None:
-        super().__init__(id=name, markup=False)
-        self._flows = flows
-        self._shown = Content()
-
-    def show(self, text: Content) -> None:
-        """Show it."""
-        self.display = bool(text)
-        if not text.is_same(self._shown):
-            taller = text.plain.count("\n") != self._shown.plain.count("\n")
-            self._shown = text
-            self.update(text, layout=taller or self._flows)
-
-
 class AnnotateView(Page):
     """The item at `at` (None: the queue is empty), what is chosen for it, and the sitting around it."""
 
@@ -70,7 +55,7 @@ class AnnotateView(Page):
         self.choice = Choice()
         self.last: int | None = None
         self._guidelines = guidelines
-        self._guide: bool | None = None  # None: where there is room beside the prompt
+        self.wants_guide: bool | None = None  # None: where there is room beside the prompt
 
     def compose(self) -> ComposeResult:
         """The item with the guidelines, what others said, the labels, the sitting."""
@@ -80,7 +65,7 @@ class AnnotateView(Page):
             yield LongText("item")
             yield Line("end")
             yield Guide("guide", self._guidelines)
-        with Pane(id="others"):
+        with VerticalScroll(id="others", can_focus=False):
             yield Line("said", flows=True)
         yield Line("labels")
         yield Line("note", flows=True)
@@ -90,16 +75,11 @@ class AnnotateView(Page):
 
     def on_mount(self) -> None:
         """The first pending item; what there is to say of the file comes before it."""
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
         self.show_item(self.desk.first(self.queue))
         self.call_after_refresh(_settle)
         if self.notes:
             lines = "\n".join(f"· {printable(note)}" for note in self.notes)
             self.app.push_screen(Read("Before you begin", Content(lines)))
-
-    def on_resize(self) -> None:
-        """Another size is another layout."""
-        self.draw()
 
     # --- state ---
 
@@ -111,7 +91,7 @@ class AnnotateView(Page):
     def show_item(self, at: int | None) -> None:
         """Turn to another item, or to the end."""
         if at != self.at and self.covered:
-            self._guide = False  # a prompt that cannot be seen is not labelled
+            self.wants_guide = False  # a prompt that cannot be seen is not labelled
         ends = (at is None) != (self.at is None)
         self.at = at
         self.choice = Choice() if at is None else written(self.desk.state(at))
@@ -123,22 +103,16 @@ class AnnotateView(Page):
     @property
     def guide(self) -> bool:
         """Whether the guidelines are shown."""
-        return self.size.width >= GUIDE_WIDTH if self._guide is None else self._guide
+        return self.size.width >= GUIDE_WIDTH if self.wants_guide is None else self.wants_guide
 
     @property
     def covered(self) -> bool:
         """Whether the guidelines are shown in place of the prompt."""
         return self.guide and self.size.width < NARROW
 
-    def toggle_guide(self) -> None:
-        """Show or hide the guidelines."""
-        self._guide = not self.guide
-        self.draw()
-
-    @property
-    def reading(self) -> LongText | Pane:
-        """What the keys scroll: the prompt, or the guidelines where they cover it."""
-        return self.query_one("#guide", Pane) if self.covered else self.query_one(LongText)
+    def pane(self, name: str) -> Widget:
+        """For the prompt, the guidelines where they cover it."""
+        return super().pane("guide" if name == "item" and self.covered else name)
 
     # --- drawing ---
 
@@ -157,13 +131,12 @@ class AnnotateView(Page):
 
     def _draw_item(self, width: int, p: Palette) -> None:
         desk, at = self.desk, self.at
-        self._line("head").show(head_text(desk, at, width, p))
+        end = Content() if at is not None or self.covered else end_text(desk, self.queue, p)
+        self.show(head=head_text(desk, at, width, p), end=end)
         item = self.query_one(LongText)
         item.display = at is not None and not self.covered
         if at is not None:
             item.show(desk.items[at].prompt)
-        hidden = at is not None or self.covered
-        self._line("end").show(Content() if hidden else end_text(desk, self.queue, p))
         self.query_one("#guide").display = self.guide
 
     def _draw_labels(self, width: int, tall: bool, p: Palette) -> None:
@@ -182,21 +155,13 @@ class AnnotateView(Page):
             title = "" if told.suggest is not None else "others" if told.models or told.gold else "annotators"
             others.border_title = Content.styled(title, p.dim)
         others.display = bool(said)
-        self._line("said").show(said)
-        self._line("labels").show(keys)
-        self._line("note").show(note)
+        self.show(said=said, labels=keys, note=note)
 
     def _draw_sitting(self, width: int, p: Palette) -> None:
         desk, last = self.desk, self.last
         if last is None:
-            self._line("last").show(last_text(None, None, "", width, p))
+            line = last_text(None, None, "", width, p)
         else:
-            label, name = desk.state(last).label, desk.items[last].id
-            self._line("last").show(last_text(seen(desk, last), label, name, width, p))
-        self._line("sitting").show(sitting_text(desk, self.queue, width, p))
-        waiting, unsaved = len(desk.file.pending), self._line("unsaved")
-        text = f"not saved: {waiting} records wait until {printable(str(desk.file.path))} can be written"
-        unsaved.show(Content(text) if waiting else Content())
-
-    def _line(self, name: str) -> Line:
-        return self.query_one(f"#{name}", Line)
+            line = last_text(seen(desk, last), desk.state(last).label, desk.items[last].id, width, p)
+        unsaved = unsaved_text(len(desk.file.pending), desk.file.path)
+        self.show(last=line, sitting=sitting_text(desk, self.queue, width, p), unsaved=unsaved)

@@ -1,16 +1,11 @@
 """Choose a model that is here, or write a path; and how to ask it."""
 
 import asyncio
-from pathlib import Path
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, OptionList, RadioButton, RadioSet
+from textual.widgets import Input, Label, OptionList, RadioButton, RadioSet
 from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
@@ -21,30 +16,27 @@ from routerlab.engine.contract.names import UNTUNED, Untuned
 from routerlab.engine.lab.specs import REMOTE, any_spec, local_routers
 from routerlab.models.catalog import LocalModel, local_models
 from routerlab.settings import load_settings
-from routerlab.tui.shared.dialogs import CLOSE
+from routerlab.tui.shared.dialogs import Dialog
+
+ROUTER = "router: its model and contract are its own"
 
 
-class AddArm(ModalScreen[Spec | None]):
+class AddArm(Dialog[Spec | None]):
     """Answers with a specification, None when left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [CLOSE]
-
     def __init__(self, contract: Untuned) -> None:
-        super().__init__()
+        super().__init__("Add an arm")
         self._contract = contract
         self._choices: list[str] = []
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """The routers and models that are here, a path, the contract."""
-        with Vertical(classes="dialog"):
-            yield Label("Add an arm", classes="title")
-            yield OptionList(markup=False)
-            yield Input(placeholder="or a .gguf file, a router file, a catalogue id", id="path")
-            with RadioSet():
-                for name in UNTUNED:
-                    yield RadioButton(name, value=name == self._contract)
-            yield Label("", id="fault", markup=False)
-            yield Footer()
+        yield OptionList(markup=False)
+        yield Input(placeholder="or a .gguf file, a router file, a catalogue id", id="path")
+        with RadioSet():
+            for name in UNTUNED:
+                yield RadioButton(name, value=name == self._contract)
+        yield Label("", id="fault", markup=False)
 
     async def on_mount(self) -> None:
         """List what is here, models first; the folders may be slow, so not on the event loop."""
@@ -56,12 +48,14 @@ class AddArm(ModalScreen[Spec | None]):
         except LabError as e:
             self._fault(str(e))
         routers = await asyncio.to_thread(local_routers)
-        named = [REMOTE + remote.name for remote in remotes]
-        self._choices = [*(str(m.path) for m in models), *map(str, routers), *named]
+        lines = {str(model.path): _model(model) for model in models}
+        lines |= {str(path): _line(path.stem, "", ROUTER) for path in routers}
+        for remote in remotes:
+            name = REMOTE + remote.name
+            lines[name] = _line(name, "", f"{remote.model} at {remote.host}")
+        self._choices = list(lines)
         options = self.query_one(OptionList)
-        options.add_options(Option(_line(model)) for model in models)
-        options.add_options(Option(_router_line(path)) for path in routers)
-        options.add_options(Option(_remote_line(remote)) for remote in remotes)
+        options.add_options(map(Option, lines.values()))
         if self._choices:
             options.highlighted = 0
             options.focus()
@@ -89,19 +83,12 @@ class AddArm(ModalScreen[Spec | None]):
         self.query_one("#fault", Label).update(printable(message))
 
 
-def _router_line(path: Path) -> Content:
-    about = "router: its model and contract are its own"
-    return Content.assemble(f"{printable(path.stem):<28} ", (f"{'':>10}   {about}", "$foreground 60%"))
-
-
-def _remote_line(remote: Remote) -> Content:
-    about = printable(f"{remote.model} at {remote.host}")
-    return Content.assemble(f"{REMOTE + remote.name:<28} ", (f"{'':>10}   {about}", "$foreground 60%"))
-
-
-def _line(model: LocalModel) -> Content:
-    size = f"{model.size / 2**20:,.0f} MiB"
-    about = f"{model.entry.parameters}  {model.entry.quantization}" if model.entry else "no catalogue entry"
+def _line(name: str, size: str, about: str) -> Content:
     return Content.assemble(
-        f"{printable(model.name):<28} ", (f"{size:>10}   {printable(about)}", "$foreground 60%")
+        f"{printable(name):<28} ", (f"{size:>10}   {printable(about)}", "$foreground 60%")
     )
+
+
+def _model(model: LocalModel) -> Content:
+    about = f"{model.entry.parameters}  {model.entry.quantization}" if model.entry else "no catalogue entry"
+    return _line(model.name, f"{model.size / 2**20:,.0f} MiB", about)

@@ -2,28 +2,20 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
 
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab.screen import LabScreen
-from routerlab.tui.shared.shell import CLOSE_S, Shell, close_lab
+from routerlab.tui.shared.shell import Shell, close_lab, styles
 from routerlab.tui.tune.process import Tuning
-
-if TYPE_CHECKING:
-    from textual.types import CSSPathType  # it imports a dozen widgets
 
 
 class RouterLabApp(Shell):
     """The lab screen, and the tune screen on top of it."""
 
     TITLE = "routerlab"
-    CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "../shared/shell.tcss",
-        "lab.tcss",
-        "../tune/tune.tcss",
-        "../shared/dialogs.tcss",
-    ]
+    CSS_PATH = styles("lab.tcss", "../tune/tune.tcss")
+    parting = "stopping the models…"
 
     def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
@@ -31,12 +23,6 @@ class RouterLabApp(Shell):
         super().__init__(lab.settings, LabScreen(lab, specs, now, self.tuning))
         self.lab = lab
         self.now = now
-
-    async def leave(self) -> None:
-        """Say that it may take a moment, then leave."""
-        if self._leaving is None:
-            self.notify("stopping the models…", timeout=CLOSE_S)
-        await super().leave()
 
     async def close(self) -> None:
         """Stop the models and save what waits, within a time limit."""

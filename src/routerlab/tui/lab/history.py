@@ -14,7 +14,7 @@ from routerlab.core.text import printable
 from routerlab.tui.lab.state import RowView
 from routerlab.tui.lab.strip import note_text
 from routerlab.tui.shared.layout import NARROW
-from routerlab.tui.shared.palette import Palette, rich_style
+from routerlab.tui.shared.palette import Palette, cell, rich_style
 from routerlab.tui.shared.text import abbreviations, fit, fit_name
 
 NUMBER, CASE, AGREE, NOTE = 4, 7, 5, 3
@@ -56,31 +56,31 @@ class HistoryTable(DataTable[Text]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "screen.view_prompt", "View", show=False)]
 
+    @dataclass
     class Picked(Message):
         """The person moved to a row (its index), or back to following (None)."""
 
-        def __init__(self, index: int | None) -> None:
-            super().__init__()
-            self.index = index
+        index: int | None
 
     def __init__(self) -> None:
         super().__init__(
             id="history", cursor_type="row", cursor_foreground_priority="renderable", cell_padding=0
         )
         self.shape: Columns | None = None
+        self._palette: Palette | None = None
         self.live = True
         self._placed = -1
         self._kept: int | None = None
         self._short: dict[str, str] = {}
 
-    def reshape(self, shape: Columns) -> bool:
-        """Take on another shape; True if the rows are gone and must be added again."""
-        old = self.shape
-        self.shape = shape
-        if old is not None and replace(old, prompt=shape.prompt) == shape:
+    def reshape(self, shape: Columns, palette: Palette) -> None:
+        """Take on another shape and other colours; the rows may be gone then and must be added again."""
+        old, colours = self.shape, self._palette
+        self.shape, self._palette = shape, palette
+        if old is not None and colours == palette and replace(old, prompt=shape.prompt) == shape:
             if old.prompt != shape.prompt:
                 self._widen(shape.prompt)
-            return False
+            return
         if not self.live and self._kept is None:
             self._kept = self.cursor_row  # where the person was, until the rows are back
         self.clear(columns=True)
@@ -91,7 +91,6 @@ class HistoryTable(DataTable[Text]):
         for title, width in [*sizes, ("agree", AGREE), ("you", shape.label + NOTE)]:
             head = fit(fit_name(printable(title), width), width)
             self.add_column(Text(head, no_wrap=True, end=""), width=width + shape.gap)
-        return True
 
     def _widen(self, prompt: int) -> None:
         # A column's width is public, but only a resize makes the table measure itself again.
@@ -101,19 +100,19 @@ class HistoryTable(DataTable[Text]):
         self._on_resize(events.Resize(self.size, self.virtual_size))
         self.refresh()
 
-    def append(self, row: RowView, palette: Palette) -> None:
+    def append(self, row: RowView) -> None:
         """Add a question at the bottom."""
-        self.add_row(*self._cells(row, palette))
+        self.add_row(*self._cells(row))
         if self._kept is not None and self.row_count > self._kept:
             self.move_cursor(row=self._kept, animate=False)
             self._kept = None
 
-    def change(self, index: int, row: RowView, palette: Palette) -> None:
+    def change(self, index: int, row: RowView) -> None:
         """Draw a question again."""
         key = self.ordered_rows[index].key
-        for column, cell in zip(self.ordered_columns, self._cells(row, palette), strict=True):
-            if self.get_cell(key, column.key) != cell:
-                self.update_cell(key, column.key, cell)
+        for column, text in zip(self.ordered_columns, self._cells(row), strict=True):
+            if self.get_cell(key, column.key) != text:
+                self.update_cell(key, column.key, text)
 
     def follow(self, index: int) -> None:
         """Put the cursor on the row that was answered last."""
@@ -147,37 +146,28 @@ class HistoryTable(DataTable[Text]):
         self.live = live
         self.post_message(self.Picked(None if live else self.cursor_row))
 
-    def _cells(self, row: RowView, p: Palette) -> list[Text]:
-        shape = self.shape
+    def _cells(self, row: RowView) -> list[Text]:
+        shape, p, short = self.shape, self._palette, self._short
         assert shape is not None
-        short = self._short
-        dim = rich_style(p.dim)
-
-        def label(name: str | None, width: int) -> Text:
-            text = fit(short.get(name, name), width) if name else ""
-            return Text(text, style=rich_style(p.label(name)), no_wrap=True, end="")
+        assert p is not None
 
         def answer(given: tuple[str, bool | None] | None) -> Text:
             if given is None:
-                return Text("·", style=dim, end="")
+                return cell("·", p.dim)
             name, mark = given
             sign = "" if mark is None else "✓ " if mark else "✗ "
             style = p.label(name) if name in short else p.bad
-            text = Text(sign, style=rich_style(p.mark(mark)), no_wrap=True, end="")
+            text = cell(sign, p.mark(mark))
             return text.append(fit(short.get(name, name), shape.label), style=rich_style(style))
 
+        agree = f"{row.vote.votes}/{row.voters}" if row.voters > 1 else ""
         known = short.get(row.note.label or "", row.note.label)
         return [
-            Text(str(row.number).rjust(NUMBER), style=dim, end=""),
-            Text(fit(row.name, CASE), style=dim, no_wrap=True, end=""),
-            Text(fit(row.prompt, shape.prompt), no_wrap=True, end=""),
-            label(row.gold, shape.label),
-            *(answer(given) for given in row.answers),
-            Text(row.agree.rjust(AGREE), style=rich_style(p.good) if row.unanimous else "", end=""),
-            Text(
-                fit(note_text(row.note, known), shape.label + NOTE),
-                style=rich_style(p.accent),
-                no_wrap=True,
-                end="",
-            ),
+            cell(str(row.number).rjust(NUMBER), p.dim),
+            cell(fit(row.name, CASE), p.dim),
+            cell(fit(row.prompt, shape.prompt)),
+            cell(fit(short.get(row.gold, row.gold), shape.label) if row.gold else "", p.label(row.gold)),
+            *map(answer, row.answers),
+            cell(agree.rjust(AGREE), p.good if row.unanimous else ""),
+            cell(fit(note_text(row.note, known), shape.label + NOTE), p.accent),
         ]

@@ -9,13 +9,11 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Footer, Label, Log
+from textual.widgets import Label, Log
 
 from routerlab.core.text import printable
-from routerlab.tui.shared.dialogs import CLOSE
+from routerlab.tui.shared.dialogs import Dialog
 
 TAIL = 64 * 1024
 EVERY_S = 1.0
@@ -32,28 +30,25 @@ def tail(path: Path, size: int = TAIL) -> list[str]:
     return [printable(line.replace("\t", "    ")) for line in lines]
 
 
-class Logs(ModalScreen[None]):
+class Logs(Dialog[None]):
     """One arm's log at a time; n and p choose the arm."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        CLOSE,
         Binding("l,q", "dismiss(None)", show=False),
         Binding("p,shift+tab", "turn(-1)", "Previous arm"),
         Binding("n,tab", "turn(1)", "Next arm"),
     ]
+    SHAPE = "dialog wide"
 
     def __init__(self, logs: Sequence[tuple[str, Path | None]], at: int = 0) -> None:
-        super().__init__()
+        super().__init__("")
         self._logs = logs
         self._at = at
         self._seen: tuple[int, int] | None = None
 
-    def compose(self) -> ComposeResult:
-        """The arm's name and file, and the lines."""
-        with Vertical(classes="dialog wide"):
-            yield Label("", classes="title", markup=False)
-            yield Log(auto_scroll=True)
-            yield Footer()
+    def body(self) -> ComposeResult:
+        """The lines, below the arm's name and file."""
+        yield Log(auto_scroll=True)
 
     def on_mount(self) -> None:
         """Read now and then."""

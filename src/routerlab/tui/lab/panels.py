@@ -37,19 +37,19 @@ class ArmPanel(Widget):
 
     def _title(self) -> None:
         view, p = self.view, self.palette
-        self.set_class(self.density in ("split", "line"), "-flat")
+        flat = self.density in ("split", "line")
+        self.set_class(flat, "-flat")
         self.set_class(view.phase in ("crashed", "failed"), "-fault")
         number = f" · #{view.question}" if view.question else ""
         self.border_title = Content.styled(view.name, "bold")
         self.border_subtitle = Content.styled(view.contract + number, p.dim)
-        if self.density in ("split", "line"):
-            self.styles.border_left = ("outer", self._colour(state_style(view, p)))
+        if flat:
+            style = state_style(view, p)
+            if style == "dim":  # a border takes a colour, and that is none
+                style = self.app.theme_variables["panel"]
+            self.styles.border_left = ("outer", style)
         else:
             self.styles.clear_rule("border_left")
-
-    def _colour(self, style: str) -> str:
-        # A border takes a colour, and "dim" is none.
-        return self.app.theme_variables["panel"] if style == "dim" else style
 
     def render(self) -> RenderResult:
         """The panel's lines."""
@@ -98,17 +98,13 @@ class Panels(Grid, can_focus=True):
         """Show where the cursor is."""
         self._point()
 
-    def on_focus(self) -> None:
-        """Show the cursor."""
-        self._point()
-
-    def on_blur(self) -> None:
-        """Hide the cursor."""
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """The cursor is shown with the focus only."""
+        super().watch_has_focus(_has_focus)
         self._point()
 
     def _point(self) -> None:
         for i, panel in enumerate(self.query(ArmPanel)):
-            chosen = self.has_focus and i == min(self.cursor, len(self._names) - 1)
-            panel.set_class(chosen, "-chosen")
-            if chosen:
+            panel.set_class(i == self.chosen, "-chosen")
+            if i == self.chosen:
                 panel.scroll_visible(animate=False)

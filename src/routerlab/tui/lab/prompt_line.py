@@ -1,6 +1,7 @@
 """The prompt line: Enter sends, up and down bring back what was sent."""
 
 import unicodedata
+from dataclasses import dataclass
 
 from rich.text import Text
 from textual import events
@@ -22,12 +23,11 @@ class PromptLine(TextArea):
 
     BINDINGS = bindings("prompt", LAB_ACTIONS)
 
+    @dataclass
     class Sent(Message):
         """A prompt to ask."""
 
-        def __init__(self, prompt: str) -> None:
-            super().__init__()
-            self.prompt = prompt
+        prompt: str
 
     def __init__(self) -> None:
         super().__init__(id="prompt", compact=True, highlight_cursor_line=False, placeholder=PLACEHOLDER)

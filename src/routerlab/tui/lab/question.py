@@ -1,5 +1,6 @@
-"""One question in full: the prompt, and what every arm said."""
+"""One question in full, the prompt and what every arm said: to read, and to take along."""
 
+import tomli_w
 from textual.content import Content
 
 from routerlab.core.text import printable
@@ -39,6 +40,19 @@ def question_text(lab: Lab, question: Question, p: Palette) -> Content:
         parts += [(f"\n  {_cut(text)}", p.dim) for text in (trial.answer, trial.error) if text]
         parts.append(("\n", ""))
     return Content.assemble(*parts)
+
+
+def result_text(lab: Lab, question: Question) -> str:
+    """The question and every arm's answer, as TOML."""
+    first = question.first
+    state = annotation(lab, question)[1]
+    head = {"case": first.case, "prompt": prompt_of(lab, first), "gold": first.gold}
+    data: dict[str, object] = {k: v for k, v in {**head, "annotation": state.label}.items() if v is not None}
+    data["trial"] = [
+        t.model_dump(mode="json", exclude_none=True, exclude={"prompt", "gold", "case"})
+        for t in question.trials.values()
+    ]
+    return tomli_w.dumps(data)
 
 
 def _cut(text: str) -> str:

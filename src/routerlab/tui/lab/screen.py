@@ -1,5 +1,7 @@
 """The lab: prompts to every arm, side by side. This module holds its actions; view.py draws it."""
 
+from typing import Literal
+
 from textual import work
 from textual.content import Content
 
@@ -9,12 +11,11 @@ from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS, LAB_GROUPS
 from routerlab.tui.lab.add_arm import AddArm
-from routerlab.tui.lab.excerpt import result_text
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
-from routerlab.tui.lab.question import question_text
+from routerlab.tui.lab.question import question_text, result_text
 from routerlab.tui.lab.state import annotation
 from routerlab.tui.lab.view import LabView
 from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
@@ -114,15 +115,10 @@ class LabScreen(LabView):
         if trial := self._annotated_trial():
             await self.lab.annotate(trial, label=self.lab.taxonomy.labels[index])
 
-    async def action_annotate_skip(self) -> None:
-        """Skip the selected question."""
+    async def action_mark(self, action: Literal["skip", "flag"]) -> None:
+        """Skip the selected question, or flag it."""
         if trial := self._annotated_trial():
-            await self.lab.annotate(trial, action="skip")
-
-    async def action_annotate_flag(self) -> None:
-        """Flag the selected question."""
-        if trial := self._annotated_trial():
-            await self.lab.annotate(trial, action="flag")
+            await self.lab.annotate(trial, action=action)
 
     async def action_annotate_undo(self) -> None:
         """Undo the latest annotation, and show where it was."""
@@ -216,18 +212,11 @@ class LabScreen(LabView):
         return None if index is None else names[index]
 
     @work
-    async def action_arm_remove(self) -> None:
-        """Take an arm away."""
-        name = await self._choose_arm("Remove which arm?")
+    async def action_arm_change(self, how: Literal["remove", "restart"]) -> None:
+        """Take an arm away, or load it again."""
+        name = await self._choose_arm(f"{how.capitalize()} which arm?")
         if name is not None and name in self.lab.arms:
-            await self.lab.remove_arm(name)
-
-    @work
-    async def action_arm_restart(self) -> None:
-        """Load an arm again."""
-        name = await self._choose_arm("Restart which arm?")
-        if name is not None and name in self.lab.arms:
-            await self.lab.restart_arm(name)
+            await (self.lab.remove_arm if how == "remove" else self.lab.restart_arm)(name)
 
     def action_arm_log(self) -> None:
         """Show the logs."""

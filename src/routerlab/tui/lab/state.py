@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routerlab.core.prediction import Latency, Prediction, Tokens, Trial
+from routerlab.core.prediction import Trial
 from routerlab.core.session.session import State
-from routerlab.core.statistics.agreement import vote
+from routerlab.core.statistics.agreement import Vote, vote
 from routerlab.core.text import printable
 from routerlab.engine.arms.arm import Arm, ArmState, Phase
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.shared.layout import bars
-from routerlab.tui.shared.text import duration, one_line
+from routerlab.tui.shared.text import one_line
 
 MOVING: frozenset[Phase] = frozenset({"starting", "loading", "busy"})
 """Phases whose elapsed time is worth a redraw."""
-SNIPPET = 160
+SNIPPET = 400
 UNTOUCHED = State()
 
 
@@ -31,32 +31,9 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One arm's answer as shown: `mark` is True or False against gold, None without gold."""
-
-    status: str
-    label: str | None
-    mark: bool | None
-    gold: str | None
-    probabilities: tuple[tuple[str, float], ...] | None
-    mass: float | None
-    confidence: float | None
-    raw: str | None
-    error: str | None
-    latency: Latency
-    tokens: Tokens
-
-    @property
-    def probability(self) -> float | None:
-        """The predicted label's probability, or what the model claimed under the json contract."""
-        if self.probabilities is not None and self.label is not None:
-            return dict(self.probabilities).get(self.label)
-        return self.confidence
-
-
-@dataclass(frozen=True)
 class PanelView:
-    """One arm's panel. `elapsed` is in whole seconds and only set while something moves."""
+    """One arm's panel. `elapsed` is in whole seconds and only set while something moves; `trial` is the
+    answer that is shown, `question` its number, `labels` the taxonomy's in their order."""
 
     name: str
     contract: str
@@ -67,7 +44,8 @@ class PanelView:
     message: str
     device: str
     layers: str
-    answer: Answer | None
+    labels: tuple[str, ...]
+    trial: Trial | None
     question: int | None
     figures: Figures
     waiting: int = 0
@@ -76,63 +54,23 @@ class PanelView:
 
 
 @dataclass(frozen=True)
-class StripView:
-    """What the arms make of one question together. `live` is False while an older one is looked at."""
-
-    number: int | None = None
-    live: bool = True
-    name: str = ""
-    prompt: str = ""
-    majority: str | None = None
-    votes: int = 0
-    voters: int = 0
-    entropy: float = 0.0
-    gold: str | None = None
-    note: State = UNTOUCHED
-
-
-@dataclass(frozen=True)
-class RunView:
-    """The replay bar."""
-
-    phase: str = "idle"
-    done: int = 0
-    total: int = 0
-    elapsed: str = ""
-    eta: str = ""
-
-
-@dataclass(frozen=True)
 class RowView:
-    """One line of the history. `answers` has one (label or status, mark) an arm, None where none came yet."""
+    """One question. `answers` has one (label or status, mark) an arm, None where none came yet; `voters` are
+    the arms that were asked for a label and answered."""
 
     number: int
     name: str
     prompt: str
     gold: str | None
     answers: tuple[tuple[str, bool | None] | None, ...]
-    agree: str
-    unanimous: bool
+    vote: Vote
+    voters: int
     note: State
 
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Everything above the history at one moment."""
-
-    panels: tuple[PanelView, ...]
-    strip: StripView
-    run: RunView
-
-
-def snapshot(lab: Lab, sitting: Sitting, selected: Question | None, now: float) -> Snapshot:
-    """The screen at `now` (time.monotonic()); `selected` is the question looked at, None while live."""
-    shown = selected or sitting.latest
-    panels = tuple(
-        panel(name, arm, selected or sitting.last.get(name), sitting, now, labels=lab.taxonomy.labels)
-        for name, arm in lab.arms.items()
-    )
-    return Snapshot(panels, strip(lab, shown, live=selected is None), run(lab))
+    @property
+    def unanimous(self) -> bool:
+        """Whether all of them gave the same label."""
+        return self.vote.votes == self.voters
 
 
 def moving(lab: Lab) -> bool:
@@ -158,30 +96,13 @@ def panel(
         message=one_line(state.message, 400),
         device=device,
         layers=layers,
-        answer=answer(trial, labels) if trial else None,
+        labels=tuple(labels),
+        trial=trial,
         question=question.number if question and trial else None,
         figures=Figures(running.n, running.accuracy, running.p50, running.p95) if running else Figures(),
         waiting=0 if state.phase in ("failed", "stopped") else sitting.waiting[name],
         bar_lines=bars(len(labels)),
         log_tail=tuple(one_line(line, 200) for line in state.log_tail),
-    )
-
-
-def answer(trial: Trial, labels: Sequence[str]) -> Answer:
-    """The trial as shown, with probabilities in the taxonomy's order."""
-    scores = trial.probabilities
-    return Answer(
-        status=trial.status,
-        label=printable(trial.label) if trial.label is not None else None,
-        mark=trial.correct,
-        gold=trial.gold,
-        probabilities=None if scores is None else tuple((name, scores.get(name, 0.0)) for name in labels),
-        mass=trial.mass,
-        confidence=trial.confidence,
-        raw=None if trial.answer is None else one_line(trial.answer, 600),
-        error=None if trial.error is None else one_line(trial.error, 400),
-        latency=trial.latency_ms,
-        tokens=trial.tokens,
     )
 
 
@@ -193,46 +114,23 @@ def _device(state: ArmState) -> tuple[str, str]:
     return printable(info.device), layers
 
 
-def strip(lab: Lab, question: Question | None, live: bool) -> StripView:
-    """The agreement strip for a question."""
-    if question is None:
-        return StripView()
-    voters = [t.label for t in question.trials.values() if t.status != "unrouted"]
-    result = vote(voters)
-    return StripView(
-        number=question.number,
-        live=live,
-        name=case_name(question),
-        prompt=one_line(prompt_of(lab, question.first), 400),
-        majority=printable(result.label) if result.label is not None else None,
-        votes=result.votes,
-        voters=len(voters),
-        entropy=result.entropy,
-        gold=question.first.gold,
-        note=annotation(lab, question)[1],
-    )
-
-
 def row(lab: Lab, question: Question, arms: Sequence[str]) -> RowView:
-    """The question's line in the history, with a column an arm in `arms`."""
+    """The question, with an answer for each arm in `arms`."""
     labels = [t.label for t in question.trials.values() if t.status != "unrouted"]
-    votes, voters = vote(labels).votes, len(labels)
     return RowView(
         number=question.number,
         name=case_name(question),
         prompt=one_line(prompt_of(lab, question.first), SNIPPET),
         gold=question.first.gold,
         answers=tuple(_mark(question.trials.get(arm)) for arm in arms),
-        agree=f"{votes}/{voters}" if voters > 1 else "",
-        unanimous=votes == voters,
+        vote=vote(labels),
+        voters=len(labels),
         note=annotation(lab, question)[1],
     )
 
 
-def _mark(trial: Prediction | None) -> tuple[str, bool | None] | None:
-    if not isinstance(trial, Trial):
-        return None
-    return (trial.label if trial.label is not None else trial.status, trial.correct)
+def _mark(trial: Trial | None) -> tuple[str, bool | None] | None:
+    return None if trial is None else (trial.label or trial.status, trial.correct)
 
 
 def case_name(question: Question) -> str:
@@ -258,12 +156,3 @@ def annotation(lab: Lab, question: Question) -> tuple[str, State]:
         if state != UNTOUCHED:
             return trial.id, state
     return question.first.id, UNTOUCHED
-
-
-def run(lab: Lab) -> RunView:
-    """The replay bar."""
-    p = lab.progress
-    if p.phase == "idle" and not p.total:
-        return RunView()
-    eta = "" if p.eta_s is None or p.phase == "idle" else f"{duration(p.eta_s)} left"
-    return RunView(p.phase, p.done, p.total, duration(p.elapsed_s), eta)

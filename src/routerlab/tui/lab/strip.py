@@ -1,66 +1,38 @@
-"""Two lines that belong to the question on the screen: agreement, and the replay."""
+"""What the lines under the panels say: how far the arms agree on a question, and where the replay stands."""
 
-from textual.app import RenderResult
 from textual.content import Content
-from textual.widget import Widget
 
 from routerlab.core.session.session import State
-from routerlab.tui.lab.state import RunView, StripView
+from routerlab.core.text import printable
+from routerlab.engine.lab.runner import Progress
+from routerlab.tui.lab.state import RowView
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import Part, fit, one_line, row
+from routerlab.tui.shared.text import Part, duration, fit, one_line, row
 
 
-class Strip(Widget):
-    """Majority, agreement, entropy, gold and annotation of one question; below it, with room, its prompt."""
-
-    def __init__(self) -> None:
-        super().__init__(id="strip")
-        self.view = StripView()
-        self.palette: Palette | None = None
-
-    def show(self, view: StripView, palette: Palette) -> None:
-        """Draw `view`, if it differs from what is there."""
-        if (view, palette) != (self.view, self.palette):
-            self.view, self.palette = view, palette
-            self.set_class(not view.live, "-past")
-            self.refresh()
-
-    def render(self) -> RenderResult:
-        """One or two lines."""
-        if self.palette is None:
-            return ""
-        width = self.content_size.width
-        lines = [strip_text(self.view, width, self.palette)]
-        if self.content_size.height > 1:
-            lines.append(Content.styled(one_line(self.view.prompt, width), self.palette.dim))
-        return Content("\n").join(lines)
-
-
-def strip_text(view: StripView, width: int, p: Palette) -> Content:
-    """The agreement line; what does not fit is left out from the right."""
-    if view.number is None:
+def strip_text(view: RowView | None, live: bool, width: int, p: Palette) -> Content:
+    """The agreement line; what does not fit is left out from the right. Not `live` is an older question."""
+    if view is None:
         return Content.styled(
             fit("No answers yet: type a prompt above, or replay the corpus with F5", width), p.dim
         )
     gap = "   " if width >= 100 else "  "
-    live, past = ("live", p.accent), ("looking at", f"bold {p.warn}")
-    word, colour = live if view.live else past
-    where = (f"{word} #{view.number}", colour)
+    vote = view.vote
+    where = (f"live #{view.number}", p.accent) if live else (f"looking at #{view.number}", f"bold {p.warn}")
     groups: list[list[Part]] = [[where, (f" {view.name}", p.dim)]]
-    if view.majority:
-        groups.append([(view.majority, f"bold {p.label(view.majority)}")])
-    elif view.votes > 1:
+    if vote.label:
+        groups.append([(printable(vote.label), f"bold {p.label(vote.label)}")])
+    elif vote.votes > 1:
         groups.append([("no majority", p.dim)])
     if view.voters > 1:
-        everyone = p.good if view.votes == view.voters else ""
-        agree = f"{view.votes} of {view.voters} agree" if view.votes > 1 else "none agree"
-        groups.append([(agree, everyone)])
-        groups.append([("entropy ", p.dim), (f"{view.entropy:.2f}", "")])
+        agree = f"{vote.votes} of {view.voters} agree" if vote.votes > 1 else "none agree"
+        groups.append([(agree, p.good if view.unanimous else "")])
+        groups.append([("entropy ", p.dim), (f"{vote.entropy:.2f}", "")])
     if view.gold:
         groups.append([("gold ", p.dim), (view.gold, p.label(view.gold))])
     if note := note_text(view.note):
         groups.append([("you ", p.dim), (one_line(note, 40), f"bold {p.accent}")])
-    if not view.live:
+    if not live:
         groups.append([("Esc: live", p.dim)])
     return Content.assemble(*row(groups, gap, width))
 
@@ -73,36 +45,19 @@ def note_text(state: State, label: str | None = None) -> str:
     return " ".join(piece for piece in pieces if piece)
 
 
-class RunBar(Widget):
-    """Where the replay stands; away while there is none."""
-
-    def __init__(self) -> None:
-        super().__init__(id="run")
-        self.view = RunView()
-        self.palette: Palette | None = None
-
-    def show(self, view: RunView, palette: Palette) -> None:
-        """Draw `view`, if it differs from what is there."""
-        self.display = view.total > 0
-        if (view, palette) != (self.view, self.palette):
-            self.view, self.palette = view, palette
-            self.refresh()
-
-    def render(self) -> RenderResult:
-        """One line."""
-        return run_text(self.view, self.content_size.width, self.palette) if self.palette else ""
-
-
-def run_text(view: RunView, width: int, p: Palette) -> Content:
-    """Phase, done of total, bar, time and what is left of it."""
-    done = view.phase == "idle"
-    word = ("done" if view.done >= view.total else "stopped") if done else view.phase
-    colour = p.warn if view.phase == "paused" else p.good if word == "done" else p.dim if done else p.accent
+def run_text(run: Progress, width: int, p: Palette) -> Content:
+    """Phase, done of total, bar, time and what is left of it; nothing where there was no replay."""
+    if not run.total:
+        return Content()
+    over = run.phase == "idle"
+    word = ("done" if run.done >= run.total else "stopped") if over else run.phase
+    colour = p.warn if run.phase == "paused" else p.good if word == "done" else p.dim if over else p.accent
     head = f"replay {word}  "
-    counts = f"{view.done}/{view.total}  "
-    tail = "  " + " · ".join(part for part in (view.elapsed, view.eta) if part)
+    counts = f"{run.done}/{run.total}  "
+    left = "" if over or run.eta_s is None else f" · {duration(run.eta_s)} left"
+    tail = f"  {duration(run.elapsed_s)}{left}"
     room = max(4, width - len(head) - len(counts) - len(tail))
-    full = round(room * view.done / view.total) if view.total else 0
+    full = round(room * run.done / run.total)
     return Content.assemble(
         (head, f"bold {colour}"),
         (counts, ""),

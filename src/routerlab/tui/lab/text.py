@@ -2,20 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from textwrap import wrap
 
 from textual.content import Content
 
-from routerlab.tui.lab.state import Answer, PanelView
+from routerlab.core.prediction import Trial
+from routerlab.core.text import printable
+from routerlab.engine.arms.arm import Phase
+from routerlab.tui.lab.state import PanelView
 from routerlab.tui.shared.layout import Density
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import MARKS, Part, bar, fit, milliseconds, probability
+from routerlab.tui.shared.text import MARKS, Part, bar, fit, milliseconds, one_line, probability
 
+HEADS = ("total", "queue", "tokenize", "prefill", "gen")
 SHORT_HEADS = ("total", "wait", "tok", "fill", "gen")
 
-DOTS = {"ready": "●", "busy": "◐", "starting": "○", "loading": "○", "crashed": "✗", "failed": "✗"} | {
-    "stopped": "■"
+DOTS: dict[Phase, str] = {
+    "starting": "○",
+    "loading": "○",
+    "ready": "●",
+    "busy": "◐",
+    "crashed": "✗",
+    "failed": "✗",
+    "stopped": "■",
 }
+FAULTY: tuple[Phase, ...] = ("crashed", "failed")
+LOADING: tuple[Phase, ...] = ("starting", "loading")
+LONGEST = 600
+"""Characters of an answer or an error that are looked at."""
 
 
 def panel_text(view: PanelView, density: Density, width: int, p: Palette) -> Content:
@@ -24,7 +39,8 @@ def panel_text(view: PanelView, density: Density, width: int, p: Palette) -> Con
         case "full":
             lines = _full(view, width, p)
         case "dense":
-            lines = [state_line(view, width, p), *_body(view, width, p), *_tail(view, width, p)]
+            lines = [state_line(view, width, p), _label_line(view, width, p)]
+            lines += [*_detail(view, width, p), *_tail(view, width, p)]
         case "brief":
             lines = [state_line(view, width, p), _label_line(view, width, p), _figures(view, width, p)]
         case "split":
@@ -36,24 +52,16 @@ def panel_text(view: PanelView, density: Density, width: int, p: Palette) -> Con
 
 def state_style(view: PanelView, p: Palette) -> str:
     """The colour of the arm's state."""
-    match view.phase:
-        case "ready":
-            return p.good
-        case "busy" | "starting" | "loading":
-            return p.accent
-        case "crashed" | "failed":
-            return p.bad
-        case "stopped":
-            return p.dim
+    if view.phase in FAULTY:
+        return p.bad
+    return {"ready": p.good, "stopped": p.dim}.get(view.phase, p.accent)
 
 
 def state_line(view: PanelView, width: int, p: Palette) -> list[Part]:
     """ "● ready   CPU 92 MiB · CPU build" or how far the loading is."""
-    state = view.phase if view.elapsed is None else f"{view.phase} {view.elapsed} s"
-    text = f"{DOTS[view.phase]} {state}"
-    if view.phase in ("starting", "loading"):
-        text = f"{text}  {view.stage}"
-        return [(fit(text, width), state_style(view, p))]
+    text = _state(view)
+    if view.phase in LOADING:
+        return [(fit(f"{text}  {view.stage}", width), state_style(view, p))]
     room = width - len(text) - 2
     return [(text + "  ", state_style(view, p)), (device_text(view, room).rjust(room), p.dim)]
 
@@ -71,18 +79,18 @@ def device_text(view: PanelView, width: int) -> str:
 
 def _full(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     state = state_line(replace(view, device=""), width, p)
-    lines = [state, [(device_text(view, width), p.dim)], [], *_body(view, width, p), []]
-    a = view.answer
-    if a and a.status != "refused":
-        parts = (a.latency.total, a.latency.queue, a.latency.tokenize, a.latency.prefill, a.latency.generate)
-        wide = width >= 40
-        heads = ("total", "queue", "tokenize", "prefill", "gen") if wide else SHORT_HEADS
+    lines = [state, [(device_text(view, width), p.dim)], []]
+    lines += [_label_line(view, width, p), *_detail(view, width, p), []]
+    if view.trial and view.trial.status != "refused":
+        t = view.trial.latency_ms
+        parts = (t.total, t.queue, t.tokenize, t.prefill, t.generate)
+        heads = HEADS if width >= 40 else SHORT_HEADS
         lines += _table(heads, [_short(ms) for ms in parts], width, p, first="bold")
-        lines.append([(fit(_tokens(a), width), p.dim)])
+        lines.append([(fit(_tokens(view.trial), width), p.dim)])
     else:
         lines += [[], [], []]
     f = view.figures
-    figures = [str(f.n), _share(f.accuracy), _short(f.p50), _short(f.p95)]
+    figures = [str(f.n), probability(f.accuracy), _short(f.p50), _short(f.p95)]
     return [*lines, *_table(("n", "acc", "P50", "P95"), figures, width, p)]
 
 
@@ -95,23 +103,20 @@ def _table(
     return [[("".join(h.rjust(cell) for h in heads), p.dim)], row]
 
 
-def _body(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
-    """The label and its bars, or what stands in their place, in as many lines whatever is shown."""
-    return [_label_line(view, width, p), *_detail(view, width, p)]
-
-
 def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
-    a = view.answer
-    if a is None:
+    trial = view.trial
+    if trial is None:
         return [(fit(_pending(view), width), p.dim)]
-    if a.label is None:
-        fault = a.status not in ("cancelled", "unrouted")
-        return [(fit(f"✗ {a.status}", width), f"bold {p.bad if fault else p.dim}")]
-    value = "" if a.probability is None else probability(a.probability)
-    label = fit(a.label, width - len(value) - 3)
+    if trial.label is None:
+        fault = trial.status not in ("cancelled", "unrouted")
+        return [(fit(f"✗ {trial.status}", width), f"bold {p.bad if fault else p.dim}")]
+    # What the model claims of itself stands for a probability where there is none.
+    share = trial.confidence if trial.probabilities is None else trial.probabilities.get(trial.label)
+    value = "" if share is None else probability(share)
+    mark, colour = trial.correct, p.label(trial.label)
     return [
-        (MARKS[a.mark] + " ", f"bold {p.mark(a.mark)}" if a.mark is not None else p.label(a.label)),
-        (label, f"bold {p.label(a.label)}"),
+        (MARKS[mark] + " ", colour if mark is None else f"bold {p.mark(mark)}"),
+        (fit(printable(trial.label), width - len(value) - 3), f"bold {colour}"),
         (" " + value, "bold"),
     ]
 
@@ -125,20 +130,25 @@ def _pending(view: PanelView) -> str:
 
 
 def _detail(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
-    """Bars; or the raw answer; or the loading bar; or the message of a fault and the end of the log."""
-    a = view.answer
-    if view.phase in ("crashed", "failed") and view.message:
+    """Bars; or the raw answer; or the loading bar; or the message of a fault and the end of the log.
+    In as many lines whatever is shown."""
+    trial = view.trial
+    if view.phase in FAULTY and view.message:
         lines = _wrapped(view.message, width, p.bad, view.bar_lines)
         tail = view.log_tail[len(lines) - view.bar_lines :] if len(lines) < view.bar_lines else ()
         return _pad([*lines, *([(fit(line, width), p.dim)] for line in tail)], view.bar_lines)
-    if a is None:
+    if trial is None:
         return _pad(_loading(view, width, p), view.bar_lines)
-    if a.probabilities is None:
-        claim = "" if a.confidence is None else f"claims confidence {probability(a.confidence)}"
-        text = a.error if a.raw is None else a.raw
-        lines = _wrapped(text or "", width, p.dim, view.bar_lines - 1)
+    if trial.probabilities is None:
+        claim = "" if trial.confidence is None else f"claims confidence {probability(trial.confidence)}"
+        lines = _wrapped(_said(trial), width, p.dim, view.bar_lines - 1)
         return _pad([*lines, [(fit(claim, width), p.dim)]], view.bar_lines)
-    return _bars(a, width, p, view.bar_lines)
+    return _bars(view, trial, width, p)
+
+
+def _said(trial: Trial) -> str:
+    """What the model wrote, or why it wrote nothing."""
+    return one_line(trial.answer or trial.error or "", LONGEST)
 
 
 def _loading(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
@@ -150,22 +160,22 @@ def _loading(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     return [[("━" * done, p.accent), ("━" * (size - done), p.faint), (" " + shown, p.dim)]]
 
 
-def _bars(a: Answer, width: int, p: Palette, room: int) -> list[list[Part]]:
-    scores = a.probabilities or ()
-    if len(scores) > room:
-        best = sorted(sorted(range(len(scores)), key=lambda i: -scores[i][1])[: room - 1])
-        more: list[list[Part]] = [[(fit(f"{len(scores) - len(best)} labels less likely", width), p.faint)]]
-        scores = tuple(scores[i] for i in best)
-    else:
-        more = []
-    names = min(max(len(name) for name, _ in scores), max(8, width - 13))
-    return [bar_line(name, score, a, names, width, p) for name, score in scores] + more
+def _bars(view: PanelView, trial: Trial, width: int, p: Palette) -> list[list[Part]]:
+    """A bar a label, in the taxonomy's order; of more labels than there is room for, the likely ones."""
+    scores, room = trial.probabilities or {}, view.bar_lines
+    labels, more = view.labels, list[list[Part]]()
+    if len(labels) > room:
+        best = sorted(labels, key=lambda name: -scores.get(name, 0.0))[: room - 1]
+        labels = tuple(name for name in labels if name in best)
+        more = [[(fit(f"{len(view.labels) - len(best)} labels less likely", width), p.faint)]]
+    names = min(max(map(len, labels)), max(8, width - 13))
+    return [_bar_line(name, scores.get(name, 0.0), trial, names, width, p) for name in labels] + more
 
 
-def bar_line(name: str, score: float, a: Answer, names: int, width: int, p: Palette) -> list[Part]:
+def _bar_line(name: str, score: float, trial: Trial, names: int, width: int, p: Palette) -> list[Part]:
     """One label: name, bar, probability, and ◂ where the gold label is another one than the predicted."""
-    hit = name == a.label
-    gold = "◂" if name == a.gold and not hit else " "
+    hit = name == trial.label
+    gold = "◂" if name == trial.gold and not hit else " "
     room = max(1, width - names - 6)
     colour = p.label(name)
     return [
@@ -177,29 +187,32 @@ def bar_line(name: str, score: float, a: Answer, names: int, width: int, p: Pale
 
 
 def _tail(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
-    a = view.answer
-    if a is None:
+    if view.trial is None:
         return [[], _figures(view, width, p)]
-    total = milliseconds(a.latency.total)
-    rest = f"  {_tokens(a)}"
+    total = milliseconds(view.trial.latency_ms.total)
+    rest = f"  {_tokens(view.trial)}"
     return [[(total, "bold"), (fit(rest, width - len(total)), p.dim)], _figures(view, width, p)]
 
 
 def _figures(view: PanelView, width: int, p: Palette) -> list[Part]:
+    return [(fit(_figures_text(view, width), width), p.dim)]
+
+
+def _figures_text(view: PanelView, width: int) -> str:
     f = view.figures
     pieces = [f"n {f.n}"]
     if f.accuracy is not None:
-        pieces.append(f"acc {_share(f.accuracy)}")
+        pieces.append(f"acc {probability(f.accuracy)}")
     if f.p50 is not None:
         pieces += [f"P50 {_short(f.p50)}", f"P95 {_short(f.p95)}"]
     gap = next((g for g in (3, 2, 1) if len((" " * g).join(pieces)) <= width), 1)
-    return [(fit((" " * gap).join(pieces), width), p.dim)]
+    return fit((" " * gap).join(pieces), width).rstrip()
 
 
-def _tokens(a: Answer) -> str:
-    t = a.tokens
+def _tokens(trial: Trial) -> str:
+    t = trial.tokens
     made = f"  wrote {t.generated}" if t.generated else ""
-    mass = "" if a.mass is None else f"  mass {probability(a.mass)}"
+    mass = "" if trial.mass is None else f"  mass {probability(trial.mass)}"
     return f"{t.evaluated}+{t.cached} tok{made}{mass}"
 
 
@@ -207,50 +220,51 @@ def _split(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     """The narrow layout with room: two columns of bars under one line of answer, figures below."""
     lines = [_head(view, width, p)]
     room = -(-view.bar_lines // 2)
-    a = view.answer
-    faulty = view.phase in ("crashed", "failed")
-    if a and a.probabilities and not faulty:
-        half = (width - 3) // 2
-        column = _bars(a, half, p, view.bar_lines)
-        for i in range(room):
-            right = column[i + room] if i + room < len(column) else []
-            lines.append([*column[i], ("   ", ""), *right])
-    elif a and not faulty:
-        lines += _pad(_wrapped(a.raw or a.error or "", width, p.dim, room), room)
-    else:
+    trial, split = view.trial, ""
+    if trial:
+        t = trial.latency_ms
+        split = (
+            f"prefill {_short(t.prefill)} gen {_short(t.generate)} queue {_short(t.queue)}  {_tokens(trial)}"
+        )
+    if not trial or view.phase in FAULTY:
         lines += _detail(replace(view, bar_lines=room), width, p)
-    split = ""
-    if a:
-        t = a.latency
-        split = f"prefill {_short(t.prefill)} gen {_short(t.generate)} queue {_short(t.queue)}  {_tokens(a)}"
-    figures = _figures(view, width, p)[0][0].rstrip()
+    elif trial.probabilities:
+        column = _bars(view, trial, (width - 3) // 2, p)
+        for left, right in zip_longest(column[:room], column[room:], fillvalue=list[Part]()):
+            lines.append([*left, ("   ", ""), *right])
+    else:
+        lines += _pad(_wrapped(_said(trial), width, p.dim, room), room)
+    figures = _figures_text(view, width)
     room_left = width - len(figures) - 2
     return [*lines, [(figures + "  ", p.dim), (fit(split, room_left), p.faint)], _state_short(view, width, p)]
 
 
 def _head(view: PanelView, width: int, p: Palette) -> list[Part]:
     """Name, label, probability and latency in one line."""
-    a = view.answer
-    time = "" if a is None or a.label is None else milliseconds(a.latency.total)
+    trial = view.trial
+    time = milliseconds(trial.latency_ms.total) if trial and trial.label is not None else ""
     name = min(26, width // 3)
     rest = width - name - 9
     return [(fit(view.name, name), "bold"), *_label_line(view, rest, p), (time.rjust(9), "")]
 
 
 def _foot(view: PanelView, width: int, p: Palette) -> list[Part]:
-    figures = _figures(view, width // 2, p)[0][0].strip()
+    figures = _figures_text(view, width // 2)
     room = width - len(figures) - 2
     return [*_state_short(view, room, p), ("  " + figures, p.dim)]
 
 
+def _state(view: PanelView) -> str:
+    return f"{DOTS[view.phase]} {view.phase}" + ("" if view.elapsed is None else f" {view.elapsed} s")
+
+
 def _state_short(view: PanelView, width: int, p: Palette) -> list[Part]:
-    if view.phase in ("crashed", "failed"):
-        return [(fit(f"{DOTS[view.phase]} {view.phase}: {view.message}", width), p.bad)]
-    if view.phase in ("starting", "loading"):
+    if view.phase in FAULTY:
+        return [(fit(f"{_state(view)}: {view.message}", width), p.bad)]
+    if view.phase in LOADING:
         done = "" if view.fraction is None else f" {view.fraction:.0%}"
-        return [(fit(f"○ {view.phase} {view.elapsed} s  {view.stage}{done}", width), p.accent)]
-    state = view.phase if view.elapsed is None else f"{view.phase} {view.elapsed} s"
-    text = f"{DOTS[view.phase]} {state}  "
+        return [(fit(f"{_state(view)}  {view.stage}{done}", width), p.accent)]
+    text = f"{_state(view)}  "
     about = " · ".join(s for s in (view.contract, view.device, view.layers) if s)
     return [(text, state_style(view, p)), (fit(about, width - len(text)), p.dim)]
 
@@ -264,11 +278,5 @@ def _pad(lines: list[list[Part]], n: int) -> list[list[Part]]:
     return (lines + [[]] * n)[:n]
 
 
-def _share(value: float | None) -> str:
-    return "-" if value is None else probability(value)
-
-
 def _short(ms: float | None) -> str:
-    if ms is None:
-        return "-"
     return milliseconds(ms).removesuffix(" ms").replace(" ", "")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
@@ -18,10 +19,12 @@ from routerlab.tui.lab.history import HistoryTable, columns
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.sitting import Question, Sitting
-from routerlab.tui.lab.strip import RunBar, Strip
+from routerlab.tui.lab.strip import run_text, strip_text
 from routerlab.tui.shared.layout import HISTORY, NARROW, layout
+from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
+from routerlab.tui.shared.text import one_line
 from routerlab.tui.tune.candidates import Learning
 from routerlab.tui.tune.process import Tuning
 from routerlab.tui.tune.screen import TuneScreen, severity
@@ -61,11 +64,11 @@ class LabView(Page):
     def compose(self) -> ComposeResult:
         """Prompt, panels, agreement, replay, history."""
         yield PromptLine()
-        yield Static(id="unsaved", markup=False)
+        yield Line("unsaved")
         yield Panels()
         yield Static(EMPTY, id="empty", markup=False)
-        yield Strip()
-        yield RunBar()
+        yield Line("strip")
+        yield Line("run")
         yield HistoryTable()
         yield Footer()
 
@@ -75,7 +78,6 @@ class LabView(Page):
         self.tuning.on_end = self._tuned
         self.query_one(PromptLine).focus()
         self.set_interval(RATE, self._tick)
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.rebuild())
         self.call_after_refresh(self._begin)
 
     def on_unmount(self) -> None:
@@ -108,10 +110,11 @@ class LabView(Page):
         """Note what changed; drawing waits for the next tick."""
         match event:
             case TrialDone(trial):
-                self._note(self.sitting.add(trial))
+                question = self.sitting.add(trial)
+                self._changed[question.number] = question
             case Annotated(trial_id):
-                if question := self.sitting.of_trial(trial_id):
-                    self._note(question)
+                if found := self.sitting.of_trial(trial_id):
+                    self._changed[found.number] = found
                 if new := self.learning.due(self.lab):
                     self.tell(f"{new} new annotations: T, then l learns from them")
             case RunChanged(progress):
@@ -131,23 +134,10 @@ class LabView(Page):
             words = "done: T shows it" if tuning.phase == "done" else tuning.message
             self.tell(f"{tuning.job.title if tuning.job else ''}: {words}", severity(tuning.phase))
 
-    def _note(self, question: Question) -> None:
-        self._changed[question.number] = question
-
     # --- drawing ---
 
     def redraw(self) -> None:
         """Draw at the next tick."""
-        self._dirty = True
-
-    def rebuild(self) -> None:
-        """Draw everything again, rows included: the theme changed."""
-        table = self.query_one(HistoryTable)
-        table.shape = None
-        self._dirty = True
-
-    def on_resize(self) -> None:
-        """Another size is another layout."""
         self._dirty = True
 
     def _tick(self) -> None:
@@ -156,39 +146,51 @@ class LabView(Page):
             self._draw()
 
     def _draw(self) -> None:
-        lab = self.lab
-        colours = self.colours()
-        shot = state.snapshot(lab, self.sitting, self.looking, self.now())
-        tall = self.size.height >= TALL
+        lab, p, (width, height) = self.lab, self.colours(), self.size
+        tall = height >= TALL
         self.set_class(tall, "-tall")
-        self.query_one(Footer).compact = self.size.width < NARROW
-        unsaved = self.query_one("#unsaved", Static)
-        unsaved.display = lab.unsaved > 0
-        if unsaved.display:
-            unsaved.update(f"not saved: {lab.unsaved} records wait until {lab.path} can be written")
+        self.query_one(Footer).compact = width < NARROW
+        self.show(unsaved=unsaved_text(lab.unsaved, lab.path), run=run_text(lab.progress, width - 2, p))
+        self._draw_strip(tall, width - 2, p)
         taken = self.query_one(PromptLine).outer_size.height + (2 if tall else 1) + 1
-        taken += (shot.run.total > 0) + unsaved.display + HISTORY
-        plan = layout(self.size.width, self.size.height - taken, len(shot.panels), len(lab.taxonomy.labels))
+        taken += (lab.progress.total > 0) + (lab.unsaved > 0) + HISTORY
+        plan = layout(width, height - taken, len(lab.arms), len(lab.taxonomy.labels))
         panels = self.query_one(Panels)
-        panels.display = bool(shot.panels)
-        self.query_one("#empty").display = not shot.panels
-        panels.show(shot.panels, colours, plan)
-        self.query_one(Strip).show(shot.strip, colours)
-        self.query_one(RunBar).show(shot.run, colours)
-        self._draw_rows(colours)
+        panels.display = bool(lab.arms)
+        self.query_one("#empty").display = not lab.arms
+        panels.show(self._panels(), p, plan)
+        self._draw_rows(p)
+
+    def _panels(self) -> tuple[state.PanelView, ...]:
+        now, labels = self.now(), self.taxonomy.labels
+        return tuple(
+            state.panel(name, arm, self.looking or self.sitting.last.get(name), self.sitting, now, labels)
+            for name, arm in self.lab.arms.items()
+        )
+
+    def _draw_strip(self, tall: bool, width: int, p: Palette) -> None:
+        """What the arms make of the question together; below it, with room, its prompt."""
+        view = state.row(self.lab, self.question, ()) if self.question else None
+        live = self.looking is None
+        text = strip_text(view, live, width, p)
+        if tall:
+            prompt = one_line(view.prompt, width) if view else ""
+            text = Content.assemble(text, "\n", (prompt, p.dim))
+        self.query_one("#strip").set_class(not live, "-past")
+        self.show(strip=text)
 
     def _draw_rows(self, colours: Palette) -> None:
         table = self.query_one(HistoryTable)
         arms = list(self.lab.arms) or list(self.sitting.running)
-        table.reshape(columns(self.size.width, arms, self.lab.taxonomy.labels))
+        table.reshape(columns(self.size.width, arms, self.lab.taxonomy.labels), colours)
         questions = self.sitting.questions
         known = table.row_count
         for number, question in self._changed.items():
             if number <= known:
-                table.change(number - 1, state.row(self.lab, question, arms), colours)
+                table.change(number - 1, state.row(self.lab, question, arms))
         self._changed.clear()
         for question in questions[known : known + ROWS_A_DRAW]:
-            table.append(state.row(self.lab, question, arms), colours)
+            table.append(state.row(self.lab, question, arms))
         behind = table.row_count < len(questions)
         if behind:
             self._dirty = True

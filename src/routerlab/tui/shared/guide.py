@@ -8,12 +8,8 @@ LONGEST = 200_000
 """Characters that are shown."""
 
 
-class Pane(VerticalScroll, can_focus=False):
-    """Something to scroll that takes no focus: the screen has all the keys."""
-
-
-class Guide(Pane):
-    """Nothing in the text is followed, opened or obeyed."""
+class Guide(VerticalScroll, can_focus=False):
+    """Nothing in the text is followed, opened or obeyed; the screen has all the keys."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(id=name)

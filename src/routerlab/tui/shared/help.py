@@ -38,12 +38,6 @@ NAMES = {
 }
 
 
-def keys_text(action: Action, keymap: Mapping[str, str]) -> str:
-    """The action's keys as people write them, the settings' own keys included."""
-    keys = keymap.get(action.id, action.keys).split(",")
-    return " ".join(NAMES.get(key.strip(), format_key(key.strip())) for key in keys)
-
-
 def help_page(page: Help, keymap: Mapping[str, str], taxonomy: Taxonomy, p: Palette) -> Read:
     """The dialog that shows it; label keys are named by the labels of the taxonomy."""
     parts: list[tuple[str, str]] = [(page.intro + "\n", "")]
@@ -64,11 +58,12 @@ def _lines(
     lines: list[tuple[str, str]] = []
     for action in actions:
         text = action.help
-        if action.call.startswith("annotate("):
-            index = int(action.call[9:-1])
-            if index >= len(taxonomy.label):
+        if action.nth is not None:
+            if action.nth >= len(taxonomy.label):
                 continue
-            label = taxonomy.label[index]
+            label = taxonomy.label[action.nth]
             text = f"{label.name}: {one_line(label.cue, 60)}"
-        lines += [(f"  {keys_text(action, keymap):<12}", "bold"), (text + "\n", p.dim)]
+        keys = [key.strip() for key in keymap.get(action.id, action.keys).split(",")]
+        shown = " ".join(NAMES.get(key, format_key(key)) for key in keys)
+        lines += [(f"  {shown:<12}", "bold"), (text + "\n", p.dim)]
     return lines

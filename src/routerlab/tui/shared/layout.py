@@ -29,17 +29,9 @@ def bars(labels: int) -> int:
 
 def panel_height(density: Density, labels: int) -> int:
     """Lines of one panel, border included."""
-    match density:
-        case "full":
-            return bars(labels) + 12
-        case "dense":
-            return bars(labels) + 6
-        case "brief":
-            return 5
-        case "split":
-            return ceil(bars(labels) / 2) + 3
-        case "line":
-            return 2
+    shown = bars(labels)
+    lines = {"full": shown + 12, "dense": shown + 6, "brief": 5, "split": ceil(shown / 2) + 3, "line": 2}
+    return lines[density]
 
 
 def layout(width: int, room: int, arms: int, labels: int) -> Layout:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import ClassVar
 
 from textual import work
+from textual.content import Content
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
@@ -15,8 +15,9 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.text import printable
 from routerlab.paths import screenshots_dir
 from routerlab.tui.actions.binding import Action
-from routerlab.tui.shared.export import fresh_path, write
+from routerlab.tui.shared.export import write
 from routerlab.tui.shared.help import Help, help_page
+from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.palette import Palette, palette
 
 
@@ -25,12 +26,35 @@ class Page(Screen[None]):
 
     ACTIONS: ClassVar[tuple[Action, ...]]
     ABOUT: ClassVar[Help]
+    shown: object = None
+    """What the last drawing showed, for a page that draws only what is new."""
 
     def __init__(self, taxonomy: Taxonomy, keys: Mapping[str, str]) -> None:
         """`keys` are the settings' own, by action id."""
         super().__init__()
         self.taxonomy = taxonomy
         self._keys = keys
+
+    def on_mount(self) -> None:
+        """Another theme is other colours."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.redraw())
+
+    def on_resize(self) -> None:
+        """Another size is another layout."""
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw everything again."""
+        self.shown = None
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is new."""
+
+    def show(self, **texts: Content) -> None:
+        """Show these texts on the lines with these names."""
+        for name, text in texts.items():
+            self.query_one(f"#{name}", Line).show(text)
 
     def about(self) -> Help:
         """What the page says of itself where the person is."""
@@ -53,6 +77,18 @@ class Page(Screen[None]):
         """The widget an action of that place runs on."""
         return self
 
+    def pane(self, name: str) -> Widget:
+        """What keys scroll that are for the widget of that name."""
+        return self.query_one(f"#{name}")
+
+    def action_scroll(self, name: str, lines: int) -> None:
+        """Scroll by so many lines."""
+        self.pane(name).scroll_relative(y=lines, animate=False)
+
+    def action_page(self, name: str, step: int) -> None:
+        """Scroll by a page, but for a line."""
+        self.action_scroll(name, step * max(1, self.pane(name).size.height - 1))
+
     @work
     async def action_screenshot(self) -> None:
         """Save the screen as SVG."""
@@ -60,22 +96,7 @@ class Page(Screen[None]):
 
     async def save(self, stem: str, suffix: str, text: str) -> None:
         """Write a new file and say where it is."""
-        path: Path = fresh_path(screenshots_dir(), stem, suffix)
         try:
-            await asyncio.to_thread(write, path, text)
+            self.tell(f"saved {await asyncio.to_thread(write, screenshots_dir(), stem, suffix, text)}")
         except LabError as e:
-            return self.tell(str(e), "error")
-        self.tell(f"saved {path}")
-        return None
-
-    def action_theme(self) -> None:
-        """Choose a theme."""
-        self.app.search_themes()
-
-    def action_palette(self) -> None:
-        """Open the command palette."""
-        self.app.action_command_palette()
-
-    async def action_quit(self) -> None:
-        """Leave."""
-        await self.app.action_quit()
+            self.tell(str(e), "error")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rich.text import Text
 from textual.color import Color
 
 from routerlab.core.taxonomy import Taxonomy
@@ -54,6 +55,11 @@ def palette(variables: Mapping[str, str], dark: bool, ansi: bool, taxonomy: Taxo
 def rich_style(style: str) -> str:
     """A palette style in Rich's words, for table cells."""
     return style.replace("ansi_", "")
+
+
+def cell(text: str, style: str = "") -> Text:
+    """What stands in a table, in a palette style."""
+    return Text(text, style=rich_style(style), no_wrap=True, end="")
 
 
 def _mix(variables: Mapping[str, str], share: float) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import App, SystemCommand
@@ -17,15 +17,25 @@ from routerlab.settings import Settings
 from routerlab.tui.actions.registry import IDS
 from routerlab.tui.shared.page import Page
 
+if TYPE_CHECKING:
+    from textual.types import CSSPathType  # it imports a dozen widgets
+
 TWICE_S = 3.0
 CLOSE_S = 10.0
 """Seconds the models get to stop when an app is left."""
+
+
+def styles(*pages: str) -> "CSSPathType":
+    """An app's style files, from its folder: those of its `pages` among those that every app has."""
+    return ["../shared/shell.tcss", *pages, "../shared/dialogs.tcss"]
 
 
 class Shell(App[None]):
     """An app that opens with one page; the others come on top of it, each with its own tuple of actions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
+    parting = ""
+    """What is said when it is left, where that may take a moment."""
 
     def __init__(self, settings: Settings, first: Page) -> None:
         """`first` is the page to open with."""
@@ -60,8 +70,10 @@ class Shell(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the page, then what Textual brings."""
         if isinstance(screen, Page):
+            labels = screen.taxonomy.labels
             for action in screen.ACTIONS:
-                if action.palette and (name := _title(action.id, action.label, screen.taxonomy.labels)):
+                if action.palette and (action.nth is None or action.nth < len(labels)):
+                    name = action.label if action.nth is None else f"Label {printable(labels[action.nth])}"
                     yield SystemCommand(name, action.help, _runner(self, screen, action.place, action.method))
         ours = {"Theme", "Quit", "Screenshot"}
         yield from (c for c in super().get_system_commands(screen) if c.title not in ours)
@@ -82,6 +94,8 @@ class Shell(App[None]):
     async def leave(self) -> None:
         """Close, then leave, without a question."""
         if self._leaving is None:
+            if self.parting:
+                self.notify(self.parting, timeout=CLOSE_S)
             self._leaving = asyncio.create_task(self._leave())
 
     async def _leave(self) -> None:
@@ -112,14 +126,6 @@ async def close_lab(lab: Lab) -> None:
             await lab.close()
     except TimeoutError:
         raise LabError(f"the models did not stop within {CLOSE_S:.0f} s") from None
-
-
-def _title(action_id: str, label: str, labels: tuple[str, ...]) -> str | None:
-    """The palette's name of an action; None for a label key that this taxonomy does not use."""
-    kind, _, number = action_id.rpartition("_")
-    if kind != "annotate" or not number.isdigit():
-        return label
-    return f"Label {printable(labels[int(number) - 1])}" if int(number) <= len(labels) else None
 
 
 def _runner(app: App[None], page: Page, place: str, method: str) -> Callable[[], object]:

@@ -57,8 +57,10 @@ def bar(fraction: float, width: int) -> str:
     return ("█" * full + (BLOCKS[rest] if rest else "")).ljust(width)
 
 
-def milliseconds(ms: float) -> str:
-    """A latency as people read it: "0.4 ms", "704 ms", "21.9 s"."""
+def milliseconds(ms: float | None) -> str:
+    """A latency as people read it: "0.4 ms", "704 ms", "21.9 s"; "-" where there is none."""
+    if ms is None:
+        return "-"
     if ms >= 10_000:
         return f"{ms / 1000:.1f} s"
     return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
@@ -73,8 +75,10 @@ def duration(seconds: float) -> str:
     return f"{hours}:{s // 60:02}:{s % 60:02}" if hours else f"{s // 60}:{s % 60:02}"
 
 
-def probability(p: float) -> str:
-    """Two digits without the leading zero, which carries nothing: ".83", "1.0"."""
+def probability(p: float | None) -> str:
+    """Two digits without the leading zero, which carries nothing: ".83", "1.0"; "-" where there is none."""
+    if p is None:
+        return "-"
     text = f"{p:.2f}"
     return "1.0" if text == "1.00" else text.removeprefix("0")
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar
 
 from textual.worker import Worker, WorkerError
 
@@ -11,26 +10,22 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.engine.lab.lab import Lab
 from routerlab.study.trial.run.run import TrialRun, Work
 from routerlab.tui.shared.dialogs import Choose
-from routerlab.tui.shared.shell import CLOSE_S, Shell, close_lab
+from routerlab.tui.shared.shell import Shell, close_lab, styles
 from routerlab.tui.trial.screen import TrialScreen
-
-if TYPE_CHECKING:
-    from textual.types import CSSPathType  # it imports a dozen widgets
 
 
 class TrialApp(Shell):
     """Leaving it before the end stops the run as Ctrl+C does without a screen: what is answered is kept."""
 
     TITLE = "routerlab trial"
-    CSS_PATH: ClassVar["CSSPathType | None"] = [
-        "../shared/shell.tcss",
-        "trial.tcss",
-        "../shared/dialogs.tcss",
-    ]
+    CSS_PATH = styles("trial.tcss")
+    parting = "stopping…"
 
     def __init__(self, work: Work, lab: Lab, now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
-        self.trial = TrialRun(work, lab, self._say, lambda _: None)  # the screen looks for itself
+        self.trial = TrialRun(
+            work, lab, lambda line: self._screen.say(line), lambda _: None
+        )  # it looks for itself
         self._screen = TrialScreen(self.trial, now)
         super().__init__(lab.settings, self._screen)
         self.lab = lab
@@ -57,10 +52,7 @@ class TrialApp(Shell):
         except LabError as e:
             self._fail(e)
         else:
-            self._screen.ended = how
-
-    def _say(self, line: str) -> None:
-        self._screen.say(line)
+            self._screen.ended, self.parting = how, ""
 
     async def action_quit(self) -> None:
         """Leave; while the trial goes on, ask first."""
@@ -68,12 +60,6 @@ class TrialApp(Shell):
             await self.leave()
         elif not isinstance(self.screen, Choose):
             self._screen.ask_to_stop(lambda: self.run_worker(self.leave(), group="quit"))
-
-    async def leave(self) -> None:
-        """Say that it may take a moment, then leave."""
-        if self._leaving is None and not self.ended:
-            self.notify("stopping…", timeout=CLOSE_S)
-        await super().leave()
 
     def exit_code(self) -> int:
         """130 for a run that was stopped."""

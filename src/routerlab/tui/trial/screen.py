@@ -8,7 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from routerlab.engine.lab.events import Event, Notice
 from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
@@ -19,6 +19,7 @@ from routerlab.tui.actions.registry import TRIAL_ACTIONS, TRIAL_GROUPS
 from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.trial.text import ended_text, head_text, lanes_text, log_text
@@ -79,26 +80,24 @@ class TrialScreen(Page):
         self._opened = now()
         self._monitor = Monitor(run, now)
         self._lines: deque[tuple[float, str]] = deque(maxlen=LINES)
-        self._said = self._logged = 0
-        self._drawn: object = None
+        self._said = 0
         self._stage: Stage | None = None
         self._stop: Callable[[], None] = lambda: None
 
     def compose(self) -> ComposeResult:
         """The run, its arms, how it ended, what was told."""
-        yield Static(id="head", markup=False)
-        yield Static(id="unsaved", markup=False)
+        yield Line("head")
+        yield Line("unsaved")
         with VerticalScroll(id="lanes", can_focus=False):
-            yield Static(id="arms", markup=False)
-        yield Static(id="ended", markup=False)
+            yield Line("arms")
+        yield Line("ended")
         with Told(id="log"):
-            yield Static(id="told", markup=False)
+            yield Line("told", flows=True)
         yield Footer()
 
     def on_mount(self) -> None:
         """Draw now, and a few times a second."""
         self._stop = self.trial.lab.subscribe(self._see)
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw(again=True))
         gc.freeze()  # plan and session stay; walking 10,000 in a full collection takes 0.1 s
         self.set_interval(RATE, self.draw)
         self.draw()
@@ -106,10 +105,6 @@ class TrialScreen(Page):
     def on_unmount(self) -> None:
         """Listen no more."""
         self._stop()
-
-    def on_resize(self) -> None:
-        """Another size is another layout."""
-        self.draw(again=True)
 
     def _see(self, event: Event) -> None:
         if isinstance(event, Notice):
@@ -122,42 +117,31 @@ class TrialScreen(Page):
         self._lines.append((self._now() - self._opened, line))
         self._said += 1
 
-    def draw(self, again: bool = False) -> None:
+    def draw(self) -> None:
         """Draw, if there is anything new."""
-        view, p = self._monitor.overview(self.ended), self.colours()
-        if again or self._said != self._logged:
-            self._logged = self._said
-            self.query_one("#told", Static).update(log_text(self._lines, p))
+        view = self._monitor.overview(self.ended)
+        seconds = (int(view.active_s), view.left_s and int(view.left_s))
+        shown = (view.stage, view.lanes, *seconds, view.unsaved, self._said)
+        if shown != self.shown:
+            self.shown = shown
+            self._draw(view, self.colours())
         self.query_one(Told).follow()
-        shown = (view.stage, view.lanes, int(view.active_s), view.unsaved, view.left_s and int(view.left_s))
-        if shown == self._drawn and not again:
-            return
-        self._drawn = shown
-        self._draw(view, p)
         if view.stage != self._stage:
             self._stage = view.stage
             self.refresh_bindings()  # which makes the footer anew: not at every draw
 
     def _draw(self, view: Overview, p: Palette) -> None:
         protocol, path = self.trial.work.registered.protocol, self.trial.lab.path
-        width = self.size.width - 2
+        width, roomy = self.size.width - 2, self.size.height >= TALL
         self.query_one(Footer).compact = self.size.width < NARROW
-        self.query_one("#head", Static).update(
-            head_text(protocol.name, traffic_words(protocol.traffic), view, width, p)
-        )
-        roomy = self.size.height >= TALL
         self.set_class(roomy, "-tall")
-        self.query_one("#arms", Static).update(lanes_text(view.lanes, width - 1, roomy, p))
-        for name, shown, text in (
-            (
-                "#unsaved",
-                view.unsaved > 0,
-                Content(f"not saved: {view.unsaved} records wait for room in {path}"),
-            ),
-            ("#ended", bool(view.ended), ended_text(view.ended, path, p)),
-        ):
-            self.query_one(name).display = shown
-            self.query_one(name, Static).update(text)
+        self.show(
+            head=head_text(protocol.name, traffic_words(protocol.traffic), view, width, p),
+            unsaved=unsaved_text(view.unsaved, path),
+            arms=lanes_text(view.lanes, width - 1, roomy, p),
+            ended=ended_text(view.ended, path, p),
+            told=log_text(self._lines, p),
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense now."""
@@ -189,16 +173,3 @@ class TrialScreen(Page):
         options = (Content("Go on"), Content("Stop now; the same command goes on later"))
         if await self.app.push_screen_wait(Choose(title, options)) == 1:
             leave()
-
-    def action_scroll_log(self, step: int) -> None:
-        """Scroll the log by a line."""
-        self.query_one("#log").scroll_relative(y=step, animate=False)
-
-    def action_page_log(self, step: int) -> None:
-        """Scroll the log by a page."""
-        log = self.query_one("#log")
-        log.scroll_relative(y=step * max(1, log.size.height - 1), animate=False)
-
-    def action_scroll_lanes(self, step: int) -> None:
-        """Scroll the arms by one."""
-        self.query_one("#lanes").scroll_relative(y=2 * step, animate=False)

@@ -29,20 +29,13 @@ SIGNS: Mapping[Said, str] = {
 }
 
 
-def stage_style(stage: Stage, p: Palette) -> str:
-    """The colour of a run's stage."""
-    return {"sending": p.accent, "paused": p.warn, "over": p.good}.get(stage, p.dim)
-
-
-def phase_style(phase: Phase, p: Palette) -> str:
-    """The colour of an arm's phase."""
-    loud = {"busy": p.accent, "restarting": p.warn, "failed": p.bad, "dropped": p.warn, "done": p.good}
-    return loud.get(phase, p.dim)
-
-
-def said_style(said: Said, p: Palette) -> str:
-    """The colour of a gate's answer so far."""
-    return {"pass": p.good, "fail": p.bad, "undecided": p.warn}.get(said, p.dim)
+def style_of(word: Stage | Phase | Said, p: Palette) -> str:
+    """The colour of a run's stage, an arm's phase, a gate's answer so far."""
+    if word in ("sending", "busy"):
+        return p.accent
+    if word in ("paused", "restarting", "dropped", "undecided"):
+        return p.warn
+    return {"over": p.good, "done": p.good, "pass": p.good, "failed": p.bad, "fail": p.bad}.get(word, p.dim)
 
 
 def head_text(name: str, traffic: str, view: Overview, width: int, p: Palette) -> Content:
@@ -51,7 +44,7 @@ def head_text(name: str, traffic: str, view: Overview, width: int, p: Palette) -
     connections = sum(one.connections for one in view.lanes)
     first: list[list[Part]] = [
         [(one_line(name, 40), "bold")],
-        [(view.stage, f"bold {stage_style(view.stage, p)}")],
+        [(view.stage, f"bold {style_of(view.stage, p)}")],
         [(traffic, p.dim)],
     ]
     later = ", ".join(
@@ -72,7 +65,7 @@ def _progress(view: Overview, width: int, p: Palette) -> list[Part]:
     left = f" · {duration(view.left_s)} left" if view.left_s is not None else ""
     tail = f"  {view.over:,}/{view.total:,} sessions · {duration(view.active_s)}{left}"
     return [
-        *_bar(view.over, view.total, max(4, width - len(tail)), stage_style(view.stage, p), p),
+        *_bar(view.over, view.total, max(4, width - len(tail)), style_of(view.stage, p), p),
         (tail, ""),
     ]
 
@@ -91,7 +84,7 @@ def lanes_text(lanes: Sequence[Lane], width: int, roomy: bool, p: Palette) -> Co
     for one in lanes:
         lines += [_table_line(one, name, bar, width, p)] if width >= WIDE else _two_lines(one, name, width, p)
         if one.note:
-            lines.append([("  " + one_line(one.note, width - 2), phase_style(one.phase, p))])
+            lines.append([("  " + one_line(one.note, width - 2), style_of(one.phase, p))])
         if roomy:
             lines.append([])
     return Content("\n").join(Content.assemble(*line) for line in lines)
@@ -106,8 +99,8 @@ def _table_line(one: Lane, name: int, bar: int, width: int, p: Palette) -> list[
     figures = zip(_figures(one), COLUMNS, strict=True)
     parts: list[Part] = [
         (fit_name(printable(one.arm), name), "bold"),
-        ("  " + fit(one.phase, PHASE), phase_style(one.phase, p)),
-        *_bar(one.over, one.total, bar, phase_style("busy", p), p),
+        ("  " + fit(one.phase, PHASE), style_of(one.phase, p)),
+        *_bar(one.over, one.total, bar, style_of("busy", p), p),
         *((text.rjust(size), "") for text, (_, size) in figures),
         ("  ", ""),
     ]
@@ -120,8 +113,8 @@ def _two_lines(one: Lane, name: int, width: int, p: Palette) -> list[list[Part]]
     room = width - name - PHASE - 2 - 13
     first: list[Part] = [
         (fit_name(printable(one.arm), name), "bold"),
-        ("  " + fit(one.phase, PHASE), phase_style(one.phase, p)),
-        *_bar(one.over, one.total, max(4, room), phase_style("busy", p), p),
+        ("  " + fit(one.phase, PHASE), style_of(one.phase, p)),
+        *_bar(one.over, one.total, max(4, room), style_of("busy", p), p),
         (over.rjust(13), ""),
     ]
     groups: list[list[Part]] = [
@@ -141,15 +134,15 @@ def _figures(one: Lane) -> tuple[str, str, str, str, str]:
         f"{one.over:,}/{one.total:,}",
         f"{one.queued:,}",
         "-" if one.per_minute is None else f"{one.per_minute:.1f}",
-        "-" if one.p50 is None else milliseconds(one.p50),
-        "-" if one.p95 is None else milliseconds(one.p95),
+        milliseconds(one.p50),
+        milliseconds(one.p95),
     )
 
 
 def _gates(one: Lane, p: Palette) -> list[list[Part]]:
     """The gates that can be told so far; the head names the others."""
     now = [(gate, said) for gate, said in one.gates.items() if said in SIGNS]
-    return [[(f"{gate} ", p.dim), (SIGNS[said], said_style(said, p))] for gate, said in now]
+    return [[(f"{gate} ", p.dim), (SIGNS[said], style_of(said, p))] for gate, said in now]
 
 
 def _lost(one: Lane, p: Palette) -> list[list[Part]]:
@@ -157,7 +150,9 @@ def _lost(one: Lane, p: Palette) -> list[list[Part]]:
 
 
 def ended_text(how: str, path: Path | None, p: Palette) -> Content:
-    """How the run ended, and what to do now."""
+    """How the run ended, and what to do now; nothing while it goes on."""
+    if not how:
+        return Content()
     command = f"routerlab trial analyze {printable(str(path))}"
     return Content.assemble(
         ("over: ", f"bold {p.good}"),

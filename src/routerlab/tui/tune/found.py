@@ -13,7 +13,7 @@ from textual.widgets import DataTable, Static
 from routerlab.core.text import printable
 from routerlab.engine.contract.router import Row
 from routerlab.tui.shared.layout import NARROW
-from routerlab.tui.shared.palette import Palette, rich_style
+from routerlab.tui.shared.palette import Palette, cell, rich_style
 from routerlab.tui.shared.text import abbreviations, fit, milliseconds, one_line, probability
 from routerlab.tui.tune.process import Learned, Outcome, Point
 
@@ -118,16 +118,14 @@ def method_cells(rows: Sequence[Row], p: Palette) -> tuple[list[tuple[str, int]]
         numbers = [
             str(row.n),
             interval,
-            "-" if row.hard is None else probability(row.hard),
+            probability(row.hard),
             "-" if row.ece is None else f"{row.ece:.3f}".removeprefix("0"),
-            "-" if row.p50 is None else milliseconds(row.p50),
-            "-" if row.p95 is None else milliseconds(row.p95),
+            milliseconds(row.p50),
+            milliseconds(row.p95),
         ]
-        style = f"bold {rich_style(p.accent)}" if row.accuracy == best else ""
-        texts = [Text(one_line(row.method, METHOD), style=style, no_wrap=True, end="")]
-        for (_, width), number in zip(NUMBERS, numbers, strict=True):
-            texts.append(Text(number.rjust(width), style=style, no_wrap=True, end=""))
-        return texts
+        style = f"bold {p.accent}" if row.accuracy == best else ""
+        figures = [number.rjust(width) for (_, width), number in zip(NUMBERS, numbers, strict=True)]
+        return [cell(text, style) for text in (one_line(row.method, METHOD), *figures)]
 
     heads = [("method", METHOD), *((name.rjust(width), width) for name, width in NUMBERS)]
     return heads, [cells(row) for row in rows]
@@ -158,12 +156,12 @@ def changed_cells(
     def label(name: str, gold: str | None = None) -> Text:
         right = None if gold is None else name == gold
         sign = "" if right is None else "✓ " if right else "✗ "
-        text = Text(sign, style=rich_style(p.mark(right)), no_wrap=True, end="")
+        text = cell(sign, p.mark(right))
         return text.append(fit(short.get(name, printable(name)), size), style=rich_style(p.label(name)))
 
     rows = [
         [
-            Text(one_line(change.prompt, prompt), no_wrap=True, end=""),
+            cell(one_line(change.prompt, prompt)),
             label(change.gold),
             label(change.before, change.gold),
             label(change.after, change.gold),

@@ -238,15 +238,12 @@ class Tuning:
 
     def _hear(self, line: bytes) -> None:
         """Take a line in; what is neither progress nor a result is passed over."""
-        for kind in (Step, Outcome):
-            with suppress(ValidationError):
-                said = kind.model_validate_json(line)
-                if isinstance(said, Step):
-                    self.step = said
-                elif isinstance(said, Outcome):
-                    self.outcome = said
-                self.version += 1
-                return
+        with suppress(ValidationError):
+            self.step = Step.model_validate_json(line)
+            self.version += 1
+        with suppress(ValidationError):
+            self.outcome = Outcome.model_validate_json(line)
+            self.version += 1
 
     def _to(self, phase: Phase) -> None:
         self.phase = phase

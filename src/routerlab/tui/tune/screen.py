@@ -17,6 +17,7 @@ from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import TUNE_ACTIONS
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.page import Page
 from routerlab.tui.tune.candidates import Entry, entries, held_out, labelled
 from routerlab.tui.tune.found import Found
@@ -73,7 +74,6 @@ class TuneScreen(Page):
         self.lab = lab
         self.tuning = tuning
         self._entries: list[Entry] = []
-        self._drawn: object = None
         self._adding = False
 
     def compose(self) -> ComposeResult:
@@ -90,7 +90,7 @@ class TuneScreen(Page):
                     yield Budget()
                     yield Label(" minutes")
                 yield Static(id="progress", markup=False)
-        yield Static(id="said", markup=False)
+        yield Line("said", flows=True)
         yield Found()
         yield Footer()
 
@@ -98,30 +98,23 @@ class TuneScreen(Page):
         """Draw now, and whenever something changed."""
         self.query_one(OptionList).focus()
         self.set_interval(RATE, self.draw)
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw(again=True))
         self.draw()
 
-    def on_resize(self) -> None:
-        """Another size is another layout."""
-        self.draw(again=True)
-
-    def draw(self, again: bool = False) -> None:
+    def draw(self) -> None:
         """Draw, if there is anything new."""
         tuning, found = self.tuning, entries(self.lab)
-        state = (tuning.version, int(tuning.elapsed), found)
-        if state == self._drawn and not again:
+        again, shown = self.shown is None, (tuning.version, int(tuning.elapsed), found)
+        if shown == self.shown:
             return
-        self._drawn = state
+        self.shown = shown
         colours = self.colours()
         self.query_one(Footer).compact = self.size.width < NARROW
         self.set_class(self.size.width >= WIDE, "-wide")
-        if found != self._entries or again or not self.query_one(OptionList).option_count:
+        if again or found != self._entries:
             self._list(found)
         progress = self.query_one("#progress", Static)
         progress.update(progress_text(tuning, max(20, progress.size.width), colours))
-        said = said_text(tuning, colours)
-        self.query_one("#said").display = bool(said)
-        self.query_one("#said", Static).update(said)
+        self.show(said=said_text(tuning, colours))
         labels = self.lab.taxonomy.labels
         self.query_one(Found).show(tuning.outcome, labels, colours, self.size.width, again)
         self.refresh_bindings()
@@ -231,10 +224,6 @@ class TuneScreen(Page):
         again = f"{spec.name} was in the lab already: it is loaded again with the new router"
         self.tell(again if known else f"{spec.name} is an arm of the lab now")
         return self.draw()
-
-    def action_tune_scroll(self, step: int) -> None:
-        """Scroll what was found."""
-        self.query_one(Found).scroll_relative(y=step, animate=False)
 
     def action_tune_back(self) -> None:
         """Back to the lab; a tuning goes on."""
