@@ -55,8 +55,8 @@ def run(
     make the same plan as a file; give one or the other.
 
     """
-    from routerlab.cli.results.analyze import show
-    from routerlab.study.load import load_result
+    from routerlab.cli.results.show import show
+    from routerlab.study.report.subject import load_subject
 
     given = {
         "arm": [{"ask": text} for text in arm] if arm else None,
@@ -78,7 +78,7 @@ def run(
     again = f"the same command with --out {path} instead of --new" if new else "the same command"
     owed = asyncio.run(_carry_out(work, lab, again))
     assert path is not None
-    show(load_result(path), format)
+    show(load_subject(path, say), format)
     say(f"result: {path}; a report of it: routerlab report {path} --html report.html")
     if owed is not None:
         raise owed

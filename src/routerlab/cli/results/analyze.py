@@ -1,15 +1,12 @@
 """`routerlab analyze`: everything that a session, or anybody's log of requests, says about routers."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.core.statistics.quantiles import Convention
-
-if TYPE_CHECKING:
-    from routerlab.study.figures.result import Analysis
 
 
 def _column(flag: str, text: str) -> object:
@@ -69,12 +66,14 @@ def analyze(
 
     Example: routerlab analyze log.csv --predicted answer --latency ms --repeat request_id --out analysis.json
     """
+    from routerlab.cli.results.show import show
     from routerlab.cli.shared.show import save_json
     from routerlab.core.statistics.gates import parse_gate
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.study.figures.columns import Columns
     from routerlab.study.figures.costs import load_costs
     from routerlab.study.load import analysis_of, load
+    from routerlab.study.report.subject import Subject
 
     gates = [parse_gate(text) for text in require or ()]
     columns = Columns(
@@ -100,24 +99,4 @@ def analyze(
     )
     if out:
         save_json(out, analysis)
-    show(analysis, format, details)
-
-
-def show(analysis: "Analysis", shape: Literal["table", "json"], details: bool = False) -> None:
-    """Print an analysis: results on stdout, what one has to know of them on stderr."""
-    from routerlab.cli.results import tables
-    from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.core.text import printable
-
-    for line in analysis.warnings:
-        typer.echo(f"note: {printable(line)}", err=True)
-    if shape == "json":
-        print_json(analysis.model_dump(mode="json"))
-        return
-    for table in tables.overview(analysis):
-        print_table(table)
-    if details:
-        for table in tables.details(analysis):
-            print_table(table)
-    for line in tables.verdict_lines(analysis):
-        typer.echo(printable(line))
+    show(Subject(log.stem, log, analysis), format, details)

@@ -96,20 +96,16 @@ def _print_json(subjects: "list[Subject]") -> None:
 
 
 def _print_tables(subject: "Subject", several: bool) -> None:
-    from routerlab.cli.results.analyze import show
-    from routerlab.cli.results.trial import show_trial
+    from routerlab.cli.results.show import show
     from routerlab.core.text import printable
+    from routerlab.study.report.plots.characters import plot
     from routerlab.study.report.sections.summary import missing
-    from routerlab.study.report.terminal import plot
 
     if several:
         typer.echo(printable(f"\n{subject.name} ({subject.path})"))
     if subject.owed:
         typer.echo(f"note: not finished: {missing(subject)}", err=True)
-    if subject.trial:
-        show_trial(subject.trial, "table", details=True)
-    else:
-        show(subject.analysis, "table", details=True)
+    show(subject, "table", details=True)
     typer.echo(plot(subject.analysis), nl=False)
 
 

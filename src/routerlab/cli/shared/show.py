@@ -11,6 +11,7 @@ from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from rich.console import RenderableType
     from rich.table import Table
 
 PIPE_WIDTH = 200  # columns when nobody looks: wide enough to keep a row a line
@@ -26,14 +27,14 @@ def new_table(*headings: str, header: bool = True) -> "Table":
     return table
 
 
-def print_table(table: "Table") -> None:
-    """Prints the table on stdout, as wide as the terminal, or as COLUMNS says."""
+def print_table(*tables: "RenderableType") -> None:
+    """Prints tables, and text between them, on stdout, as wide as the terminal, or as COLUMNS says."""
     from rich.console import Console
 
     console = Console(markup=False, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
-    console.print(table)
+    console.print(*tables, sep="\n")
 
 
 def print_json(data: object) -> None:

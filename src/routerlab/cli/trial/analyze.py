@@ -33,13 +33,14 @@ def analyze(
 
     Example: routerlab trial analyze sessions/trial-four-arms.toml --out four-arms.json
     """
-    from routerlab.cli.results.trial import show_trial
+    from routerlab.cli.results.show import show
     from routerlab.cli.shared.show import save_json
+    from routerlab.study.report.subject import Subject
 
     result = _result(session, corpus, routes, "trial analyze")
     if out:
         save_json(out, result)
-    show_trial(result, format, details)
+    show(Subject(result.name, session, result.analysis, trial=result), format, details)
 
 
 def peek(session: SessionFile) -> None:
@@ -47,12 +48,14 @@ def peek(session: SessionFile) -> None:
 
     Example: routerlab trial peek sessions/trial-four-arms.toml
     """
-    from routerlab.cli.results.tables import accuracy_table, latency_table
-    from routerlab.cli.shared.show import print_table
+    from routerlab.cli.results.show import print_sections
+    from routerlab.study.report.sections.labels import accuracy
+    from routerlab.study.report.sections.performance import latency
+    from routerlab.study.report.subject import Subject
 
     result = _result(session, None, None, "trial peek")
-    print_table(accuracy_table(result.analysis))
-    print_table(latency_table(result.analysis))
+    subject = Subject(result.name, session, result.analysis)
+    print_sections(section for section in (accuracy(subject), latency(subject, "r1")) if section)
 
 
 def _result(session: Path, corpus: Path | None, routes: Path | None, command: str) -> "TrialResult":

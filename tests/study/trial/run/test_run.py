@@ -192,7 +192,7 @@ def test_status_tells_counts_and_no_outcomes_and_a_peek_is_on_record(here: Path)
         assert not {"acc", "ok", "P95", "%"} & set(shown.stdout.split())
         peek = trial(here, "peek", "s.toml")
         assert peek.returncode == 0, peek.stderr
-        assert "acc." in peek.stdout
+        assert "Accuracy" in peek.stdout
         assert peeks_path(here / "s.toml").read_text().startswith("looked at the outcomes before the end")
     finally:
         interrupt(process)

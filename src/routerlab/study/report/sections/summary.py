@@ -42,7 +42,7 @@ def _verdict_lines(subject: Subject) -> Iterator[str]:
         fallback = f", with {decision.fallback} as the fallback" if decision.fallback else ""
         yield f"First: {decision.primary}{fallback}."
     if subject.notes:
-        yield f"{w.plural(len(subject.notes), 'note')} on these figures: see the deviations below."
+        yield f"{w.plural(len(subject.notes), 'note')} on these figures: see Harmony and deviations."
 
 
 def missing(subject: Subject) -> str:
@@ -123,8 +123,9 @@ def scatter_figure(name: str, found: Sequence[Point], region: Viable) -> Figure:
 def gates(subject: Subject) -> Section | None:
     """Every gate of every arm, with what would decide it."""
     rows = []
-    for arm in subject.analysis.arms:
-        for gate in arm.gates if arm.accuracy else ():
+    arms = subject.analysis.arms
+    for arm in [arm for arm in arms if arm.accuracy] or arms:
+        for gate in arm.gates:
             more = f"{gate.more:,}" if gate.more is not None else "?" if gate.undecidable else ""
             rows.append((arm.arm, Cell(gate.gate), w.answer(gate), w.gated(gate), more))
     if not rows:
