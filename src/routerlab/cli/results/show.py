@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def show(subject: "Subject", shape: Literal["table", "json"], details: bool = False) -> None:
-    """Print the result, the verdict last; `details` adds what one asks next. Beside JSON, what one has to
-    know of the figures is on stderr; for people it is a section."""
+    """Print the result, the verdict last; `details` adds what one asks next. What one has to know of the
+    figures is on stderr, too."""
     from routerlab.cli.shared.show import print_json
     from routerlab.core.text import printable
     from routerlab.study.report.contents import of_one
 
+    for line in subject.notes:
+        typer.echo(f"note: {printable(line)}", err=True)
     if shape == "json":
-        for line in subject.notes:
-            typer.echo(f"note: {printable(line)}", err=True)
         print_json((subject.trial or subject.analysis).model_dump(mode="json"))
         return
     verdict, *others = of_one(subject, "r1")
