@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import open_materials
+from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.quantiles import Convention

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from routerlab.cli.shared.show import say
+
 
 def check(
     file: Annotated[Path, typer.Argument(help="The corpus, a TOML file.", metavar="FILE")],
@@ -29,7 +31,7 @@ def check(
     corpus, faults = check_corpus(file, labels)
     if faults:
         for fault in faults:
-            typer.echo(printable(fault), err=True)
+            say(fault)
         raise typer.Exit(Exit.USAGE)
     counts = Counter(case.label for case in corpus.case)
     spread = ", ".join(f"{label} {counts[label]}" for label in labels.labels)

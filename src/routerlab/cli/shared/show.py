@@ -1,4 +1,4 @@
-"""Results on stdout: tables for people, JSON for programs."""
+"""Results on stdout: tables for people, JSON for programs; what else people should know on stderr."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from routerlab.core.errors import LabError
+from routerlab.core.text import printable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PIPE_WIDTH = 200  # columns when nobody looks: wide enough to keep a row a line
+
+
+def say(line: str) -> None:
+    """Tell people, on stderr, with nothing that a terminal obeys."""
+    typer.echo(printable(line), err=True)
 
 
 def new_table(*headings: str, header: bool = True) -> "Table":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.trial.options import SessionFile
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def peek(session: SessionFile) -> None:
 def _result(session: Path, corpus: Path | None, routes: Path | None, command: str) -> "TrialResult":
     from routerlab.cli.shared.early import record_early_look
     from routerlab.core.session.file import read_session
-    from routerlab.core.text import printable
     from routerlab.study.trial.analysis.load import open_trial
 
     record_early_look(session, read_session(session).session, command)
-    return open_trial(session, lambda note: typer.echo(f"note: {printable(note)}", err=True), corpus, routes)
+    return open_trial(session, lambda note: say(f"note: {note}"), corpus, routes)

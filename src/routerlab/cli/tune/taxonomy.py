@@ -1,7 +1,6 @@
 """`routerlab tune taxonomy`: what merging or splitting labels would do."""
 
 import asyncio
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def taxonomy(
         from routerlab.tune.write import save_toml
 
         save_toml(write, found.merged)
-        print(f"wrote {write}; tune with --taxonomy {write} and a corpus in its labels", file=sys.stderr)
+        say(f"wrote {write}; tune with --taxonomy {write} and a corpus in its labels")
 
 
 def _print(found: "Study") -> None:

@@ -1,7 +1,7 @@
 """A report for terminals: the same sections and tables, in as many columns as there is room for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len, set_cell_size
@@ -54,7 +54,7 @@ class Fitted:
     columns of figures for which there still is no room follow below, behind the same names."""
 
     table: Table
-    styles: Styles
+    styles: Styles = field(default_factory=dict)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """The table, or its parts, and the caption."""

@@ -6,7 +6,7 @@ from routerlab.core.statistics.agreement import Pair
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.figures.result import Analysis
 from routerlab.study.report import words as w
-from routerlab.study.report.blocks import Block, Cell, Figure, Fold, Lines, Section, table
+from routerlab.study.report.blocks import Block, Cell, Figure, Fold, Lines, Row, Section, Table, table
 from routerlab.study.report.plots.points import Point, Viable, points, viable
 from routerlab.study.report.subject import Subject
 
@@ -173,18 +173,13 @@ def pairs(subject: Subject) -> Section | None:
         caption="Exact McNemar, two-sided; Holm over all pairs; difference of accuracies with the paired "
         "bootstrap's interval.",
     )
-    agreed = table(
-        ("Arms", "Both answered", "Agree", "Right where they agree"),
-        [
-            _agreement(f"{p.a} & {p.b}", _pair(p.answered, p.agreed, p.agreed_scored, p.agreed_right))
-            for p in analysis.pairs
-        ]
-        + (
-            [_agreement("all", _pair(u.answered, u.agreed, u.scored, u.right))]
-            if (u := analysis.unanimity)
-            else []
-        ),
-    )
+    named = [
+        (f"{p.a} & {p.b}", Pair(p.a, p.b, p.answered, p.agreed, p.agreed_scored, p.agreed_right))
+        for p in analysis.pairs
+    ]
+    if u := analysis.unanimity:
+        named.append(("all", Pair("", "", u.answered, u.agreed, u.scored, u.right)))
+    agreed = agreement(named)
     if len(tests) > MANY:
         blocks += [Fold(f"All {len(tests)} pairs", (tested,)), Fold("How often they agree", (agreed,))]
     else:
@@ -192,14 +187,15 @@ def pairs(subject: Subject) -> Section | None:
     return Section("Arms against each other", tuple(blocks))
 
 
-def _pair(answered: int, agreed: int, scored: int, right: int) -> Pair:
-    return Pair("", "", answered, agreed, scored, right)
-
-
-def _agreement(name: str, p: Pair) -> tuple[Cell | str, ...]:
-    return (
-        name,
-        str(p.n),
-        Cell(w.share(p.agree_rate), f"{p.agreed} of {p.n}"),
-        Cell(w.share(p.right_rate), f"{p.right} of {p.scored}"),
-    )
+def agreement(named: Sequence[tuple[str, Pair]]) -> Table:
+    """How often arms agree, and how often that is right."""
+    rows: list[Row] = [
+        (
+            name,
+            str(p.n),
+            Cell(w.share(p.agree_rate), f"{p.agreed} of {p.n}"),
+            Cell(w.share(p.right_rate), f"{p.right} of {p.scored}"),
+        )
+        for name, p in named
+    ]
+    return table(("Arms", "Both answered", "Agree", "Right where they agree"), rows)
