@@ -84,8 +84,6 @@ def _print(results: "list[Figures]", format_: str, profile: bool, path: Path) ->
         print_json(found)
         return
     for result in results:
-        print_table(ways_table(result))
-        for table in ratio_tables(result):
-            print_table(table)
+        print_table(ways_table(result), *ratio_tables(result))
         if profile:
             print_table(profile_table(result))

@@ -163,8 +163,7 @@ def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
     from routerlab.study.benchmark.plan import check_same
 
     plan = work.plan
-    given = {k: v for k, v in plan.engine.model_dump().items() if v is not None}
-    settings = o.settings_with(**given, schedule="exclusive")
+    settings = o.settings_with(**plan.engine.model_dump(), schedule="exclusive")
     file = open_result(path, materials, lambda session: check_same(plan, session, path), "; use --new")
     header = new_header(materials, settings, plan.repeats)
     header = header.model_copy(update={"title": plan.name, "seed": plan.seed})

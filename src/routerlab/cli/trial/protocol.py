@@ -66,7 +66,8 @@ def lock(
     if old is not None:
         lines = locks.changes(old, work)
         if lines:
-            _tell(lines)
+            for line in lines:
+                say(f"  {line}")
             raise LabError(f"{path}: is of another content; --replace it, if no session was sent under it")
         typer.echo(f"{path}: locked already, on {old.locked_at:%Y-%m-%d %H:%M} UTC: {old.sha256}")
         return
@@ -76,12 +77,6 @@ def lock(
     for line in _summary(work, made):
         say(line)
     typer.echo(f"{path}: {made.sha256}")
-
-
-def _tell(lines: list[str]) -> None:
-
-    for line in lines:
-        say(f"  {line}")
 
 
 def _summary(work: "Registered", made: "Lock") -> list[str]:

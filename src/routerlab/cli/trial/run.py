@@ -86,8 +86,7 @@ def _open(work: "Work", out: Path | None) -> "Lab":
 
     registered, protocol = work.registered, work.registered.protocol
     path = out or sessions_dir() / f"trial-{protocol.name}-{work.lock.sha256[:8]}.toml"
-    given = {k: v for k, v in protocol.engine.model_dump().items() if v is not None}
-    settings = o.settings_with(**given, schedule=protocol.traffic.schedule)
+    settings = o.settings_with(**protocol.engine.model_dump(), schedule=protocol.traffic.schedule)
     materials = Materials(
         registered.taxonomy, registered.taxonomy_path, registered.corpus, registered.corpus_path
     )

@@ -97,8 +97,8 @@ def _print(tuned: "Tuned", rows: "Sequence[Row]") -> None:
     from routerlab.cli.tune.tables import curve_plot, reliability_table, rows_table
     from routerlab.core.statistics.calibration import reliability
 
-    print_table(rows_table(rows))
-    print_table(reliability_table(reliability(tuned.fitted.oof.shares, tuned.fitted.gold)))
+    reliable = reliability(tuned.fitted.oof.shares, tuned.fitted.gold)
+    print_table(rows_table(rows), reliability_table(reliable))
     print(curve_plot(tuned.fitted.curve))
     for note in tuned.notes:
         say(note)
