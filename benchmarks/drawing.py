@@ -16,9 +16,10 @@ from textual.app import App, ComposeResult
 from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
+from routerlab.core.files.toml import load_toml
 from routerlab.engine.arms.arm import ArmState
 from routerlab.study.figures.analysis import analyse
-from routerlab.study.trial.protocol.protocol import load_protocol
+from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.run.lanes import Load, lane
 from tests.annotate.desk.harness import items
 from tests.study.figures.harness import answers, log
@@ -58,7 +59,7 @@ async def _measure(n: int) -> dict[str, list[float]]:
         plot = s.page.query_one(PlotextPlot)
         s.page._plot()
         raw["plot, 13 arms"] = _times(plot.render, n)
-    protocol = load_protocol(protocol_file(Path(tempfile.mkdtemp())))
+    protocol = load_toml(protocol_file(Path(tempfile.mkdtemp())), Protocol)
     own = lanes.tallied(protocol, [lanes.trial(i, 100.0 + i * 7919 % 3000) for i in range(10_000)])
     raw["lane, 10,000 sessions"] = _times(
         lambda: lane("a", 20_000, own, Load([ArmState("busy")]), 0.0, 60.0), n

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.cli.replay import say
 from routerlab.cli.route import _ask
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction
 from routerlab.engine.arms.arm import ArmState

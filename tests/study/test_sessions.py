@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from routerlab.cli.results.tables import details
 from routerlab.cli.sessions import app
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
@@ -21,6 +20,9 @@ from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.study.figures.rows import session_log
 from routerlab.study.load import analysis_of, load
+from routerlab.study.report.blocks import Table
+from routerlab.study.report.sections.performance import latency
+from routerlab.study.report.subject import Subject
 from tests.conftest import REPO
 
 AT = datetime(2026, 11, 23, 19, 40, 3, 120000, UTC)
@@ -167,8 +169,10 @@ def test_memory_and_start_are_figures_and_arms_are_in_the_order_of_their_records
     found = analysis_of(load(path))
     assert found.arms[0].arm == "big"
     assert found.arms[0].memory == {"loaded": sizes}
-    (start,) = [table for table in details(found) if "memory" in [str(c.header) for c in table.columns]]
-    assert [list(column.cells) for column in start.columns][2:4] == [["300"], ["100"]]
+    section = latency(Subject("s", path, found), "r1")
+    assert section
+    (start,) = [one for one in section.blocks if isinstance(one, Table) and "Memory" in one.heads]
+    assert [[cell.text for cell in row[2:4]] for row in start.rows] == [["300 MiB", "100 MiB"]]
 
 
 def test_prices_in_two_currencies_are_refused(tmp_path: Path) -> None:

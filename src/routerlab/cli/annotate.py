@@ -10,6 +10,7 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.early import record_early_looks
 from routerlab.cli.shared.read import reading
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
 
@@ -135,8 +136,7 @@ def run(source: "Source", wanted: "Wanted", guidelines: Path | None, theme: str 
     if app.return_code:
         raise typer.Exit(app.return_code)
     left = desk.count("pending") + desk.count("draft")
-    print(
+    say(
         f"{desk.count('submitted')} submitted, {desk.count('skipped')} skipped, {left} left; "
-        f"saved in {desk.file.path}",
-        file=sys.stderr,
+        f"saved in {desk.file.path}"
     )

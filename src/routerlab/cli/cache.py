@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
 
 app = typer.Typer(
@@ -75,10 +76,7 @@ def show(
     for kind, size in sizes.items():
         table.add_row(kind, ABOUT[kind], human(size), "")
     print_table(table)
-    typer.echo(
-        f"{human(sum(k.size for k in files))} of {human(limit)} for prefixes are used, in {cache_dir()}",
-        err=True,
-    )
+    say(f"{human(sum(k.size for k in files))} of {human(limit)} for prefixes are used, in {cache_dir()}")
 
 
 @app.command("clear")

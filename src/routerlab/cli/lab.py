@@ -8,6 +8,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import open_lab, open_materials
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
 
 
@@ -42,4 +43,4 @@ def lab(
     if app.return_code:
         raise typer.Exit(app.return_code)
     if opened.saved:
-        print(f"saved in {opened.path}", file=sys.stderr)
+        say(f"saved in {opened.path}")

@@ -1,7 +1,6 @@
 """`routerlab replay`: the corpus through all arms, without a screen."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_lab, open_materials
+from routerlab.cli.shared.show import say
 
 if TYPE_CHECKING:
     from routerlab.engine.arms.arm import Spec
@@ -52,13 +52,8 @@ def replay(
     asyncio.run(_run(lab, specs, repeats))
     if throughput and (seconds := lab.progress.elapsed_s):
         done = lab.progress.done
-        print(f"{done} prompts in {seconds:.1f} s: {done / seconds:.2f} a second", file=sys.stderr)
+        say(f"{done} prompts in {seconds:.1f} s: {done / seconds:.2f} a second")
     _print(lab, format)
-
-
-def say(line: str) -> None:
-    """Tell people, on stderr."""
-    print(line, file=sys.stderr, flush=True)
 
 
 async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
@@ -76,7 +71,7 @@ async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
                 raise given_up(name, arm.state, say, f"; its answers so far are in {lab.path}")
     except asyncio.CancelledError:
         if lab.saved:
-            print(f"saved in {lab.path}; go on with --session {lab.path}", file=sys.stderr)
+            say(f"saved in {lab.path}; go on with --session {lab.path}")
         raise
     finally:
         await lab.close()
@@ -85,8 +80,8 @@ async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
 def _print(lab: "Lab", format_: str) -> None:
     from dataclasses import asdict
 
-    from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.cli.shared.tables import pairs_table, summary_table
+    from routerlab.cli.results.show import print_summary
+    from routerlab.cli.shared.show import print_json
     from routerlab.core.statistics.agreement import pairwise
     from routerlab.core.statistics.metrics import summarise
 
@@ -104,8 +99,6 @@ def _print(lab: "Lab", format_: str) -> None:
             }
         )
         return
-    print_table(summary_table(summaries, families))
-    if pairs:
-        print_table(pairs_table(pairs))
+    print_summary(summaries, families, pairs)
     if lab.saved:
-        print(f"saved in {lab.path}", file=sys.stderr)
+        say(f"saved in {lab.path}")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import open_lab, open_materials
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 

@@ -8,6 +8,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.read import read
+from routerlab.cli.shared.show import say
 
 if TYPE_CHECKING:
     from routerlab.core.corpus import Corpus
@@ -41,7 +42,7 @@ def list_(
         try:
             header, counts = peek_session(path)
         except LabError as e:
-            _narrate(str(e))
+            say(str(e))
             continue
         rows.append(
             {
@@ -57,7 +58,7 @@ def list_(
     if shape == "json":
         print_json(rows)
     elif not rows:
-        _narrate(f"no sessions in {where}")
+        say(f"no sessions in {where}")
     else:
         table = new_table(*(heading for heading in rows[0] if heading != "title"))
         for row in rows:
@@ -72,9 +73,9 @@ def show(file: File, shape: o.Format = "table") -> None:
     """Sum a session up: where it comes from, a row an arm, agreement of the arms, annotations."""
     from dataclasses import asdict
 
+    from routerlab.cli.results.show import print_summary
     from routerlab.cli.shared.early import record_early_look
-    from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.cli.shared.tables import pairs_table, summary_table
+    from routerlab.cli.shared.show import print_json
     from routerlab.core.statistics.agreement import pairwise
     from routerlab.core.statistics.metrics import summarise
     from routerlab.core.text import printable
@@ -85,7 +86,7 @@ def show(file: File, shape: o.Format = "table") -> None:
     header, families = session.header, session.header.taxonomy.families
     summaries, pairs = summarise(session.trials, families), pairwise(session.trials)
     if opened.torn:
-        _narrate(
+        say(
             f"{file}: an unfinished record of {opened.torn} bytes at the end is left out; the lab sets it "
             "aside when it next opens the file"
         )
@@ -114,9 +115,7 @@ def show(file: File, shape: o.Format = "table") -> None:
     for line in lines:
         typer.echo(printable(line))
     if summaries:
-        print_table(summary_table(summaries, families))
-    if pairs:
-        print_table(pairs_table(pairs))
+        print_summary(summaries, families, pairs)
 
 
 def _arm_line(arm: "AnyArmRecord") -> str:
@@ -166,7 +165,7 @@ def export(
 
     opened = read(file)
     if opened.torn:
-        _narrate(f"{file}: an unfinished record of {opened.torn} bytes at the end is left out")
+        say(f"{file}: an unfinished record of {opened.torn} bytes at the end is left out")
     session = opened.session
     record_early_look(file, session, "sessions export")
     pinned = None
@@ -180,7 +179,7 @@ def export(
     text = StringIO()
     write(rows, text)
     save(out, text.getvalue().encode())
-    _narrate(f"{len(session.trials)} trials in {out}")
+    say(f"{len(session.trials)} trials in {out}")
 
 
 def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | None":
@@ -191,7 +190,7 @@ def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | N
 
     corpus = pinned_corpus(pin, session, [load_toml(given, Corpus)] if given else [])
     if corpus is None:
-        _narrate(
+        say(
             f"{pin.path}: no corpus {pin.name!r} with the hash {pin.sha256[:12]} found; prompts of its cases "
             "are empty (name the file with --corpus)"
         )
@@ -265,9 +264,3 @@ def _stamp(at: Any) -> str:
     from datetime import UTC
 
     return str(at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
-
-
-def _narrate(line: str) -> None:
-    from routerlab.core.text import printable
-
-    typer.echo(printable(line), err=True)

@@ -9,12 +9,14 @@ from typing import Literal
 
 from routerlab.core.errors import Exit, LabError
 
+Stage = Literal["download", "assemble", "quantize", "verify"]
+
 
 @dataclass(frozen=True)
 class Progress:
     """A note for people, or bytes done (and their total, where known) of a stage."""
 
-    stage: Literal["note", "download", "assemble", "quantize", "verify"]
+    stage: Stage | Literal["note"]
     text: str = ""
     done: int = 0
     total: int | None = None
@@ -39,9 +41,7 @@ class Watch:
         if self.cancel is not None and self.cancel.is_set():
             raise StoppedError
 
-    def tell(
-        self, stage: Literal["download", "assemble", "verify"], text: str, done: int, total: int | None
-    ) -> None:
+    def tell(self, stage: Stage, text: str, done: int, total: int | None) -> None:
         """Tells how far a stage is, unless the pull was cancelled (StoppedError)."""
         self.check()
         self.report(Progress(stage, text, done, total))

@@ -14,12 +14,13 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import load_toml
 from routerlab.core.text import printable
-from routerlab.models.fingerprint import file_sha256, hash_file, remember, write_atomic
+from routerlab.models.fingerprint import file_sha256, hash_file, remember
 from routerlab.models.gguf import read_header
 from routerlab.models.gguf_types import FILE_TYPES
-from routerlab.models.progress import Progress, Report, check_disk, check_stop, note
+from routerlab.models.progress import Report, Watch, check_disk
 from routerlab.models.pull import PARTIAL, sidecar
 
 PROGRAM = "routerlab.engine.worker.quantize"
@@ -99,11 +100,12 @@ def quantize(
     It gets its name when it is whole; made before from the same source, it is not made again. LabError when
     the source cannot be read, the target is another file, or the disk is too small; StoppedError on `cancel`.
     """
+    watch = Watch(report, cancel)
     header = read_header(source)
     target = target or source.with_name(target_name(source, header.quantization, to))
     if target.absolute() == source.absolute():
         raise LabError(f"{printable(str(source))}: is {header.quantization} already")
-    note(report, f"hashing {source.name}")
+    watch.note(f"hashing {source.name}")
     digest = file_sha256(source)
     try:
         work = target.parent / PARTIAL
@@ -113,7 +115,7 @@ def quantize(
                 return target, _made_before(target, digest, to)
             check_disk(work, header.parameters * BITS.get(to, FEW_BITS) // 8)
             part = work / f"{target.name}.part"
-            library = _run(source, part, to, header.size, report, cancel)
+            library = _run(source, part, to, header.size, watch)
             origin = Origin(
                 source=source.name,
                 source_sha256=digest,
@@ -123,8 +125,8 @@ def quantize(
                 library=library,
                 created=datetime.now(UTC).replace(microsecond=0),
             )
-            write_atomic(sidecar(target), f"{origin.sha256}  {target.name}\n")
-            write_atomic(origin_file(target), tomli_w.dumps(origin.model_dump()))
+            write_new(sidecar(target), f"{origin.sha256}  {target.name}\n".encode())
+            write_new(origin_file(target), tomli_w.dumps(origin.model_dump()).encode())
             os.replace(part, target)
             remember(target, origin.sha256)
     except filelock.Timeout:
@@ -151,9 +153,8 @@ def _run(source: Path, part: Path, to: str, size: int, report: Report, cancel: t
     try:
         library = process.stdout.readline().strip()
         for line in process.stdout:
-            check_stop(cancel)
             done, total = map(int, line.split())
-            report(Progress("quantize", f"quantizing to {to}", size * done // total, size))
+            watch.tell("quantize", f"quantizing to {to}", size * done // total, size)
         _, told = process.communicate()
     except BaseException:
         process.kill()

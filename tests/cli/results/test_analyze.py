@@ -53,22 +53,49 @@ def saved(command: Command, tmp_path: Path) -> Path:
 def test_tables_fit_80_columns(command: Command) -> None:
     code, out, err = command("analyze", LOG, *OPTIONS, "--details")
     assert code == Exit.OK
-    tables, _, verdict = out.partition("undecided (accuracy>=0.85, p95<=2000): ")
-    assert max(map(len, tables.splitlines())) <= 80
-    assert "no decision: no cost is known of phi-3.5-mini" in verdict
-    for part in (
-        *("0.717  0.59-0.81", "0.783  0.66-0.87", "0.983", "0.967"),  # accuracy, parse rate
-        *("5300 [5210, 5380]", "5570 [5520, ...]", "510"),  # latency and length
-        *("25, 6   0.0009", "8, 12   0.5034", "<0.0001"),  # McNemar
-        *("Cochran's Q 22.10, 2 degrees of freedom", "0.897 (35/39)", "1.000 (16/16)"),
-        *("undecided: 12 more cases", "fail"),
-        *("d CoT/complex", "hybrid/generative -> code/simple         2  c48 c54"),
-        "(claimed)",
-        "not viable (accuracy>=0.85, p95<=2000): phi-3.5-mini, qwen2.5-1.5b",
-        "Pareto set over accuracy, p95: qwen2.5-3b",
-    ):
-        assert part in out
     assert err == "note: qwen2.5-3b: its confidence is 1 in all 60 answers: it says nothing\n"
+    assert max(map(len, out.splitlines())) <= 80
+    said = words(out)
+    for part in (
+        *("43 of 60 cases", "0.717 0.592 to 0.815", "0.783 0.664 to 0.869", "0.983", "0.967"),  # parse rate
+        *("5300 5570 5590", "5210 to 5380 5520 to … 5570 to …", "510 537, 539"),  # latency and length
+        *("60 25 6 0.0009 0.0018 +0.317", "8 12 0.5034", "<0.0001"),  # McNemar
+        *("Cochran's Q over all arms: 22.10, 2 degrees of freedom", "0.897 35 of 39", "1.000 16 of 16"),
+        *("qwen2.5-3b p95<=2000 undecided 1570 1520 to … 12", "fail"),
+        *("d CoT/complex · · · 8 2 ·", "hybrid/generative → code/simple c48, c54 2"),
+        *("qwen2.5-1.5b 0.400 0.400 0.400 0.421 0.421", "f hybrid/generative 2 · · · · 7 1"),  # F1, confusion
+        *("self-reported 59 0.925 0.729 0.197 0.237", "0.733 0.729"),  # calibration
+        *("qwen2.5-3b undecided in the set", "dominated by qwen2.5-3b", "Pareto over accuracy, p95"),
+        "qwen2.5-3b: its confidence is 1 in all 60 answers: it says nothing",
+        "Undecided (accuracy>=0.85, p95<=2000): qwen2.5-3b.",
+        "Not viable (accuracy>=0.85, p95<=2000): phi-3.5-mini, qwen2.5-1.5b.",
+        "No decision: no cost is known of phi-3.5-mini",
+    ):
+        assert part in said
+
+
+def test_details_are_shown_on_request_and_the_verdict_last(command: Command) -> None:
+    _, brief, _ = command("analyze", LOG, *OPTIONS)
+    _, whole, _ = command("analyze", LOG, *OPTIONS, "--details")
+    for title in ("Labels and families", "Confusion", "Where cases go wrong", "Confidence", "Provenance"):
+        assert f"\n{title}\n" in whole
+        assert f"\n{title}\n" not in brief
+    for title in ("Accuracy", "Latency", "Arms against each other", "Harmony and deviations"):
+        assert brief.index(f"\n{title}\n") < brief.index("\nVerdict\n")
+
+
+def test_where_nobody_looks_a_row_is_a_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS")
+    _, out, _ = command("analyze", LOG, *OPTIONS)
+    (line,) = [line for line in out.splitlines() if line.startswith("phi-3.5-mini") and "43 of 60" in line]
+    assert "0.717 43 of 60 cases 0.592 to 0.815 0.586 to 0.825 0.600 to 0.833 0.717 0.60 to 0.83" in words(
+        line
+    )
+
+
+def words(text: str) -> str:
+    """The text whose words have one space between."""
+    return " ".join(text.split())
 
 
 def test_json_is_the_analysis(command: Command) -> None:
@@ -91,18 +118,21 @@ def test_repeats_and_prices(command: Command, tmp_path: Path) -> None:
     write_study_2(tmp_path / "study2.csv")
     code, out, err = command("analyze", "study2.csv", *options, "--repeats-in-order", "--costs", prices)
     assert code == Exit.OK
-    assert "by trial" in out
-    assert "USD/1000" in out
-    assert "decision: the API fails the latency gate: choose among the SLMs [api-fails-latency]" in out
-    assert "first: C" in out
+    assert "By trial" in out
+    said = words(out)
+    assert "Costs by prices of 2026-03-16 in USD" in said
+    assert "Decision: the API fails the latency gate: choose among the SLMs (rule api-fails-latency)." in said
+    assert "First: C" in said
     weightings = (
         "with cases weighted equally and {} with trials weighted equally: cases were asked 1 to 4 times"
     )
-    assert err.splitlines() == [
-        f"note: C: accuracy is 0.750 {weightings.format('0.833')}",  # 9 of 12 cases, 15 of 18 trials
-        f"note: D: accuracy is 0.854 {weightings.format('0.611')}",  # 10.25 of 12, 11 of 18
-        "note: D: 1 of 2 cases changed their label between repeats",
+    notes = [
+        f"C: accuracy is 0.750 {weightings.format('0.833')}",  # 9 of 12 cases, 15 of 18 trials
+        f"D: accuracy is 0.854 {weightings.format('0.611')}",  # 10.25 of 12, 11 of 18
+        "D: 1 of 2 cases changed their label between repeats",
     ]
+    assert " ".join(notes) in said
+    assert err.splitlines() == [f"note: {note}" for note in notes]
     code, _, err = command("analyze", "study2.csv", *options)
     assert code == Exit.USAGE
     assert "or say --repeats-in-order" in err
@@ -132,11 +162,11 @@ def test_check_tells_a_line_a_gate_and_fails(command: Command, saved: Path) -> N
     assert err == ""
     assert out.splitlines() == [
         "fail      phi-3.5-mini: accuracy>=0.85: 0.717 (0.592 to 0.815)",
-        "fail      phi-3.5-mini: p95<=2000: 5570 (5520 to ...)",
+        "fail      phi-3.5-mini: p95<=2000: 5570 (5520 to …)",
         "fail      qwen2.5-1.5b: accuracy>=0.85: 0.400 (0.286 to 0.526)",
-        "undecided qwen2.5-1.5b: p95<=2000: 4300 (960 to ...); 50 more cases would decide",
+        "undecided qwen2.5-1.5b: p95<=2000: 4300 (960 to …); 50 more cases would decide",
         "undecided qwen2.5-3b: accuracy>=0.85: 0.783 (0.664 to 0.869); 51 more cases would decide",
-        "undecided qwen2.5-3b: p95<=2000: 1570 (1520 to ...); 12 more cases would decide",
+        "undecided qwen2.5-3b: p95<=2000: 1570 (1520 to …); 12 more cases would decide",
     ]
 
 
@@ -207,7 +237,7 @@ def test_names_from_strangers_are_shown_escaped(command: Command, tmp_path: Path
         assert "\\x1b[2Jx" in out
         assert "\x1b" not in out + err
         assert "\u202e" not in out + err
-    assert "[red]g\\u202e -> [i]l" in out
+    assert "[red]g\\u202e → [i]l" in out
     _, out, _ = command("check", log, "--require", "accuracy>=0.5")
     assert "\x1b" not in out
 

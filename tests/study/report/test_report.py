@@ -13,8 +13,8 @@ from routerlab.study.report.blocks import Cell, Figure, Fold, Lines, Section, ta
 from routerlab.study.report.contents import apart, heading, sections
 from routerlab.study.report.html import page
 from routerlab.study.report.markdown import markdown
+from routerlab.study.report.plots.characters import plot
 from routerlab.study.report.plots.points import points, viable
-from routerlab.study.report.terminal import plot
 from tests.study.figures.harness import LABELS, answers, log, row
 from tests.study.report.harness import HOSTILE, SHOWN, Parsed, page_of, subject
 

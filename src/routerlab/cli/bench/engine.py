@@ -1,6 +1,5 @@
 """`routerlab bench engine`: every way to a label, timed."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 from routerlab.cli.bench import options as b
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_materials
+from routerlab.cli.shared.show import say
 
 if TYPE_CHECKING:
     from routerlab.bench.summary import Figures
@@ -78,14 +78,12 @@ def _print(results: "list[Figures]", format_: str, profile: bool, path: Path) ->
 
     skipped = {kind: reason for result in results for kind, reason in result.skipped.items()}
     for kind, reason in skipped.items():
-        print(f"skipped {kind}: {reason}", file=sys.stderr)
+        say(f"skipped {kind}: {reason}")
     if format_ == "json":
         found: dict[str, Any] = {"data": str(path), "models": [asdict(result) for result in results]}
         print_json(found)
         return
     for result in results:
-        print_table(ways_table(result))
-        for table in ratio_tables(result):
-            print_table(table)
+        print_table(ways_table(result), *ratio_tables(result))
         if profile:
             print_table(profile_table(result))

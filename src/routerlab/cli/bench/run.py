@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import open_materials
+from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.quantiles import Convention
@@ -55,8 +55,8 @@ def run(
     make the same plan as a file; give one or the other.
 
     """
-    from routerlab.cli.results.analyze import show
-    from routerlab.study.load import load_result
+    from routerlab.cli.results.show import show
+    from routerlab.study.report.subject import load_subject
 
     given = {
         "arm": [{"ask": text} for text in arm] if arm else None,
@@ -78,7 +78,7 @@ def run(
     again = f"the same command with --out {path} instead of --new" if new else "the same command"
     owed = asyncio.run(_carry_out(work, lab, again))
     assert path is not None
-    show(load_result(path), format)
+    show(load_subject(path, say), format)
     say(f"result: {path}; a report of it: routerlab report {path} --html report.html")
     if owed is not None:
         raise owed
@@ -163,8 +163,7 @@ def _open(work: "Benchmark", materials: "Materials", path: Path) -> "Lab":
     from routerlab.study.benchmark.plan import check_same
 
     plan = work.plan
-    given = {k: v for k, v in plan.engine.model_dump().items() if v is not None}
-    settings = o.settings_with(**given, schedule="exclusive")
+    settings = o.settings_with(**plan.engine.model_dump(), schedule="exclusive")
     file = open_result(path, materials, lambda session: check_same(plan, session, path), "; use --new")
     header = new_header(materials, settings, plan.repeats)
     header = header.model_copy(update={"title": plan.name, "seed": plan.seed})

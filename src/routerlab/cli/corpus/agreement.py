@@ -8,6 +8,7 @@ import typer
 from routerlab.cli.corpus.gather import Corpora, gather
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.early import record_early_looks
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
 
 
@@ -45,7 +46,6 @@ def agreement(
     from routerlab.annotate.ratings.agreement import chosen, raters
     from routerlab.cli.corpus.tables import as_json, print_tables
     from routerlab.cli.shared.show import print_json
-    from routerlab.core.text import printable
 
     record_early_looks(sessions, "corpus agreement")
     collected = gather(sessions, corpus)
@@ -61,7 +61,7 @@ def agreement(
     else:
         print_tables(found, a, b)
     for note in notes:
-        typer.echo(printable(note), err=True)
+        say(note)
 
 
 def _pair(text: str | None, names: list[str]) -> tuple[str, str]:

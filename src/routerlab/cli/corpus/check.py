@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 
 
 def check(
@@ -29,7 +30,7 @@ def check(
     corpus, faults = check_corpus(file, labels)
     if faults:
         for fault in faults:
-            typer.echo(printable(fault), err=True)
+            say(fault)
         raise typer.Exit(Exit.USAGE)
     counts = Counter(case.label for case in corpus.case)
     spread = ", ".join(f"{label} {counts[label]}" for label in labels.labels)

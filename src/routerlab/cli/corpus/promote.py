@@ -8,6 +8,7 @@ import typer
 
 from routerlab.cli.corpus.gather import Corpora, gather
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
 
 
@@ -66,14 +67,14 @@ def promote(
         told = [*collected.notes, *(f"left out: {line}" for line in found.left_out)]
         told += [*(f"refused: {line}" for line in found.refused), *found.near]
         for line in told:
-            typer.echo(printable(line), err=True)
+            say(line)
         if found.refused and not skip:
             raise LabError(
                 f"nothing written: {len(found.refused)} refused; decide conflicts with `routerlab corpus "
                 "adjudicate` or correct the file, or leave these out with --skip"
             )
         if not (found.added or found.filled):
-            typer.echo("nothing to add", err=True)
+            say("nothing to add")
             return
         numbers = (_number(len(found.added), "case"), _number(len(found.filled), "label"))
         counts = " and ".join(filter(None, numbers))
@@ -82,9 +83,9 @@ def promote(
             typer.echo(printable(line))
         if yes or _said_yes(f"add {counts} to {printable(str(into))}?"):
             replace(old, data)
-            typer.echo(printable(f"{into}: {counts} added"), err=True)
+            say(f"{into}: {counts} added")
         else:
-            typer.echo("nothing written", err=True)
+            say("nothing written")
 
 
 def _number(n: int, what: str) -> str:

@@ -25,9 +25,7 @@ WIDE = 300
 
 def print_tables(found: Agreement, a: str, b: str) -> None:
     """Raters, coefficients, labels, pairs, the confusion of `a` and `b`, and what is to be adjudicated."""
-    print_table(_raters(found))
-    print_table(_coefficients(found))
-    print_table(_labels(found))
+    print_table(_raters(found), _coefficients(found), _labels(found))
     if found.pairs:
         print_table(_pairs(found))
     print_table(_confusion(found, a, b))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.show import new_table, print_json, print_table
+from routerlab.cli.shared.show import new_table, print_json, print_table, say
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 
@@ -133,7 +133,7 @@ def pull(
             except LabError as e:
                 if e.code == Exit.INTERRUPTED or len(entries) == 1:
                     raise
-                typer.echo(str(e), err=True)
+                say(str(e))
                 failed.append(entry.id)
     if failed:
         raise LabError(f"not pulled: {', '.join(failed)} (why is said above)", Exit.MISSING)
@@ -142,7 +142,7 @@ def pull(
 def _accept(entry: "Entry") -> None:
     """Shows the terms and asks; LabError when they are not accepted or nobody can be asked."""
     terms = f"{entry.name} comes under its own terms ({entry.license}): {entry.license_url or 'see its page'}"
-    typer.echo(terms, err=True)
+    say(terms)
     if not sys.stdin.isatty():
         raise LabError(f"{entry.id}: read the terms at {entry.license_url}, then accept them with --yes")
     if not typer.confirm("Do you accept them?", err=True):
@@ -332,7 +332,7 @@ def rm(
         raise LabError(f"{model} is being pulled just now: stop that first") from None
     except OSError as e:
         raise LabError(f"{what}: cannot be removed: {e.strerror}") from None
-    typer.echo(f"removed {what} ({human(size)})", err=True)
+    say(f"removed {what} ({human(size)})")
 
 
 def _count(n: int) -> str:

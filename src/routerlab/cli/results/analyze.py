@@ -1,41 +1,47 @@
 """`routerlab analyze`: everything that a session, or anybody's log of requests, says about routers."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.core.statistics.quantiles import Convention
 
-if TYPE_CHECKING:
-    from routerlab.study.figures.result import Analysis
+
+def _column(text: str) -> object:
+    return typer.Option(metavar="COL", help=text)
 
 
-def _column(flag: str, text: str) -> object:
-    return typer.Option(flag, metavar="COL", help=text)
+@dataclass(frozen=True)
+class Named:
+    """Which columns of a log hold what, where they are not called as in an exported session."""
+
+    gold: Annotated[str | None, _column("The right label; by default gold.")] = None
+    predicted: Annotated[str | None, _column("The answer; by default label.")] = None
+    latency: Annotated[str | None, _column("Its time; by default total_ms.")] = None
+    arm: Annotated[str | None, _column("Who answered; by default arm.")] = None
+    case: Annotated[str | None, _column("The case's id; by default case.")] = None
+    status: Annotated[str | None, _column("How it ended: ok, unparsed, ..., or true and false; status.")] = (
+        None
+    )
+    repeat: Annotated[str | None, _column("What tells repeats of a case apart; repeat.")] = None
+    contract: Annotated[str | None, _column("How the arm was asked; contract.")] = None
+    confidence: Annotated[
+        str | None, _column("The confidence that the model claims, 0 to 1; confidence.")
+    ] = None
+    answer: Annotated[str | None, _column("The generated text, for its length; answer.")] = None
+    chars: Annotated[str | None, _column("That length, in characters; chars.")] = None
+    tokens_in: Annotated[str | None, _column("Tokens read; tokens_in.")] = None
+    tokens_out: Annotated[str | None, _column("Tokens generated; tokens_generated.")] = None
+    cost: Annotated[str | None, _column("What the request cost; cost.")] = None
 
 
+@o.spread
 def analyze(
     log: Annotated[Path, typer.Argument(metavar="FILE", help="A session, or a log: .csv, .tsv, .jsonl.")],
-    gold: Annotated[str | None, _column("--gold", "The right label; by default gold.")] = None,
-    predicted: Annotated[str | None, _column("--predicted", "The answer; by default label.")] = None,
-    latency: Annotated[str | None, _column("--latency", "Its time; by default total_ms.")] = None,
-    arm: Annotated[str | None, _column("--arm", "Who answered; by default arm.")] = None,
-    case: Annotated[str | None, _column("--case", "The case's id; by default case.")] = None,
-    status: Annotated[
-        str | None, _column("--status", "How it ended: ok, unparsed, ..., or true and false; status.")
-    ] = None,
-    repeat: Annotated[str | None, _column("--repeat", "What tells repeats of a case apart; repeat.")] = None,
-    contract: Annotated[str | None, _column("--contract", "How the arm was asked; contract.")] = None,
-    confidence: Annotated[
-        str | None, _column("--confidence", "The confidence that the model claims, 0 to 1; confidence.")
-    ] = None,
-    answer: Annotated[str | None, _column("--answer", "The generated text, for its length; answer.")] = None,
-    chars: Annotated[str | None, _column("--chars", "That length, in characters; chars.")] = None,
-    tokens_in: Annotated[str | None, _column("--tokens-in", "Tokens read; tokens_in.")] = None,
-    tokens_out: Annotated[str | None, _column("--tokens-out", "Tokens generated; tokens_generated.")] = None,
-    cost: Annotated[str | None, _column("--cost", "What the request cost; cost.")] = None,
+    columns: Named,
     repeats_in_order: Annotated[
         bool, typer.Option("--repeats-in-order", help="Rows of the same arm and case are repeats.")
     ] = False,
@@ -69,55 +75,21 @@ def analyze(
 
     Example: routerlab analyze log.csv --predicted answer --latency ms --repeat request_id --out analysis.json
     """
+    from routerlab.cli.results.show import show
     from routerlab.cli.shared.show import save_json
     from routerlab.core.statistics.gates import parse_gate
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.study.figures.columns import Columns
     from routerlab.study.figures.costs import load_costs
     from routerlab.study.load import analysis_of, load
+    from routerlab.study.report.subject import Subject
 
     gates = [parse_gate(text) for text in require or ()]
-    columns = Columns(
-        gold=gold,
-        predicted=predicted,
-        arm=arm,
-        case=case,
-        latency=latency,
-        status=status,
-        repeat=repeat,
-        contract=contract,
-        confidence=confidence,
-        answer=answer,
-        chars=chars,
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        cost=cost,
-    )
     prices = load_costs(costs) if costs else None
     labels = load_taxonomy(taxonomy) if taxonomy else None
     analysis = analysis_of(
-        load(log, columns, labels, unit, repeats_in_order), percentile, gates, prices, seed
+        load(log, Columns(**asdict(columns)), labels, unit, repeats_in_order), percentile, gates, prices, seed
     )
     if out:
         save_json(out, analysis)
-    show(analysis, format, details)
-
-
-def show(analysis: "Analysis", shape: Literal["table", "json"], details: bool = False) -> None:
-    """Print an analysis: results on stdout, what one has to know of them on stderr."""
-    from routerlab.cli.results import tables
-    from routerlab.cli.shared.show import print_json, print_table
-    from routerlab.core.text import printable
-
-    for line in analysis.warnings:
-        typer.echo(f"note: {printable(line)}", err=True)
-    if shape == "json":
-        print_json(analysis.model_dump(mode="json"))
-        return
-    for table in tables.overview(analysis):
-        print_table(table)
-    if details:
-        for table in tables.details(analysis):
-            print_table(table)
-    for line in tables.verdict_lines(analysis):
-        typer.echo(printable(line))
+    show(Subject(log.stem, log, analysis), format, details)

@@ -90,12 +90,12 @@ def measured(
 
 
 def _line(name: str, figure: "GateFigure") -> str:
-    from routerlab.cli.results.tables import answer, ends, number
     from routerlab.core.text import printable
+    from routerlab.study.report import words as w
 
-    said, _, more = answer(figure).partition(": ")
-    interval = f" ({ends(figure)})" if ends(figure) else ""
-    rest = f"; {more} would decide" if more else ""
+    found = w.gated(figure)
+    interval = f" ({found.note})" if found.note else ""
+    rest = f"; {w.plural(figure.more, 'more case')} would decide" if figure.more is not None else ""
     if figure.undecidable:
         rest = "; how many more cases would decide is not computed for F1, or no number would"
-    return printable(f"{said:<9} {name}: {figure.gate}: {number(figure.gate, figure.value)}{interval}{rest}")
+    return printable(f"{w.answer(figure).text:<9} {name}: {figure.gate}: {found.text}{interval}{rest}")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def report(
         raise LabError(f"{' and '.join(asked)}: a report is one of these at a time")
     if tui and len(result) > 1:
         raise LabError("--tui shows one result; name one, or make a page of several with --html")
-    subjects = [load_subject(path, _note) for path in result]
+    subjects = [load_subject(path, lambda note: say(f"note: {note}")) for path in result]
     if html:
         write(subjects, html)
     elif markdown:
@@ -61,23 +62,16 @@ def report(
             _print_tables(ranked(subject), several=len(subjects) > 1)
 
 
-def _note(text: str) -> None:
-    from routerlab.core.text import printable
-
-    typer.echo(f"note: {printable(text)}", err=True)
-
-
 def write(subjects: "list[Subject]", path: Path) -> None:
     """Write the page to a file, whole or not at all; LabError when that is not possible."""
     from routerlab.cli.shared.show import save
-    from routerlab.core.text import printable
     from routerlab.study.report.contents import heading, sections
     from routerlab.study.report.html import page
 
     title, facts = heading(subjects)
     text = page(title, sections(subjects), facts)
     save(path, text.encode())
-    typer.echo(printable(f"report: {path}"), err=True)
+    say(f"report: {path}")
 
 
 def _print_markdown(subjects: "list[Subject]") -> None:
@@ -96,20 +90,16 @@ def _print_json(subjects: "list[Subject]") -> None:
 
 
 def _print_tables(subject: "Subject", several: bool) -> None:
-    from routerlab.cli.results.analyze import show
-    from routerlab.cli.results.trial import show_trial
+    from routerlab.cli.results.show import show
     from routerlab.core.text import printable
+    from routerlab.study.report.plots.characters import plot
     from routerlab.study.report.sections.summary import missing
-    from routerlab.study.report.terminal import plot
 
     if several:
         typer.echo(printable(f"\n{subject.name} ({subject.path})"))
     if subject.owed:
-        typer.echo(f"note: not finished: {missing(subject)}", err=True)
-    if subject.trial:
-        show_trial(subject.trial, "table", details=True)
-    else:
-        show(subject.analysis, "table", details=True)
+        say(f"note: not finished: {missing(subject)}")
+    show(subject, "table", details=True)
     typer.echo(plot(subject.analysis), nl=False)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from routerlab.cli.shared.show import say
 
 if TYPE_CHECKING:
     from routerlab.core.session.session import Session
@@ -18,7 +18,7 @@ def record_early_look(path: Path, session: "Session", command: str) -> None:
     from routerlab.study.trial.protocol.peeks import note_early_look
 
     if note_early_look(path, session, command):
-        typer.echo(f"{path}: the trial is not over: this look is recorded as a deviation", err=True)
+        say(f"{path}: the trial is not over: this look is recorded as a deviation")
 
 
 def record_early_looks(paths: Iterable[Path], command: str) -> None:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine.contract.names import Untuned
 
@@ -79,9 +78,7 @@ def open_session(path: Path | None, materials: "Materials") -> "SessionFile | No
                 f"name the right file ({pin.path}), or begin a new session"
             )
     if file.torn:
-        typer.echo(
-            f"{path}: an unfinished last record ({file.torn} bytes) was moved to {file.torn_path}", err=True
-        )
+        say(f"{path}: an unfinished last record ({file.torn} bytes) was moved to {file.torn_path}")
     return file
 
 

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -118,14 +118,12 @@ class Asking(Machine):
     ] = None
 
 
-GROUPS = (Machine, Asking)
-"""What `spread` knows."""
-
-
 def spread(command: Callable[..., R]) -> Callable[..., R]:
-    """The command for typer: each field of a parameter that is one of the dataclasses above is an option."""
+    """The command for typer: each field of a parameter that is a dataclass is an option."""
     signature = inspect.signature(command)
-    groups = {name: p.annotation for name, p in signature.parameters.items() if p.annotation in GROUPS}
+    groups: dict[str, Any] = {
+        name: p.annotation for name, p in signature.parameters.items() if is_dataclass(p.annotation)
+    }
     parameters: list[inspect.Parameter] = []
     for name, parameter in signature.parameters.items():
         inner = inspect.signature(groups[name]).parameters.values() if name in groups else (parameter,)

@@ -1,4 +1,4 @@
-"""Results on stdout: tables for people, JSON for programs."""
+"""Results on stdout: tables for people, JSON for programs; what else people should know on stderr."""
 
 import json
 import os
@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 import typer
 
 from routerlab.core.errors import LabError
+from routerlab.core.text import printable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from rich.console import RenderableType
     from rich.table import Table
 
 PIPE_WIDTH = 200  # columns when nobody looks: wide enough to keep a row a line
+
+
+def say(line: str) -> None:
+    """Tell people, on stderr, with nothing that a terminal obeys."""
+    typer.echo(printable(line), err=True)
 
 
 def new_table(*headings: str, header: bool = True) -> "Table":
@@ -26,14 +33,14 @@ def new_table(*headings: str, header: bool = True) -> "Table":
     return table
 
 
-def print_table(table: "Table") -> None:
-    """Prints the table on stdout, as wide as the terminal, or as COLUMNS says."""
+def print_table(*tables: "RenderableType") -> None:
+    """Prints tables, and text between them, on stdout, as wide as the terminal, or as COLUMNS says."""
     from rich.console import Console
 
     console = Console(markup=False, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
-    console.print(table)
+    console.print(*tables, sep="\n")
 
 
 def print_json(data: object) -> None:

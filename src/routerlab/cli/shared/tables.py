@@ -6,7 +6,6 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from routerlab.core.statistics.agreement import Pair
 from routerlab.core.statistics.metrics import ArmSummary
 from routerlab.core.text import printable
 
@@ -33,19 +32,6 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
             number(s.parse_rate, 2),
             number(s.p50, 0, star),
             number(s.p95, 0, star),
-        )
-    return table
-
-
-def pairs_table(pairs: Iterable[Pair]) -> Table:
-    """A row a pair of arms: questions both labelled, how often they agreed, how often that was right."""
-    table = figures_table(None, ["arms"], ("both answered", "agree", "right where they agree"))
-    for p in pairs:
-        table.add_row(
-            cell(f"{p.a} & {p.b}"),
-            str(p.n),
-            f"{number(p.agree_rate, 2)} ({p.agreed}/{p.n})",
-            f"{number(p.right_rate, 2)} ({p.right}/{p.scored})",
         )
     return table
 

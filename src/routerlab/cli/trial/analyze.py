@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.trial.options import SessionFile
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ def analyze(
 
     Example: routerlab trial analyze sessions/trial-four-arms.toml --out four-arms.json
     """
-    from routerlab.cli.results.trial import show_trial
+    from routerlab.cli.results.show import show
     from routerlab.cli.shared.show import save_json
+    from routerlab.study.report.subject import Subject
 
     result = _result(session, corpus, routes, "trial analyze")
     if out:
         save_json(out, result)
-    show_trial(result, format, details)
+    show(Subject(result.name, session, result.analysis, trial=result), format, details)
 
 
 def peek(session: SessionFile) -> None:
@@ -47,19 +49,20 @@ def peek(session: SessionFile) -> None:
 
     Example: routerlab trial peek sessions/trial-four-arms.toml
     """
-    from routerlab.cli.results.tables import accuracy_table, latency_table
-    from routerlab.cli.shared.show import print_table
+    from routerlab.cli.results.show import print_sections
+    from routerlab.study.report.sections.labels import accuracy
+    from routerlab.study.report.sections.performance import latency
+    from routerlab.study.report.subject import Subject
 
     result = _result(session, None, None, "trial peek")
-    print_table(accuracy_table(result.analysis))
-    print_table(latency_table(result.analysis))
+    subject = Subject(result.name, session, result.analysis)
+    print_sections(section for section in (accuracy(subject), latency(subject, "r1")) if section)
 
 
 def _result(session: Path, corpus: Path | None, routes: Path | None, command: str) -> "TrialResult":
     from routerlab.cli.shared.early import record_early_look
     from routerlab.core.session.file import read_session
-    from routerlab.core.text import printable
     from routerlab.study.trial.analysis.load import open_trial
 
     record_early_look(session, read_session(session).session, command)
-    return open_trial(session, lambda note: typer.echo(f"note: {printable(note)}", err=True), corpus, routes)
+    return open_trial(session, lambda note: say(f"note: {note}"), corpus, routes)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.trial.options import ProtocolFile, SessionFile
 from routerlab.core.errors import LabError
 
@@ -41,9 +42,7 @@ def new(
         raise LabError(f"{file}: exists already; choose another name") from None
     except OSError as e:
         raise LabError(f"{file}: cannot be written: {e.strerror}") from None
-    typer.echo(
-        f"{file}: edit it, see `routerlab trial power {file}`, then `routerlab trial lock {file}`", err=True
-    )
+    say(f"{file}: edit it, see `routerlab trial power {file}`, then `routerlab trial lock {file}`")
 
 
 def lock(
@@ -67,7 +66,8 @@ def lock(
     if old is not None:
         lines = locks.changes(old, work)
         if lines:
-            _tell(lines)
+            for line in lines:
+                say(f"  {line}")
             raise LabError(f"{path}: is of another content; --replace it, if no session was sent under it")
         typer.echo(f"{path}: locked already, on {old.locked_at:%Y-%m-%d %H:%M} UTC: {old.sha256}")
         return
@@ -75,15 +75,8 @@ def lock(
     made = locks.make_lock(work, replaced)
     locks.write_lock(path, made)
     for line in _summary(work, made):
-        typer.echo(line, err=True)
+        say(line)
     typer.echo(f"{path}: {made.sha256}")
-
-
-def _tell(lines: list[str]) -> None:
-    from routerlab.core.text import printable
-
-    for line in lines:
-        typer.echo(f"  {printable(line)}", err=True)
 
 
 def _summary(work: "Registered", made: "Lock") -> list[str]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.cli.trial.options import ProtocolFile
 from routerlab.core.errors import Exit, LabError
@@ -52,7 +52,6 @@ def run(
 
 def _locked(registered: "Registered") -> "Work":
     """The work under its lock; LabError where something is not as it was locked, after telling what."""
-    from routerlab.core.text import printable
     from routerlab.engine.lab.factory import shots
     from routerlab.engine.worker.build import describe_build
     from routerlab.study.benchmark.harmony import check_provenance, leaks
@@ -63,7 +62,7 @@ def _locked(registered: "Registered") -> "Work":
     lock = load_lock(path)
     if lines := changes(lock, registered):
         for line in lines:
-            say(f"  {printable(line)}")
+            say(f"  {line}")
         raise LabError(
             f"{registered.path}: {len(lines)} things are not as they were locked, the first: {lines[0]}; put "
             "them back, or lock anew if no session was sent"
@@ -87,8 +86,7 @@ def _open(work: "Work", out: Path | None) -> "Lab":
 
     registered, protocol = work.registered, work.registered.protocol
     path = out or sessions_dir() / f"trial-{protocol.name}-{work.lock.sha256[:8]}.toml"
-    given = {k: v for k, v in protocol.engine.model_dump().items() if v is not None}
-    settings = o.settings_with(**given, schedule=protocol.traffic.schedule)
+    settings = o.settings_with(**protocol.engine.model_dump(), schedule=protocol.traffic.schedule)
     materials = Materials(
         registered.taxonomy, registered.taxonomy_path, registered.corpus, registered.corpus_path
     )

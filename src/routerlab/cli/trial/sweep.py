@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerlab.cli.replay import say
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_materials
+from routerlab.cli.shared.show import say
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,12 +1,12 @@
 """`routerlab tune cascade`: when to ask the larger router."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import command_line
 from routerlab.cli.tune.options import Seed
 from routerlab.core.errors import LabError
@@ -42,7 +42,7 @@ def cascade(
     path = out or router[0].parent / "cascade.toml"
     m, shown, chosen, _ = make_cascade(path, router, rule, accuracy, share, seed)
     _print(m, shown, chosen, [p.stem for p in router])
-    print(f"wrote {path}; ask it with --arm {path}", file=sys.stderr)
+    say(f"wrote {path}; ask it with --arm {path}")
 
 
 def make_cascade(

@@ -1,7 +1,6 @@
 """`routerlab tune learn`: a router fitted again with what people labelled."""
 
 import asyncio
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
 from routerlab.core.errors import LabError
 
@@ -50,7 +50,7 @@ def learn(
     plan = make_plan(str(router_spec(router).model), corpus, path, taxonomy, None, seed)
     cases, notes = annotated([opened(s) for s in session], plan.training.corpus)
     for note in (*plan.training.warnings, *notes):
-        print(note, file=sys.stderr)
+        say(note)
     learned = asyncio.run(run(plan, old, cases, teller(progress)))
     if progress == "json":
         figures = {"added": learned.added, "before": learned.before, "after": learned.after}
@@ -88,4 +88,4 @@ def _print(learned: "Learned") -> None:
         for c in learned.changed:
             table.add_row(cell(c.prompt[:60]), cell(c.gold), cell(c.before), cell(c.after))
         print_table(table)
-    print(f"wrote {learned.path}; ask it with --arm {learned.path}", file=sys.stderr)
+    say(f"wrote {learned.path}; ask it with --arm {learned.path}")

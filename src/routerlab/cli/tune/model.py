@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def model(
         budget_s=None if budget is None else budget * 60,
     )
     for warning in plan.training.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        say(f"warning: {warning}")
     tuned = asyncio.run(_run(plan, teller(progress)))
     rows = list(tuned.router.evidence.row)
     if larger is not None:
@@ -94,9 +95,9 @@ def _print(tuned: "Tuned", rows: "Sequence[Row]") -> None:
     from routerlab.cli.tune.tables import curve_plot, reliability_table, rows_table
     from routerlab.core.statistics.calibration import reliability
 
-    print_table(rows_table(rows))
-    print_table(reliability_table(reliability(tuned.fitted.oof.shares, tuned.fitted.gold)))
+    reliable = reliability(tuned.fitted.oof.shares, tuned.fitted.gold)
+    print_table(rows_table(rows), reliability_table(reliable))
     print(curve_plot(tuned.fitted.curve))
     for note in tuned.notes:
-        print(note, file=sys.stderr)
-    print(f"wrote {tuned.path}; ask it with --arm {tuned.path}", file=sys.stderr)
+        say(note)
+    say(f"wrote {tuned.path}; ask it with --arm {tuned.path}")

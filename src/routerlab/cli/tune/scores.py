@@ -1,7 +1,6 @@
 """`routerlab tune scores`: a router that reads label scores, calibrated."""
 
 import asyncio
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
 from routerlab.engine.contract.names import Encoding
 
@@ -55,4 +55,4 @@ def scores(
         print_done(plan.out, (), router.evidence.row)
         return
     print_table(rows_table(router.evidence.row))
-    print(f"wrote {plan.out}; ask it with --arm {plan.out}", file=sys.stderr)
+    say(f"wrote {plan.out}; ask it with --arm {plan.out}")

@@ -1,13 +1,13 @@
 """`routerlab tune taxonomy`: what merging or splitting labels would do."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import say
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def taxonomy(
         from routerlab.tune.write import save_toml
 
         save_toml(write, found.merged)
-        print(f"wrote {write}; tune with --taxonomy {write} and a corpus in its labels", file=sys.stderr)
+        say(f"wrote {write}; tune with --taxonomy {write} and a corpus in its labels")
 
 
 def _print(found: "Study") -> None:

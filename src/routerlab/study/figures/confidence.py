@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from routerlab.core.statistics.calibration import Doubles, binned, brier, gap, log_loss, risk_coverage
+from routerlab.core.statistics.calibration import binned, brier, gap, log_loss, risk_coverage
 from routerlab.study.figures.arm import Calibration
 from routerlab.study.figures.rows import Row
 

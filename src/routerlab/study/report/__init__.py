@@ -1,3 +1,1 @@
-"""Results as HTML, Markdown and terminal pictures: contents, words and form. Computes no figure of its
-own.
-"""
+"""Results as HTML, as Markdown and for terminals: contents, words and form. Computes no figure of its own."""

@@ -43,7 +43,7 @@ class Table:
 class Figure:
     """`draw` makes the SVG, whose text `says` in words; `title` stands above, `caption` below.
 
-    `key` are the names of what the figure has numbers for, from 1.
+    `key` are the names of what the figure has numbers for, from 1; `table` says it where nothing is drawn.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Figure:
     title: str = ""
     caption: str = ""
     key: tuple[str, ...] = ()
+    table: Table | None = None
     kind: Literal["figure"] = "figure"
 
 
@@ -82,10 +83,12 @@ class Code:
 
 @dataclass(frozen=True)
 class Fold:
-    """Blocks that are looked at when somebody asks for them; closed at first where that can be."""
+    """Blocks that are looked at when somebody asks for them; closed at first where that can be, and left out
+    of a terminal if they are `long`."""
 
     summary: str
     blocks: "tuple[Block, ...]"
+    long: bool = False
     kind: Literal["fold"] = "fold"
 
 
@@ -94,11 +97,15 @@ Block = Table | Figure | Grid | Lines | Code | Fold
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report; one of `level` 1 begins with the sections after it a report of another result."""
+    """A part of a report; one of `level` 1 begins with the sections after it a report of another result.
+
+    A `detail` is what one asks next: a command shows it on request.
+    """
 
     title: str
     blocks: tuple[Block, ...]
     level: Literal[1, 2] = 2
+    detail: bool = False
 
 
 Row = Sequence[Cell | str]

@@ -59,6 +59,7 @@ def of_one(subject: Subject, name: str) -> list[Section]:
         own.get("times"),
         measuring.costs(subject),
         own.get("economics"),
+        own.get("misroutes"),
         measuring.confidence(subject, name),
         own.get("subgroups"),
         measuring.determinism(subject),

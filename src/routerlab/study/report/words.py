@@ -32,7 +32,7 @@ def time(ms: float) -> str:
 
 def money(value: float | None) -> str:
     """An amount, with three digits that matter."""
-    return NONE if value is None else "<0.0001" if 0 < value < 0.0001 else f"{value:.3g}"
+    return "<0.0001" if value and 0 < value < 0.0001 else number(value)
 
 
 def p_value(p: float | None) -> str:
@@ -87,7 +87,7 @@ def times(low: float | None, high: float | None) -> str:
 
 
 def gated(gate: GateFigure) -> Cell:
-    """The figure of a gate with its interval, in its unit."""
+    """The figure of a gate with its interval, in its unit; as many digits of the ends as decide."""
     if gate.value is None:
         return Cell(NONE)
     metric = parse_gate(gate.gate).metric
@@ -95,7 +95,9 @@ def gated(gate: GateFigure) -> Cell:
         return Cell(milliseconds(gate.value), times(gate.low, gate.high))
     if metric == "cost":
         return Cell(money(gate.value))
-    return Cell(share(gate.value), interval(gate.low, gate.high))
+    if gate.low is None or gate.high is None:
+        return Cell(share(gate.value))
+    return Cell(share(gate.value), ends((gate.low, gate.high)))
 
 
 def answer(gate: GateFigure) -> Cell:

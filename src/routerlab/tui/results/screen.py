@@ -11,15 +11,15 @@ from textual_plotext import PlotextPlot
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.settings import Settings
 from routerlab.study.figures.result import Analysis
+from routerlab.study.report.plots.characters import draw_points
 from routerlab.study.report.plots.points import Point, points, viable
 from routerlab.study.report.subject import Subject
-from routerlab.study.report.terminal import draw_points
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import RESULTS_ACTIONS, RESULTS_GROUPS
 from routerlab.tui.results.text import (
     answer_style,
     arm_cells,
-    arm_text,
+    arm_view,
     head_text,
     signs,
     verdict_text,
@@ -126,9 +126,9 @@ class ResultsScreen(Page):
         pane = self.query_one("#arm")
         if not analysis.arms or not pane.display:
             return
-        width = (self.size.width // 2 if self.size.width >= WIDE and self._points else self.size.width) - 4
-        text = arm_text(analysis.arms[self._chosen], analysis.labels, width, self.colours())
-        self.query_one("#said", Static).update(text)
+        self.query_one("#said", Static).update(
+            arm_view(self.subject, analysis.arms[self._chosen], self.colours())
+        )
 
     def _plot(self) -> None:
         if not self._points:

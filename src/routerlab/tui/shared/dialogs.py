@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
+from textual.visual import VisualType
 from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -91,7 +92,7 @@ class Read(Dialog[None]):
     ]
     SHAPE = "dialog wide"
 
-    def __init__(self, title: str, text: Content) -> None:
+    def __init__(self, title: str, text: VisualType) -> None:
         super().__init__(title)
         self._text = text
 

@@ -114,7 +114,7 @@ def test_from_a_new_protocol_to_a_result(tmp_path: Path, smollm2: Path) -> None:
     assert [one for one in reasons(session) if "late" not in one] == []  # late is who has no core left
     shown = trial(tmp_path, "analyze", "s.toml", "--out", "r.json")
     assert shown.returncode == 0, shown.stderr
-    for words in ("generated: 12 sessions", "H5", "it takes two routers", "Pareto", "deviations: "):
+    for words in ("generated: 12 sessions", "H5", "it takes two routers", "Pareto", "Harmony and deviations"):
         assert words in shown.stdout, words
     assert json.loads((tmp_path / "r.json").read_text())["complete"] is True
     over = trial(tmp_path, "run", "mine.toml", "--out", "s.toml")
@@ -192,7 +192,7 @@ def test_status_tells_counts_and_no_outcomes_and_a_peek_is_on_record(here: Path)
         assert not {"acc", "ok", "P95", "%"} & set(shown.stdout.split())
         peek = trial(here, "peek", "s.toml")
         assert peek.returncode == 0, peek.stderr
-        assert "acc." in peek.stdout
+        assert "Accuracy" in peek.stdout
         assert peeks_path(here / "s.toml").read_text().startswith("looked at the outcomes before the end")
     finally:
         interrupt(process)

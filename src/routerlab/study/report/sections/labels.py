@@ -12,18 +12,19 @@ ABREAST = 10
 """Labels that are columns of one table, and up to which a table of all arms is made."""
 DRAWN = 40
 """Labels up to which confusion matrices are drawn."""
+LETTERS = "abcdefghijkl"
+"""Names of the columns of a confusion matrix in figures; without so many there is none."""
 CUT = 600
 """Characters of a prompt that are shown."""
 
 
-def accuracy(subject: Subject) -> Section | None:
-    """Exact match with its intervals, both weightings, task type, macro F1, parse rate."""
+def accuracy(subject: Subject) -> Section:
+    """Exact match with its intervals, both weightings, task type, macro F1; how trials ended, parse rate."""
     analysis = subject.analysis
-    if not any(arm.accuracy for arm in analysis.arms):
-        return None
+    judged = [_exact(arm) for arm in analysis.arms if arm.accuracy]
     exact = table(
         ("Arm", "Asked as", "Right", "Wilson", "Clopper-Pearson", "Bootstrap", "By trial"),
-        [_exact(arm) for arm in analysis.arms if arm.accuracy],
+        judged,
         names=2,
         caption="Exact match. Repeats are averaged within a case; by trial: every trial counts the same.",
     )
@@ -43,7 +44,7 @@ def accuracy(subject: Subject) -> Section | None:
         names=2,
         caption="Task type alone: the right family, whatever the rest. Answers read: share with a label.",
     )
-    return Section("Accuracy", (exact, more))
+    return Section("Accuracy", (exact, more)) if judged else Section("Answers", (more,))
 
 
 def _exact(arm: ArmFigures) -> tuple[Cell | str, ...]:
@@ -74,13 +75,13 @@ def labels(subject: Subject) -> Section | None:
         scores: list[Row] = [(arm.arm, *(w.share(score.f1) for score in arm.labels)) for arm in arms]
         blocks.append(table(("Arm", *analysis.labels), scores, caption="F1 of every label."))
     families = list(dict.fromkeys(analysis.families.values()))
-    if families and len(families) <= ABREAST:
+    if families:
         of_arms: list[Row] = [
             (arm.arm, *(w.estimate(arm.families.get(family)) for family in families)) for arm in arms
         ]
         blocks.append(table(("Arm", *families), of_arms, caption="Accuracy by the family of the gold label."))
     blocks += [Fold(f"Precision, recall and F1 of {arm.arm}", (_scores(arm),)) for arm in arms]
-    return Section("Labels and families", tuple(blocks))
+    return Section("Labels and families", tuple(blocks), detail=True)
 
 
 def _scores(arm: ArmFigures) -> Table:
@@ -105,12 +106,12 @@ def confusion(subject: Subject, name: str) -> Section | None:
         return None
     if len(analysis.labels) > DRAWN:
         text = f"With {len(analysis.labels)} labels a matrix cannot be read: see where cases go wrong, below."
-        return Section("Confusion", (Lines((text,)),))
+        return Section("Confusion", (Lines((text,)),), detail=True)
     figures = tuple(_confused(arm, analysis, f"{name}-confusion-{i}") for i, arm in enumerate(arms))
     caption = (
         "Gold in rows, answers in columns, in cases; the deeper a cell, the larger its share of the row."
     )
-    return Section("Confusion", (Grid(figures, caption),))
+    return Section("Confusion", (Grid(figures, caption),), detail=True)
 
 
 def _confused(arm: ArmFigures, analysis: Analysis, name: str) -> Figure:
@@ -120,7 +121,30 @@ def _confused(arm: ArmFigures, analysis: Analysis, name: str) -> Figure:
         return heat_map(name, arm, analysis.labels)
 
     right = w.share(arm.accuracy.value if arm.accuracy else None)
-    return Figure(name, f"Confusion matrix of {arm.arm}", draw, title=arm.arm, caption=f"accuracy {right}")
+    return Figure(
+        name,
+        f"Confusion matrix of {arm.arm}",
+        draw,
+        title=arm.arm,
+        caption=f"accuracy {right}",
+        table=matrix(arm, analysis.labels) if len(analysis.labels) <= len(LETTERS) else None,
+    )
+
+
+def matrix(arm: ArmFigures, labels: Sequence[str]) -> Table:
+    """Gold in rows, answers in columns, in cases; columns are called by the letters of the rows."""
+    counts = {(found.gold, found.label): found.n for found in arm.confusion}
+    none = [None] if any(found.label is None for found in arm.confusion) else []
+
+    def cell(gold: str, answer: str | None) -> Cell:
+        n = counts.get((gold, answer))
+        return Cell(w.count(round(n, 1)), mark="pass" if answer == gold else "fail") if n else Cell("·")
+
+    rows: list[Row] = [
+        (f"{letter} {gold}", *(cell(gold, answer) for answer in (*labels, *none)))
+        for letter, gold in zip(LETTERS, labels, strict=False)
+    ]
+    return table(("Gold", *LETTERS[: len(labels)], *("none" for _ in none)), rows)
 
 
 def wrong(subject: Subject) -> Section | None:
@@ -128,7 +152,7 @@ def wrong(subject: Subject) -> Section | None:
     arms = [arm for arm in subject.analysis.arms if arm.corridors]
     if not arms:
         return None
-    blocks: list[Block] = [_corridors(arm) for arm in arms]
+    blocks: list[Block] = [corridors(arm) for arm in arms]
     cases = _wrong_cases(arms)
     judged = sum(arm.accuracy is not None for arm in subject.analysis.arms)
     rows = [
@@ -145,11 +169,12 @@ def wrong(subject: Subject) -> Section | None:
     if len(cases) > w.LISTED:
         listed += f" ({w.LISTED} of them)"
     heads = ("Case", "Gold", "Prompt", "Answers that are wrong", "Arms")
-    blocks.append(Fold(listed, (table(heads, rows, names=4),)))
-    return Section("Where cases go wrong", tuple(blocks))
+    blocks.append(Fold(listed, (table(heads, rows, names=4),), long=True))
+    return Section("Where cases go wrong", tuple(blocks), detail=True)
 
 
-def _corridors(arm: ArmFigures) -> Fold:
+def corridors(arm: ArmFigures) -> Fold:
+    """Which label is taken for which, the busiest corridor first."""
     n = sum(cell.n for cell in arm.corridors)
     rows = [
         (Cell(f"{c.gold} → {c.label or 'no label'}"), Cell(w.some(c.cases)), Cell(w.count(round(c.n, 2))))

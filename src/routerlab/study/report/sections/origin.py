@@ -101,9 +101,9 @@ def provenance(subject: Subject) -> Section:
     blocks += [_run(run, i, len(runs)) for i, run in enumerate(runs, 1)]
     if runs and not subject.trial:  # a trial has its protocol in a section of its own
         plan = json.dumps(json.loads(runs[-1].plan), indent=2, ensure_ascii=False)
-        blocks.append(Fold("The plan", (Code(plan),)))
-    blocks += [Fold(f"Arm {arm.arm}", (_arm(arm.record),)) for arm in analysis.arms if arm.record]
-    return Section("Provenance", tuple(blocks))
+        blocks.append(Fold("The plan", (Code(plan),), long=True))
+    blocks += [Fold(f"Arm {arm.arm}", (_arm(arm.record),), long=True) for arm in analysis.arms if arm.record]
+    return Section("Provenance", tuple(blocks), detail=True)
 
 
 def _run(run: RunRecord, i: int, of: int) -> Table:

@@ -14,8 +14,9 @@ def latency(subject: Subject, name: str) -> Section | None:
     """How latencies are distributed, quantiles, where the time goes, lengths of answers, start, memory."""
     analysis = subject.analysis
     timed = [arm for arm in analysis.arms if arm.latency]
+    others = [*_split(analysis.arms), *_start(analysis.arms)]
     if not timed:
-        return None
+        return Section("Latency", tuple(others)) if others else None
     convention, limit = analysis.settings.percentile, viable(analysis.gates).p95
 
     def draw() -> str:
@@ -52,17 +53,18 @@ def latency(subject: Subject, name: str) -> Section | None:
         f"intervals, {w.OPEN} where they are open. Beside others: measured while other arms ran.",
     )
     drawn = [boxes] if any(arm.latency and arm.latency.values[-1] > 0 for arm in timed) else []
-    return Section("Latency", (*drawn, quantiles, *_split(timed), *_start(analysis.arms)))
+    return Section("Latency", (*drawn, quantiles, *others))
 
 
-def _split(timed: Sequence[ArmFigures]) -> list[Block]:
+def _split(arms: Sequence[ArmFigures]) -> list[Block]:
     """Where the time goes, and how long answers are."""
-    parts = [part for part in PARTS if any(arm.latency and part in arm.latency.parts for arm in timed)]
-    long = any(arm.tokens_out or arm.chars_out for arm in timed)
+    arms = [arm for arm in arms if arm.latency or arm.chars_out]
+    parts = [part for part in PARTS if any(arm.latency and part in arm.latency.parts for arm in arms)]
+    long = any(arm.tokens_out or arm.chars_out for arm in arms)
     if not parts and not long:
         return []
     rows: list[Row] = []
-    for arm in timed:
+    for arm in arms:
         of_arm = arm.latency.parts if arm.latency else {}
         lengths = [_length(arm.tokens_out), _length(arm.chars_out)] if long else []
         rows.append((arm.arm, *(w.milliseconds(of_arm.get(part)) for part in parts), *lengths))
@@ -166,7 +168,7 @@ def confidence(subject: Subject, name: str) -> Section | None:
         caption="Different: how many confidences there are. Half, most: accuracy of the most confident "
         "answers, at least 50 % and 80 % of all trials.",
     )
-    return Section("Confidence", (Grid(figures, caption), told))
+    return Section("Confidence", (Grid(figures, caption), told), detail=True)
 
 
 def _reliability(arm: ArmFigures, found: Calibration, name: str, limit: float | None) -> Figure:
@@ -193,6 +195,7 @@ def determinism(subject: Subject) -> Section | None:
     if not rows:
         return None
     if all(row[3] == "0" for row in rows):
-        return Section("Determinism", (Lines(("No arm changed its label when it was asked a case again.",)),))
+        none = Lines(("No arm changed its label when it was asked a case again.",))
+        return Section("Determinism", (none,), detail=True)
     heads = ("Arm", "Which changed their label", "Cases asked again", "Changed")
-    return Section("Determinism", (table(heads, rows, names=2),))
+    return Section("Determinism", (table(heads, rows, names=2),), detail=True)

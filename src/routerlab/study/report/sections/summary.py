@@ -6,7 +6,7 @@ from routerlab.core.statistics.agreement import Pair
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.figures.result import Analysis
 from routerlab.study.report import words as w
-from routerlab.study.report.blocks import Block, Cell, Figure, Fold, Lines, Section, table
+from routerlab.study.report.blocks import Block, Cell, Figure, Fold, Lines, Row, Section, Table, table
 from routerlab.study.report.plots.points import Point, Viable, points, viable
 from routerlab.study.report.subject import Subject
 
@@ -42,7 +42,7 @@ def _verdict_lines(subject: Subject) -> Iterator[str]:
         fallback = f", with {decision.fallback} as the fallback" if decision.fallback else ""
         yield f"First: {decision.primary}{fallback}."
     if subject.notes:
-        yield f"{w.plural(len(subject.notes), 'note')} on these figures: see the deviations below."
+        yield f"{w.plural(len(subject.notes), 'note')} on these figures: see Harmony and deviations."
 
 
 def missing(subject: Subject) -> str:
@@ -123,8 +123,9 @@ def scatter_figure(name: str, found: Sequence[Point], region: Viable) -> Figure:
 def gates(subject: Subject) -> Section | None:
     """Every gate of every arm, with what would decide it."""
     rows = []
-    for arm in subject.analysis.arms:
-        for gate in arm.gates if arm.accuracy else ():
+    arms = subject.analysis.arms
+    for arm in [arm for arm in arms if arm.accuracy] or arms:
+        for gate in arm.gates:
             more = f"{gate.more:,}" if gate.more is not None else "?" if gate.undecidable else ""
             rows.append((arm.arm, Cell(gate.gate), w.answer(gate), w.gated(gate), more))
     if not rows:
@@ -172,18 +173,13 @@ def pairs(subject: Subject) -> Section | None:
         caption="Exact McNemar, two-sided; Holm over all pairs; difference of accuracies with the paired "
         "bootstrap's interval.",
     )
-    agreed = table(
-        ("Arms", "Both answered", "Agree", "Right where they agree"),
-        [
-            _agreement(f"{p.a} & {p.b}", _pair(p.answered, p.agreed, p.agreed_scored, p.agreed_right))
-            for p in analysis.pairs
-        ]
-        + (
-            [_agreement("all", _pair(u.answered, u.agreed, u.scored, u.right))]
-            if (u := analysis.unanimity)
-            else []
-        ),
-    )
+    named = [
+        (f"{p.a} & {p.b}", Pair(p.a, p.b, p.answered, p.agreed, p.agreed_scored, p.agreed_right))
+        for p in analysis.pairs
+    ]
+    if u := analysis.unanimity:
+        named.append(("all", Pair("", "", u.answered, u.agreed, u.scored, u.right)))
+    agreed = agreement(named)
     if len(tests) > MANY:
         blocks += [Fold(f"All {len(tests)} pairs", (tested,)), Fold("How often they agree", (agreed,))]
     else:
@@ -191,14 +187,15 @@ def pairs(subject: Subject) -> Section | None:
     return Section("Arms against each other", tuple(blocks))
 
 
-def _pair(answered: int, agreed: int, scored: int, right: int) -> Pair:
-    return Pair("", "", answered, agreed, scored, right)
-
-
-def _agreement(name: str, p: Pair) -> tuple[Cell | str, ...]:
-    return (
-        name,
-        str(p.n),
-        Cell(w.share(p.agree_rate), f"{p.agreed} of {p.n}"),
-        Cell(w.share(p.right_rate), f"{p.right} of {p.scored}"),
-    )
+def agreement(named: Sequence[tuple[str, Pair]]) -> Table:
+    """How often arms agree, and how often that is right."""
+    rows: list[Row] = [
+        (
+            name,
+            str(p.n),
+            Cell(w.share(p.agree_rate), f"{p.agreed} of {p.n}"),
+            Cell(w.share(p.right_rate), f"{p.right} of {p.scored}"),
+        )
+        for name, p in named
+    ]
+    return table(("Arms", "Both answered", "Agree", "Right where they agree"), rows)

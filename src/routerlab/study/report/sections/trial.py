@@ -103,8 +103,8 @@ def times(trial: TrialResult) -> Section | None:
     for one in trial.times:
         for part, title in parts:
             quantiles: dict[str, QuantileFigure] = getattr(one, part)
-            first = one.arm if part == "response" else ""
-            rows.append((first, title, *(w.quantile(quantiles[q]) for q in ("p50", "p95", "p99"))))
+            first, n = (one.arm, str(one.n)) if part == "response" else ("", "")
+            rows.append((first, title, *(w.quantile(quantiles[q]) for q in ("p50", "p95", "p99")), n))
     if not rows:
         return None
     caption = (
@@ -112,7 +112,7 @@ def times(trial: TrialResult) -> Section | None:
         "and the service. As it was here, the turns of other arms on this machine are in it. Gates and the "
         f"other sections count the {trial.lock.content.latency}."
     )
-    heads = ("Arm", "", "P50", "P95", "P99")
+    heads = ("Arm", "", "P50", "P95", "P99", "Sessions")
     return Section("Waiting and service", (table(heads, rows, names=2, caption=caption),))
 
 
@@ -136,7 +136,7 @@ def effects(trial: TrialResult) -> Section | None:
 
 
 def economics(trial: TrialResult) -> Section | None:
-    """What routing costs and saves downstream, and what its mistakes cost."""
+    """What routing costs and saves downstream."""
     if not trial.economics:
         return None
     currency = trial.economics[0].currency
@@ -152,6 +152,11 @@ def economics(trial: TrialResult) -> Section | None:
         table(heads, rows, caption=caption),
         Lines(tuple(f"{one.arm}: {one.break_even_says}." for one in routers)),
     ]
+    return Section("What routing saves", tuple(blocks))
+
+
+def misroutes(trial: TrialResult) -> Section | None:
+    """What the mistakes of each arm cost, the costliest first."""
     wrong = [
         (
             Cell(one.arm),
@@ -163,14 +168,17 @@ def economics(trial: TrialResult) -> Section | None:
             w.money(miss.extra),
             str(miss.forbidden or w.NONE),
         )
-        for one in routers
+        for one in trial.economics
         for miss in one.misroutes
+        if one.arm != trial.control
     ]
-    if wrong:
-        heads = ("Arm", "Gold", "Label", "Right model", "Went to", "n", f"Extra {currency}", "Forbidden")
-        note = "Extra: beyond the right route, in all. Forbidden: went where their label may not go."
-        blocks.append(Fold("Misroutes, and what each cost", (table(heads, wrong, names=5, caption=note),)))
-    return Section("What routing saves", tuple(blocks))
+    if not wrong:
+        return None
+    extra = f"Extra {trial.economics[0].currency}"
+    heads = ("Arm", "Gold", "Label", "Right model", "Went to", "n", extra, "Forbidden")
+    note = "Extra: beyond the right route, in all. Forbidden: went where their label may not go."
+    inner = Fold("What each of them cost", (table(heads, wrong, names=5, caption=note),))
+    return Section("Misroutes", (inner,), detail=True)
 
 
 def _saved(one: Economics) -> tuple[Cell | str, ...]:
@@ -190,16 +198,18 @@ def _saved(one: Economics) -> tuple[Cell | str, ...]:
 def subgroups(trial: TrialResult) -> Section | None:
     """Accuracy by what a case is."""
     arms = list(dict.fromkeys(one.arm for one in trial.subgroups))
-    groups = sorted({(one.by, one.group) for one in trial.subgroups})
-    if not groups:
+    by_size = sorted(trial.subgroups, key=lambda one: one.share.n)
+    cases = {(one.by, one.group): one.share.n for one in by_size}  # the most that an arm has of the group
+    if not cases:
         return None
     found = {(one.by, one.group, one.arm): one.share for one in trial.subgroups}
     rows: list[tuple[Cell | str, ...]] = [
-        (by, group, *(w.estimate(found.get((by, group, arm))) for arm in arms)) for by, group in groups
+        (by, group, str(n), *(w.estimate(found.get((by, group, arm))) for arm in arms))
+        for (by, group), n in sorted(cases.items())
     ]
     note = "Exploratory: not registered, and not corrected for how many groups there are."
-    inner = table(("By", "Group", *arms), rows, names=2, caption=note)
-    return Section("Subgroups (exploratory)", (Fold("Accuracy by what a case is", (inner,)),))
+    inner = table(("By", "Group", "Cases", *arms), rows, names=2, caption=note)
+    return Section("Subgroups (exploratory)", (Fold("Accuracy by what a case is", (inner,)),), detail=True)
 
 
 def looks(trial: TrialResult) -> Section | None:
@@ -234,8 +244,8 @@ def protocol(trial: TrialResult) -> Section:
                     ("Versions", ", ".join(f"{what} {version}" for what, version in trial.versions.items())),
                 ]
             ),
-            Fold("What the lock pins", (pinned, *_arms(trial))),
-            Fold("The protocol as it was locked", (Code(text),)),
+            Fold("What the lock pins", (pinned, *_arms(trial)), long=True),
+            Fold("The protocol as it was locked", (Code(text),), long=True),
         ),
     )
 
@@ -254,6 +264,7 @@ def sections(trial: TrialResult, name: str) -> dict[str, Section | None]:
         "effects": effects(trial),
         "times": times(trial),
         "economics": economics(trial),
+        "misroutes": misroutes(trial),
         "subgroups": subgroups(trial),
         "looks": looks(trial),
         "protocol": protocol(trial),
