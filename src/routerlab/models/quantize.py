@@ -143,7 +143,7 @@ def _made_before(target: Path, source_sha256: str, to: str) -> Origin:
     return origin
 
 
-def _run(source: Path, part: Path, to: str, size: int, report: Report, cancel: threading.Event | None) -> str:
+def _run(source: Path, part: Path, to: str, size: int, watch: Watch) -> str:
     """Have the program write `part`; the library's version. LabError with what it said."""
     command = [sys.executable, "-m", PROGRAM, str(source), str(part), str(TYPES[to])]
     process = subprocess.Popen(
