@@ -26,12 +26,12 @@ Change = Callable[[Event], Event]
 
 
 @pytest.fixture(scope="module")
-def sessions(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def sessions(pulled_smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two real runs of the same arms on the same cases: a small model, and a tiny one that writes noise."""
     folder = tmp_path_factory.mktemp("runs")
     (folder / "two.toml").write_text(TWO_CASES)
     nonsense = tiny.build(folder / "tiny.gguf", template=tiny.TEMPLATES["chatml"])
-    arms = ["--arm", f"{smollm2}", "--arm", f"{nonsense}:json", "--exemplars", "none", "--layers", "0"]
+    arms = ["--arm", f"{pulled_smollm2}", "--arm", f"{nonsense}:json", "--exemplars", "none", "--layers", "0"]
     for name in ("one.toml", "other.toml"):
         command = [sys.executable, "-m", "routerlab", "replay", "two.toml", *arms, "--session", name]
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE_S)

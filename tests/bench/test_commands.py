@@ -23,12 +23,19 @@ def small(tmp_path: Path) -> Path:
     return tiny.build(tmp_path / "tiny.gguf", "llama", tiny.TEMPLATES["chatml"])
 
 
-def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, smollm2: Path) -> None:
-    (tmp_path / "models").symlink_to(smollm2.parent)
+def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_smollm2: Path) -> None:
+    (tmp_path / "models").symlink_to(pulled_smollm2.parent)
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\")")
-    arms = ("--arm", f"{smollm2}:score", "--arm", ROUTERS / "smollm2-135m.toml", "--corpus", "two.toml")
+    arms = (
+        "--arm",
+        f"{pulled_smollm2}:score",
+        "--arm",
+        ROUTERS / "smollm2-135m.toml",
+        "--corpus",
+        "two.toml",
+    )
     ended = bench(
         tmp_path, "engine", *arms, *QUICK, "--profile", "--out", "e.json",
         env={**os.environ, "PYTHONPATH": str(shadow)},
@@ -129,9 +136,19 @@ def test_length_shows_a_prompt_beyond_the_context_as_refused(tmp_path: Path, sma
     assert all(r["windowed"] is not None for r in rows)
 
 
-def test_memory_looks_before_after_and_in_between(tmp_path: Path, smollm2: Path) -> None:
+def test_memory_looks_before_after_and_in_between(tmp_path: Path, pulled_smollm2: Path) -> None:
     ended = bench(
-        tmp_path, "memory", "--arm", smollm2, "--predictions", 3, "--every", 2, *QUICK, "--out", "m.json"
+        tmp_path,
+        "memory",
+        "--arm",
+        pulled_smollm2,
+        "--predictions",
+        3,
+        "--every",
+        2,
+        *QUICK,
+        "--out",
+        "m.json",
     )
     assert ended.returncode == 0, ended.stderr
     assert "smollm2-135m" in ended.stdout

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.names import Split
 from routerlab.engine.contract.info import ArmInfo, DeviceUse, share_a_device
 from routerlab.models import memory
-from routerlab.models.devices import NO_GPU, Device, Split, gpus, named
+from routerlab.models.devices import NO_GPU, Device, gpus, named
 from routerlab.models.memory import Estimate
 from routerlab.models.placement import RESERVE, Placement, Wanted, place, plan, shortfall, want
 from tests.engine.workers import spec

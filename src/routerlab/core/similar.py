@@ -5,11 +5,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from routerlab.core.corpus import Case
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from routerlab.core.corpus import Case
 
 NEAR = 0.35
 """Token Jaccard from which two prompts are near duplicates, for a split: keeping too much together costs
@@ -62,7 +62,7 @@ def nearest(prompts: Sequence[str], k: int) -> list[Pair]:
     return best
 
 
-def groups(cases: Sequence[Case], near: float = NEAR) -> list[int]:
+def groups(cases: "Sequence[Case]", near: float = NEAR) -> list[int]:
     """A group number for each case: near duplicates, and cases of the same `group`, share one."""
     parent = list(range(len(cases)))
 

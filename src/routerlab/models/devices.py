@@ -7,9 +7,6 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Record
 from routerlab.core.text import printable
 
-Split = Literal["none", "layer", "row"]
-"""How a model lies on several devices: on one of them only, whole layers on each, or rows of every tensor."""
-
 NO_GPU = (
     "this build of llama.cpp cannot put layers on a GPU: it was made for the CPU only, or finds no device; "
     "`routerlab doctor` shows what it has and how to build it for a GPU"

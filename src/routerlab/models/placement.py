@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.names import Split
 from routerlab.core.text import printable
-from routerlab.models.devices import NO_GPU, Device, Split, gpus, named
+from routerlab.models.devices import NO_GPU, Device, gpus, named
 from routerlab.models.gguf import GgufHeader
 from routerlab.models.memory import Estimate, check_fits, estimate
 from routerlab.models.progress import human

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 
 from routerlab import resources
 from routerlab.engine.contract.head import load_head
@@ -25,17 +23,7 @@ from tests.cli.tune.harness import (
     lines_of,
     pool_text,
     read_anew,
-    tune_four_times,
 )
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Runs:
-    """Made once, also where several processes share the tests of this file."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with FileLock(shared / "tune-command.lock"):
-        return tune_four_times(shared / "tune-command", smollm2)
 
 
 def test_ctrl_c_ends_with_130_and_says_that_it_can_go_on(runs: Runs) -> None:
@@ -91,7 +79,7 @@ def test_a_router_says_where_it_comes_from(runs: Runs) -> None:
     path = runs.bench.folder / "one" / "r.toml"
     router = load_router(path)
     assert isinstance(router, Router)
-    assert router.model.id == "smollm2-135m"
+    assert router.model.quantization == "Q4_0"
     assert (router.evidence.cases, router.evidence.seed, router.exemplar) == (24, 0, ())
     assert "--no-baselines" in router.evidence.command
     assert any("routing60 was not read" in s for s in router.evidence.seen)

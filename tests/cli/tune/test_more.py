@@ -1,13 +1,11 @@
 """The other ways to tune, with the real model and the small pool: cascade, learn, taxonomy, scores."""
 
 import json
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from routerlab import resources
 from routerlab.core.corpus import load_corpus
@@ -23,19 +21,6 @@ from routerlab.tune.scores.run import best
 from tests.cli.tune.harness import LABELS, Bench, Ended
 
 TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/simple"}
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Bench:
-    """A folder with a tuned router, made once also where several processes share the tests of this file."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with FileLock(shared / "tune-more.lock"):
-        made = Bench(shared / "tune-more", smollm2)
-        if not (made.folder / "r.toml").exists():
-            done = made.run(made.tune("r.toml"), "a")
-            assert done.returncode == 0, done.stderr
-    return made
 
 
 def run(bench: Bench, *args: object) -> Ended:

@@ -27,18 +27,18 @@ from tests.tui.scripted import info
 LONG = "Tell me everything about whales, and do not stop."
 
 
-async def test_ready_tells_what_really_happened(smollm2: Path) -> None:
+async def test_ready_tells_what_really_happened(pulled_smollm2: Path) -> None:
     states: list[ArmState] = []
-    arm = arms().model_arm(spec(smollm2))
+    arm = arms().model_arm(spec(pulled_smollm2))
     arm.on_change = lambda a: states.append(a.state)
     async with running(arm):
         state = arm.state
         found = state.info
         assert state.phase == "ready"
         assert isinstance(found, ArmInfo)
-        with smollm2.open("rb") as file:
+        with pulled_smollm2.open("rb") as file:
             assert found.model_sha256 == hashlib.file_digest(file, "sha256").hexdigest()
-        assert found.model_size == smollm2.stat().st_size
+        assert found.model_size == pulled_smollm2.stat().st_size
         assert (found.architecture, found.quantization, found.contract) == ("llama", "Q4_1", "score")
         assert (found.layers, found.layers_on_gpu, found.threads, found.n_ctx) == (30, 0, 1, 1024)
         assert found.template == "chat"

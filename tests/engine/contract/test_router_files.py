@@ -284,9 +284,9 @@ def test_a_name_that_no_router_may_have_is_refused_in_words(made: Tuned, tmp_pat
     ],
 )
 def test_an_arm_says_behind_its_model_how_it_is_asked(
-    smollm2: Path, suffix: str, contract: str, encoding: str
+    pulled_smollm2: Path, suffix: str, contract: str, encoding: str
 ) -> None:
-    found = arm_spec(f"{smollm2}{suffix}", "score")
+    found = arm_spec(f"{pulled_smollm2}{suffix}", "score")
     assert (found.contract, found.encoding) == (contract, encoding)
     assert found.name == "smollm2-135m" + suffix.removesuffix(":score")
-    assert arm_spec(str(smollm2), "json").contract == "json"
+    assert arm_spec(str(pulled_smollm2), "json").contract == "json"

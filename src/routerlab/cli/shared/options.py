@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from routerlab.core.names import Schedule, Split
 from routerlab.engine.contract.names import Untuned
-from routerlab.engine.lab.runner import Schedule
-from routerlab.models.devices import Split
 
 if TYPE_CHECKING:
     from routerlab.settings import Settings

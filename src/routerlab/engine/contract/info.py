@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from routerlab.core.names import Split
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.names import ContractName
-from routerlab.models.devices import Split
 
 
 class DeviceUse(Record):

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from routerlab.core.names import Schedule
 from routerlab.core.prediction import Item, Latency, Prediction
 from routerlab.core.session.run import MarkKind
 from routerlab.engine.arms.arm import Arm, ArmState, Phase
 from routerlab.engine.contract.info import share_a_device
 
-Schedule = Literal["exclusive", "parallel"]
 RunPhase = Literal["idle", "running", "paused"]
 UNSETTLED: tuple[Phase, ...] = ("starting", "loading", "crashed")
 """Phases in which an arm uses the machine without answering anybody."""

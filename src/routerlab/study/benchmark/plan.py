@@ -11,6 +11,7 @@ from routerlab.core.corpus import Case, Corpus
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import once, unless
 from routerlab.core.hashed import Hashed
+from routerlab.core.names import Split
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote
 from routerlab.core.session.session import Session
@@ -18,7 +19,6 @@ from routerlab.core.statistics.gates import Gates
 from routerlab.core.statistics.quantiles import Convention
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.specs import any_spec, distinct
-from routerlab.models.devices import Split
 from routerlab.study.figures.analysis import DEFAULT_GATES
 from routerlab.study.figures.costs import CostTable, strangers
 
