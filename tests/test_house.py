@@ -58,7 +58,8 @@ def test_forms_of_one_word_have_one_stem(one: str, other: str) -> None:
 
 
 def test_no_module_is_too_long() -> None:
-    longest = max(SRC.rglob("*.py"), key=lambda path: len(path.read_text().splitlines()))
+    files = [*SRC.rglob("*.py"), *(REPO / "tests").rglob("*.py")]
+    longest = max(files, key=lambda path: len(path.read_text().splitlines()))
     assert len(longest.read_text().splitlines()) <= 400, longest
 
 

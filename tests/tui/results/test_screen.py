@@ -49,6 +49,15 @@ async def looking(
         yield s
 
 
+async def test_figures_stay_whole_beside_the_bar_of_many_arms() -> None:
+    one = subject()
+    arms = tuple(one.analysis.arms[0].model_copy(update={"arm": f"arm {i}"}) for i in range(13))
+    many = replace(one, analysis=one.analysis.model_copy(update={"arms": arms}))
+    async with looking(many, NARROW) as s:
+        await s.until(lambda: s.table.max_scroll_y > 0, "a bar")
+        await s.shows("P95 ", "100 ms  100 ms ")
+
+
 async def test_it_shows_the_arms_the_plot_and_the_chosen_arm() -> None:
     async with looking(subject()) as s:
         await s.shows("a result", "3 arms, 100 cases, 600 trials")

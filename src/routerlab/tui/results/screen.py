@@ -86,14 +86,12 @@ class ResultsScreen(Page):
         return action != "results_switch" or (self.size.width < WIDE and bool(self._points))
 
     def on_mount(self) -> None:
-        """Draw now, and in other colours when the theme changes."""
-        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
+        """Let the keys choose an arm."""
         self.query_one("#arms").focus()
 
     def on_resize(self) -> None:
-        """Another size is another layout."""
+        """There may be room for the plot and the arm now, or not any more."""
         self.refresh_bindings()
-        self.draw()
 
     def draw(self) -> None:
         """Draw everything."""
@@ -101,9 +99,11 @@ class ResultsScreen(Page):
         width = self.size.width - 2
         self.query_one(Footer).compact = width < NARROW
         self.query_one("#head", Static).update(head_text(self.subject, width, p))
-        self.query_one("#verdict", Static).update(verdict_text(analysis, width, p))
-        heads, rows = arm_cells(analysis, signs(analysis, [one.name for one in self._points]), width, p)
+        self.query_one("#verdict", Static).update(verdict_text(self.subject, width, p))
         table = self.query_one("#arms", DataTable)
+        # As results.tcss has it, so many rows of the screen; with more, a bar takes a column.
+        room = width - (len(analysis.arms) + 1 > self.size.height * 2 // 5)
+        heads, rows = arm_cells(analysis, signs(analysis, [one.name for one in self._points]), room, p)
         with self.prevent(DataTable.RowHighlighted):
             table.clear(columns=True)
             for head, size in heads:
@@ -164,11 +164,6 @@ class ResultsScreen(Page):
         table = self.query_one("#arms", DataTable)
         table.move_cursor(row=table.cursor_row + step)
 
-    def action_page_text(self, step: int) -> None:
-        """Scroll what is shown of the arm."""
-        pane = self.query_one("#arm")
-        pane.scroll_relative(y=step * max(1, pane.size.height - 1), animate=False)
-
     def action_results_verdict(self) -> None:
         """The whole verdict."""
-        self.app.push_screen(Read("Verdict", whole_verdict(self.subject, self.colours())))
+        self.app.push_screen(Read("The whole verdict", whole_verdict(self.subject, self.colours())))

@@ -18,7 +18,7 @@ from routerlab.study.report.sections import labels as labelling
 from routerlab.study.report.sections import origin, summary
 from routerlab.study.report.subject import Subject
 from routerlab.study.report.terminal import shown
-from routerlab.tui.shared.palette import Palette, rich_style
+from routerlab.tui.shared.palette import Palette, cell, rich_style
 from routerlab.tui.shared.text import Part, fit, fit_name, milliseconds, one_line, probability
 
 ANSWERS: dict[Answer, str] = {"pass": "✓ pass", "undecided": "? undecided", "fail": "✗ fail"}
@@ -50,16 +50,16 @@ def head_text(subject: Subject, width: int, p: Palette) -> Content:
     return Content.assemble((name, "bold"), (f"   {counts}", p.dim), (owed, p.warn))
 
 
-def verdict_text(analysis: Analysis, width: int, p: Palette) -> Content:
+def verdict_text(subject: Subject, width: int, p: Palette) -> Content:
     """The decision and its arm on a line, below it the counts of gates and notes."""
-    found, parts = analysis.verdict, list[Part]()
+    found, parts = subject.analysis.verdict, list[Part]()
     decision = f"{found.decision.says}" + (f": {found.decision.primary}" if found.decision.primary else "")
     parts.append((one_line(decision, width), ""))
     tally: list[Part] = []
     for said, words in (("pass", "viable"), ("undecided", "undecided"), ("fail", "not viable")):
         n = sum(one == said for one in found.viable.values())
         tally.append((f"{n} {words}   ", answer_style(said, p) if n else p.faint))
-    notes = f"{len(analysis.warnings)} notes (v)" if analysis.warnings else ""
+    notes = f"{w.plural(len(subject.notes), 'note')} (v)" if subject.notes else ""
     return Content.assemble(*parts, "\n", *tally, (notes, p.dim))
 
 
@@ -71,9 +71,6 @@ def arm_cells(
     numbers = [n for i, n in enumerate(NUMBERS) if sum(size + 1 for _, size in NUMBERS[: i + 1]) <= room]
     longest = max((len(printable(arm.arm)) for arm in analysis.arms), default=LEAST)
     name = min(max(LEAST, longest), width - 2 - 12 - sum(size + 1 for _, size in numbers))
-
-    def cell(text: str, style: str = "") -> Text:
-        return Text(text, style=rich_style(style), no_wrap=True, end="")
 
     rows = []
     for arm in analysis.arms:

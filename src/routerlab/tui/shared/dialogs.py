@@ -32,8 +32,8 @@ class Dialog(ModalScreen[ScreenResultType]):
             yield Footer()
 
     def body(self) -> ComposeResult:
-        """What stands below the title."""
-        raise NotImplementedError
+        """What stands below the title: nothing, unless a dialog says so."""
+        yield from ()
 
     def action_move(self, how: str) -> None:
         """Move in the list, where the dialog has one."""
