@@ -51,7 +51,9 @@ async def looking(
 
 async def test_figures_stay_whole_beside_the_bar_of_many_arms() -> None:
     one = subject()
-    arms = tuple(one.analysis.arms[0].model_copy(update={"arm": f"arm {i}"}) for i in range(13))
+    arms = tuple(
+        one.analysis.arms[0].model_copy(update={"arm": f"an arm with a long name {i}"}) for i in range(13)
+    )
     many = replace(one, analysis=one.analysis.model_copy(update={"arms": arms}))
     async with looking(many, NARROW) as s:
         await s.until(lambda: s.table.max_scroll_y > 0, "a bar")
