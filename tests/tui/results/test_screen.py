@@ -17,7 +17,7 @@ from routerlab.tui.results.screen import ResultsScreen
 from routerlab.tui.shared.dialogs import Read
 from tests.study.figures.harness import answers, log, row
 from tests.study.report.harness import HOSTILE, SHOWN, subject
-from tests.tui.harness import Watch
+from tests.tui.harness import Watch, settle
 
 WIDE, NARROW = (150, 45), (80, 24)
 
@@ -56,8 +56,8 @@ async def test_figures_stay_whole_beside_the_bar_of_many_arms() -> None:
     )
     many = replace(one, analysis=one.analysis.model_copy(update={"arms": arms}))
     async with looking(many, NARROW) as s:
-        await s.until(lambda: s.table.max_scroll_y > 0, "a bar")
-        await s.shows("P95 ", "100 ms  100 ms ")
+        await settle(s.pilot, lambda: s.table.show_vertical_scrollbar)
+        assert "100 ms  100 ms " in s.picture()
 
 
 async def test_it_shows_the_arms_the_plot_and_the_chosen_arm() -> None:
