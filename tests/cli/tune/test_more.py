@@ -24,7 +24,7 @@ TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/si
 
 
 def run(bench: Bench, *args: object) -> Ended:
-    done = bench.run(bench.command(*args), "a")
+    done = bench.run("a", *args)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -51,7 +51,7 @@ def test_a_cascade_is_an_arm(bench: Bench) -> None:
 
 
 def test_routers_that_do_not_lie_together_make_no_cascade(bench: Bench) -> None:
-    done = bench.run(bench.command("tune", "cascade", "r.toml", "elsewhere/r.toml"), "a")
+    done = bench.run("a", "tune", "cascade", "r.toml", "elsewhere/r.toml")
     assert done.returncode == 2
     assert "lie in one folder" in done.stderr
     assert done.stderr.count("\n") == 1
