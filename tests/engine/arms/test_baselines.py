@@ -147,7 +147,7 @@ async def agreeing(*members: Member) -> AgreementArm:
 async def test_two_that_agree_answer_and_the_third_is_not_asked() -> None:
     trio = Member("a", "yes", 0.6), Member("b", "yes", 0.9), Member("c", "no")
     found = await (await agreeing(*trio)).ask("p", 5.0)
-    assert found.label == "yes"
+    assert (found.label, found.member) == ("yes", "b")
     assert found.probabilities == pytest.approx({"yes": 0.9, "no": 0.1})
     assert [len(m.asked) for m in trio] == [1, 1, 0]
     assert (found.latency_ms.prefill, found.tokens.evaluated) == (20, 40)  # of both
