@@ -14,10 +14,11 @@ from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.tune.cases import training
-from routerlab.tune.choose import Choice, Nested, Setting
+from routerlab.tune.choose import Nested, Setting
 from routerlab.tune.fit import Floats, Linear, fit
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
+from routerlab.tune.ways import Way
 from routerlab.tune.write import write_router
 from tests.engine import tiny
 from tests.engine.asking import TWO, shots_for
@@ -88,10 +89,11 @@ def write(model: Path, out: Path, name: str | None = None) -> Tuned:
     gold = plan.training.gold
     linear = fit(features, gold, 2, 3.0)
     halved = Linear(linear.weights / 2.0, linear.bias / 2.0)
-    choice = Choice(Setting(0, WINDOW, LAYER, 3.0), 0.5, 2.0)
-    oof = Nested(np.arange(len(gold)), np.full((len(gold), 2), 0.5), (choice.setting,))
-    done = Fitted(choice, halved, oof, gold, [])
-    router, path = write_router(plan, info, done, SHOTS, [], {0: 12.0}, ["nothing was chosen"])
+    setting = Setting(0, WINDOW, LAYER, 3.0)
+    oof = Nested(np.arange(len(gold)), np.full((len(gold), 2), 0.5), (setting,))
+    done = Fitted(setting, halved, oof, gold, [])
+    way = Way(plan.spec, tuple(SHOTS))
+    router, path = write_router(plan, info, done, way, [], (), {0: 12.0}, ["nothing was chosen"])
     return Tuned(path, router, model, features, halved.logits(features).astype(np.float32))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from routerlab.core.prediction import Prediction, Tokens
 from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.features import DEPTHS, Reader, Workbench, layers_of
+from routerlab.tune.ways import Way
 from tests.engine.asking import TWO, shots_for
 from tests.engine.tuned import LAYER, deep_model, plan_for
 from tests.engine.workers import arms, running, spec
@@ -186,17 +188,21 @@ def test_layers_lie_past_the_middle_and_never_at_the_end(n: int, expected: tuple
 
 
 def test_a_key_depends_on_what_is_asked(model: Path, tmp_path: Path) -> None:
-    shots = shots_for(TWO.labels)
-    with Workbench(plan_for(model, tmp_path / "r.toml")) as bench:
+    plan = plan_for(model, tmp_path / "r.toml")
+    way = Way(plan.spec, shots_for(TWO.labels))
+    fewer = replace(way, shots=way.shots[:1])
+    shorter = replace(way, spec=plan.spec.model_copy(update={"instruction": "names"}))
+    with Workbench(plan) as bench:
         keys = {
-            bench.asker("probe", shots, (1, 2))._key,
-            bench.asker("probe", shots, (2,))._key,
-            bench.asker("probe", shots[:1], (1, 2))._key,
-            bench.asker("score", shots)._key,
-            bench.asker("json", shots)._key,
+            bench.asker("probe", way, (1, 2))._key,
+            bench.asker("probe", way, (2,))._key,
+            bench.asker("probe", fewer, (1, 2))._key,
+            bench.asker("probe", shorter, (1, 2))._key,
+            bench.asker("score", way)._key,
+            bench.asker("json", way)._key,
         }
-        assert len(keys) == 5
-        assert bench.asker("probe", shots, (1, 2))._key in keys
+        assert len(keys) == 6
+        assert bench.asker("probe", way, (1, 2))._key in keys
 
 
 async def test_a_reader_has_features_of_every_case_under_every_setting(model: Path, tmp_path: Path) -> None:
@@ -204,15 +210,21 @@ async def test_a_reader_has_features_of_every_case_under_every_setting(model: Pa
     layers = (1, LAYER)
     with Workbench(plan) as bench:
         reader = Reader(bench, plan.training, layers, lambda *_: None)
-        await reader.read(plan.shots, (NARROW, WIDE))
-        await reader.read((), (NARROW,), own=(2, 3))
+        await reader.read(Way(plan.spec, plan.shots), (NARROW, WIDE))
+        await reader.read(Way(plan.spec, own=(2, 3)), (NARROW,))
     found = reader.candidates(float("inf"))
     n = len(plan.training.cases)
     assert {k: v.shape for k, v in found.table.items()} == {
         (0, WIDE): (2, n, PARTS * 32), (0, NARROW): (2, n, PARTS * 32), (1, NARROW): (2, n, PARTS * 32),
     }  # fmt: skip
-    assert (found.windows, found.sets, found.layers) == ([WIDE, NARROW], [0, 1], layers)
+    assert found.layers == layers
+    assert found.ms.keys() == found.table.keys()
+    assert all(ms > 0 for ms in found.ms.values())
+    assert reader.prefix[0] > reader.prefix[1] > 0
+    assert [way.text for way in reader.ways] == [
+        f"F32, instruction full, {shots} exemplars" for shots in (len(plan.shots), "no")
+    ]
     assert not (found.table[0, NARROW] == found.table[1, NARROW]).any(axis=2).all()
     assert (np.flatnonzero(~found.usable[1]).tolist(), found.usable[0].all()) == ([2, 3], True)
     assert len(reader.tokens) == n
-    assert reader.candidates(0.0).windows in ([WIDE], [NARROW])  # the quickest, when none is quick enough
+    assert len(reader.candidates(0.0).table) == 1  # the quickest, when none is quick enough

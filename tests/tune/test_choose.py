@@ -1,4 +1,4 @@
-"""Choosing layer, exemplars and window: nothing that is tested has a part in it."""
+"""Choosing layer, way to ask and window: nothing that is tested has a part in it."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,7 +9,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.tune import choose as under_test
 from routerlab.tune.cases import Bools, Ints, Split, splits, training
-from routerlab.tune.choose import Candidates, Choice, Nested, Setting, choose, nested
+from routerlab.tune.choose import Candidates, Choice, Nested, Setting, as_good, choose, nested
 from routerlab.tune.fit import STRENGTHS, Floats, fit, out_of_fold
 from routerlab.tune.probe import fit_probe
 from tests.tune.harness import balanced, case, judged, noise, pool, taxonomy, telling, trained
@@ -28,14 +28,15 @@ def all_usable(sets: int, n: int) -> Bools:
 def candidates_of(
     table: Mapping[tuple[int, int], Floats], layers: tuple[int, ...], usable: Bools | None = None
 ) -> Candidates:
-    """Candidates without exemplars among the cases, if nothing else is said."""
+    """Candidates without exemplars among the cases, if nothing else is said; later ways take longer."""
     n = next(iter(table.values())).shape[1]
-    sets = len({number for number, _ in table})
-    return Candidates(table, layers, all_usable(sets, n) if usable is None else usable)
+    ways = len({number for number, _ in table})
+    ms = {(way, window): 10.0 * (way + 1) + window for way, window in table}
+    return Candidates(table, layers, all_usable(ways, n) if usable is None else usable, ms)
 
 
 def best_of(candidates: Candidates, gold: Ints, seed: int = 0) -> Choice:
-    return choose(candidates, judged(gold, int(gold.max()) + 1), seed, np.arange(len(gold)))
+    return choose(candidates, judged(gold, int(gold.max()) + 1), seed, np.arange(len(gold))).taken
 
 
 def nested_of(candidates: Candidates, gold: Ints, seed: int = 0) -> Nested:
@@ -107,7 +108,7 @@ def test_rows_that_are_not_named_are_not_looked_at() -> None:
     other[::4] = 0
     part = choose(candidates_of({(0, 256): broken}, tuple(range(5))), judged(other), 0, rows)
     assert part == whole
-    assert whole.setting.layer == 2
+    assert whole.taken.setting.layer == 2
 
 
 def test_every_outer_fold_chooses_the_better_layer_for_itself() -> None:
@@ -130,7 +131,7 @@ def test_exemplars_are_never_tested() -> None:
     found = nested_of(candidates, gold)
     assert not set(own) & set(found.rows.tolist())
     assert len(found.rows) == 116
-    assert {s.exemplars for s in found.chosen} == {1}
+    assert {s.way for s in found.chosen} == {1}
 
 
 def test_exemplars_are_not_chosen_or_fitted_with(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,11 +178,32 @@ def test_the_narrower_window_wins_a_tie_and_what_is_nearly_one() -> None:
     assert best_of(candidates_of({(0, 256): same, (0, 96): nearly}, (0,)), gold).setting.window == 96
 
 
-def test_better_exemplars_are_chosen_and_the_shipped_win_a_tie() -> None:
+def test_exemplars_must_earn_their_time() -> None:
     gold = balanced(90, 3)
     weak, strong = (telling(gold, 8, s, seed=1)[None] for s in (0.5, 3.0))
-    assert best_of(candidates_of({(0, 256): weak, (1, 256): strong}, (0,)), gold).setting.exemplars == 1
-    assert best_of(candidates_of({(0, 256): strong, (1, 256): strong}, (0,)), gold).setting.exemplars == 0
+    assert best_of(candidates_of({(0, 256): weak, (1, 256): strong}, (0,)), gold).setting.way == 1
+    assert best_of(candidates_of({(0, 256): strong, (1, 256): strong}, (0,)), gold).setting.way == 0
+
+
+@pytest.mark.parametrize(("errors", "good"), [(-3.0, True), (0.0, True), (0.9, True), (1.1, False)])
+def test_what_is_worse_by_less_than_a_standard_error_is_as_good(errors: float, good: bool) -> None:
+    """The error is that of the paired difference, over the cases by which both may be judged."""
+    best = np.random.default_rng(3).random(200)
+    change = np.random.default_rng(4).normal(size=200)
+    change -= change.mean()
+    change += errors * change.std(ddof=1) / np.sqrt(200)
+    setting = Setting(0, 256, 3, 10.0)
+    one = Choice(setting, 0.5, 1.0, np.append(best + change, np.nan))
+    other = Choice(setting, 0.5, 1.0, np.append(best, 7.0))
+    assert as_good(one, other) == good
+    above, error = one.excess(other)
+    assert above == pytest.approx(errors * error, abs=1e-12)
+
+
+def test_the_shallower_layer_wins_a_tie() -> None:
+    gold = balanced(90, 3)
+    same = telling(gold, 8, 2.0, seed=1)
+    assert best_of(candidates_of({(0, 256): np.stack([same, same])}, (5, 9)), gold).setting.layer == 5
 
 
 def test_the_choice_follows_from_the_seed() -> None:
@@ -214,9 +236,10 @@ def test_a_fitted_probe_has_its_temperature_folded_in() -> None:
     candidates = candidates_of({(0, 256): features[None]}, (7,))
     told: set[str] = set()
     found = fit_probe(candidates, part, 0, lambda what, d, n: told.add(what))
-    assert found.choice.setting == Setting(0, 256, 7, found.choice.setting.strength)
-    plain = fit(features, part.gold, 3, found.choice.setting.strength)
-    t = found.choice.temperature
+    assert found.choosing is not None
+    assert found.setting == found.choosing.taken.setting == Setting(0, 256, 7, found.setting.strength)
+    plain = fit(features, part.gold, 3, found.setting.strength)
+    t = found.choosing.taken.temperature
     assert t != pytest.approx(1.0, abs=0.01)
     assert found.linear.logits(features) == pytest.approx(plain.logits(features) / t)
     assert found.curve[-1].n == 48

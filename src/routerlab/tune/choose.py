@@ -1,28 +1,32 @@
-"""Choosing a probe's layer, strength, exemplars and window by log-loss, and saying honestly how good it is.
+"""Choosing what a probe reads and how it is asked, by log-loss and time, and saying honestly how good it is.
 
 Whatever is chosen is chosen again inside every outer fold, on that fold's training cases alone (nested
 cross-validation): the cases that are tested had no part in it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Bools, Ints, Training, splits
-from routerlab.tune.fit import STRENGTHS, Doubles, Floats, calibrated_loss, fit, out_of_fold
+from routerlab.tune.fit import STRENGTHS, Doubles, Floats, fit, out_of_fold, temperature
 
 FOLDS, OUTER_FOLDS = 3, 10
 """Folds by which anything is chosen, and those by which that is judged."""
 
+NOISE = 1.0
+"""Standard errors by which what takes longer must be better to be taken: the one-standard-error rule of
+Breiman et al. (1984), "Classification and Regression Trees", with the error of the paired difference."""
+
 
 @dataclass(frozen=True, order=True)
 class Setting:
-    """What a probe reads and how strongly its head is fitted. `exemplars` numbers a candidate set."""
+    """What a probe reads and how strongly its head is fitted. `way` numbers a way to ask (see `Way`)."""
 
-    exemplars: int
+    way: int
     window: int
     layer: int
     strength: float
@@ -30,65 +34,105 @@ class Setting:
 
 @dataclass(frozen=True)
 class Choice:
-    """A setting, its log-loss on the cases it was chosen with, and the temperature fitted there."""
+    """A setting, its log-loss on the cases it was chosen with, and the temperature fitted there.
+
+    `losses` are of every row that was looked at, NaN where the setting may not be judged by it.
+    """
 
     setting: Setting
     loss: float
     temperature: float
+    losses: Doubles = field(compare=False)
+
+    def excess(self, other: "Choice") -> tuple[float, float]:
+        """How much its log-loss is above the other's, and the standard error of that: (0, 0) of the same."""
+        both = (self.losses - other.losses)[~np.isnan(self.losses + other.losses)]
+        return float(both.mean()), float(both.std(ddof=1) / np.sqrt(len(both)))
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Features of the same cases under every setting: `table[exemplars, window]` is (layers, n, features).
+    """Features of the same cases under every setting: `table[way, window]` is (layers, n, features).
 
-    `usable[set, row]` is false where a case is an exemplar of that set: its features would know its label.
+    `usable[way, row]` is false where a case is an exemplar of that way: its features would know its label.
+    `ms[way, window]` is the mean time of a question that is read down to the deepest layer.
     """
 
     table: Mapping[tuple[int, int], Floats]
     layers: tuple[int, ...]
     usable: Bools
+    ms: Mapping[tuple[int, int], float]
 
     def features(self, setting: Setting) -> Floats:
         """(n, features)."""
-        features: Floats = self.table[setting.exemplars, setting.window][self.layers.index(setting.layer)]
+        features: Floats = self.table[setting.way, setting.window][self.layers.index(setting.layer)]
         return features
 
-    @property
-    def windows(self) -> list[int]:
-        """The windows tried, widest first."""
-        return sorted({window for _, window in self.table}, reverse=True)
-
-    @property
-    def sets(self) -> list[int]:
-        """The exemplar sets tried, in order."""
-        return sorted({number for number, _ in self.table})
+    def cost(self, setting: Setting) -> float:
+        """Milliseconds that a question takes, about: nothing is computed beyond the layer that is read."""
+        return self.ms[setting.way, setting.window] * (setting.layer + 1) / (self.layers[-1] + 1)
 
 
-def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) -> Choice:
-    """The best setting for the cases of `rows`, one thing after the other: layer and strength, exemplars,
-    window. Nothing of any other row is looked at.
+@dataclass(frozen=True)
+class Choosing:
+    """The best setting that was found, and the quickest that is as good but for noise, which is taken."""
 
-    A narrower window costs less time, so it wins unless it is worse by 1 %.
+    best: Choice
+    taken: Choice
+    tried: Sequence[Choice]
+
+
+def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) -> Choosing:
+    """The setting for the cases of `rows`: first layer and strength, then way to ask and window.
+    Nothing of any other row is looked at.
+
+    Each time the quickest is taken that is worse than the best found so far by no more than noise.
     """
+    tried: dict[Setting, Choice] = {}
 
-    @cache
     def judge(setting: Setting) -> Choice:
-        own = rows[candidates.usable[setting.exemplars, rows]]
-        gold = training.gold[own]
-        folds = splits(gold, training.group[own], FOLDS, seed)
-        features = candidates.features(setting)[own]
-        logits = out_of_fold(features, gold, len(training.labels), setting.strength, folds)
-        return Choice(setting, *calibrated_loss(logits, gold))
+        if setting not in tried:
+            tried[setting] = judged(candidates, training, seed, rows, setting)
+        return tried[setting]
 
-    def best(settings: list[Setting], slack: float = 0.0) -> Setting:
-        losses = [judge(s).loss for s in settings]
-        return next(s for s, loss in zip(settings, losses, strict=True) if loss <= min(losses) * (1 + slack))
+    def best() -> Choice:
+        return min(tried.values(), key=lambda c: c.loss)
 
-    first = Setting(candidates.sets[0], candidates.windows[0], candidates.layers[0], STRENGTHS[0])
-    chosen = best([replace(first, layer=k, strength=c) for k in candidates.layers for c in STRENGTHS])
-    chosen = best([replace(chosen, exemplars=e) for e in candidates.sets])
-    chosen = best([replace(chosen, window=w) for w in reversed(candidates.windows)], slack=0.01)
-    return judge(chosen)
+    def quickest(settings: list[Setting]) -> Setting:
+        found = [judge(s) for s in settings]
+        good = [c for c in found if as_good(c, best())] or [min(found, key=lambda c: c.loss)]
+        return min(good, key=lambda c: (candidates.cost(c.setting), c.loss)).setting
+
+    way, window = min(candidates.table, key=lambda key: (key[0], -key[1]))
+    first = Setting(way, window, candidates.layers[0], STRENGTHS[0])
+    for k in candidates.layers:
+        for strength in STRENGTHS:
+            judge(replace(first, layer=k, strength=strength))
+    strength = best().setting.strength
+    chosen = quickest([replace(first, layer=k, strength=strength) for k in candidates.layers])
+    chosen = quickest([replace(chosen, way=way, window=window) for way, window in candidates.table])
+    return Choosing(best(), judge(chosen), tuple(tried.values()))
+
+
+def as_good(one: Choice, best: Choice) -> bool:
+    """Whether it is worse than the best by no more than noise."""
+    worse, error = one.excess(best)
+    return worse <= NOISE * error
+
+
+def judged(candidates: Candidates, training: Training, seed: int, rows: Ints, setting: Setting) -> Choice:
+    """How well heads do that are fitted to the other folds of `rows`."""
+    usable = candidates.usable[setting.way, rows]
+    own = rows[usable]
+    gold = training.gold[own]
+    folds = splits(gold, training.group[own], FOLDS, seed)
+    features = candidates.features(setting)[own]
+    logits = out_of_fold(features, gold, len(training.labels), setting.strength, folds)
+    t = temperature(logits, gold)
+    shares = softmax(logits / t)
+    losses = np.full(len(rows), np.nan)
+    losses[usable] = -np.log(np.maximum(shares[np.arange(len(own)), gold], np.finfo(float).tiny))
+    return Choice(setting, log_loss(shares, gold), t, losses)
 
 
 @dataclass(frozen=True)
@@ -107,8 +151,8 @@ def nested(candidates: Candidates, training: Training, seed: int, done: Callable
     chosen = []
     folds = splits(gold, training.group, OUTER_FOLDS, seed + 1)
     for i, (fitted, tested) in enumerate(folds):
-        choice = choose(candidates, training, seed, fitted)
-        rows = fitted[candidates.usable[choice.setting.exemplars, fitted]]
+        choice = choose(candidates, training, seed, fitted).taken
+        rows = fitted[candidates.usable[choice.setting.way, fitted]]
         features = candidates.features(choice.setting)
         head = fit(features[rows], gold[rows], n_labels, choice.setting.strength)
         shares[tested] = softmax(head.logits(features[tested]) / choice.temperature)

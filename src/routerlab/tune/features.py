@@ -1,4 +1,4 @@
-"""Reading the features of a corpus under every exemplar set and window, as far as the time goes."""
+"""Reading the features of a corpus under every way to ask and window, as far as the time goes."""
 
 import asyncio
 import time
@@ -10,17 +10,18 @@ import numpy as np
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.engine.contract.contract import Exemplar, system_prompt
+from routerlab.engine.contract.contract import system_prompt
 from routerlab.engine.contract.head import FEATURES
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import read_header
 from routerlab.tune.answers import Answers, Asker
-from routerlab.tune.cases import Bools, Training
+from routerlab.tune.cases import Training
 from routerlab.tune.choose import Candidates
 from routerlab.tune.fit import Floats
 from routerlab.tune.plan import Plan
+from routerlab.tune.ways import Way
 from routerlab.version import __version__
 
 DEPTHS = (0.5, 0.57, 0.64, 0.71, 0.78)
@@ -39,7 +40,7 @@ class Workbench:
     """Asks the plan's model, in a `with` block; what was read is kept in the plan's store."""
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+        self.plan = plan
         self._store = Answers(plan.store)
 
     def __enter__(self) -> "Workbench":
@@ -51,21 +52,21 @@ class Workbench:
     def asker(
         self,
         contract: ContractName,
-        shots: Sequence[Exemplar],
+        way: Way,
         layers: Sequence[int] = (),
         encoding: Encoding = "json-name",
     ) -> Asker:
-        """The model under a contract, with these exemplars; loaded when it is first needed."""
-        plan = self._plan
-        spec = plan.spec.model_copy(update={"contract": contract, "encoding": encoding})
-        arm = ModelArms(plan.taxonomy, shots, None, plan.settings).model_arm(spec, layers=layers)
+        """A model asked in this way under a contract; loaded when it is first needed."""
+        plan = self.plan
+        spec = way.spec.model_copy(update={"contract": contract, "encoding": encoding})
+        arm = ModelArms(plan.taxonomy, way.shots, None, plan.settings).model_arm(spec, layers=layers)
         key = canonical_sha256(
             {
                 "lab": __version__,
                 "model": file_sha256(spec.model),
                 "contract": contract,
-                "exemplars": [shot.model_dump() for shot in shots],
-                "prompt": system_prompt(plan.taxonomy, contract, encoding),
+                "exemplars": [shot.model_dump() for shot in way.shots],
+                "prompt": system_prompt(plan.taxonomy, contract, encoding, spec.instruction),
                 "layers": list(layers),
             }
             | ({"features": FEATURES} if layers else {})
@@ -74,7 +75,7 @@ class Workbench:
 
     async def layers(self) -> tuple[int, ...]:
         """The layers to read in the model; LabError when it has too few."""
-        model = self._plan.spec.model
+        model = self.plan.spec.model
         header = await asyncio.to_thread(read_header, model)
         if not header.n_layers or header.n_layers < 3:
             raise LabError(f"{model}: has too few layers to be probed")
@@ -82,7 +83,7 @@ class Workbench:
 
 
 class Reader:
-    """Reads the cases with one exemplar set after the other before them."""
+    """Reads the cases in one way after the other."""
 
     def __init__(self, bench: Workbench, training: Training, layers: tuple[int, ...], tell: Tell) -> None:
         self._bench = bench
@@ -90,41 +91,49 @@ class Reader:
         self._layers = layers
         self._tell = tell
         self._table: dict[tuple[int, int], Floats] = {}
-        self._usable: list[Bools] = []
-        self.shots: list[tuple[Exemplar, ...]] = []
-        self._times: dict[int, list[float]] = {}
+        self._times: dict[tuple[int, int], list[float]] = {}
+        self.ways: list[Way] = []
+        self.prefix: list[int] = []
+        """Tokens before every prompt, by way."""
         self.tokens: tuple[int, ...] = ()
         """Tokens of each prompt and the answer's beginning."""
         self.seconds = 0.0
-        """What the last set took (next to nothing when it was in the store)."""
+        """What the last way took (next to nothing when it was in the store)."""
 
-    async def read(
-        self, shots: tuple[Exemplar, ...], windows: Sequence[int], own: Sequence[int] = ()
-    ) -> None:
-        """Read every case with these exemplars before it, under each window, the widest first; the rows
-        `own` are the cases that the exemplars were drawn from."""
-        number, prompts = len(self.shots), [case.prompt for case in self._training.cases]
+    async def read(self, way: Way, windows: Sequence[int]) -> None:
+        """Read every case in this way, under each window, the widest first."""
+        number, prompts = len(self.ways), [case.prompt for case in self._training.cases]
         start = time.monotonic()
-        async with self._bench.asker("probe", shots, self._layers) as asker:
+        async with self._bench.asker("probe", way, self._layers) as asker:
             for window in sorted(windows, reverse=True):
-                what = f"reading prompts, exemplars {number + 1}, window {window}"
+                what = f"reading prompts, way {number + 1} ({way.text}), window {window}"
                 answers = await asker.answers(prompts, window, partial(self._tell, what))
                 features = [a.features for a in answers if a.features is not None]
                 self._table[number, window] = np.stack(features, axis=1)
-                self._times.setdefault(window, []).extend(a.prediction.latency_ms.total for a in answers)
-                if not self.tokens:
-                    self.tokens = tuple(
-                        a.prediction.tokens.evaluated + (a.prediction.tokens.dropped or 0) for a in answers
-                    )
-        self.shots.append(shots)
-        self._usable.append(~np.isin(np.arange(len(prompts)), own))
+                self._times[number, window] = [a.prediction.latency_ms.total for a in answers]
+        read = [a.prediction.tokens for a in answers]
+        if not self.tokens:
+            self.tokens = tuple(t.evaluated + (t.dropped or 0) for t in read)
+        self.prefix.append(read[0].cached)
+        self.ways.append(way)
         self.seconds = time.monotonic() - start
 
+    def quickest(self) -> Way:
+        """The way whose questions took the least time."""
+        windows = {window for _, window in self._times}
+        mean = [sum(float(np.mean(self._times[n, w])) for w in windows) for n in range(len(self.ways))]
+        return self.ways[int(np.argmin(mean))]
+
     def candidates(self, limit_ms: float) -> Candidates:
-        """The features; windows whose P95 is over the limit are left out, unless all are."""
+        """The features; what has a P95 over the limit is left out, unless everything has."""
         # Reading goes to the deepest layer; a router stops at its own, of which the middle one stands here.
         part = (self._layers[len(self._layers) // 2] + 1) / (self._layers[-1] + 1)
-        p95 = {w: part * (percentile(times, 0.95) or 0.0) for w, times in self._times.items()}
-        quick = [w for w in p95 if p95[w] <= limit_ms] or [min(p95)]
-        table = {key: features for key, features in self._table.items() if key[1] in quick}
-        return Candidates(table, self._layers, np.stack(self._usable))
+        p95 = {key: part * (percentile(times, 0.95) or 0.0) for key, times in self._times.items()}
+        quick = [key for key in p95 if p95[key] <= limit_ms] or [min(p95, key=lambda key: p95[key])]
+        rows = np.arange(len(self._training.cases))
+        return Candidates(
+            {key: self._table[key] for key in quick},
+            self._layers,
+            np.stack([~np.isin(rows, way.own) for way in self.ways]),
+            {key: float(np.mean(times)) for key, times in self._times.items()},
+        )

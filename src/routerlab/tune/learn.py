@@ -15,14 +15,15 @@ from routerlab.core.session.session import Session
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import held_out, splits, training
-from routerlab.tune.choose import Choice, Nested, Setting
+from routerlab.tune.choose import Nested, Setting
 from routerlab.tune.features import Reader, Tell, Workbench
-from routerlab.tune.fit import STRENGTHS, Linear, calibrated_loss, fit
+from routerlab.tune.fit import STRENGTHS, Linear, fit, temperature
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
 from routerlab.tune.rows import row
 from routerlab.tune.run import time_probe
+from routerlab.tune.ways import Way
 from routerlab.tune.write import write_router
 
 
@@ -111,7 +112,9 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     with Workbench(plan) as bench:
         layers = await bench.layers()
         reader = Reader(bench, whole, layers if layer in layers else (layer,), tell)
-        await reader.read(router.exemplar, [window])
+        told = {"encoding": router.encoding, "instruction": router.instruction}
+        way = Way(plan.spec.model_copy(update=told), router.exemplar)
+        await reader.read(way, [window])
         candidates = reader.candidates(float("inf"))
         n_labels, is_new = len(whole.labels), np.array([c.id.startswith("annotation-") for c in whole.cases])
         setting = Setting(0, window, layer, STRENGTHS[0])
@@ -123,14 +126,12 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
                 work = partial(fit, features[rows], whole.gold[rows], n_labels, setting.strength)
                 logits[tested] = (await off_loop(work)).logits(features[tested])
             tell("cross-validating", i + 1, len(folds))
-        loss, t = calibrated_loss(after, whole.gold)
+        t = temperature(after, whole.gold)
         linear = await off_loop(lambda: fit(features, whole.gold, n_labels, setting.strength))
         oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
-        done = Fitted(
-            Choice(setting, loss, t), Linear(linear.weights / t, linear.bias / t), oof, whole.gold, []
-        )
+        done = Fitted(setting, Linear(linear.weights / t, linear.bias / t), oof, whole.gold, [])
         wider = replace(plan, training=whole)
-        info, times, _ = await time_probe(wider, bench, candidates, done, router.exemplar, tell)
+        info, times, _ = await time_probe(wider, bench, candidates, done, way, tell)
         answered = after.argmax(axis=1)
         rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()))]
         said = (
@@ -139,7 +140,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
             "The accuracy is cross-validated in 5 folds; layer and window had been chosen with the corpus.",
             "routing60 was not read for any of it.",
         )
-        new, path = write_router(wider, info, done, router.exemplar, rows_, times, said)
+        new, path = write_router(wider, info, done, way, rows_, (), times, said)
     labels, first = whole.labels, before.argmax(axis=1)
     changed = tuple(
         Change(whole.cases[i].prompt, labels[whole.gold[i]], labels[first[i]], labels[answered[i]])

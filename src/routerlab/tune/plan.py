@@ -7,6 +7,7 @@ from pathlib import Path
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.contract import Exemplar
+from routerlab.engine.contract.names import INSTRUCTIONS, Instruction
 from routerlab.settings import Settings
 from routerlab.tune.answers import WINDOWS
 from routerlab.tune.cases import Training
@@ -15,6 +16,8 @@ from routerlab.tune.cases import Training
 @dataclass(frozen=True)
 class Plan:
     """What is to be tuned. `shots` are the exemplars that ship; `sets` more are drawn from the corpus.
+    Besides `spec` the `others` are tried, the same model in other quantizations, and the quickest of them
+    under every one of the `instructions`.
 
     `budget_s` bounds the time: what does not fit is left out and said. `limit_ms` is the P95 a window may
     have. `command` is written into the router, so that others can do it again.
@@ -29,7 +32,9 @@ class Plan:
     out: Path
     store: Path
     command: str
-    sets: int = 1
+    others: tuple[ArmSpec, ...] = ()
+    instructions: tuple[Instruction, ...] = INSTRUCTIONS
+    sets: int = 0
     windows: tuple[int, ...] = WINDOWS
     seed: int = 0
     budget_s: float | None = None

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from routerlab.tune.cases import Ints, Training, subset
-from routerlab.tune.choose import Candidates, Choice, Nested, choose, nested
+from routerlab.tune.choose import Candidates, Choosing, Nested, Setting, choose, nested
 from routerlab.tune.curve import Point, learning_curve
 from routerlab.tune.fit import Linear, fit
 
@@ -17,11 +17,13 @@ class Fitted:
     """A fitted probe: temperature is folded into `linear`; `oof` are shares of cases without part in it,
     `gold` their right labels."""
 
-    choice: Choice
+    setting: Setting
     linear: Linear
     oof: Nested
     gold: Ints
     curve: list[Point]
+    choosing: Choosing | None = None
+    """How the setting was chosen, where it was."""
 
 
 def fit_probe(
@@ -29,10 +31,12 @@ def fit_probe(
 ) -> Fitted:
     """Everything that needs no model; takes seconds to minutes."""
     oof = nested(candidates, training, seed, partial(told, "cross-validating"))
-    choice = choose(candidates, training, seed, np.arange(len(training.gold)))
+    choosing = choose(candidates, training, seed, np.arange(len(training.gold)))
+    choice = choosing.taken
     strength, t = choice.setting.strength, choice.temperature
-    rows = np.flatnonzero(candidates.usable[choice.setting.exemplars])
+    rows = np.flatnonzero(candidates.usable[choice.setting.way])
     features, part = candidates.features(choice.setting)[rows], subset(training, rows)
     linear = fit(features, part.gold, len(part.labels), strength)
     curve = learning_curve(features, part, strength, seed, partial(told, "learning curve"))
-    return Fitted(choice, Linear(linear.weights / t, linear.bias / t), oof, training.gold[oof.rows], curve)
+    head = Linear(linear.weights / t, linear.bias / t)
+    return Fitted(choice.setting, head, oof, training.gold[oof.rows], curve, choosing)

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from routerlab.core.statistics.calibration import gap, log_loss, reliability
 from routerlab.core.statistics.intervals import wilson
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.engine.contract.router import Row
+from routerlab.engine.contract.router import Row, Tried
 from routerlab.tune.cases import Bools, Ints
+from routerlab.tune.choose import Candidates, Choosing
+from routerlab.tune.features import Reader
 from routerlab.tune.fit import Doubles
 
 
@@ -35,6 +37,29 @@ def row(
         p95=_ms(percentile(times, 0.95)),
         cross_validated=True,
     )
+
+
+def tried_ways(reader: Reader, candidates: Candidates, choosing: Choosing) -> tuple[Tried, ...]:
+    """What every way to ask and window gave, read at the layer and with the strength that were taken."""
+    taken = choosing.taken.setting
+    found = []
+    for choice in choosing.tried:
+        if (choice.setting.layer, choice.setting.strength) != (taken.layer, taken.strength):
+            continue
+        above, error = choice.excess(choosing.best)
+        found.append(
+            Tried(
+                way=reader.ways[choice.setting.way].text,
+                window=choice.setting.window,
+                prefix=reader.prefix[choice.setting.way],
+                log_loss=_round(choice.loss),
+                above_best=_round(above),
+                error=_round(error),
+                ms=round(candidates.cost(choice.setting), 1),
+                taken=choice is choosing.taken,
+            )
+        )
+    return tuple(found)
 
 
 def _round(x: float) -> float:

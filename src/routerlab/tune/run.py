@@ -1,11 +1,9 @@
 """`routerlab tune MODEL`: everything from reading the pool to the router file, as far as the time goes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router
 from routerlab.tune.cases import Training, sample, subset
@@ -15,8 +13,9 @@ from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.offloop import off_loop, telling
 from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.probe import Fitted, fit_probe
-from routerlab.tune.rows import row
+from routerlab.tune.rows import row, tried_ways
 from routerlab.tune.scores.untuned import baselines
+from routerlab.tune.ways import Way
 from routerlab.tune.write import seen, write_router
 
 TIMED_CASES = 120
@@ -50,18 +49,19 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
         reader = await _read(plan, bench, layers, clock, tell, notes)
         candidates = reader.candidates(plan.limit_ms)
         fitted = await off_loop(partial(fit_probe, candidates, training, plan.seed, telling(tell)))
-        shots = reader.shots[fitted.choice.setting.exemplars]
-        info, times, alike = await time_probe(plan, bench, candidates, fitted, shots, tell)
+        way = reader.ways[fitted.setting.way]
+        info, times, alike = await time_probe(plan, bench, candidates, fitted, way, tell)
         notes.append(f"saved and fresh answers of the finished probe: {alike} of {len(times)} alike")
         rows = []
         if not plan.baselines or not clock.allows():
             notes.append("json and score were not measured" + (": the budget is spent" * plan.baselines))
         else:
-            rows = await baselines(plan, bench, shots, tell)
+            rows = await baselines(plan, bench, plan.shots, tell)
     tested, shares = subset(training, fitted.oof.rows), fitted.oof.shares
     timed = list(times.values())
     rows.append(row("probe", tested.gold, tested.hard, shares.argmax(axis=1), shares, timed))
-    router, path = write_router(plan, info, fitted, shots, rows, times, seen(training, fitted))
+    tried = tried_ways(reader, candidates, fitted.choosing) if fitted.choosing else ()
+    router, path = write_router(plan, info, fitted, way, rows, tried, times, seen(training, fitted))
     return Tuned(router, path, fitted, tuple(notes))
 
 
@@ -73,7 +73,7 @@ async def _affordable(
         return plan.training
     order = sample(plan.training, len(plan.training.cases), plan.seed)
     few = [plan.training.cases[i].prompt for i in order[:PACE_CASES]]
-    async with bench.asker("probe", plan.shots, layers) as asker:
+    async with bench.asker("probe", Way(plan.spec), layers) as asker:
         answers = await asker.answers(few, max(plan.windows), partial(tell, "finding the pace"))
     pace_s = sum(a.prediction.latency_ms.total for a in answers) / len(answers) / 1000
     n = int(plan.budget_s / 2 / (pace_s * REREAD))
@@ -89,15 +89,23 @@ async def _affordable(
 async def _read(
     plan: Plan, bench: Workbench, layers: tuple[int, ...], clock: Clock, tell: Tell, notes: list[str]
 ) -> Reader:
-    """Read the corpus with the shipped exemplars and with sets drawn from it."""
+    """Read the corpus: with every model file, without exemplars; then with the quickest of them under shorter
+    instructions, with the shipped exemplars, and with sets drawn from the corpus."""
     reader = Reader(bench, plan.training, layers, tell)
-    await reader.read(plan.shots, plan.windows)
+    for spec in (plan.spec, *plan.others):
+        first = spec.model_copy(update={"instruction": plan.instructions[0]})
+        await reader.read(Way(first), plan.windows)
+    spec = reader.quickest().spec
+    ways = [Way(spec.model_copy(update={"instruction": i})) for i in plan.instructions[1:]]
+    ways += [Way(spec, plan.shots)] if plan.shots else []
     for number in range(plan.sets):
-        if not clock.allows(reader.seconds * 1.5):
-            notes.append(f"{plan.sets - number} exemplar sets were not tried: the budget is spent")
-            break
         rows = draw(plan.training, reader.tokens, plan.seed + number)
-        await reader.read(exemplars(plan.training, rows), plan.windows, rows)
+        ways.append(Way(spec, exemplars(plan.training, rows), tuple(rows)))
+    for number, way in enumerate(ways):
+        if not clock.allows(reader.seconds * 1.5):
+            notes.append(f"{len(ways) - number} ways to ask were not tried: the budget is spent")
+            break
+        await reader.read(way, plan.windows)
     return reader
 
 
@@ -106,17 +114,17 @@ async def time_probe(
     bench: Workbench,
     candidates: Candidates,
     fitted: Fitted,
-    shots: Sequence[Exemplar],
+    way: Way,
     tell: Tell,
 ) -> tuple[ArmInfo, dict[int, float], int]:
     """Ask a sample anew, reading the chosen layer alone: facts of the arm, times (ms) by row, how many
     answers are the same as from the features that were kept."""
-    setting = fitted.choice.setting
+    setting = fitted.setting
     rows = sample(plan.training, TIMED_CASES, plan.seed)
     kept = candidates.features(setting)
     times: dict[int, float] = {}
     alike = 0
-    async with bench.asker("probe", shots, (setting.layer,)) as asker:
+    async with bench.asker("probe", way, (setting.layer,)) as asker:
         info = await asker.start()
         for i, which in enumerate(rows):
             answer = await asker.fresh(plan.training.cases[which].prompt, setting.window)

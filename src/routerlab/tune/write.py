@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,13 +16,23 @@ from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.head import Head, head_bytes, head_key
 from routerlab.engine.contract.info import ArmInfo
-from routerlab.engine.contract.router import Calibration, Evidence, FilePin, HeadPin, ModelPin, Router, Row
+from routerlab.engine.contract.router import (
+    Calibration,
+    Evidence,
+    FilePin,
+    HeadPin,
+    ModelPin,
+    Router,
+    Row,
+    Tried,
+)
 from routerlab.engine.worker.build import machine
 from routerlab.models.catalog import load_catalog
 from routerlab.tune.cases import Training, subset
 from routerlab.tune.out_of_fold import OutOfFold, oof_bytes
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
+from routerlab.tune.ways import Way
 from routerlab.version import __version__
 
 
@@ -29,17 +40,18 @@ def write_router(
     plan: Plan,
     info: ArmInfo,
     fitted: Fitted,
-    shots: Sequence[Exemplar],
+    way: Way,
     rows: Sequence[Row],
+    tried: Sequence[Tried],
     times: Mapping[int, float],
     seen: Sequence[str],
 ) -> tuple[Router, Path]:
-    """The router and the path of its file; `times` are milliseconds of the rows that were timed,
-    `seen` says what was fitted to or chosen with which cases.
+    """The router, asked in the `way` that was taken, and the path of its file; `times` are milliseconds of
+    the rows that were timed, `seen` says what was fitted to or chosen with which cases.
 
     LabError when the folder cannot be written to.
     """
-    setting = fitted.choice.setting
+    setting = fitted.setting
     taxonomy = plan.taxonomy
     key = head_key(info.model_sha256, info.prompt_sha256, taxonomy.sha256, setting.layer, setting.window)
     head = Head(fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32), key)
@@ -57,11 +69,12 @@ def write_router(
     )
     oof_file = plan.out.with_suffix(".oof.npz")
     router = new_router(
-        plan,
+        replace(plan, spec=way.spec),
         info,
-        shots,
+        way.shots,
         rows,
         seen,
+        tried,
         window=setting.window,
         head=HeadPin(file=file.name, sha256=hashlib.sha256(data).hexdigest(), layer=setting.layer),
         answers=FilePin(file=oof_file.name, sha256=hashlib.sha256(oof).hexdigest()),
@@ -78,6 +91,7 @@ def new_router(
     shots: Sequence[Exemplar],
     rows: Sequence[Row],
     seen: Sequence[str],
+    tried: Sequence[Tried] = (),
     window: int | None = None,
     head: HeadPin | None = None,
     calibration: Calibration | None = None,
@@ -90,6 +104,7 @@ def new_router(
         name=plan.name,
         contract="probe" if head else "score",
         encoding=plan.spec.encoding,
+        instruction=plan.spec.instruction,
         created=datetime.now(UTC).replace(microsecond=0),
         taxonomy=plan.taxonomy.name,
         taxonomy_sha256=plan.taxonomy.sha256,
@@ -116,6 +131,7 @@ def new_router(
             answers=answers,
             seen=tuple(seen),
             row=tuple(rows),
+            tried=tuple(tried),
         ),
         exemplar=tuple(shots),
     )
@@ -126,8 +142,9 @@ def seen(training: Training, fitted: Fitted) -> tuple[str, ...]:
     n = len(training.cases)
     choices = sorted({f"layer {s.layer}, window {s.window}" for s in fitted.oof.chosen})
     return (
-        f"The head was fitted to {n} cases of {training.corpus.name}; layer, penalty, exemplars, window and "
-        "temperature were chosen with the same cases, by log-loss in 3 folds.",
+        f"The head was fitted to {n} cases of {training.corpus.name}; layer, penalty, way to ask, window "
+        "and temperature were chosen with the same cases, by log-loss in 3 folds: the quickest that is worse "
+        "than the best by no more than a standard error.",
         f"The probe's accuracy is that of {len(fitted.oof.rows)} of these cases, each answered by a head "
         f"of one of {len(fitted.oof.chosen)} outer folds, for which everything was chosen and fitted anew "
         f"without it (chosen there: {'; '.join(choices)}); near duplicates stayed on one side.",

@@ -11,10 +11,13 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
+from routerlab.core.errors import LabError
+from routerlab.engine.contract.names import INSTRUCTIONS, Instruction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from routerlab.engine.arms.arm import ArmSpec
     from routerlab.engine.contract.router import Row
     from routerlab.tune.plan import Plan
     from routerlab.tune.run import Tuned
@@ -30,7 +33,13 @@ def model(
     budget: Annotated[
         float | None, typer.Option(min=0.1, metavar="MINUTES", help="Leave out what does not fit into it.")
     ] = None,
-    sets: Annotated[int, typer.Option(min=0, help="Exemplar sets drawn from the corpus, besides ours.")] = 1,
+    quantizations: Annotated[
+        str, typer.Option(metavar="TYPES", help="Also try the model in these types: q4_0,q8_0.")
+    ] = "",
+    instructions: Annotated[
+        str, typer.Option(metavar="NAMES", help="What to try telling the model: full,cues,names.")
+    ] = ",".join(INSTRUCTIONS),
+    sets: Annotated[int, typer.Option(min=0, help="Exemplar sets drawn from the corpus, besides ours.")] = 0,
     window: Annotated[
         list[int] | None,
         typer.Option(min=16, max=4096, metavar="TOKENS", help="A routing window to try: 256, 160, 96."),
@@ -48,17 +57,20 @@ def model(
     *,
     on: o.Machine,
 ) -> None:
-    """Tune a model: read the corpus, choose layer, exemplars and window, fit a head, and write the router.
+    """Tune a model: read the corpus, choose layer, way to ask and window, fit a head, and write the router.
 
-    Interrupted, the same command goes on where it stopped. The corpus may not contain any of routing60.
+    The quickest is taken that is as good as the best but for noise. Interrupted, the same command goes on
+    where it stopped. The corpus may not contain any of routing60.
 
-    Example: routerlab tune smollm2-135m --corpus corpus/pool.toml --budget 15
+    Example: routerlab tune smollm2-135m --quantizations q4_0,q8_0 --budget 30
     """
     from routerlab.cli.shared.progress import teller
 
     plan = make_plan(model, corpus, out, taxonomy, exemplars, seed, on.settings())
     plan = replace(
         plan,
+        others=_quantized(plan.spec, quantizations),
+        instructions=_named(instructions),
         sets=sets,
         windows=tuple(sorted(set(window), reverse=True)) if window else plan.windows,
         limit_ms=limit,
@@ -80,6 +92,33 @@ def model(
         _print(tuned, rows)
 
 
+def _named(instructions: str) -> tuple[Instruction, ...]:
+    """The instructions of the list, the longest first; LabError when there is none of a name."""
+    asked = {name.strip() for name in instructions.split(",")}
+    if not asked <= set(INSTRUCTIONS):
+        wrong = ", ".join(sorted(asked - set(INSTRUCTIONS))) or "none"
+        raise LabError(f"--instructions: {wrong}: there are {', '.join(INSTRUCTIONS)}")
+    return tuple(name for name in INSTRUCTIONS if name in asked)
+
+
+def _quantized(spec: "ArmSpec", types: str) -> "tuple[ArmSpec, ...]":
+    """The model in each of these types but its own, made where it is not there yet."""
+    from routerlab.cli.models.progress import Narrator
+    from routerlab.models.gguf import read_header
+    from routerlab.models.quantize import quantize, type_named
+
+    own = read_header(spec.model).quantization
+    wanted = [type_named(name.strip()) for name in types.split(",") if name.strip()]
+    made = []
+    for to in dict.fromkeys(t for t in wanted if t != own):
+        with Narrator() as narrator:
+            path, origin = quantize(spec.model, to, None, narrator.report)
+        for words in origin.warnings:
+            say(f"note: {path.name}: {words}")
+        made.append(spec.model_copy(update={"model": path}))
+    return tuple(made)
+
+
 async def _run(plan: "Plan", tell: Any) -> "Tuned":
     from routerlab.tune.run import tune
 
@@ -92,11 +131,11 @@ async def _run(plan: "Plan", tell: Any) -> "Tuned":
 
 def _print(tuned: "Tuned", rows: "Sequence[Row]") -> None:
     from routerlab.cli.shared.show import print_table
-    from routerlab.cli.tune.tables import curve_plot, reliability_table, rows_table
+    from routerlab.cli.tune.tables import curve_plot, reliability_table, rows_table, tried_table
     from routerlab.core.statistics.calibration import reliability
 
     reliable = reliability(tuned.fitted.oof.shares, tuned.fitted.gold)
-    print_table(rows_table(rows), reliability_table(reliable))
+    print_table(tried_table(tuned.router.evidence.tried), rows_table(rows), reliability_table(reliable))
     print(curve_plot(tuned.fitted.curve))
     for note in tuned.notes:
         say(note)

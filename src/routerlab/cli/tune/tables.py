@@ -6,7 +6,7 @@ from rich.table import Table
 
 from routerlab.cli.shared.tables import cell, figures_table, number
 from routerlab.core.statistics.calibration import Bin
-from routerlab.engine.contract.router import Row
+from routerlab.engine.contract.router import Row, Tried
 from routerlab.tune.curve import Point
 
 
@@ -28,6 +28,27 @@ def rows_table(rows: Sequence[Row]) -> Table:
             number(r.ece, 3),
             number(r.p50, 0),
             number(r.p95, 0),
+        )
+    return table
+
+
+def tried_table(tried: Sequence[Tried]) -> Table:
+    """A row a way to ask and window: what it costs, and how far it is from the best."""
+    table = figures_table(
+        "ways to ask; the quickest is taken (*) that is above the best by no more than the error",
+        ["", "way to ask"],
+        ("window", "prefix", "log-loss", "above best", "error", "ms"),
+    )
+    for t in tried:
+        table.add_row(
+            "*" if t.taken else "",
+            cell(t.way),
+            str(t.window),
+            str(t.prefix),
+            f"{t.log_loss:.3f}",
+            f"{t.above_best:+.4f}",
+            f"{t.error:.4f}",
+            f"{t.ms:.0f}",
         )
     return table
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Prediction, Record
 from routerlab.engine.contract.info import Info
-from routerlab.engine.contract.names import ContractName, Encoding
+from routerlab.engine.contract.names import ContractName, Encoding, Instruction
 
 Phase = Literal["starting", "loading", "ready", "busy", "crashed", "failed", "stopped"]
 
@@ -32,6 +32,7 @@ class ArmSpec(Spec):
     model: Path
     contract: ContractName = "score"
     encoding: Encoding = "json-name"
+    instruction: Instruction = "full"
     router: Path | None = None
 
 

@@ -20,7 +20,7 @@ from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.contract.encoding import writing
-from routerlab.engine.contract.names import ContractName, Encoding
+from routerlab.engine.contract.names import ContractName, Encoding, Instruction
 
 MAX_NEW_TOKENS = 128
 """The study's limit on a generated answer."""
@@ -67,9 +67,20 @@ class Framing:
         return canonical_sha256({"pieces": pieces, "tails": list(self.tails)})
 
 
-def system_prompt(taxonomy: Taxonomy, contract: ContractName, encoding: Encoding = "json-name") -> str:
-    """The instruction a model reads: the labels with their cues, the tie rule, the form of the answer."""
+def system_prompt(
+    taxonomy: Taxonomy,
+    contract: ContractName,
+    encoding: Encoding = "json-name",
+    instruction: Instruction = "full",
+) -> str:
+    """The instruction a model reads: the labels with their cues, the tie rule, the form of the answer.
+
+    A probe's may be shorter, for nothing is generated after it: the labels with their cues, or their names.
+    """
     how = writing(taxonomy, contract, encoding)
+    if instruction != "full":
+        told = "\n" + how.cues if instruction == "cues" else " " + ", ".join(taxonomy.labels)
+        return f"Choose the label that fits the user's request:{told}"
     tie = f"\nTie rule: {taxonomy.tie_rule}\n" if taxonomy.tie_rule else ""
     return (
         "You are the front door of an AI service. Read the user's request and choose the one label that "
@@ -84,13 +95,14 @@ def frame(
     exemplars: Sequence[Exemplar],
     render: Render | None,
     encoding: Encoding = "json-name",
+    instruction: Instruction = "full",
 ) -> Framing:
     """The framing for a model with the chat template `render`, or without one (None).
 
     A template that refuses a system message or drops content gets the instruction inside the first
     user turn; one that still does not carry every message through is replaced by a plain few-shot text.
     """
-    system = system_prompt(taxonomy, contract, encoding)
+    system = system_prompt(taxonomy, contract, encoding, instruction)
     how = writing(taxonomy, contract, encoding)
     asked = () if contract == "json" else exemplars_for(taxonomy, exemplars)
     shots = [(shot.prompt, how.answer(taxonomy.labels.index(shot.label))) for shot in asked]

@@ -14,7 +14,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
-from routerlab.engine.contract.names import Encoding
+from routerlab.engine.contract.names import Encoding, Instruction
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
@@ -74,6 +74,20 @@ class Row(Record):
     cross_validated: bool
 
 
+class Tried(Record):
+    """A way to ask that was tried: log-loss of the cases that everything was chosen with, by how much it is
+    above the best one's (with the standard error of that), tokens before each prompt, mean time in ms."""
+
+    way: str
+    window: int
+    prefix: int
+    log_loss: float
+    above_best: float
+    error: float
+    ms: float
+    taken: bool
+
+
 class Evidence(Record):
     """How a router came about, and how good it is."""
 
@@ -91,6 +105,7 @@ class Evidence(Record):
     seen: tuple[str, ...]
     """What was fitted to or chosen with which cases, one sentence each."""
     row: tuple[Row, ...]
+    tried: tuple[Tried, ...] = ()
 
 
 class Router(Record):
@@ -100,6 +115,7 @@ class Router(Record):
     name: str = Field(pattern=f"^{NAME}$")
     contract: Literal["probe", "score"]
     encoding: Encoding = "json-name"
+    instruction: Instruction = "full"
     created: datetime
     taxonomy: str
     taxonomy_sha256: Sha256

@@ -113,12 +113,16 @@ class Predictor:
         progress(1.0)
 
     def _decode_prefix(self, progress: Callable[[float], None]) -> None:
-        """In steps, so that it can be watched."""
+        """In steps, so that it can be watched; a probe's only to the last layer that is read."""
+        if self._reader:
+            self._reader.begin()
         for start in range(0, len(self.prefix), PREFIX_STEP):
             tokens = self.prefix[start : start + PREFIX_STEP]
             positions = range(start, start + len(tokens))
             self.context.decode(tokens, positions, [(PREFIX,)] * len(tokens), frozenset())
             progress(start / len(self.prefix))
+        if self._reader:
+            self._reader.stop()
 
     def _tail_tokens(self) -> int:
         if self.trie is None:

@@ -79,6 +79,11 @@ class LayerReader:
         self._rows.clear()
         self._on = True
 
+    def stop(self) -> None:
+        """Stop reading, and forget what was read."""
+        self._on = False
+        self._rows.clear()
+
     def end(self, asked: Sequence[tuple[int, int]]) -> list[NDArray[np.float32]]:
         """Stop reading. (layers, PARTS x n_embd) for each of the prompts that were decoded one after the
         other, given as (tokens of the prompt, tokens with what follows it); see `features`.

@@ -9,7 +9,7 @@ from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.info import ArmInfo
-from routerlab.engine.contract.names import ContractName, Encoding
+from routerlab.engine.contract.names import ContractName, Encoding, Instruction
 from routerlab.engine.contract.router import Router
 from routerlab.models.placement import Wanted
 
@@ -25,6 +25,7 @@ class Load(Record):
     model: Path
     contract: ContractName
     encoding: Encoding
+    instruction: Instruction = "full"
     taxonomy: Taxonomy
     exemplars: tuple[Exemplar, ...]
     exemplars_sha256: str | None

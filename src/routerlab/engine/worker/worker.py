@@ -163,7 +163,14 @@ def load(
     router = request.router
     shown = () if request.contract == "json" else request.exemplars
     with limits(request.template_limit_s):
-        framing = frame(request.taxonomy, request.contract, shown, model.chat_renderer(), request.encoding)
+        framing = frame(
+            request.taxonomy,
+            request.contract,
+            shown,
+            model.chat_renderer(),
+            request.encoding,
+            request.instruction,
+        )
     threads = request.threads or usable_cpus()
     labels = request.taxonomy.labels
     head, layers, calibrator, window = None, request.layers, None, None
@@ -195,6 +202,7 @@ def load(
                 "build": [llama.build_version(), llama.system_info()],
                 "layers": log.layers,
                 "context": [min(request.n_ctx, model.n_ctx_train), PREFIX_STEP],
+                "probed": max(layers, default=None),
             },
         ),
     )

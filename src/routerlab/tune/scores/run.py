@@ -12,6 +12,7 @@ from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.plan import Plan
 from routerlab.tune.scores.fit import fit_scores
 from routerlab.tune.scores.untuned import asked, logs, score_cases, score_rows
+from routerlab.tune.ways import Way
 from routerlab.tune.write import new_router, save_toml
 
 
@@ -28,7 +29,7 @@ async def tune_scores(plan: Plan, encodings: Sequence[Encoding], recent: int, te
             answers[encoding] = await asked(bench, "score", plan.shots, part, what, tell, encoding)
             rows[encoding] = score_rows(part, answers[encoding], plan.seed, what)
         chosen = best({encoding: own[1 if recent else 2] for encoding, own in rows.items()})
-        async with bench.asker("score", plan.shots, encoding=chosen) as asker:
+        async with bench.asker("score", Way(plan.spec, plan.shots), encoding=chosen) as asker:
             info = await asker.start()
     if recent:
         calibration = Calibration(recent=recent)

@@ -16,6 +16,7 @@ from routerlab.tune.fit import Doubles
 from routerlab.tune.plan import Plan
 from routerlab.tune.rows import row
 from routerlab.tune.scores.fit import cross_validated, debiased
+from routerlab.tune.ways import Way
 
 JSON_CASES, SCORE_CASES = 60, 120
 """How many cases each of these rows is measured on."""
@@ -49,7 +50,7 @@ async def asked(
     encoding: Encoding = "json-name",
 ) -> list[Answer]:
     """The model's answers to the cases; LabError when it cannot be loaded."""
-    async with bench.asker(contract, shots, encoding=encoding) as asker:
+    async with bench.asker(contract, Way(bench.plan.spec, tuple(shots)), encoding=encoding) as asker:
         return await asker.answers([case.prompt for case in part.cases], None, partial(tell, what))
 
 

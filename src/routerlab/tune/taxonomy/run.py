@@ -21,6 +21,7 @@ from routerlab.tune.taxonomy.experiments import (
     try_merge,
     try_split,
 )
+from routerlab.tune.ways import Way
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ async def _features(plan: Plan, tell: Tell) -> Floats:
     with Workbench(plan) as bench:
         layers = await bench.layers()
         reader = Reader(bench, plan.training, layers, tell)
-        await reader.read(plan.shots, WINDOWS[:1])
+        await reader.read(Way(plan.spec), WINDOWS[:1])
     setting = Setting(0, WINDOWS[0], layers[len(layers) // 2], STRENGTHS[0])
     return reader.candidates(float("inf")).features(setting)
 
@@ -81,7 +82,7 @@ def _fit_all(
 
 
 async def _again(plan: Plan, merged: Taxonomy, a: int, b: int, tell: Tell) -> Experiment:
-    """The best merge with the merged label in instructions and exemplars: the model reads everything anew."""
+    """The best merge with the merged label in the instruction: the model reads everything anew."""
     new = merged.labels[a]
     old = {plan.taxonomy.labels[a], plan.taxonomy.labels[b]}
 
@@ -93,7 +94,6 @@ async def _again(plan: Plan, merged: Taxonomy, a: int, b: int, tell: Tell) -> Ex
     ]
     corpus = Corpus.model_validate(plan.training.corpus.model_dump() | {"case": cases})
     part = training(corpus, merged, "the merged corpus")
-    shots = tuple(shot.model_copy(update={"label": renamed(shot.label)}) for shot in plan.shots)
-    features = await _features(replace(plan, taxonomy=merged, training=part, shots=shots), tell)
+    features = await _features(replace(plan, taxonomy=merged, training=part), tell)
     folds = splits(part.gold, part.group, 5, plan.seed)
     return (await off_loop(lambda: as_it_is(f"{new}, asked anew", part, features, folds)))[0]

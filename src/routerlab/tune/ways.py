@@ -1,0 +1,24 @@
+"""The ways to ask that tuning tries: which weights, how much they are told, with which exemplars."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.contract.contract import Exemplar
+from routerlab.models.gguf import read_header
+
+
+@dataclass(frozen=True)
+class Way:
+    """A model file with an instruction (both in `spec`), and exemplars; `own` are the rows of the corpus that
+    the exemplars were drawn from."""
+
+    spec: ArmSpec
+    shots: tuple[Exemplar, ...] = ()
+    own: tuple[int, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """It in words."""
+        shots = f"{len(self.shots)} exemplars" if self.shots else "no exemplars"
+        return f"{read_header(self.spec.model).quantization}, instruction {self.spec.instruction}, {shots}"
