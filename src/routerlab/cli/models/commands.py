@@ -73,7 +73,7 @@ def list_models(format: o.Format = "table") -> None:
 
 
 def _stranger(m: "LocalModel", catalog: "Catalog") -> dict[str, object]:
-    """The row of a file that is in no catalogue, from its own header and origin as far as they can be read."""
+    """The row of a file that is in no catalogue, from its header and origin as far as they can be read."""
     from routerlab.models.gguf import read_header
     from routerlab.models.quantize import load_origin
 
