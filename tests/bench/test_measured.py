@@ -1,4 +1,4 @@
-"""Types and threads, measured in real processes on small models; the choice from times is a plain function."""
+"""Types and threads, measured in real processes on small models; the choice by times is a plain function."""
 
 from pathlib import Path
 
@@ -43,6 +43,11 @@ def test_numbers_of_threads_are_measured(tmp_path: Path, monkeypatch: pytest.Mon
     assert all(c.prefill_ms > 0 and c.step_ms >= 0 for c in found.candidates)
     assert (found.before, found.model) == (2, str(model))
     assert found.best in (1, 2)
+    monkeypatch.setattr(threads, "measure", lambda *_: [times(9.0), times(1.0), times(0.5)])
+    for busy, best, pinned in ((0.5, 2, ()), (0.0, 1, (0,))):
+        monkeypatch.setattr(threads, "busy_share", lambda _, busy=busy: busy)
+        found = threads.measure_threads(model, cpus, 2, lambda *_: None)
+        assert (found.best, found.pinned, found.busy) == (best, pinned, busy)
     with pytest.raises(LabError, match="one CPU: there is nothing to choose"):
         threads.measure_threads(model, Cpus((0,), (0,), (0,)), 1, lambda *_: None)
 
@@ -61,6 +66,7 @@ def test_types_are_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert {one.type for one in found.types} == {"Q4_K_M", "F16"}
     assert found.types[0].times == 1.0 <= found.types[1].times
     assert found.types[0].ms > 0
+    assert found.busy >= 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -66,7 +66,14 @@ def found(model: Path, before: int, **update: Any) -> threads.ThreadsFound:
         threads.Measured(threads=n, cpus=(), what="all CPUs", prefill_ms=100.0 * n, step_ms=9.0)
         for n in (2, 4)
     ]
-    told = {"model": str(model), "before": before, "best": 2, "pinned": (), "candidates": tuple(rows)}
+    told = {
+        "model": str(model),
+        "before": before,
+        "best": 2,
+        "pinned": (),
+        "busy": 0.0,
+        "candidates": tuple(rows),
+    }
     return threads.ThreadsFound.model_validate(told | update)
 
 
@@ -87,16 +94,26 @@ def test_the_best_number_of_threads_is_written(monkeypatch: pytest.MonkeyPatch) 
         run("--tune-threads", "--model", "large").split()
     )
 
+    def busy(model: Path, cpus: object, before: int, tell: object) -> threads.ThreadsFound:
+        return found(model, before, busy=0.5)
+
+    monkeypatch.setattr(threads, "measure_threads", busy)
+    out = " ".join(run("--tune-threads").split())
+    assert "nothing written: 50% of the CPUs were busy before it began" in out
+
 
 def test_types_are_told_by_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = (
         types.TypeSpeed(type="Q4_0", ms=100.0, times=1.0),
         types.TypeSpeed(type="Q4_1", ms=231.0, times=2.31),
     )
-    monkeypatch.setattr(types, "measure_types", lambda n, _: types.TypesFound(threads=n, types=rows))
+    monkeypatch.setattr(
+        types, "measure_types", lambda n, _: types.TypesFound(threads=n, types=rows, busy=0.57)
+    )
     out = " ".join(run("--types").split())
     assert "Q4_0: 100 ms for 192 tokens, the quickest" in out
     assert "Q4_1: 231 ms for 192 tokens, Q4_0 is 2.3 x as quick" in out
+    assert "not sure: 57% of the CPUs were busy before it began" in out
     data = json.loads(run("--types", "--format", "json"))
     assert [one["type"] for one in data["types"]["types"]] == ["Q4_0", "Q4_1"]
     plain = json.loads(run("--format", "json"))

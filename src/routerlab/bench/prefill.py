@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,6 +15,8 @@ PROGRAM = "routerlab.engine.worker.prefill"
 TOKENS = 192
 """What is read: the window of a tuned router, about."""
 TIMES = 3
+BUSY = 0.2
+"""CPUs of which others take more than this share are too busy to be measured."""
 
 Tell = Callable[[str, int, int], None]
 """Takes what is measured, how many measurements are done, and of how many."""
@@ -40,6 +42,14 @@ class Times:
     def ms(self) -> float:
         """The median of the rounds' prefills."""
         return median(self.prefill)
+
+
+def busy_share(cpus: Collection[int]) -> float:
+    """How much of these CPUs' time, from 0 to 1, others take in a second."""
+    import psutil
+
+    shares = psutil.cpu_percent(interval=1.0, percpu=True)
+    return sum(shares[n] for n in cpus if n < len(shares)) / 100.0 / max(1, len(cpus))
 
 
 def measure(setups: Sequence[Setup], rounds: int, tell: Tell) -> list[Times]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from routerlab.bench.prefill import Setup, Tell, Times, measure
+from routerlab.bench.prefill import BUSY, Setup, Tell, Times, busy_share, measure
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Record
 from routerlab.models.cpus import Candidate, Cpus, candidates
@@ -25,12 +25,14 @@ class Measured(Record):
 
 class ThreadsFound(Record):
     """What was measured; `best` is the number of threads to use, which is `before` unless another was surely
-    quicker. `pinned` are CPUs to start the lab on, where that is surely quicker still."""
+    quicker. `pinned` are CPUs to start the lab on, where that is surely quicker still. Nothing is sure where
+    others were `busy` before with more than a little of the CPUs."""
 
     model: str
     before: int
     best: int
     pinned: tuple[int, ...]
+    busy: float
     candidates: tuple[Measured, ...]
 
 
@@ -41,15 +43,19 @@ def measure_threads(model: Path, cpus: Cpus, before: int, tell: Tell) -> Threads
     tried = list(dict.fromkeys([now, *candidates(cpus)]))
     if len(tried) == 1:
         raise LabError("this process may use one CPU: there is nothing to choose")
+    busy = busy_share(cpus.usable)
     found = measure([Setup(model, c.threads, c.cpus) for c in tried], ROUNDS, tell)
     times = dict(zip(tried, found, strict=True))
-    best = choose({c: t for c, t in times.items() if not c.cpus}, now)
-    pinned = choose({c: t for c, t in times.items() if c.cpus} | {best: times[best]}, best)
+    best = pinned = now
+    if busy <= BUSY:
+        best = choose({c: t for c, t in times.items() if not c.cpus}, now)
+        pinned = choose({c: t for c, t in times.items() if c.cpus} | {best: times[best]}, best)
     return ThreadsFound(
         model=str(model),
         before=before,
         best=best.threads,
         pinned=pinned.cpus,
+        busy=round(busy, 2),
         candidates=tuple(
             Measured(
                 threads=c.threads,

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from routerlab.bench.prefill import TOKENS, Setup, Tell, measure
+from routerlab.bench.prefill import TOKENS, Setup, Tell, busy_share, measure
 from routerlab.core.prediction import Record
+from routerlab.models.cpus import usable_numbers
 from routerlab.models.quantize import quantize
 
 TYPES = ("Q4_0", "Q4_1", "Q4_K_M", "Q5_K_M", "Q8_0", "F16")
@@ -23,15 +24,17 @@ class TypeSpeed(Record):
 
 
 class TypesFound(Record):
-    """All types, the quickest first."""
+    """All types, the quickest first; `busy` is the share of the CPUs that others took before."""
 
     tokens: int = TOKENS
     threads: int
     types: tuple[TypeSpeed, ...]
+    busy: float
 
 
 def measure_types(threads: int, tell: Tell, types: Sequence[str] = TYPES) -> TypesFound:
     """Time a small model of random weights in each type. LabError when it cannot be made or loaded."""
+    busy = busy_share(usable_numbers())
     with TemporaryDirectory(prefix="routerlab-types-") as folder:
         source = synthetic(Path(folder) / "small.F16.gguf")
         paths = []
@@ -45,7 +48,11 @@ def measure_types(threads: int, tell: Tell, types: Sequence[str] = TYPES) -> Typ
         TypeSpeed(type=name, ms=round(times.ms, 1), times=round(times.ms / quickest, 2))
         for name, times in zip(types, found, strict=True)
     ]
-    return TypesFound(threads=threads, types=tuple(sorted(speeds, key=lambda s: s.times)))
+    return TypesFound(
+        threads=threads,
+        types=tuple(sorted(speeds, key=lambda s: s.times)),
+        busy=round(busy, 2),
+    )
 
 
 def synthetic(path: Path) -> Path:

@@ -25,6 +25,7 @@ GPU_HELP = (
 )
 SEQUENCES = 7
 """Of a model's cache, with the labels that ship: one for each, and the prefix."""
+BUSIED = "were busy before it began: measure again when nothing else runs"
 
 
 def doctor(
@@ -215,11 +216,15 @@ def _print(facts: dict[str, Any]) -> None:
 
 def _measured(facts: dict[str, Any]) -> "Iterator[tuple[str, str]]":
     """The rows of what was measured, if anything was."""
+    from routerlab.bench.prefill import BUSY
+
     if found := facts.get("types"):
         quickest = found["types"][0]["type"]
         for one in found["types"]:
             than = "the quickest" if one["times"] == 1 else f"{quickest} is {one['times']:.1f} x as quick"
             yield "type", f"{one['type']}: {one['ms']:.0f} ms for {found['tokens']} tokens, {than}"
+        if found["busy"] > BUSY:
+            yield "", f"not sure: {found['busy']:.0%} of the CPUs {BUSIED}"
     if found := facts.get("threads"):
         from routerlab.models.cpus import Candidate
 
@@ -227,6 +232,8 @@ def _measured(facts: dict[str, Any]) -> "Iterator[tuple[str, str]]":
             text = Candidate(one["threads"], tuple(one["cpus"]), one["what"]).text
             yield "threads", f"{text}: {one['prefill_ms']:.0f} ms, a step {one['step_ms']:.1f} ms"
         kept = f"{found['best']} stay: nothing else was surely quicker with {Path(found['model']).name}"
+        if found["busy"] > BUSY:
+            kept = f"nothing written: {found['busy']:.0%} of the CPUs {BUSIED}"
         changed = f"threads = {found['best']} written into {found['written']} (before: {found['before']})"
         yield "", changed if found["written"] else kept
         if found["pinned"]:
