@@ -63,9 +63,11 @@ class Prediction(Record):
     (they sum to 1) and `mass` is the probability, before that softmax, that the model writes any of
     the labels at all; both are None for contracts that do not score. `confidence` is what the model
     itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
-    says why there is no label. `batched` is true for an answer that was computed together with others: its
-    times are its share of theirs, or those of a busy server, and no latency. `attempts` are those of a
-    remote arm; `recorded` is the trial that a recorded arm repeats, times and all.
+    says why there is no label or, where there is one, which members of the arm failed on the way to it.
+    `member` names the one whose answer it is, of an arm that is made of several. `batched` is true for an
+    answer that was computed together with others: its times are its share of theirs, or those of a busy
+    server, and no latency. `attempts` are those of a remote arm; `recorded` is the trial that a recorded arm
+    repeats, times and all.
     """
 
     status: Status
@@ -75,6 +77,7 @@ class Prediction(Record):
     confidence: float | None = None
     answer: str | None = None
     error: str | None = None
+    member: str | None = None
     batched: bool | None = None
     attempts: tuple[Attempt, ...] | None = None
     recorded: str | None = None

@@ -156,7 +156,7 @@ def test_everything_that_names_the_router_wants_its_file(bench: Bench) -> None:
         name="two",
         contract="cascade",
         rule="confidence",
-        threshold=0.5,
+        thresholds=(0.5,),
         member=(member, member),
         **router.model_dump(include={"created", "taxonomy", "taxonomy_sha256", "evidence"}),
     )
