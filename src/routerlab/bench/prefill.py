@@ -48,7 +48,7 @@ def busy_share(cpus: Collection[int]) -> float:
     """How much of these CPUs' time, from 0 to 1, others take in a second."""
     import psutil
 
-    shares = psutil.cpu_percent(interval=1.0, percpu=True)
+    shares: list[float] = psutil.cpu_percent(interval=1.0, percpu=True)
     return sum(shares[n] for n in cpus if n < len(shares)) / 100.0 / max(1, len(cpus))
 
 

@@ -36,9 +36,9 @@ def main(path: str, threads: int, tokens: int, times: int, cpus: str = "") -> No
 
 
 if __name__ == "__main__":
-    file, *numbers = sys.argv[1:]
+    model_file, threads, tokens, times, *pinned = sys.argv[1:]
     try:
-        main(file, *map(int, numbers[:3]), *numbers[3:])
+        main(model_file, int(threads), int(tokens), int(times), *pinned)
     except Exception as e:
         sys.exit(str(e) or repr(e))
     sys.stdout.flush()
