@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraint
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-lab: .make/install ## Install, pull the starter models, open the lab
-	@$(BIN)/routerlab models pull smollm2-135m qwen2.5-coder-0.5b
+lab: .make/install ## Install, get the starter models and what their routers want, open the lab
+	@$(BIN)/routerlab models pull $(foreach id,smollm2-135m qwen2.5-coder-0.5b,$(id) $(id):probe)
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/routerlab; else \
 	  echo "No terminal here: replaying the sixty cases instead (this takes some minutes)."; \
 	  exec $(BIN)/routerlab replay; fi

@@ -1,12 +1,15 @@
 """The user's settings: one TOML file in the platform's config folder, every key optional."""
 
 import getpass
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from routerlab.core.files.toml import load_toml, once, unless
+from routerlab.core.errors import LabError
+from routerlab.core.files.atomic import write_new
+from routerlab.core.files.toml import line_numbers, load_toml, once, read_text, unless
 from routerlab.core.remote import Remote
 from routerlab.paths import config_file
 
@@ -47,7 +50,8 @@ class Settings(BaseModel):
     """Context length in tokens (bounded by what the model was trained with)."""
 
     threads: int | None = Field(default=None, ge=1)
-    """CPU threads a model may use; by default, as many CPUs as this process may run on."""
+    """CPU threads a model may use; by default, as many CPUs as this process may run on. What is quickest
+    here, `routerlab doctor --tune-threads` measures and writes."""
 
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers to put on a GPU: -1 all that fit, 0 none (the devices are hidden)."""
@@ -82,3 +86,27 @@ def load_settings(path: Path | None = None) -> Settings:
     """The settings file, or the defaults when there is none; LabError when it is not valid."""
     file = path or config_file()
     return load_toml(file, Settings) if file.exists() else Settings()
+
+
+def set_threads(threads: int, path: Path | None = None) -> Path:
+    """Put `threads` into the settings file and leave all else as it is, comments too; the file's path.
+
+    Its line is changed, or else put before all others, where no table has begun. LabError when the file is
+    not valid, or cannot be written.
+    """
+    file = path or config_file()
+    try:
+        text = ""
+        if file.exists():
+            load_settings(file)
+            text = read_text(file)
+        lines = text.split("\n")
+        if at := line_numbers(text).get(("threads",)):
+            lines[at - 1] = re.sub(r"=\s*[^\s#]+", f"= {threads}", lines[at - 1], count=1)
+        else:
+            lines.insert(0, f"threads = {threads}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_new(file.resolve(), "\n".join(lines).encode())  # behind a link, if it is one
+    except OSError as e:
+        raise LabError(f"{file}: cannot be written: {e.strerror}") from None
+    return file

@@ -4,14 +4,18 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.core.errors import LabError
+from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from routerlab.bench.threads import ThreadsFound
+    from routerlab.bench.types import TypesFound
     from routerlab.models.devices import Device
 
 GPU_HELP = (
@@ -21,19 +25,41 @@ GPU_HELP = (
 )
 SEQUENCES = 7
 """Of a model's cache, with the labels that ship: one for each, and the prefix."""
+BUSIED = "were busy before it began: measure again when nothing else runs"
 
 
 def doctor(
+    types: Annotated[
+        bool, typer.Option("--types", help="Measure which quantization types this CPU reads quickly.")
+    ] = False,
+    tune_threads: Annotated[
+        bool,
+        typer.Option("--tune-threads", help="Measure numbers of threads; the best goes into the settings."),
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="ID|PATH", help="What --tune-threads measures; by default the smallest here."),
+    ] = None,
     format: o.Format = "table",
 ) -> None:
     """Show what this machine offers: the llama.cpp build and its devices, memory, the models that are here
     and where they would go, folders, terminal.
 
-    Example: routerlab doctor --format json
+    --types takes half a minute, --tune-threads some seconds for each number of threads; do nothing else
+    meanwhile. The settings change only if another number is quicker in every round and by more than 5 %.
+
+    Examples: routerlab doctor --format json | routerlab doctor --types | routerlab doctor --tune-threads
     """
     from routerlab.cli.shared.show import print_json
 
+    if model and not tune_threads:
+        raise LabError("--model says what --tune-threads measures: give that too")
     facts = _facts()
+    if types:
+        facts["types"] = _types().model_dump()
+    if tune_threads:
+        found, written = _threads(model)
+        facts["threads"] = found.model_dump() | {"written": written}
     if format == "json":
         print_json(facts)
     else:
@@ -94,6 +120,36 @@ def _facts() -> dict[str, Any]:
     }
 
 
+def _types() -> "TypesFound":
+    from routerlab.bench.types import measure_types
+    from routerlab.cli.shared.progress import teller
+    from routerlab.engine.worker.build import usable_cpus
+    from routerlab.settings import load_settings
+
+    return measure_types(load_settings().threads or usable_cpus(), teller("text"))
+
+
+def _threads(model: str | None) -> tuple["ThreadsFound", str | None]:
+    """What was measured, and the file that it was written into."""
+    from routerlab.bench.threads import measure_threads
+    from routerlab.cli.shared.progress import teller
+    from routerlab.models.catalog import find_model, local_models
+    from routerlab.models.cpus import read_cpus, usable_numbers
+    from routerlab.settings import load_settings, set_threads
+
+    if model:
+        path = find_model(model)
+    elif here := local_models():
+        path = min(here, key=lambda m: m.size).path
+    else:
+        raise LabError("no models here: get one with `routerlab models pull smollm2-135m`", Exit.MISSING)
+    cpus = read_cpus(usable_numbers())
+    found = measure_threads(path, cpus, load_settings().threads or len(cpus.usable), teller("text"))
+    if found.best == found.before:
+        return found, None
+    return found, str(set_threads(found.best))
+
+
 def _where(model: Path, devices: "Sequence[Device]") -> dict[str, str | None]:
     """Where the lab would put a model as the settings are, in a line; or why it would not."""
     from routerlab.models.gguf import read_header
@@ -150,7 +206,36 @@ def _print(facts: dict[str, Any]) -> None:
         row("models", "none: get one with `routerlab models pull smollm2-135m`")
     for name, path in facts["folders"].items():
         row(f"{name} in", path)
+    for name, value in _measured(facts):
+        row(name, value)
     t = facts["terminal"]
     kind = f"{t['columns']}x{t['rows']}, TERM={t['TERM']}, colours: {t['colours']}, {t['encoding']}"
     row("terminal", kind if t["tty"] else f"none (output or input is redirected); {kind}")
     print_table(table)
+
+
+def _measured(facts: dict[str, Any]) -> "Iterator[tuple[str, str]]":
+    """The rows of what was measured, if anything was."""
+    from routerlab.bench.prefill import BUSY
+
+    if found := facts.get("types"):
+        quickest = found["types"][0]["type"]
+        for one in found["types"]:
+            than = "the quickest" if one["times"] == 1 else f"{quickest} is {one['times']:.1f} x as quick"
+            yield "type", f"{one['type']}: {one['ms']:.0f} ms for {found['tokens']} tokens, {than}"
+        if found["busy"] > BUSY:
+            yield "", f"not sure: {found['busy']:.0%} of the CPUs {BUSIED}"
+    if found := facts.get("threads"):
+        from routerlab.models.cpus import Candidate
+
+        for one in found["candidates"]:
+            text = Candidate(one["threads"], tuple(one["cpus"]), one["what"]).text
+            yield "threads", f"{text}: {one['prefill_ms']:.0f} ms, a step {one['step_ms']:.1f} ms"
+        kept = f"{found['best']} stay: nothing else was surely quicker with {Path(found['model']).name}"
+        if found["busy"] > BUSY:
+            kept = f"nothing written: {found['busy']:.0%} of the CPUs {BUSIED}"
+        changed = f"threads = {found['best']} written into {found['written']} (before: {found['before']})"
+        yield "", changed if found["written"] else kept
+        if found["pinned"]:
+            cpus = ",".join(map(str, found["pinned"]))
+            yield "", f"quicker still on these CPUs only: start the lab with `taskset -c {cpus} routerlab`"

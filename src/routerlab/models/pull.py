@@ -57,18 +57,18 @@ def pull(entry: Entry, folder: Path, report: Report, cancel: threading.Event | N
     watch = Watch(report, cancel)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _held(lock_of(entry, folder), entry, watch):
+        with held(lock_of(entry, folder), f"another pull of {entry.id} is running", watch):
             return _pull(entry, folder, watch)
     except OSError as e:
         raise LabError(f"{entry.id}: cannot write to {folder}: {e.strerror or e}", Exit.MISSING) from None
 
 
-def _held(lock: filelock.BaseFileLock, entry: Entry, watch: Watch) -> AbstractContextManager[object]:
-    """The lock, waited for; the wait is reported."""
+def held(lock: filelock.BaseFileLock, why: str, watch: Watch) -> AbstractContextManager[object]:
+    """The lock, waited for; the wait is reported, and `why`."""
     try:
         return lock.acquire(timeout=0)
     except filelock.Timeout:
-        watch.note(f"another pull of {entry.id} is running: waiting for it")
+        watch.note(f"{why}: waiting for it")
     while True:
         watch.check()
         try:

@@ -21,7 +21,7 @@ from routerlab.models.fingerprint import file_sha256, hash_file, remember
 from routerlab.models.gguf import read_header
 from routerlab.models.gguf_types import FILE_TYPES
 from routerlab.models.progress import Report, Watch, check_disk
-from routerlab.models.pull import PARTIAL, sidecar
+from routerlab.models.pull import PARTIAL, held, sidecar
 
 PROGRAM = "routerlab.engine.worker.quantize"
 """Started by its name: only there is the library imported."""
@@ -110,7 +110,8 @@ def quantize(
     try:
         work = target.parent / PARTIAL
         work.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(work / f"{target.name}.lock", timeout=0):
+        lock = filelock.FileLock(work / f"{target.name}.lock")
+        with held(lock, f"another process makes {target.name}", watch):
             if target.exists():
                 return target, _made_before(target, digest, to)
             check_disk(work, header.parameters * BITS.get(to, FEW_BITS) // 8)
@@ -129,8 +130,6 @@ def quantize(
             write_new(origin_file(target), tomli_w.dumps(origin.model_dump()).encode())
             os.replace(part, target)
             remember(target, origin.sha256)
-    except filelock.Timeout:
-        raise LabError(f"{printable(str(target))}: is being made just now by another process") from None
     except OSError as e:
         raise LabError(f"{printable(str(target))}: cannot be written: {e.strerror or e}") from None
     return target, origin
@@ -138,8 +137,12 @@ def quantize(
 
 def _made_before(target: Path, source_sha256: str, to: str) -> Origin:
     origin = load_origin(target)
-    if origin is None or (origin.source_sha256, origin.quantization) != (source_sha256, to):
-        raise LabError(f"{printable(str(target))}: is there, and was not made from this file; name another")
+    found = origin and (origin.source_sha256, origin.quantization, origin.sha256)
+    if origin is None or found != (source_sha256, to, file_sha256(target)):
+        raise LabError(
+            f"{printable(str(target))}: is there, and was not made from this file, or has changed since; "
+            "remove it, or name another"
+        )
     return origin
 
 

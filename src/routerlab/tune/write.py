@@ -21,6 +21,7 @@ from routerlab.engine.contract.router import (
     Evidence,
     FilePin,
     HeadPin,
+    MadeFrom,
     ModelPin,
     Router,
     Row,
@@ -28,6 +29,7 @@ from routerlab.engine.contract.router import (
 )
 from routerlab.engine.worker.build import machine
 from routerlab.models.catalog import load_catalog
+from routerlab.models.quantize import load_origin
 from routerlab.tune.cases import Training, subset
 from routerlab.tune.out_of_fold import OutOfFold, oof_bytes
 from routerlab.tune.plan import Plan
@@ -115,6 +117,7 @@ def new_router(
             sha256=info.model_sha256,
             id=entry.id if entry else None,
             quantization=info.quantization,
+            made_from=_made_from(model, info.model_sha256),
         ),
         head=head,
         calibration=calibration,
@@ -134,6 +137,20 @@ def new_router(
             tried=tuple(tried),
         ),
         exemplar=tuple(shots),
+    )
+
+
+def _made_from(model: Path, sha256: str) -> MadeFrom | None:
+    """What is written beside a model file of its origin, if it is about the file that was loaded."""
+    origin = load_origin(model)
+    if origin is None or origin.sha256 != sha256:
+        return None
+    entry = next((e for e in load_catalog().model if e.sha256 == origin.source_sha256), None)
+    return MadeFrom(
+        file=origin.source,
+        sha256=origin.source_sha256,
+        id=entry.id if entry else None,
+        quantization=origin.source_quantization,
     )
 
 

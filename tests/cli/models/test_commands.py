@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
+import tomli_w
 import typer
 from typer.testing import CliRunner
 
@@ -20,6 +22,7 @@ from routerlab.engine.worker import build
 from routerlab.models import pull as pulling
 from routerlab.models.devices import Device
 from routerlab.models.progress import Progress, StoppedError
+from routerlab.models.quantize import Origin, origin_file
 
 CATALOG = """schema_version = 1
 [[model]]
@@ -113,6 +116,24 @@ def test_list(models: Path) -> None:
 
 def test_list_tells_a_file_of_the_wrong_size(models: Path) -> None:
     (models / "tiny.gguf").write_bytes(write(models / "x.gguf").read_bytes()[:-1])
+    assert "damaged" in run("list")[0]
+
+
+def test_list_says_from_what_a_file_was_made(models: Path) -> None:
+    source, made = write(models / "tiny.gguf"), write(models / "tiny.Q8_0.gguf", "Other")
+    origin = Origin(
+        source=source.name,
+        source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        source_quantization="F32",
+        quantization="Q8_0",
+        sha256="0" * 64,
+        library="llama.cpp",
+        created=datetime.now(UTC),
+    )
+    origin_file(made).write_text(tomli_w.dumps(origin.model_dump()))
+    row = {r["id"]: r for r in json.loads(run("list", "--format", "json")[0])}["tiny.Q8_0"]
+    assert (row["notes"], row["license"], row["in_catalog"]) == ("made from tiny", "MIT", False)
+    origin_file(made).write_text("source = 3")
     assert "damaged" in run("list")[0]
 
 

@@ -12,7 +12,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 
 if TYPE_CHECKING:
-    from routerlab.models.catalog import Entry, LocalModel
+    from routerlab.models.catalog import Catalog, Entry, LocalModel
 
 app = typer.Typer(help="Models: what can be had, what is here.", no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def list_models(format: o.Format = "table") -> None:
                 "notes": entry.notes,
             }
         )
-    rows.extend(_stranger(m) for m in here.values() if m.entry is None)
+    rows.extend(_stranger(m, catalog) for m in here.values() if m.entry is None)
     if format == "json":
         print_json(rows)
         return
@@ -72,14 +72,15 @@ def list_models(format: o.Format = "table") -> None:
     print_table(table)
 
 
-def _stranger(m: "LocalModel") -> dict[str, object]:
-    """The row of a file that is in no catalogue, from its own header as far as that can be read."""
+def _stranger(m: "LocalModel", catalog: "Catalog") -> dict[str, object]:
+    """The row of a file that is in no catalogue, from its header and origin as far as they can be read."""
     from routerlab.models.gguf import read_header
+    from routerlab.models.quantize import load_origin
 
     row: dict[str, object] = {"id": m.name, "parameters": None, "quantization": None, "size": m.size}
     row |= {"license": None, "state": "here", "starter": False, "path": str(m.path), "partial_bytes": 0}
     try:
-        header = read_header(m.path)
+        header, origin = read_header(m.path), load_origin(m.path)
     except LabError:
         return row | {
             "state": "damaged",
@@ -87,13 +88,22 @@ def _stranger(m: "LocalModel") -> dict[str, object]:
             "notes": "routerlab models info says what is wrong",
         }
     row |= {"parameters": _count(header.parameters), "quantization": header.quantization}
-    return row | {"in_catalog": False, "notes": header.name or ""}
+    notes = header.name or ""
+    if origin:
+        source = next((e for e in catalog.model if e.sha256 == origin.source_sha256), None)
+        row["license"] = source and source.license
+        notes = f"made from {source.id if source else origin.source}"
+    return row | {"in_catalog": False, "notes": notes}
 
 
-@app.command(epilog="Example: routerlab models pull smollm2-135m qwen2.5-coder-0.5b")
+@app.command(
+    epilog="Examples: routerlab models pull smollm2-135m qwen2.5-coder-0.5b | "
+    "routerlab models pull smollm2-135m:probe routers/mine.toml"
+)
 def pull(
-    ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", help="Catalogue ids; `models list` shows them.")
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="ID|ARM...", help="Catalogue ids (see `models list`), or arms and routers."),
     ],
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Accept licence terms without being asked.")
@@ -101,40 +111,32 @@ def pull(
 ) -> None:
     """Download models and verify them. The path of each is printed on stdout, the rest on stderr.
 
+    For a router, the file that it was tuned for is had: pulled, or made from one that is pulled.
+
     Interrupted (Ctrl+C) or cut off, the same command goes on where it stopped.
     """
     from routerlab.cli.models.progress import Narrator
-    from routerlab.models.catalog import closest, load_catalog
+    from routerlab.engine.lab.wanted import get, wanted
     from routerlab.models.progress import StoppedError
-    from routerlab.models.pull import pull as fetch
     from routerlab.paths import models_dir
 
-    catalog = load_catalog()
-    entries: list[Entry] = []
-    for name in dict.fromkeys(ids):
-        entry = catalog.get(name)
-        if entry is None:
-            hint = closest(name, [e.id for e in catalog.model])
-            raise LabError(
-                f"{printable(name)} is not in the catalogue{hint}; `routerlab models list` shows it"
-            )
-        entries.append(entry)
+    wants = list(dict.fromkeys(want for name in names for want in wanted(name)))
     folder = models_dir()
-    for entry in entries:
+    for entry in dict.fromkeys(want.entry for want in wants):
         if entry.accept and not yes and not (folder / entry.file).exists():
             _accept(entry)
     failed: list[str] = []
-    for entry in entries:
+    for want in wants:
         with Narrator() as narrator:
             try:
-                typer.echo(str(fetch(entry, folder, narrator.report)))
+                typer.echo(str(get(want, folder, narrator.report)))
             except KeyboardInterrupt:
                 raise StoppedError from None
             except LabError as e:
-                if e.code == Exit.INTERRUPTED or len(entries) == 1:
+                if e.code == Exit.INTERRUPTED or len(wants) == 1:
                     raise
                 say(str(e))
-                failed.append(entry.id)
+                failed.append(want.name)
     if failed:
         raise LabError(f"not pulled: {', '.join(failed)} (why is said above)", Exit.MISSING)
 

@@ -15,6 +15,8 @@ from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import Encoding, Instruction
+from routerlab.models.fingerprint import file_sha256
+from routerlab.models.quantize import load_origin
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+$")]
@@ -32,11 +34,34 @@ class FilePin(Record):
     sha256: Sha256
 
 
-class ModelPin(FilePin):
-    """The weights a router was tuned for."""
+class MadeFrom(FilePin):
+    """The file that the weights were made from by `models quantize`, and its id if the catalogue has it."""
 
     id: FileName | None = None
     quantization: str
+
+
+class ModelPin(FilePin):
+    """The weights a router was tuned for; `made_from` says how they are had if they were made by the lab."""
+
+    id: FileName | None = None
+    quantization: str
+    made_from: MadeFrom | None = None
+
+    def accepts(self, path: Path) -> bool:
+        """Whether the model file is the pinned one, or was made as that was: from the same bytes, to the same
+        type. Other instruction sets round differently, so its own bytes may then differ.
+
+        LabError when the file, or what is written of its origin beside it, cannot be read.
+        """
+        sha256 = file_sha256(path)
+        if sha256 == self.sha256:
+            return True
+        origin = load_origin(path) if self.made_from else None
+        if origin is None or self.made_from is None or origin.sha256 != sha256 or origin.imatrix:
+            return False
+        made = (origin.source_sha256, origin.quantization)
+        return made == (self.made_from.sha256, self.quantization)
 
 
 class HeadPin(FilePin):

@@ -10,10 +10,11 @@ from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.arms.baseline import BaselineSpec
 from routerlab.engine.arms.cascade import member_files
 from routerlab.engine.contract.names import Encoding, Untuned
-from routerlab.engine.contract.router import Cascade, load_router
+from routerlab.engine.contract.router import Cascade, ModelPin, load_router
 from routerlab.engine.remote.arm import RemoteSpec
 from routerlab.engine.remote.playback import RecordedSpec
 from routerlab.models.catalog import find_model, load_catalog
+from routerlab.models.progress import human
 from routerlab.paths import config_file, router_folders
 from routerlab.resources import ROUTERS
 from routerlab.settings import load_settings
@@ -131,13 +132,40 @@ def router_spec(path: Path) -> ArmSpec:
     if isinstance(router, Cascade):
         model = router_spec(member_files(path, router)[-1]).model
         return ArmSpec(name=f"{router.name}:cascade", model=model, contract="cascade", router=path)
-    try:
-        model = find_model(router.model.id or router.model.file)
-    except LabError as e:
-        raise LabError(f"{path}: was tuned for {router.model.file}: {e}", Exit.MISSING) from e
+    model = pinned_model(path, router.model)
     return ArmSpec(
         name=f"{router.name}:{router.contract}", model=model, contract=router.contract, router=path
     )
+
+
+def pinned_model(path: Path, pin: ModelPin) -> Path:
+    """The file of the model that the router at `path` was tuned for; LabError when it is not here, with the
+    command that gets or makes it."""
+    try:
+        return find_model(pin.id or pin.file)
+    except LabError as e:
+        if pin.made_from is None:
+            raise LabError(f"{path}: was tuned for {pin.file}: {e}", Exit.MISSING) from None
+    source, to = pin.made_from, pin.quantization
+    entry = load_catalog().get(source.id or "")
+    if entry is None:
+        how = f"`routerlab models quantize {source.file} --to {to.lower()}` makes it of {source.file}"
+        raise LabError(f"{pin.file} is not here: {how}, which is in no catalogue", Exit.MISSING)
+    try:
+        find_model(entry.id)
+        steps = f"quantizes {entry.id} to {to}"
+    except LabError:
+        size = f", {human(entry.size)}," if entry.size else ""
+        steps = f"pulls {entry.id}{size} and quantizes it to {to}"
+    named = f"{path.stem}:probe" if _known(path) else str(path)
+    raise LabError(
+        f"{pin.file} is not here: `routerlab models pull {named}` makes it ({steps})", Exit.MISSING
+    )
+
+
+def _known(path: Path) -> bool:
+    """Whether a router's name is enough to find this file."""
+    return any(path.absolute() == known.absolute() for known in local_routers())
 
 
 def arm_specs(texts: Sequence[str], contract: Untuned) -> list[Spec]:

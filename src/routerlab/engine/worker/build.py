@@ -1,6 +1,5 @@
 """What the installed llama.cpp build can do, asked in a child process: loading it may write to the screen."""
 
-import os
 import platform
 import re
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Record
+from routerlab.models.cpus import usable_numbers
 from routerlab.models.devices import Device
 
 
@@ -33,7 +33,7 @@ def describe_build() -> BuildInfo:
 
 def usable_cpus() -> int:
     """CPUs this process may run on, which in a container is less than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(usable_numbers())
 
 
 def machine() -> str:

@@ -31,7 +31,7 @@ def main(source: str, target: str, ftype: int) -> int:
     print(build_version(), flush=True)
     callback = c.llama_log_callback(heard)  # must outlive the work
     c.llama_log_set(callback, ctypes.c_void_p(0))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     params = c.llama_model_quantize_default_params()
     params.ftype, params.nthread, params.allow_requantize = ftype, usable_cpus(), True
     code = c.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(params))
@@ -40,7 +40,8 @@ def main(source: str, target: str, ftype: int) -> int:
     return int(code)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait for the end of standard input, then end the process."""
     os.read(0, 1)
     os._exit(130)
 

@@ -241,6 +241,8 @@ def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int) 
     """The router's head, after every pin was compared with what is really here; LabError names the first
     that differs: numbers fitted for other weights or another prompt would give answers that mean nothing."""
     model_sha256 = file_sha256(request.model)
+    if router.model.accepts(request.model):
+        model_sha256 = router.model.sha256
     for what, pinned, here in (
         ("weights", router.model.sha256, model_sha256),
         ("taxonomy", router.taxonomy_sha256, request.taxonomy.sha256),
@@ -259,6 +261,13 @@ def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int) 
     if head.key != fits or head.weights.shape != (len(request.taxonomy.labels), width):
         raise LabError(f"router {router.name}: its head was fitted for another layer or window; tune again")
     return head
+
+
+def remade(router: Router | None, model_sha256: str) -> str:
+    """What to know of weights that were made here for the router; "" when they are those it was tuned on."""
+    if router is None or router.model.sha256 == model_sha256:
+        return ""
+    return f"{router.model.file} was made here from the same source; its bytes differ from those tuned on"
 
 
 def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> list[Prediction]:
@@ -290,8 +299,9 @@ def start(request: Load, pipe: Pipe) -> Predictor:
         placed, need = choose(request, header)
         file_sha256(request.model)
         predictor, info = load(request, header, placed, pipe, log)
-        note = placed.note or shortfall(placed, need, log.layers, log.buffers)
-        info = info.model_copy(update={"note": note})
+        where = placed.note or shortfall(placed, need, log.layers, log.buffers)
+        notes = filter(None, [where, remade(request.router, info.model_sha256)])
+        info = info.model_copy(update={"note": "; ".join(notes)})
     except (LabError, PromptTooLongError) as e:
         pipe.send(Failed(message=str(e), retry=False))
     except Exception as e:
