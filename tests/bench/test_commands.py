@@ -42,7 +42,7 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
     )
     ended = bench(
         tmp_path, "engine", *arms, *QUICK, "--profile", "--out", "e.json",
-        env={**os.environ, "PYTHONPATH": str(shadow)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(shadow), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "skipped server: " in ended.stderr

@@ -11,7 +11,7 @@ import pytest
 from routerlab.bench.open import Plan, examples, refuse_unfair
 from routerlab.bench.peers import heuristics, parent
 from routerlab.bench.peers.child import answer, load
-from routerlab.bench.peers.encoders import TOP_K, nearest
+from routerlab.bench.peers.embeddings import TOP_K, nearest
 from routerlab.bench.peers.kinds import PEERS
 from routerlab.bench.peers.parent import Peer
 from routerlab.bench.peers.protocol import PeerKind, PeerReply, PeerSetup

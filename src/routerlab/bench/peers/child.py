@@ -17,9 +17,9 @@ from routerlab.core.prediction import Record
 def load(setup: PeerSetup) -> tuple[Call, float]:
     """The peer, and the seconds of fitting. Imports its own library only: memory and start are measured."""
     if setup.kind in ("encoder", "neighbours"):
-        from routerlab.bench.peers import encoders
+        from routerlab.bench.peers import embeddings
 
-        return encoders.load(setup)
+        return embeddings.load(setup)
     if setup.kind == "heuristics":
         from routerlab.bench.peers import heuristics
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from routerlab.bench.peers.encoders import TOP_K
+from routerlab.bench.peers.embeddings import TOP_K
 from routerlab.bench.peers.heuristics import TIERS
 from routerlab.bench.peers.protocol import PeerKind
 
