@@ -75,7 +75,7 @@ def test_only_a_workers_modules_load_the_library() -> None:
     script = (
         "import importlib, pkgutil, sys, routerlab\n"
         "for m in pkgutil.walk_packages(routerlab.__path__, 'routerlab.'):\n"
-        "    if not m.name.startswith(('routerlab.engine.worker.', 'routerlab.bench.peers.child')):\n"
+        "    if not m.name.startswith(('routerlab.engine.worker.', 'routerlab.bench.peers.llama')):\n"
         "        m.name.endswith('__main__') or importlib.import_module(m.name)\n"
         "print('llama_cpp' in sys.modules, len([m for m in sys.modules if m.startswith('routerlab.')]) > 250)"
     )

@@ -12,6 +12,7 @@ import pytest
 
 from routerlab.resources import ROUTERS
 from tests.bench.harness import bench, command, raw
+from tests.bench.peers import fakes
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 
@@ -28,6 +29,9 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\")")
+    (shadow / "sentence_transformers.py").write_text("raise OSError('no hub\\nhere')")
+    (shadow / "torch.py").touch()
+    fakes.write_litellm(shadow)
     arms = (
         "--arm",
         f"{pulled_smollm2}:score",
@@ -38,11 +42,14 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
     )
     ended = bench(
         tmp_path, "engine", *arms, *QUICK, "--profile", "--out", "e.json",
-        env={**os.environ, "PYTHONPATH": str(shadow)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(shadow), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert "skipped server: " in ended.stderr
     assert "No module named 'uvicorn'" in ended.stderr
+    for kind in ("encoder", "neighbours"):
+        assert f"skipped {kind}: peer {kind}: OSError: no hub here\n" in ended.stderr
+    assert "SIMPLE as CoT/simple" in " ".join(ended.stdout.split())
     assert "raw data: e.json" in ended.stderr
     for words in ("score, bare", "probe, zero-shot", "fastest peer", "llama_decode", "JSON and pipe"):
         assert words in ended.stdout
@@ -59,7 +66,10 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
         "chat",
         "grammar",
         "schema",
+        "heuristics",
     ]
+    assert all(w["start_s"] > 0 and w["resident"] > 2**24 for w in run["ways"] if w["kind"] != "bare")
+    assert all(w["start_s"] is None and w["resident"] is None for w in run["ways"] if w["kind"] == "bare")
     assert sorted((s["way"], s["case"]) for s in run["samples"]) == sorted((w, c) for w in ways for c in "AB")
     by_way = {way: [s for s in run["samples"] if s["way"] == way] for way in ways}
     orders = [[s["way"] for s in run["samples"] if s["case"] == case] for case in "AB"]
@@ -70,6 +80,7 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
     assert [s["evaluated"] for s in by_way["score"]] == [s["evaluated"] for s in by_way["score, bare"]]
     assert [s["evaluated"] for s in by_way["probe"]] == [s["evaluated"] for s in by_way["probe, bare"]]
     assert all(s["label"] for way in ("score", "probe", "grammar", "schema") for s in by_way[way])
+    assert {s["case"]: s["label"] for s in by_way["heuristics"]} == {"A": "code/simple", "B": "CoT/simple"}
 
 
 def test_engine_prints_json_for_programs(tmp_path: Path, small: Path) -> None:
@@ -175,6 +186,7 @@ def test_memory_fits_a_line_and_gives_no_verdict_too_early(tmp_path: Path, small
         (["length"], 2, "no arm: name one with --arm"),
         (["memory"], 2, "no arm: name one with --arm"),
         (["engine", "--arm", "no-such-model"], 3, "no model of this name"),
+        (["engine", "--arm", "tiny.gguf", "--encoder", "./none"], 3, "./none: no such folder"),
         (["engine", "--arm", "tiny.gguf", "--out", "nowhere/e.json"], 2, "nowhere/e.json: cannot be written"),
         (["frob"], 2, "No such command"),
     ],

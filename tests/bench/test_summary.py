@@ -1,11 +1,13 @@
 """What is computed from samples: checked with samples whose figures are known."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from routerlab.bench.length import LengthRun, LengthSample, length_rows, prompt_of
-from routerlab.bench.memory import FLAT, MemoryRun, MemorySample, flat, slope
+from routerlab.bench.memory import FLAT, MemoryRun, MemorySample, flat, look, resident, slope
 from routerlab.bench.speed import Measured, Sample, WayRecord
 from routerlab.bench.summary import PIPE, figures
 from routerlab.bench.ways import WayKind
@@ -51,6 +53,9 @@ def measured() -> Measured:
         way("json", "ours", "json", "json"),
         way("chat", "peer", "chat"),
         way("server", "peer", "server"),
+        way("encoder", "peer", "encoder").model_copy(
+            update={"start_s": 2.5, "fit_s": 20.0, "resident": 700 * 2**20}
+        ),
     )
     samples = []
     for case in range(5):
@@ -68,6 +73,7 @@ def measured() -> Measured:
             ),
             sample("chat", case, 2 * (1.1 * least + 2)),
             sample("server", case, 0.0, "crashed", None),
+            sample("encoder", case, 30.0),
         ]
     return Measured(name="m", ways=ways, skipped={"grammar": "is not here"}, samples=tuple(samples))
 
@@ -76,6 +82,7 @@ def test_the_figures_of_known_samples() -> None:
     found = figures(measured())
     assert {r.way: r.accuracy for r in found.ways} == {
         "score": 0.8, "score, bare": None, "score, zero-shot": 1.0, "json": 0.8, "chat": 1.0,
+        "encoder": 1.0,
     }  # fmt: skip
     assert next(r for r in found.ways if r.way == "score").p50 == pytest.approx(332)
     (over,) = found.over_bare
@@ -88,6 +95,9 @@ def test_the_figures_of_known_samples() -> None:
     assert ratios["json"] == pytest.approx((5, 5))
     assert ratios["chat"] == pytest.approx((2, 2))
     assert {r.than for r in found.slower} == {"score"}
+    assert "encoder" not in ratios  # it asks no model
+    encoder = found.ways[-1]
+    assert (encoder.start_s, encoder.fit_s, encoder.resident) == (2.5, 20.0, 700 * 2**20)
     (cost,) = found.exemplars
     assert cost.ratio == pytest.approx(1.1)
     assert found.steps["score"] == {
@@ -114,6 +124,9 @@ def test_tables_fit_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: 
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     assert "1.100 x" in shown
+    row = next(line.split() for line in shown.splitlines() if line.startswith(" encoder "))
+    assert row[-2:] == ["700", "2.5"]
+    assert "not in the start: encoder 20.0 s" in " ".join(shown.split())
     assert "5.00 x" in shown
     assert isinstance(new_table("x"), type(ways_table(found)))
 
@@ -155,6 +168,18 @@ def memory_run(per_prediction: float, prompts: int = 2, last: int = 1000) -> Mem
     )
     before = MemorySample(predictions=0, resident=1, own=1)
     return MemoryRun(name="m", info=info("score"), prompts=prompts, before=before, samples=samples)
+
+
+def test_memory_is_that_of_a_process_and_all_below_it() -> None:
+    wait = "import sys; print(flush=True); sys.stdin.read()"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {wait!r}])"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", child], stdin=pipe, stdout=pipe) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert resident(process.pid) > 1.5 * look(process.pid).resident
+        process.communicate(b"")
+    assert resident(process.pid) == 0
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,17 @@ def look(pid: int, predictions: int = 0, free: dict[str, int] | None = None) -> 
     return MemorySample(predictions=predictions, resident=memory.rss, own=own, free=free or {})
 
 
+def resident(pid: int) -> int:
+    """Bytes that a process and all below it have in memory now, mapped files included; 0 when it has ended.
+    What two of them share counts for both."""
+    try:
+        process = psutil.Process(pid)
+        tree = [process, *process.children(recursive=True)]
+        return sum(int(one.memory_info().rss) for one in tree)
+    except psutil.NoSuchProcess:
+        return 0
+
+
 async def free_memory() -> dict[str, int]:
     """Bytes that each GPU has left, by its name; asked in a child process."""
     build = await asyncio.to_thread(describe_build)

@@ -5,11 +5,12 @@ import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from routerlab.bench.memory import resident
 from routerlab.bench.open import Plan, Tell, open_arms, open_peers
-from routerlab.bench.peers.parent import PeerKind
+from routerlab.bench.peers.protocol import PeerKind
 from routerlab.bench.rawdata import Run
 from routerlab.bench.selection import Group
-from routerlab.bench.ways import Timed, WayKind
+from routerlab.bench.ways import Timed, Way, WayKind
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.info import ArmInfo
 
@@ -31,12 +32,15 @@ class Sample(Timed):
 
 
 class WayRecord(Record):
-    """A `Way`, to be written down."""
+    """A `Way`, to be written down. `resident` is the most that its processes had in memory after a prompt."""
 
     name: str
     kind: WayKind
     of: str
     info: ArmInfo | None
+    start_s: float | None = None
+    fit_s: float = 0.0
+    resident: int | None = None
 
 
 class Measured(Run):
@@ -57,12 +61,12 @@ async def measure(group: Group, plan: Plan, tell: Tell, keep: Callable[[Measured
         assert ways[0].info is not None
         peers, skipped = await open_peers(group, plan, ways[0].info, stack, tell)
         ways += peers
-        records = tuple(WayRecord(name=w.name, kind=w.kind, of=w.of, info=w.info) for w in ways)
         for i, way in enumerate(ways):
             tell(f"{group.name}: warming up", i, len(ways))
             await way.ask(WARM_UP)
         rng = random.Random(plan.seed)
         samples: list[Sample] = []
+        memory: dict[str, int] = {}
         rounds = [(repeat, case) for repeat in range(1, plan.repeats + 1) for case in plan.cases]
         for done, (repeat, case) in enumerate(rounds, 1):
             for place, way in enumerate(rng.sample(ways, len(ways))):
@@ -71,5 +75,21 @@ async def measure(group: Group, plan: Plan, tell: Tell, keep: Callable[[Measured
                 asked = {"way": way.name, "case": case.id, "repeat": repeat, "place": place}
                 right = timed.label == case.label
                 samples.append(Sample.model_validate({**timed.model_dump(), **asked, "correct": right}))
+            for way in ways:
+                if (pid := way.pid()) is not None:
+                    memory[way.name] = max(memory.get(way.name, 0), resident(pid))
+            records = tuple(_record(way, memory.get(way.name)) for way in ways)
             keep(Measured(name=group.name, ways=records, skipped=skipped, samples=tuple(samples)))
             tell(f"{group.name}: {len(ways)} ways, prompts", done, len(rounds))
+
+
+def _record(way: Way, memory: int | None) -> WayRecord:
+    return WayRecord(
+        name=way.name,
+        kind=way.kind,
+        of=way.of,
+        info=way.info,
+        start_s=way.start_s,
+        fit_s=way.fit_s,
+        resident=memory,
+    )

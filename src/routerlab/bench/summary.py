@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routerlab.bench.speed import Measured, Sample
+from routerlab.bench.peers.kinds import PEERS
+from routerlab.bench.speed import Measured, Sample, WayRecord
 from routerlab.core.statistics.quantiles import percentile
 
 PIPE = "JSON and pipe"
 """The step that the worker does not see: what the lab waits for besides."""
 
+WRITERS = frozenset(str(kind) for kind, about in PEERS.items() if about.same_model)
+"""The peers whose times are set beside ours as ratios: they ask the same model, which writes its answer."""
+
 
 @dataclass(frozen=True)
 class WayRow:
-    """One way: questions, share of right labels (None where none is asked for), times of the answers, and
-    the medians of the tokens decoded in the prefill (ours only) and generated."""
+    """One way: questions, share of right labels (None where none is asked for), times of the answers, the
+    medians of the tokens decoded in the prefill (ours only) and generated; bytes of its processes and seconds
+    of its start, None of a bare decode, and of the fitting besides (see `Way`)."""
 
     way: str
     n: int
@@ -23,6 +28,9 @@ class WayRow:
     worker_p50: float | None
     evaluated: float
     generated: float
+    resident: int | None
+    start_s: float | None
+    fit_s: float
 
 
 @dataclass(frozen=True)
@@ -81,14 +89,14 @@ def figures(measured: Measured) -> Figures:
     }
     ways = [way for way in measured.ways if answers[way.name]]
     read = [w.name for w in ways if w.kind == "ours" and w.info and w.info.contract != "json"]
-    written = [w.name for w in ways if w.kind == "peer" or (w.kind == "ours" and w.name not in read)]
+    written = [w.name for w in ways if w.name in WRITERS or (w.kind == "ours" and w.name not in read)]
     compared = {
         kind: [(w.of, answers[w.of], answers[w.name]) for w in ways if w.kind == kind and answers[w.of]]
         for kind in ("bare", "zero-shot")
     }
     return Figures(
         model=measured.name,
-        ways=tuple(_row([s for s in measured.samples if s.way == w.name]) for w in ways),
+        ways=tuple(_row(w, [s for s in measured.samples if s.way == w.name]) for w in ways),
         over_bare=tuple(_over_bare(*three) for three in compared["bare"]),
         slower=tuple(_slower(w, than, answers[w], answers[than]) for w in written for than in read),
         exemplars=tuple(_exemplar_cost(*three) for three in compared["zero-shot"]),
@@ -125,13 +133,13 @@ def _worker(samples: Sequence[Sample]) -> list[float]:
     return [s.worker_ms for s in samples if s.worker_ms is not None]
 
 
-def _row(samples: Sequence[Sample]) -> WayRow:
+def _row(way: WayRecord, samples: Sequence[Sample]) -> WayRow:
     # A bare decode, and a layer read without a head, put no label on anything.
     judged = [s.correct for s in samples if s.status != "ok" or s.label is not None]
     answers = [s for s in samples if s.status in ("ok", "unparsed")]
     worker = _worker(answers)
     return WayRow(
-        way=samples[0].way,
+        way=way.name,
         n=len(samples),
         accuracy=sum(judged) / len(judged) if judged else None,
         p50=_p50(answers),
@@ -139,6 +147,9 @@ def _row(samples: Sequence[Sample]) -> WayRow:
         worker_p50=median(worker) if worker else None,
         evaluated=median([s.evaluated for s in answers]),
         generated=median([s.generated for s in answers]),
+        resident=way.resident,
+        start_s=way.start_s,
+        fit_s=way.fit_s,
     )
 
 

@@ -38,13 +38,17 @@ Ask = Callable[[str], Awaitable[Timed]]
 @dataclass(frozen=True)
 class Way:
     """`of` is our way that a bare decode or a prefix without exemplars is compared with; `info` is what the
-    worker said of itself when it was loaded."""
+    worker said of itself when it was loaded. `start_s` is the time from spawning the process `pid` until it
+    waited for a question, without `fit_s`, in which it was fitted; a bare decode has its arm's process."""
 
     name: str
     kind: WayKind
     of: str
     ask: Ask
     info: ArmInfo | None = None
+    start_s: float | None = None
+    fit_s: float = 0.0
+    pid: Callable[[], int | None] = lambda: None
 
 
 def ours(arm: ModelArm, timeout_s: float, window: int | None = None) -> Ask:

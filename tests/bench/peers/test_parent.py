@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from routerlab.bench.peers.parent import Peer, PeerKind, PeerSetup
+from routerlab.bench.peers.parent import Peer
+from routerlab.bench.peers.protocol import PeerKind, PeerSetup
 from routerlab.core.errors import LabError
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny

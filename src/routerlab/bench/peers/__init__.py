@@ -1,1 +1,1 @@
-"""Other ways to get a label from the same file, each in a process of its own, as its users write it."""
+"""Other ways to a label, each in a process of its own, as its users write it: a module by library."""

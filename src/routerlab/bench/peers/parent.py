@@ -1,51 +1,21 @@
-"""Peers of the lab: other ways to get a label from the same file, each a child process (see child.py)."""
+"""Peers of the lab: other ways to get a label, each a child process (see child.py)."""
 
 import asyncio
 import json
 import os
 import signal
+import time
 from contextlib import suppress
-from pathlib import Path
-from typing import Literal
+from importlib.util import find_spec
 
+from routerlab.bench.peers.kinds import PEERS
+from routerlab.bench.peers.protocol import PeerReady, PeerReply, PeerSetup
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.prediction import Record
-from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.text import printable
 from routerlab.engine.arms.process import log_tail, new_log, spawn
 
-PeerKind = Literal["chat", "grammar", "schema", "server"]
-PEERS: dict[PeerKind, str] = {
-    "chat": "llama-cpp-python create_chat_completion, the answer parsed as JSON",
-    "grammar": "the same, held to the labels by a GBNF grammar",
-    "schema": "the same, held to a JSON schema",
-    "server": "llama-cpp-python's server on loopback, held to a JSON schema",
-}
-START_S = 300.0
-"""Time to load a model, and for the server to answer for the first time."""
-
-
-class PeerSetup(Record):
-    """First line to a peer: what to load, and how. `gpu_layers` -1 means all."""
-
-    kind: PeerKind
-    model: Path
-    taxonomy: Taxonomy
-    n_ctx: int
-    threads: int
-    gpu_layers: int
-
-
-class PeerReply(Record):
-    """A peer's answer, or the `error` that its user would have got instead.
-
-    `ms` is the time its user waited: the call and the reading of the answer.
-    """
-
-    ms: float = 0.0
-    label: str | None = None
-    answer: str = ""
-    generated: int = 0
-    error: str | None = None
+START_S = 900.0
+"""Time to load a model and fit to the examples, and for the server to answer for the first time."""
 
 
 class Peer:
@@ -53,14 +23,27 @@ class Peer:
 
     def __init__(self, setup: PeerSetup) -> None:
         self._setup = setup
+        self._hint = f"pip install 'routerlab[{PEERS[setup.kind].extra}]'"
         self._log = new_log(f"peer-{setup.kind}")
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> None:
-        """Load the model; returns when the peer waits for a question. With its server it is a group."""
+    @property
+    def pid(self) -> int | None:
+        """The process that the peer runs in, and its own children below; None when it was not started."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> tuple[float, float]:
+        """Load the model; returns when the peer waits for a question: seconds since the process was spawned,
+        without those that fitting took, and the latter. With its server it is a group."""
+        if find_spec(PEERS[self._setup.kind].library) is None:
+            raise LabError(f"not installed: {self._hint}", Exit.MISSING)
+        began = time.perf_counter()
         hide_gpus = self._setup.gpu_layers == 0
         self._process = await spawn("routerlab.bench.peers.child", self._log, hide_gpus, os.environ)
-        await self._exchange(self._setup.model_dump_json(), START_S)
+        ready = PeerReady.model_validate_json(await self._exchange(self._setup.model_dump_json(), START_S))
+        if ready.error is not None:
+            raise self._fault(ready.error)
+        return time.perf_counter() - began - ready.fit_s, ready.fit_s
 
     async def ask(self, prompt: str, timeout_s: float) -> PeerReply:
         """The peer's answer. One that dies or takes longer than `timeout_s` is started again, and its reply
@@ -81,12 +64,14 @@ class Peer:
         try:
             reply = await asyncio.wait_for(process.stdout.readline(), timeout_s)
         except TimeoutError:
-            raise LabError(f"peer {self._setup.kind}: no answer in {timeout_s:g} s", Exit.MISSING) from None
+            raise self._fault(f"no answer in {timeout_s:g} s") from None
         if not reply:
-            reason = (log_tail(self._log, 1) or ("it said nothing",))[0]
-            hint = "; pip install 'routerlab[bench]'" if "No module named" in reason else ""
-            raise LabError(f"peer {self._setup.kind}: {reason}{hint}", Exit.MISSING)
+            raise self._fault((log_tail(self._log, 1) or ("it said nothing",))[0])
         return reply
+
+    def _fault(self, reason: str) -> LabError:
+        hint = f"; {self._hint}" if "No module named" in reason else ""
+        return LabError(f"peer {self._setup.kind}: {printable(reason)}{hint}", Exit.MISSING)
 
     async def stop(self) -> None:
         """End the peer and whatever it started."""

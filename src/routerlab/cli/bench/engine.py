@@ -9,9 +9,13 @@ from routerlab.cli.bench import options as b
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_materials
 from routerlab.cli.shared.show import say
+from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
     from routerlab.bench.summary import Figures
+
+ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+"""What users of sentence-transformers take who choose nothing."""
 
 
 @o.spread
@@ -21,7 +25,15 @@ def engine(
     cases: Annotated[int | None, typer.Option(min=1, help="Only the first so many prompts.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="How often every prompt is asked every way.")] = 1,
     seed: Annotated[int, typer.Option(help="The order in which the ways are asked follows from it.")] = 0,
-    peers: Annotated[bool, typer.Option(help="Measure llama-cpp-python as others use it, too.")] = True,
+    peers: Annotated[
+        bool, typer.Option(help="Measure what others would use, too, as far as installed.")
+    ] = True,
+    encoder: Annotated[
+        str,
+        typer.Option(
+            help="Model of the peers that embed: a sentence-transformers folder, or a name on the hub."
+        ),
+    ] = ENCODER,
     profile: Annotated[bool, typer.Option("--profile", help="Show where the time goes.")] = False,
     out: b.Out = None,
     format: o.Format = "table",
@@ -30,21 +42,25 @@ def engine(
     *,
     on: o.Asking,
 ) -> None:
-    """Time every way to a label: a bare decode, our contracts, llama-cpp-python as others use it.
+    """Time every way to a label: a bare decode, our contracts, and what others would use.
 
     All are asked the same prompts, interleaved one by one, with as many threads. A model without a contract
-    stands for all that it has.
+    stands for all that it has. Peers that learn are fitted to the pool, never to what is asked.
 
     Example: routerlab bench engine --arm smollm2-135m --repeats 3 --profile --out engine.json
     """
     from routerlab.bench.open import Plan
-    from routerlab.bench.peers.parent import PEERS
+    from routerlab.bench.peers.kinds import PEERS
     from routerlab.bench.rawdata import RawData
     from routerlab.bench.selection import group_arms
     from routerlab.bench.speed import Measured, measure
     from routerlab.bench.summary import figures
     from routerlab.cli.shared.progress import teller
+    from routerlab.core.corpus import Corpus
+    from routerlab.core.files.toml import load_toml
     from routerlab.engine.lab.factory import exemplar_corpus, shots
+    from routerlab.resources import POOL
+    from routerlab.study.benchmark.harmony import leaks
 
     groups = group_arms(b.named(arm))
     materials = open_materials(taxonomy, corpus)
@@ -59,7 +75,11 @@ def engine(
         repeats=repeats,
         seed=seed,
         peers=tuple(PEERS) if peers else (),
+        pool=load_toml(POOL, Corpus),
+        encoder=_encoder(encoder),
     )
+    for line in leaks([spec for group in groups for spec in group.specs], corpus_, plan.shots):
+        say(f"warning: {line}")
     data = RawData[Measured]("engine", out, corpus_sha256=corpus_.sha256, repeats=repeats, seed=seed)
 
     async def measuring() -> None:
@@ -68,6 +88,18 @@ def engine(
 
     data.collect(measuring())
     _print([figures(run) for run in data.runs.values()], format, profile, data.path)
+
+
+def _encoder(text: str) -> str:
+    """A folder as it is from anywhere, or a name on the hub; LabError for a path without a folder."""
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return str(path.absolute())
+    if path.is_absolute() or text.startswith(".") or path.exists():
+        raise LabError(
+            f"{text}: no such folder; --encoder takes one of a sentence-transformers model", Exit.MISSING
+        )
+    return text
 
 
 def _print(results: "list[Figures]", format_: str, profile: bool, path: Path) -> None:

@@ -6,18 +6,24 @@ from rich.table import Table
 
 from routerlab.bench.length import LengthRow, LengthRun, length_rows
 from routerlab.bench.memory import FLAT, MemoryRun, flat, slope
-from routerlab.bench.peers.parent import PEERS
-from routerlab.bench.summary import ExemplarCost, Figures, Slower
+from routerlab.bench.peers.kinds import PEERS
+from routerlab.bench.summary import WRITERS, ExemplarCost, Figures, Slower
 from routerlab.bench.throughput import ThroughputRun, throughput_row
 from routerlab.cli.shared.tables import cell, figures_table, number
 from routerlab.models.progress import human
 
 
 def ways_table(figures: Figures) -> Table:
-    """A row a way: accuracy, times, tokens."""
-    names = [f"{kind}: {text}" for kind, text in PEERS.items() if any(r.way == kind for r in figures.ways)]
-    caption = "; ".join([f"{figures.model}; times in ms, of a bare decode llama_decode alone", *names])
-    headings = ("n", "acc.", "P50", "P95", "in worker", "decoded", "written")
+    """A row a way: accuracy, times, tokens, memory, start."""
+    names = [
+        f"{kind}: {one.about}" for kind, one in PEERS.items() if any(r.way == kind for r in figures.ways)
+    ]
+    fits = [f"{r.way} {r.fit_s:.1f} s" for r in figures.ways if r.fit_s]
+    if fits:
+        names.append(f"fitting to the pool, not in the start: {', '.join(fits)}")
+    units = "times in ms, of a bare decode llama_decode alone; memory of all its processes; start in s"
+    caption = "; ".join([f"{figures.model}; {units}", *names])
+    headings = ("n", "acc.", "P50", "P95", "worker", "read", "wrote", "MiB", "start")
     table = figures_table(caption, ["way"], headings)
     for r in figures.ways:
         table.add_row(
@@ -29,6 +35,8 @@ def ways_table(figures: Figures) -> Table:
             number(r.worker_p50, 1),
             f"{r.evaluated:.0f}" if r.evaluated else "-",
             f"{r.generated:.0f}" if r.generated else "-",
+            number(r.resident and r.resident / 2**20, 0),
+            number(r.start_s, 1),
         )
     return table
 
@@ -67,7 +75,7 @@ def _slower_table(rows: Sequence[Slower]) -> Table:
             (f"{ours}, P50", {way: found[way].p50 for way in others}),
             (f"{ours}, P95", {way: found[way].p95 for way in others}),
         ):
-            fastest = min((ratio for way, ratio in ratios.items() if way in PEERS), default=None)
+            fastest = min((ratio for way, ratio in ratios.items() if way in WRITERS), default=None)
             cells = [f"{ratios[way]:.2f} x" for way in others]
             table.add_row(cell(name), *cells, "-" if fastest is None else f"{fastest:.2f} x")
     return table
