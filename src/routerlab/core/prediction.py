@@ -64,7 +64,9 @@ class Prediction(Record):
     the labels at all; both are None for contracts that do not score. `confidence` is what the model
     itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
     says why there is no label. `batched` is true for an answer that was computed together with others: its
-    times are its share of theirs, or those of a busy server, and no latency. `attempts` are those of a
+    times are its share of theirs, or those of a busy server, and no latency. `together` is how many questions
+    that came at once were decoded together, this one among them; its times are those of all, for so long it
+    took to be answered. `attempts` are those of a
     remote arm; `recorded` is the trial that a recorded arm repeats, times and all.
     """
 
@@ -76,6 +78,7 @@ class Prediction(Record):
     answer: str | None = None
     error: str | None = None
     batched: bool | None = None
+    together: int | None = None
     attempts: tuple[Attempt, ...] | None = None
     recorded: str | None = None
     latency_ms: Latency = Latency()

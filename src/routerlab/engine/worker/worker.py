@@ -201,6 +201,7 @@ def load(
     encoding = {"json": "json", "probe": f"features: {FEATURES}"}.get(
         request.contract, DESCRIBED[request.encoding]
     )
+    together = min(request.concurrency, predictor.slots)
     info = ArmInfo(
         model_sha256=file_sha256(request.model),
         model_size=header.size,
@@ -225,6 +226,8 @@ def load(
         llama_cpp=llama.build_version(),
         load_ms=(time.perf_counter() - start) * 1000.0,
         split=placed.split if len(placed.devices) > 1 else None,
+        concurrency=together if together > 1 else None,
+        note=f"decodes {together} at once, not {request.concurrency}" * (together < request.concurrency),
     )
     return predictor, info
 
@@ -267,7 +270,7 @@ def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> list[Prediction]:
         if request.measure == "bare":
             return [predictor.bare(request.prompt)]
         if request.more:
-            return predictor.predict_many([request.prompt, *request.more], cancelled)
+            return predictor.predict_many([request.prompt, *request.more], cancelled, request.timed)
         return [predictor.predict(request.prompt, cancelled)]
     except PromptTooLongError as e:
         return [Prediction(status="refused", error=str(e))]
@@ -282,8 +285,8 @@ def start(request: Load, pipe: Pipe) -> Predictor:
         placed, need = choose(request, header)
         file_sha256(request.model)
         predictor, info = load(request, header, placed, pipe, log)
-        note = placed.note or shortfall(placed, need, log.layers, log.buffers)
-        info = info.model_copy(update={"note": note})
+        short = placed.note or shortfall(placed, need, log.layers, log.buffers)
+        info = info.model_copy(update={"note": "; ".join(filter(None, (short, info.note)))})
     except (LabError, PromptTooLongError) as e:
         pipe.send(Failed(message=str(e), retry=False))
     except Exception as e:
