@@ -91,7 +91,16 @@ async def _measure(labs: "list[Lab]", spec: "Spec", rates: list[float], n: int, 
         for _ in range(connections(spec, lab.settings.schedule) - 1):
             lab.add_connection(spec.name)
         await lab.settled()
+    alone, *others = labs
+    labs = [alone, *(lab for lab in others if _takes_several(lab, spec.name))]
+    if others and len(labs) == 1:
+        say(f"{spec.name} takes one question at a time: there is nothing to compare")
     return await measure(labs, spec.name, labs[0].cases(), rates, n, seed, _told)
+
+
+def _takes_several(lab: "Lab", arm: str) -> bool:
+    info = lab.arms[arm].state.info
+    return info is not None and info.concurrency is not None
 
 
 def _told(lab: "Lab", level: "Level") -> None:
