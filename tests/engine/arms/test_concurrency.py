@@ -148,13 +148,21 @@ async def test_cancelling_one_of_several_does_not_harm_the_others(
 
 async def test_when_nobody_waits_any_more_the_model_is_stopped(tiny_files: dict[tiny.Family, Path]) -> None:
     async with routed(tiny_files) as (arm, router):
-        asked = [asyncio.create_task(router.route("word " * 700)) for _ in range(4)]
+        pid = pid_of(arm)
+        os.kill(pid, signal.SIGSTOP)
+        asked = [asyncio.create_task(router.route(prompt)) for prompt in QUESTIONS[:4]]
         await until(lambda: arm.state.phase == "busy")
-        for one in asked:
+        for one in asked[:3]:
             one.cancel()
+        await asyncio.wait(asked[:3])
+        assert not arm._cancelled  # one of them still waits
+        asked[3].cancel()
         await asyncio.wait(asked)
+        assert arm._cancelled
+        os.kill(pid, signal.SIGCONT)
         async with asyncio.timeout(PATIENCE_S):
             assert (await router.route("a question")).ok
+            os.kill(pid_of(arm), signal.SIGSTOP)
             waiting = asyncio.gather(*map(router.route, QUESTIONS), return_exceptions=True)
             await until(lambda: arm.state.phase == "busy")
             await router.close()
