@@ -69,7 +69,7 @@ def test_real_answers_together_are_those_one_by_one(real_model: Model, contract:
         for label, p in (a.probabilities or {}).items()
     ]
     assert len(pairs) == 6 * len(asked)
-    assert max(abs(one - other) for one, other in pairs) < 0.02
+    assert max(abs(one - other) for one, other in pairs) < 0.05
 
 
 async def test_an_arm_takes_several_and_a_prompt_that_is_too_long_is_refused_alone(
