@@ -76,6 +76,7 @@ PROGRAMS = frozenset(
         "tests.tui.terminal",
         "tests.study.benchmark.harness",
         "tests.engine.remote.harness",
+        "tests.program",
         "subprocess",
     }
 )

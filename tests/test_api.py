@@ -17,6 +17,7 @@ import pytest
 
 import routerlab
 from routerlab import Decision, LabError, Router, load_async_router, load_router
+from tests import program
 from tests.conftest import PATIENCE_S, REPO
 from tests.engine.workers import alive
 
@@ -75,8 +76,8 @@ def test_its_names_are_there_and_no_others() -> None:
 
 def test_a_decision_is_that_of_the_command(router: Router) -> None:
     decision = router.route(PROMPTS[0])
-    command = [sys.executable, "-m", "routerlab", "route", PROMPTS[0], "--arm", "smollm2-135m:probe"]
-    run = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, check=True)
+    words = ("route", PROMPTS[0], "--arm", "smollm2-135m:probe", "--format", "json")
+    run = program.run(REPO, *words)
     told = json.loads(run.stdout)
     assert (decision.status, decision.label, decision.arm) == ("ok", told["label"], told["arm"])
     assert decision.probabilities == told["probabilities"]

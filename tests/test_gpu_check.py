@@ -4,7 +4,6 @@ There is no GPU here: the "GPU's" session is a run on the CPU whose arms' record
 """
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from routerlab.core.session.file import read_session
 from routerlab.core.session.fragment import fragment, header_text
 from routerlab.core.session.session import Event, Session
 from scripts.gpu_compare import TOLERANCE, compare, main
+from tests import program
 from tests.conftest import PATIENCE_S, REPO
 from tests.engine import tiny
 from tests.twocases import TWO_CASES
@@ -33,8 +33,7 @@ def sessions(pulled_smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     nonsense = tiny.build(folder / "tiny.gguf", template=tiny.TEMPLATES["chatml"])
     arms = ["--arm", f"{pulled_smollm2}", "--arm", f"{nonsense}:json", "--exemplars", "none", "--layers", "0"]
     for name in ("one.toml", "other.toml"):
-        command = [sys.executable, "-m", "routerlab", "replay", "two.toml", *arms, "--session", name]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE_S)
+        program.run(folder, "replay", "two.toml", *arms, "--session", name).check_returncode()
     return folder / "one.toml", folder / "other.toml"
 
 

@@ -41,7 +41,7 @@ class Decision(Prediction):
     None where the arm has none (`json`). `latency_ms.total` is from the router's turn to the whole answer in
     milliseconds, `latency_ms.queue` the wait for the turn before it; neither means anything when `batched`.
     `tokens` are those taken from the cached prefix, evaluated, and generated. `error` says why there is no
-    label.
+    label, or which members of a cascade failed before one had it; `member` is the one whose answer it is.
     """
 
     arm: str

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests import program
 from tests.twocases import TWO_CASES
 
 
@@ -18,9 +19,7 @@ def bench(
 ) -> "subprocess.CompletedProcess[str]":
     """What the command printed, and how it ended."""
     (folder / "two.toml").write_text(TWO_CASES)
-    return subprocess.run(
-        command(*args), cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=240
-    )
+    return program.run(folder, "bench", *args, env=env)
 
 
 def raw(path: Path) -> dict[str, Any]:

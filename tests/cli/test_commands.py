@@ -13,6 +13,7 @@ import pytest
 
 from routerlab.core.session.arm import ArmRecord
 from routerlab.core.session.file import read_session
+from tests import program
 from tests.conftest import PATIENCE_S
 from tests.tui.lab.test_terminal import wait_gone, workers_of
 from tests.twocases import TWO_CASES
@@ -25,16 +26,7 @@ def run(tmp_path: Path) -> Run:
     """Runs `routerlab` in an empty folder, without a terminal."""
 
     def call(*args: object, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "routerlab", *map(str, args)]
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_S,
-        )
+        return program.run(tmp_path, *args, stdin=stdin)
 
     return call
 

@@ -52,7 +52,8 @@ def session(path: Path, corpus: Pin | None = None, **more: Any) -> Path:
         **more,
     )
     with SessionFile.create(path, header) as file:
-        file.append(trial(1, "a[bold]", probabilities={"code/simple": 0.25, "gone/label": 0.75}))
+        shares = {"code/simple": 0.25, "gone/label": 0.75}
+        file.append(trial(1, "a[bold]", probabilities=shares, member="small:probe"))
         file.append(trial(2, "b", label=None, status="unparsed", answer="-1 [/x]"))
         file.append(trial(3, "b", case=None, prompt=NASTY, gold=None, label="code/simple"))
         file.append(Annotation(id="a000001", at=AT, trial="t000001", label="CoT/simple", annotator="ada"))
@@ -150,6 +151,7 @@ def test_export_jsonl_is_exact(tmp_path: Path) -> None:
         200.0,
     )
     assert three["prompt"] == NASTY
+    assert [row["member"] for row in (one, two, three)] == ["small:probe", None, None]
 
 
 def test_export_csv_is_safe_for_spreadsheets(tmp_path: Path) -> None:

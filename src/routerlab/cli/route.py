@@ -74,6 +74,8 @@ async def _run(lab: "Lab", specs: "Sequence[Spec]", prompt: str, format_: str) -
             for trial in await _ask(lab, line.rstrip("\n")):
                 worst = max(worst, EXITS[trial.status])
                 print(_json(trial) if format_ == "json" else _text(trial), flush=True)
+                if trial.label and trial.error and format_ == "text":
+                    say(f"{trial.arm}: {trial.error}")
     finally:
         await lab.close()
     return worst
@@ -110,9 +112,10 @@ def _text(trial: "Trial") -> str:
     )
     answer = trial.label or (f"{trial.status}: {trial.error}" if trial.error else trial.status)
     sure = f"{confidence:.2f}" if confidence is not None else "-"
-    return "\t".join([printable(answer), sure, f"{trial.latency_ms.total:.0f} ms", printable(trial.arm)])
+    who = f"{trial.arm} by {trial.member}" if trial.member else trial.arm
+    return "\t".join([printable(answer), sure, f"{trial.latency_ms.total:.0f} ms", printable(who)])
 
 
 def _json(trial: "Trial") -> str:
     kept = {"prompt", "arm", "status", "label", "probabilities", "mass", "confidence", "answer", "error"}
-    return json.dumps(trial.model_dump(mode="json", include=kept | {"latency_ms", "tokens"}))
+    return json.dumps(trial.model_dump(mode="json", include=kept | {"member", "latency_ms", "tokens"}))

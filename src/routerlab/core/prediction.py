@@ -63,11 +63,12 @@ class Prediction(Record):
     (they sum to 1) and `mass` is the probability, before that softmax, that the model writes any of
     the labels at all; both are None for contracts that do not score. `confidence` is what the model
     itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
-    says why there is no label. `batched` is true for an answer that was computed together with others: its
-    times are its share of theirs, or those of a busy server, and no latency. `together` is how many questions
-    that came at once were decoded together, this one among them; its times are those of all, for so long it
-    took to be answered. `attempts` are those of a
-    remote arm; `recorded` is the trial that a recorded arm repeats, times and all.
+    says why there is no label or, where there is one, which members of the arm failed on the way to it.
+    `member` names the one whose answer it is, of an arm that is made of several. `batched` is true for an
+    answer that was computed together with others: its times are its share of theirs, or those of a busy
+    server, and no latency. `together` is how many questions that came at once were decoded together, this one
+    among them: its times are those of all, for so long its answer took. `attempts` are those of a remote arm;
+    `recorded` is the trial that a recorded arm repeats, times and all.
     """
 
     status: Status
@@ -77,6 +78,7 @@ class Prediction(Record):
     confidence: float | None = None
     answer: str | None = None
     error: str | None = None
+    member: str | None = None
     batched: bool | None = None
     together: int | None = None
     attempts: tuple[Attempt, ...] | None = None

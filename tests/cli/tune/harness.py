@@ -12,6 +12,7 @@ from typing import Any
 
 from routerlab import resources
 from routerlab.core.taxonomy import load_taxonomy
+from tests import program
 from tests.conftest import PATIENCE_S
 from tests.tui.lab.test_terminal import wait_gone, workers_of
 
@@ -80,27 +81,16 @@ class Bench:
             (folder / "pool.toml").write_text(pool_text() + FAULTY)
         self.model = str(smollm2)
 
-    def command(self, *args: object) -> list[str]:
-        return [sys.executable, "-m", "routerlab", *map(str, args)]
-
     def env(self, cache: str) -> dict[str, str]:
         """Linear algebra on one thread: threads that wait for each other beside busy tests take ages."""
         return {**os.environ, "XDG_CACHE_HOME": str(self.folder / cache), "OPENBLAS_NUM_THREADS": "1"}
 
     def tune(self, out: str, *more: str) -> list[str]:
         options = ["--exemplars", "none", "--sets", "0", "--no-baselines", "--out", out, *more]
-        return self.command("tune", self.model, "--corpus", "pool.toml", *options)
+        return ["tune", self.model, "--corpus", "pool.toml", *options]
 
-    def run(self, command: list[str], cache: str) -> Ended:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.env(cache),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE_S,
-        )
+    def run(self, cache: str, *words: object) -> Ended:
+        done = program.run(self.folder, *words, env=self.env(cache))
         return Ended(done.returncode, done.stdout, done.stderr)
 
 
@@ -130,9 +120,9 @@ def tune_four_times(folder: Path, smollm2: Path) -> Runs:
         json_lines = ("--progress", "json")
         ended = [
             interrupt(bench),
-            bench.run(bench.tune("one/r.toml", *json_lines), "a"),
-            bench.run(bench.tune("two/r.toml", *json_lines), "a"),
-            bench.run(bench.tune("three/r.toml"), "b"),
+            bench.run("a", *bench.tune("one/r.toml", *json_lines)),
+            bench.run("a", *bench.tune("two/r.toml", *json_lines)),
+            bench.run("b", *bench.tune("three/r.toml")),
         ]
         saved.write_text(json.dumps([asdict(e) for e in ended]))
     return Runs(bench, *(Ended(**e) for e in json.loads(saved.read_text())))
@@ -140,9 +130,9 @@ def tune_four_times(folder: Path, smollm2: Path) -> Runs:
 
 def interrupt(bench: Bench) -> Ended:
     """Ctrl+C after the first answers; no worker is left."""
-    command = bench.tune("one/r.toml", "--progress", "json")
+    words = bench.tune("one/r.toml", "--progress", "json")
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "routerlab", *words],
         cwd=bench.folder,
         env=bench.env("a"),
         stdout=subprocess.PIPE,

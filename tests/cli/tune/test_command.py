@@ -109,7 +109,7 @@ def test_faulty_cases_are_one_warning_and_the_router_is_made(runs: Runs) -> None
 def test_the_router_answers_as_its_head_does(runs: Runs) -> None:
     """The features are in the cache's store: the saved head makes of them what the command says."""
     bench, prompt = runs.bench, PROMPTS["CoT/simple"][0]
-    result = bench.run(bench.command("route", prompt, "--arm", "one/r.toml", "--format", "json"), "a")
+    result = bench.run("a", "route", prompt, "--arm", "one/r.toml", "--format", "json")
     assert result.returncode == 0, result.stderr
     answer = json.loads(result.stdout)
     router = load_router(bench.folder / "one" / "r.toml")
@@ -151,9 +151,7 @@ def test_a_bad_pool_is_one_line_and_exit_code_2(
     (tmp_path / "broken.toml").write_text("schema_version = \n")
     (tmp_path / "few.toml").write_text("\n[[case]]".join(pool_text().split("\n[[case]]")[:4]) + "\n")
     (tmp_path / "empty.toml").write_text('schema_version = 1\nname = "x"\ntaxonomy = "front-door"\n')
-    result = bench.run(
-        bench.command("tune", smollm2, "--corpus", corpus, "--out", "r.toml", "--exemplars", "none"), "a"
-    )
+    result = bench.run("a", "tune", smollm2, "--corpus", corpus, "--out", "r.toml", "--exemplars", "none")
     assert result.returncode == 2
     (line,) = result.stderr.strip().splitlines()
     assert words in line
@@ -163,7 +161,7 @@ def test_a_bad_pool_is_one_line_and_exit_code_2(
 
 def test_a_model_that_is_not_here_is_one_line_and_exit_code_3(tmp_path: Path, smollm2: Path) -> None:
     bench = Bench(tmp_path, smollm2)
-    result = bench.run(bench.command("tune", "no-such-model", "--corpus", "pool.toml"), "a")
+    result = bench.run("a", "tune", "no-such-model", "--corpus", "pool.toml")
     assert result.returncode == 3
     assert "no model of this name" in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.stderr

@@ -24,7 +24,7 @@ TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/si
 
 
 def run(bench: Bench, *args: object) -> Ended:
-    done = bench.run(bench.command(*args), "a")
+    done = bench.run("a", *args)
     assert done.returncode == 0, done.stderr
     return done
 
@@ -36,22 +36,29 @@ def routed(bench: Bench, arm: str) -> str:
 
 
 def test_a_cascade_is_an_arm(bench: Bench) -> None:
-    folder = bench.folder / "both"
+    folder = bench.folder / "three"
     folder.mkdir()
-    for name in ("small", "large"):
-        shutil.copy(bench.folder / "r.toml", folder / f"{name}.toml")
+    names = ("small", "middle", "large")
+    for name in names:
+        text = (bench.folder / "r.toml").read_text()
+        (folder / f"{name}.toml").write_text(text.replace('name = "r"', f'name = "{name}"'))
     for numbers in ("r.npz", "r.oof.npz"):
         shutil.copy(bench.folder / numbers, folder / numbers)
-    done = run(bench, "tune", "cascade", "both/small.toml", "both/large.toml", "--out", "both/c.toml")
-    assert "chosen, cross-validated: threshold" in done.stdout
+    files = [f"three/{name}.toml" for name in names]
+    done = run(bench, "tune", "cascade", *files, "--share", "1", "--out", "three/c.toml")
+    assert "chosen, cross-validated: thresholds 0.00 0.00" in done.stdout
     made = load_router(folder / "c.toml")
     assert isinstance(made, Cascade)
-    assert [m.file for m in made.member] == ["small.toml", "large.toml"]
-    assert routed(bench, "both/c.toml") == routed(bench, "r.toml")  # both members say the same
+    assert [m.file for m in made.member] == [f"{name}.toml" for name in names]
+    text = (folder / "c.toml").read_text()
+    (folder / "c.toml").write_text(text.replace("    0.0,\n", "    1.0,\n"))
+    answer = run(bench, "route", "regex for a postcode", "--arm", "three/c.toml", "--format", "json").stdout
+    assert json.loads(answer)["member"] == "large:probe"
+    assert json.loads(answer)["label"] == routed(bench, "r.toml")  # all members say the same
 
 
 def test_routers_that_do_not_lie_together_make_no_cascade(bench: Bench) -> None:
-    done = bench.run(bench.command("tune", "cascade", "r.toml", "elsewhere/r.toml"), "a")
+    done = bench.run("a", "tune", "cascade", "r.toml", "elsewhere/r.toml")
     assert done.returncode == 2
     assert "lie in one folder" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -1,8 +1,6 @@
 """Whatever is wrong with a file is told in one go: each fault with its line, at most twenty, then a count."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from routerlab.study.figures.costs import load_costs
 from routerlab.study.figures.logs import read_log
 from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.routing_table import load_routes
+from tests import program
 from tests.conftest import REPO
 
 SIX = load_taxonomy(TAXONOMY)
@@ -102,10 +101,7 @@ def test_of_thirty_faults_twenty_are_told_and_the_rest_counted(tmp_path: Path) -
     assert e.value.lines[0].endswith(": 30 faults")
     assert len(e.value.lines) == 22
     assert e.value.lines[-1] == "  and 10 more"
-    run = subprocess.run(
-        [sys.executable, "-m", "routerlab", "corpus", "check", str(path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    run = program.run(tmp_path, "corpus", "check", path)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr.splitlines() == ["error: " + e.value.lines[0], *e.value.lines[1:]]
 

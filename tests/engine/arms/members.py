@@ -19,8 +19,12 @@ EVIDENCE = Evidence(
 )  # fmt: skip
 
 
-def cascade(threshold: float = 0.8, rule: Literal["confidence", "disagreement"] = "confidence") -> Cascade:
-    count = 2 if rule == "confidence" else 3
+def cascade(
+    *thresholds: float, rule: Literal["confidence", "disagreement"] = "confidence", members: int = 2
+) -> Cascade:
+    """By confidence with these thresholds, 0.8 each where there are none."""
+    count = len(thresholds) + 1 if thresholds else members
+    steps = thresholds or (0.8,) * (count - 1)
     return Cascade(
         name="c",
         contract="cascade",
@@ -28,7 +32,7 @@ def cascade(threshold: float = 0.8, rule: Literal["confidence", "disagreement"] 
         taxonomy="two",
         taxonomy_sha256="a" * 64,
         rule=rule,
-        threshold=threshold,
+        thresholds=steps if rule == "confidence" else (),
         member=tuple(FilePin(file=f"m{i}.toml", sha256="b" * 64) for i in range(count)),
         evidence=EVIDENCE,
     )
@@ -109,7 +113,7 @@ class Member:
 
 def arm_of(members: Sequence[Member], made: Cascade | None = None) -> CascadeArm:
     spec = ArmSpec(name="c:cascade", model=Path("large.gguf"), contract="cascade", router=Path("c.toml"))
-    return CascadeArm(spec, made or cascade(), list(members))
+    return CascadeArm(spec, made or cascade(members=len(members)), list(members))
 
 
 async def started(*members: Member, made: Cascade | None = None) -> CascadeArm:

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +30,7 @@ from routerlab.engine.lab.materials import Materials, arm_record, changed
 from routerlab.engine.lab.specs import any_spec, arm_specs
 from routerlab.resources import KEYWORDS, POOL, TAXONOMY
 from routerlab.settings import Settings
-from tests.conftest import PATIENCE_S
+from tests import program
 from tests.core.session.harness import HEADER
 from tests.engine.arms.members import Member
 from tests.engine.asking import FRONT_DOOR, TWO
@@ -149,7 +147,7 @@ async def agreeing(*members: Member) -> AgreementArm:
 async def test_two_that_agree_answer_and_the_third_is_not_asked() -> None:
     trio = Member("a", "yes", 0.6), Member("b", "yes", 0.9), Member("c", "no")
     found = await (await agreeing(*trio)).ask("p", 5.0)
-    assert found.label == "yes"
+    assert (found.label, found.member) == ("yes", "b")
     assert found.probabilities == pytest.approx({"yes": 0.9, "no": 0.1})
     assert [len(m.asked) for m in trio] == [1, 1, 0]
     assert (found.latency_ms.prefill, found.tokens.evaluated) == (20, 40)  # of both
@@ -286,10 +284,7 @@ def test_replay_runs_them_and_they_come_back_from_the_session(tmp_path: Path) ->
     (tmp_path / "two.toml").write_text(TWO_CASES)
 
     def replay(*more: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", "routerlab", "replay", "two.toml", "--format", "json", *more]
-        ended = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE_S
-        )
+        ended = program.run(tmp_path, "replay", "two.toml", "--format", "json", *more)
         assert ended.returncode == 0, ended.stderr
         found: dict[str, Any] = json.loads(ended.stdout)
         return found
@@ -305,10 +300,7 @@ def test_replay_runs_them_and_they_come_back_from_the_session(tmp_path: Path) ->
 
 
 def test_route_ends_well_without_a_label(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "routerlab", "route", "hello", "--arm", "control"]
-    ended = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE_S
-    )
+    ended = program.run(tmp_path, "route", "hello", "--arm", "control")
     assert ended.returncode == 0
     assert ended.stdout.startswith("unrouted\t-\t")
 

@@ -1,6 +1,7 @@
 """A cascade of arms: who is asked, what adds up, and what a member's fault or a cancellation does."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +28,8 @@ async def test_the_first_answers_when_it_is_sure(confidence: float) -> None:
     small, large = Member("small", "yes", confidence), Member("large", "no")
     arm = await started(small, large)
     prediction = await arm.ask("p", 5.0)
-    assert (prediction.status, prediction.label) == ("ok", "yes")
+    assert (prediction.status, prediction.label, prediction.member) == ("ok", "yes", "small")
+    assert prediction.error is None
     assert prediction.probabilities == pytest.approx({"yes": confidence, "no": 1 - confidence})
     assert (len(small.asked), len(large.asked)) == (1, 0)
     assert arm.state.phase == "ready"
@@ -37,16 +39,31 @@ async def test_the_second_is_asked_when_the_first_is_not_sure() -> None:
     small, large = Member("small", "yes", 0.79), Member("large", "no", 0.6)
     arm = await started(small, large)
     prediction = await arm.ask("p", 5.0)
-    assert prediction.label == "no"
+    assert (prediction.label, prediction.member) == ("no", "large")
     assert prediction.probabilities == pytest.approx({"no": 0.6, "yes": 0.4})
     assert 0 < large.asked[0] < small.asked[0] <= 5.0  # what the first has used is off the time
 
 
 async def test_a_threshold_of_zero_never_asks_the_second() -> None:
     small, large = Member("small", "yes", 0.51), Member("large")
-    arm = await started(small, large, made=cascade(threshold=0.0))
+    arm = await started(small, large, made=cascade(0.0))
     assert (await arm.ask("p", 5.0)).label == "yes"
     assert large.asked == []
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "asked"),
+    [((0.5, 0.9, 0.9), 1), ((0.6, 0.7, 0.9), 2), ((0.6, 0.8, 0.75), 3), ((1, 1, 1), 4)],
+)
+async def test_members_are_asked_until_one_is_sure_enough(thresholds: tuple[float, ...], asked: int) -> None:
+    """Each by its own threshold; the last answers however unsure it is."""
+    four = [Member("one", "yes", 0.5), Member("two", "no", 0.7), Member("three", confidence=0.75)]
+    four.append(Member("four", "no", 0.51))
+    arm = await started(*four, made=cascade(*thresholds))
+    for found in (await arm.ask("p", 5.0), (await arm.ask_many(["p"], 5.0))[0]):
+        assert (found.member, found.status) == (four[asked - 1].name, "ok")
+        assert found.latency_ms.prefill == 10 * asked
+    assert [len(m.asked) for m in four] == [2] * asked + [0] * (4 - asked)
 
 
 async def test_many_prompts_go_to_the_second_together_where_the_first_is_not_sure() -> None:
@@ -62,8 +79,9 @@ async def test_many_prompts_go_to_the_second_together_where_the_first_is_not_sur
     assert (len(small.asked), len(large.asked)) == (5, 2)
     assert arm.state.phase == "ready"
     small.status = "refused"
-    assert [p.status for p in await arm.ask_many(["a"], 5.0)] == ["refused"]
-    assert len(large.asked) == 2
+    (passed,) = await arm.ask_many(["a"], 5.0)
+    assert (passed.label, passed.error) == ("no", "small: refused: refused")
+    assert len(large.asked) == 3
 
 
 @pytest.mark.parametrize(("second", "third_asked", "label"), [("yes", 0, "yes"), ("no", 1, "no")])
@@ -72,7 +90,7 @@ async def test_the_third_is_asked_where_the_first_two_disagree(
 ) -> None:
     """However sure the first is."""
     trio = Member("one", "yes", 0.99), Member("two", second), Member("three", "no")
-    arm = await started(*trio, made=cascade(0.0, "disagreement"))
+    arm = await started(*trio, made=cascade(rule="disagreement", members=3))
     assert (await arm.ask("p", 5.0)).label == label
     assert [len(m.asked) for m in trio] == [1, 1, third_asked]
 
@@ -124,25 +142,62 @@ async def test_an_unsure_answer_that_comes_in_spite_of_a_cancellation_is_no_answ
     assert prediction.status == "cancelled"
 
 
+Fault = Literal["crashed", "timeout", "refused"]
+SAID = {"crashed": "the worker was killed", "timeout": "timeout", "refused": "refused"}
+
+
+@pytest.mark.parametrize("status", ["crashed", "refused"])
+async def test_the_next_answers_where_a_member_fails(status: Fault) -> None:
+    trio = Member("small", status=status), Member("middle", "no", 0.9), Member("large", "yes")
+    arm = await started(*trio)
+    found = await arm.ask("p", 5.0)
+    assert (found.status, found.label, found.member) == ("ok", "no", "middle")
+    assert found.error == f"small: {status}: {SAID[status]}"
+    assert [len(m.asked) for m in trio] == [1, 1, 0]
+
+
 @pytest.mark.parametrize("status", ["crashed", "timeout", "refused"])
-@pytest.mark.parametrize("which", [0, 1])
-async def test_a_members_fault_is_the_cascades(
-    status: Literal["crashed", "timeout", "refused"], which: int
-) -> None:
-    pair = Member("small", "yes", 0.5), Member("large")
-    pair[which].status = status
-    arm = await started(*pair)
-    prediction = await arm.ask("p", 5.0)
-    assert (prediction.status, prediction.label) == (status, None)
-    assert len(pair[1].asked) == which
-    if status == "crashed":
-        assert prediction.error == "the worker was killed"
-        assert arm.state.phase == "crashed"
-        assert arm.state.message == f"{pair[which].spec.name}: the worker was killed"
-        again = await arm.ask("p", 5.0)
-        assert (again.status, again.error) == ("crashed", arm.state.message)
-    else:
-        assert arm.state.phase == "ready"
+async def test_an_unsure_answer_stands_where_those_after_it_fail(status: Fault) -> None:
+    trio = Member("small", "yes", 0.4), Member("middle", "no", 0.5), Member("large", status=status)
+    found = await (await started(*trio)).ask("p", 5.0)
+    assert (found.status, found.label, found.member) == ("ok", "no", "middle")
+    assert found.error == f"large: {status}: {SAID[status]}"
+
+
+async def test_where_nobody_has_an_answer_all_faults_are_told() -> None:
+    arm = await started(Member("small", status="refused"), Member("large", status="crashed"))
+    found = await arm.ask("p", 5.0)
+    assert (found.status, found.label, found.member) == ("crashed", None, None)
+    assert found.error == "small: refused: refused; large: crashed: the worker was killed"
+    assert arm.state.phase == "crashed"
+    assert arm.state.message == "large: the worker was killed"
+    again = await arm.ask("p", 5.0)
+    assert (again.status, again.error) == ("crashed", arm.state.message)
+
+
+async def test_two_that_fail_do_not_agree() -> None:
+    trio = Member("one", status="refused"), Member("two", status="refused"), Member("three", "no")
+    arm = await started(*trio, made=cascade(rule="disagreement", members=3))
+    found = await arm.ask("p", 5.0)
+    assert (found.label, found.member) == ("no", "three")
+    assert found.error == "one: refused: refused; two: refused: refused"
+
+
+async def test_nobody_is_asked_when_the_time_is_up() -> None:
+    """A member that is asked without time loses its worker for nothing."""
+    small, large = Member("small", status="timeout"), Member("large")
+    found = await (await started(small, large)).ask("p", 5.0)
+    assert (found.status, found.error, large.asked) == ("timeout", "small: timeout: timeout", [])
+    unsure, never = Member("small", "yes", 0.5, waits=True, obeys=False), Member("large", "no")
+    arm = await started(unsure, never)
+    begun = time.perf_counter()
+    asking = asyncio.create_task(arm.ask("p", 0.01))
+    await until(lambda: bool(unsure.asked) and time.perf_counter() - begun > 0.05)
+    unsure.cancel()  # of which it makes nothing: it answers
+    late = await asking
+    assert (late.label, late.member, never.asked) == ("yes", "small", [])
+    assert late.error == "large: timeout: not asked: no time was left of 0.01 s"
+    assert arm.state.phase == "ready"
 
 
 async def test_it_is_ready_again_when_its_member_is() -> None:
@@ -249,15 +304,36 @@ def test_a_changed_member_is_refused_and_named(tmp_path: Path, name: str) -> Non
     assert isinstance(found, Cascade)
     assert len(member_files(path, found)) == 2
     member.write_text(member.read_text().replace("window = 96", "window = 128"))
-    with pytest.raises(LabError, match=f"{name} is not the router that the threshold was chosen with"):
+    with pytest.raises(LabError, match=f"{name} is not the router that the cascade was made with"):
         router_spec(path)
     member.unlink()
     with pytest.raises(LabError, match=f"{name}: no such file"):
         router_spec(path)
 
 
-def test_a_cascade_has_as_many_members_as_its_rule_wants(tmp_path: Path) -> None:
+def test_a_cascade_has_as_many_members_and_thresholds_as_its_rule_wants(tmp_path: Path) -> None:
     path = written(tmp_path)
-    path.write_text(path.read_text().replace('"confidence"', '"disagreement"'))
+    text = path.read_text()
+    path.write_text(text.replace('"confidence"', '"disagreement"'))
     with pytest.raises(LabError, match="rule 'disagreement' needs 3 members, not 2"):
         load_router(path)
+    path.write_text(text.replace("0.8,", "0.8, 0.9,"))
+    with pytest.raises(LabError, match="2 members by confidence have 1 thresholds, not 2"):
+        load_router(path)
+    path.write_text(text.replace("0.8,", "1.1,"))
+    with pytest.raises(LabError, match=r"thresholds\[0\]: should be less than or equal to 1"):
+        load_router(path)
+
+
+def test_a_file_of_an_earlier_version_is_refused_with_the_command_that_makes_a_new_one(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path)
+    text = path.read_text().replace("schema_version = 2", "schema_version = 1")
+    path.write_text(text.replace("thresholds = [\n    0.8,\n]", "threshold = 0.8"))
+    with pytest.raises(LabError) as caught:
+        load_router(path)
+    assert str(caught.value) == (
+        f"{path}: is a cascade of an earlier version; make it anew: routerlab tune cascade "
+        f"{tmp_path}/small.toml {tmp_path}/large.toml --rule confidence --out {path}"
+    )

@@ -173,7 +173,7 @@ async def test_when_nobody_waits_any_more_the_model_is_stopped(tiny_files: dict[
 
 async def test_a_cascade_asks_the_second_together_about_what_is_left_open() -> None:
     small, large = Member("small", confidence=0.5), Member("large")
-    arm = arm_of([small, large], cascade(threshold=0.8))
+    arm = arm_of([small, large], cascade(0.8))
     await arm.start()
     for member, most in ((small, 4), (large, 3)):
         assert member.state.info is not None

@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import _HOMES, PATIENCE_S
+from tests import program
+from tests.conftest import _HOMES
 from tests.engine.remote.server import KEY, KEY_ENV, Server
 from tests.twocases import TWO_CASES
 
@@ -33,13 +33,9 @@ def runner(folder: Path, settings: str) -> Run:
     (folder / "two.toml").write_text(TWO_CASES)
 
     def call(*args: object, key: str | None = KEY, **env: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "routerlab", *map(str, args)]
         held = {} if key is None else {KEY_ENV: key}
         rest = {k: v for k, v in os.environ.items() if k != KEY_ENV}
-        return subprocess.run(
-            command, cwd=folder, env=rest | homes | held | env, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-        )  # fmt: skip
+        return program.run(folder, *args, env=rest | homes | held | env)
 
     return call
 

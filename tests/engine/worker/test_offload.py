@@ -18,6 +18,7 @@ from routerlab.engine.worker.protocol import Failed, Ready
 from routerlab.models.devices import NO_GPU
 from routerlab.models.placement import Placement
 from routerlab.settings import Settings
+from tests import program
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.asking import TWO, Asked
@@ -197,9 +198,8 @@ def test_cpu_stands_alone() -> None:
 
 
 @cpu_build
-def test_the_command_says_it_and_ends_with_3(tiny_files: dict[tiny.Family, Path]) -> None:
-    command = [sys.executable, "-m", "routerlab", "route", "hi", "--arm", str(tiny_files["llama"])]
-    asked = subprocess.run([*command, "--device", "CUDA0,CUDA1"], capture_output=True, text=True, check=False)
+def test_the_command_says_it_and_ends_with_3(tiny_files: dict[tiny.Family, Path], tmp_path: Path) -> None:
+    asked = program.run(tmp_path, "route", "hi", "--arm", tiny_files["llama"], "--device", "CUDA0,CUDA1")
     assert asked.returncode == Exit.MISSING
     assert asked.stderr.splitlines()[-1] == f"error: llama: {NO_GPU}"
     assert "Traceback" not in asked.stderr

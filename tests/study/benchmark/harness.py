@@ -12,6 +12,7 @@ import psutil
 
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
+from tests import program
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.twocases import TWO_CASES
@@ -33,9 +34,7 @@ def command(*args: object) -> list[str]:
 
 def bench(folder: Path, *args: object) -> "subprocess.CompletedProcess[str]":
     """What the command printed, and how it ended."""
-    return subprocess.run(
-        command(*args), cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S
-    )
+    return program.run(folder, "bench", *args)
 
 
 def begun(folder: Path, *args: object) -> "subprocess.Popen[str]":

@@ -1,4 +1,4 @@
-"""Choosing a cascade from out-of-fold answers: thresholds, disagreement, times that are missing."""
+"""A cascade from out-of-fold answers: who answers, times that are missing, the file, its best member."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,17 +9,14 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import Cascade, Evidence, HeadPin, ModelPin, Router, load_router
+from routerlab.tune.cascade.compare import compare
 from routerlab.tune.cascade.thresholds import (
-    STEPS,
-    Members,
-    best_threshold,
-    cross_validated,
-    disagree,
+    Wish,
+    by_confidence,
+    by_disagreement,
     members,
     outcome,
     point,
-    trade_off,
-    unsure,
 )
 from routerlab.tune.cascade.write import write_cascade
 from routerlab.tune.out_of_fold import OutOfFold
@@ -41,104 +38,54 @@ LARGE = answers("+++-", [0.9] * 4, [100.0, 100.0, 100.0, 100.0])
 PAIR = members([SMALL, LARGE])
 
 
-def drawn(n: int, seed: int) -> Members:
-    """A small member that is right as often as it says, and a large one that is right 9 times of 10."""
-    rng = np.random.default_rng(seed)
-    confidence = rng.uniform(0.5, 1.0, n)
-    small = np.where(rng.uniform(size=n) < confidence, 0, 1)
-    large = np.where(rng.uniform(size=n) < 0.9, 0, 1)
-    times = (np.full(n, 10.0), np.full(n, 100.0))
-    return Members(np.zeros(n, np.int64), (small, large), confidence, times, np.zeros(n, dtype=bool))
-
-
-ALL = np.arange(4)
-
-
-def test_zero_never_asks_and_one_always_does() -> None:
-    points = trade_off(PAIR)
-    assert [p.threshold for p in points] == list(STEPS)
-    never, always = points[0], points[-1]
-    assert (never.threshold, never.asked, never.mean_ms, never.accuracy) == (0.0, 0.0, 10.0, 0.5)
-    assert (always.threshold, always.asked, always.mean_ms, always.accuracy) == (1.0, 1.0, 110.0, 0.75)
-    asked = [p.asked for p in points]
-    assert asked == sorted(asked)
-
-
 def test_a_threshold_by_hand() -> None:
     """At 0.75 the second and fourth case go on; the second is put right, the fourth stays wrong."""
-    escalated = unsure(PAIR, 0.75)
-    assert escalated.tolist() == [False, True, False, True]
-    right, times = outcome(PAIR, escalated)
+    who = by_confidence(PAIR, (0.75,))
+    assert who.tolist() == [0, 1, 0, 1]
+    right, times = outcome(PAIR, who)
     assert right.tolist() == [True, True, True, False]
     assert times.tolist() == [10.0, 110.0, 10.0, 110.0]
-    found = point(PAIR, escalated, 0.75)
-    assert (found.accuracy, found.mean_ms, found.asked) == (0.75, 60.0, 0.5)
+    found = point(PAIR, who, (0.75,))
+    assert (found.accuracy, found.mean_ms, found.asked) == (0.75, 60.0, (1.0, 0.5))
 
 
 def test_confidence_at_the_threshold_is_enough() -> None:
-    assert not unsure(PAIR, float(PAIR.confidence[2]))[2]
+    assert by_confidence(PAIR, (float(PAIR.confidence[0, 2]),))[2] == 0
 
 
-def test_the_best_threshold_asks_least_for_the_wanted_accuracy() -> None:
-    """0.65 is the lowest step at which the second case (0.60) is asked again, which is all it takes."""
-    assert best_threshold(PAIR, ALL, None, None) == 0.65
-    assert best_threshold(PAIR, ALL, 0.5, None) == 0.0
-    assert best_threshold(PAIR, ALL, 0.75, None) == 0.65
-    assert best_threshold(PAIR, np.array([0, 2]), None, None) == 0.0
+def test_zero_never_asks_and_one_always_does() -> None:
+    assert by_confidence(PAIR, (0.0,)).tolist() == [0] * 4
+    assert by_confidence(PAIR, (1.0,)).tolist() == [1] * 4
 
 
-def test_an_accuracy_out_of_reach_gives_the_best_there_is() -> None:
-    found = best_threshold(PAIR, ALL, 1.0, None)
-    assert outcome(PAIR, unsure(PAIR, found))[0].mean() == 0.75
-
-
-@pytest.mark.parametrize("wanted", [0.78, 0.85, 0.9])
-def test_wanted_accuracy_is_reached_with_the_least_asking(wanted: float) -> None:
-    m = drawn(1000, seed=1)
-    rows = np.arange(1000)
-    found = best_threshold(m, rows, wanted, None)
-    by_hand = [p for p in trade_off(m) if p.accuracy >= wanted]
-    assert found == min(by_hand, key=lambda p: p.asked).threshold
-    assert outcome(m, unsure(m, found))[0].mean() >= wanted
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
-def test_the_share_limit_holds_and_is_used(share: float) -> None:
-    m = drawn(1000, seed=2)
-    found = best_threshold(m, np.arange(1000), None, share)
-    assert unsure(m, found).mean() <= share
-    higher = [t for t in STEPS if t > found]
-    assert not higher or unsure(m, higher[0]).mean() > share
-
-
-def test_cross_validated_thresholds_know_nothing_of_the_case() -> None:
-    """Gold of one fold decides about others only."""
-    m = drawn(400, seed=3)
-    escalated = cross_validated(m, 0.85, None, seed=0)
-    assert (cross_validated(m, 0.85, None, seed=0) == escalated).all()
-    fold = np.array_split(np.random.default_rng(0).permutation(400), 5)[2]
-    gold = m.gold.copy()
-    gold[fold] = 1
-    changed = Members(gold, m.answers, m.confidence, m.times, m.hard)
-    again = cross_validated(changed, 0.85, None, seed=0)
-    assert (again[fold] == escalated[fold]).all()
-    assert not (again == escalated).all()
-    assert outcome(m, escalated)[0].mean() == pytest.approx(0.85, abs=0.05)
+def test_three_by_hand() -> None:
+    """Each time of a member that was asked counts, also of those that passed the case on."""
+    third = answers("++++", [0.9] * 4, [1000.0] * 4)
+    middle = answers("+++-", [0.9, 0.9, 0.3, 0.3], [100.0] * 4)
+    trio = members([SMALL, middle, third])
+    who = by_confidence(trio, (0.75, 0.5))
+    assert who.tolist() == [0, 1, 0, 1]  # the middle is as sure of the answer that is wrong
+    who = by_confidence(trio, (0.75, 0.8))
+    assert who.tolist() == [0, 1, 0, 2]
+    assert outcome(trio, who)[1].tolist() == [10.0, 110.0, 10.0, 1110.0]
+    assert point(trio, who, (0.75, 0.8)).asked == (1.0, 0.5, 0.25)
 
 
 def test_disagreement_asks_the_third() -> None:
     third = answers("++++", [0.9] * 4, [1000.0] * 4)
     trio = members([SMALL, LARGE, third])
-    assert disagree(trio).tolist() == [False, True, False, False]
-    right, times = outcome(trio, disagree(trio))
+    who = by_disagreement(trio)
+    assert who.tolist() == [1, 2, 1, 1]
+    right, times = outcome(trio, who)
     assert right.tolist() == [True, True, True, False]  # where both are wrong alike nobody notices
     assert times.tolist() == [110.0, 1110.0, 110.0, 110.0]
+    assert point(trio, who).asked == (1.0, 1.0, 0.25)
 
 
 def test_members_are_compared_over_common_cases_in_one_order() -> None:
     other = answers("-++", [0.9, 0.8, 0.7], [100.0, 200.0, 300.0], ids="xca")
     m = members([SMALL, other])
-    assert m.confidence.tolist() == pytest.approx([0.95, 0.80])  # cases a and c
+    assert m.confidence.tolist() == [pytest.approx([0.95, 0.80]), pytest.approx([0.7, 0.8])]  # cases a and c
     assert m.times[1].tolist() == [300.0, 200.0]
     assert m.answers[1].tolist() == [0, 0]
 
@@ -152,11 +99,28 @@ def test_members_without_common_cases_or_times_are_refused() -> None:
 
 
 def test_times_that_are_missing_do_not_count() -> None:
+    """Nor do those of the others on the same cases: a mean is over the same cases for all."""
     some = answers("+++-", [0.9] * 4, [100.0, NAN, 300.0, NAN])
-    m = members([SMALL, some])
-    found = point(m, np.ones(4, dtype=bool), 1.0)
-    assert found.mean_ms == 210.0
+    m = members([answers("+-+-", [0.9] * 4, [10.0, 1000.0, 30.0, 1000.0]), some])
+    assert m.timed.tolist() == [True, False, True, False]
+    found = point(m, by_confidence(m, (1.0,)), (1.0,))
+    assert found.mean_ms == 220.0
     assert found.accuracy == 0.75  # of all four
+    assert point(m, by_confidence(m, (0.0,)), (0.0,)).mean_ms == 20.0
+
+
+def test_a_cascade_beside_its_best_member() -> None:
+    """McNemar's p of 1 against 3 is 2 x (1 + 4) / 16."""
+    small = answers("+---++++", [0.9] * 4 + [0.6] * 4, [10.0] * 8, ids="abcdefgh")
+    large = answers("-+++++++", [0.9] * 8, [90.0] * 8, ids="abcdefgh")
+    m = members([small, large])
+    found = compare(m, by_confidence(m, (0.7,)), seed=0)
+    assert (found.member, found.only_cascade, found.only_member) == (1, 1, 3)
+    assert (found.difference, found.p) == (-0.25, 0.625)
+    assert found.time == pytest.approx((10 + 90 / 2) / 90)
+    assert found.interval is not None
+    low, high = found.interval
+    assert -0.75 <= low < -0.25 < high <= 0.25
 
 
 # --- the file ---------------------------------------------------------------------------------------------
@@ -181,33 +145,37 @@ def router(name: str) -> Router:
     )
 
 
-def test_a_written_cascade_comes_back_and_pins_its_members(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_written_cascade_comes_back_and_pins_its_members(tmp_path: Path, count: int) -> None:
     path = tmp_path / "both.toml"
-    routers = [router("small"), router("large")]
+    routers = [router(f"r{i}") for i in range(count)]
     files = [tmp_path / f"{r.name}.toml" for r in routers]
-    made, chosen, shown = write_cascade(path, files, routers, PAIR, "confidence", None, None, 0, "command")
+    m = members([SMALL, *[LARGE] * (count - 1)])
+    made = write_cascade(path, files, routers, m, "confidence", Wish(), 0, "command")
     found = load_router(path)
     assert isinstance(found, Cascade)
-    assert found == made
-    assert (found.name, found.rule, found.threshold) == ("both", "confidence", chosen.threshold)
-    assert chosen.threshold == 0.65
-    assert [(m.file, m.sha256) for m in found.member] == [
+    assert found == made.cascade
+    assert (found.schema_version, found.name, found.rule) == (2, "both", "confidence")
+    assert found.thresholds == made.chosen.thresholds
+    assert made.fulfilled
+    assert found.thresholds[0] == 0.65  # the lowest at which the second case, of 0.60, is asked again
+    assert set(found.thresholds[1:]) <= {0.0}  # whoever is asked then may as well answer
+    assert [(p.file, p.sha256) for p in found.member] == [
         (f"{r.name}.toml", canonical_sha256(r)) for r in routers
     ]
-    assert len(shown) == len(STEPS)
     (row,) = found.evidence.row
-    assert (row.n, row.accuracy) == (4, chosen.accuracy)
+    assert (row.n, row.accuracy) == (4, made.chosen.accuracy)
+    assert found.evidence.machine == "m"  # that of the times
 
 
 def test_a_cascade_by_disagreement(tmp_path: Path) -> None:
     trio = members([SMALL, LARGE, answers("++++", [0.9] * 4, [1000.0, NAN, NAN, NAN])])
     routers = [router(n) for n in ("one", "two", "three")]
     files = [tmp_path / f"{r.name}.toml" for r in routers]
-    made, chosen, shown = write_cascade(
-        tmp_path / "three.toml", files, routers, trio, "disagreement", None, None, 0, "command"
-    )
-    assert (chosen.accuracy, chosen.asked) == (0.75, 0.25)
-    assert shown == [point(trio, disagree(trio), 0.0)]
-    assert load_router(tmp_path / "three.toml") == made
-    assert made.rule == "disagreement"
-    assert made.evidence.row[0].p95 == 110.0
+    path = tmp_path / "three.toml"
+    made = write_cascade(path, files, routers, trio, "disagreement", Wish(), 0, "command")
+    assert (made.chosen.accuracy, made.chosen.asked) == (0.75, (1.0, 1.0, 0.25))
+    assert made.frontier == [point(trio, by_disagreement(trio))]
+    assert load_router(path) == made.cascade
+    assert (made.cascade.rule, made.cascade.thresholds) == ("disagreement", ())
+    assert made.cascade.evidence.row[0].p95 == 110.0

@@ -73,7 +73,7 @@ def model(
         from routerlab.cli.tune.cascade import make_cascade
 
         path = tuned.path.with_name(f"{tuned.path.stem}-then-{larger.stem}.toml")
-        rows += make_cascade(path, (tuned.path, larger), seed=seed)[3].evidence.row
+        rows += make_cascade(path, (tuned.path, larger), seed=seed).cascade.evidence.row
     if progress == "json":
         print_done(tuned.path, (*plan.training.warnings, *tuned.notes), rows, tuned.fitted.curve)
     else:

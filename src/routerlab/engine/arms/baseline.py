@@ -168,11 +168,11 @@ class AgreementArm(MembersArm):
     def _passes_on(self, answer: Prediction) -> bool:
         return answer.status in ("ok", "unparsed", "refused")
 
-    def _chosen(self, answers: Sequence[Prediction]) -> Prediction:
-        labelled = [answer for answer in answers if answer.label is not None]
+    def _chosen(self, answers: Sequence[Prediction]) -> int:
+        labelled = [i for i, answer in enumerate(answers) if answer.label is not None]
         if len(answers) == 3 or not labelled or not self._passes_on(answers[-1]):
-            return answers[-1]
-        return max(labelled, key=_sureness)
+            return len(answers) - 1
+        return max(labelled, key=lambda i: _sureness(answers[i]))
 
     def _combined_info(self, infos: Sequence[ArmInfo]) -> BaselineInfo:
         return BaselineInfo(

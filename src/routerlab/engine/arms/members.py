@@ -38,9 +38,9 @@ class MembersArm(Watched, ABC):
         """Whether the next member may be asked after this answer; otherwise it is the arm's."""
         return answer.status == "ok"
 
-    def _chosen(self, answers: Sequence[Prediction]) -> Prediction:
-        """The arm's answer once nobody else is asked."""
-        return answers[-1]
+    def _chosen(self, answers: Sequence[Prediction]) -> int:
+        """Whose answer is the arm's once nobody else is asked."""
+        return len(answers) - 1
 
     @property
     def log(self) -> Path | None:
@@ -87,7 +87,7 @@ class MembersArm(Watched, ABC):
         for member in self.members:
             self._asking = member
             left = timeout_s - (time.perf_counter() - start)
-            answers.append(await member.ask(prompt, max(left, 0.001)))
+            answers.append(await member.ask(prompt, left) if left > 0 else _late(timeout_s))
             if self._cancelled or self._ends(answers):
                 break
         self._asking = None
@@ -111,7 +111,8 @@ class MembersArm(Watched, ABC):
                 break
             self._asking = member
             left = timeout_s - (time.perf_counter() - start) if timed else timeout_s
-            found = await member.ask_many([prompts[i] for i in open_], max(left, 0.001), timed)
+            asked = [prompts[i] for i in open_]
+            found = await member.ask_many(asked, left, timed) if left > 0 else [_late(timeout_s)] * len(asked)
             for i, answer in zip(open_, found, strict=True):
                 answers[i].append(answer)
         self._asking = None
@@ -143,7 +144,19 @@ class MembersArm(Watched, ABC):
         complete = len(answers) == len(self.members) or self._ends(answers)
         if self._cancelled and not complete:
             return Prediction(status="cancelled", latency_ms=latency)
-        return self._chosen(answers).model_copy(update={"latency_ms": latency, "tokens": tokens})
+        chosen = self._chosen(answers)
+        told: dict[str, object] = {
+            "latency_ms": latency,
+            "tokens": tokens,
+            "error": self._told(answers, chosen),
+        }
+        if answers[chosen].label is not None:
+            told["member"] = "/".join(filter(None, (self.members[chosen].spec.name, answers[chosen].member)))
+        return answers[chosen].model_copy(update=told)
+
+    def _told(self, answers: Sequence[Prediction], chosen: int) -> str | None:
+        """What is said of faults: by default those of the answer that was chosen."""
+        return answers[chosen].error
 
     def cancel(self) -> None:
         """Cancel the member that is being asked; no further one is."""
@@ -152,7 +165,13 @@ class MembersArm(Watched, ABC):
             self._asking.cancel()
 
     async def stop(self) -> None:
-        """Stop the members."""
+        """Stop the members; none is asked any more."""
         self._life += 1
+        self._cancelled = True
         self._enter("stopped", message="", restarts=0, pid=None)
         await asyncio.gather(*(member.stop() for member in self.members))
+
+
+def _late(timeout_s: float) -> Prediction:
+    """Instead of the answer of a member without any time, which would only lose its worker."""
+    return Prediction(status="timeout", error=f"not asked: no time was left of {timeout_s:g} s")

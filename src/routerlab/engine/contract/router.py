@@ -3,12 +3,14 @@
 `NAME.toml` says for which weights, labels and prompt it holds; the numbers of a probe's head lie beside it.
 """
 
+import shlex
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
@@ -117,36 +119,57 @@ class Router(Record):
 
 
 class Cascade(Record):
-    """Routers asked in turn: the first answers when its confidence reaches `threshold`, else the second.
+    """Routers asked in turn: the first whose confidence reaches its threshold answers, else the last.
 
-    With `rule` "disagreement" the first two are both asked, and the third only when they disagree.
+    There is one of `thresholds` for each member but the last. With `rule` "disagreement" there are none: the
+    first two of three are both asked, and the third only when they disagree.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str = Field(pattern=f"^{NAME}$")
     contract: Literal["cascade"]
     created: datetime
     taxonomy: str
     taxonomy_sha256: Sha256
     rule: Literal["confidence", "disagreement"]
-    threshold: float = Field(default=0.0, ge=0, le=1)
+    thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     member: tuple[FilePin, ...]
     evidence: Evidence
 
     @model_validator(mode="after")
     def _has_enough_members(self) -> "Cascade":
-        wanted = 2 if self.rule == "confidence" else 3
-        if len(self.member) != wanted:
-            raise ValueError(f"rule {self.rule!r} needs {wanted} members, not {len(self.member)}")
+        members = len(self.member)
+        if self.rule == "disagreement" and members != 3:
+            raise ValueError(f"rule 'disagreement' needs 3 members, not {members}")
+        if members < 2:
+            raise ValueError(f"rule 'confidence' needs 2 members or more, not {members}")
+        wanted = members - 1 if self.rule == "confidence" else 0
+        if len(self.thresholds) != wanted:
+            raise ValueError(
+                f"{members} members by {self.rule} have {wanted} thresholds, not {len(self.thresholds)}"
+            )
         return self
 
 
 class _Peek(Record, extra="ignore"):
+    schema_version: int = 1
     contract: Literal["probe", "score", "cascade"]
 
 
+class _OldCascade(Record, extra="ignore"):
+    rule: Literal["confidence", "disagreement"]
+    member: tuple[FilePin, ...]
+
+
 def load_router(path: Path) -> Router | Cascade:
-    """The router in `path`; LabError with file and line when it is not one."""
-    if load_toml(path, _Peek).contract == "cascade":
-        return load_toml(path, Cascade)
-    return load_toml(path, Router)
+    """The router in `path`; LabError with file and line when it is not one, with the command that makes a new
+    one when it is a cascade of an earlier version."""
+    peek = load_toml(path, _Peek)
+    if peek.contract != "cascade":
+        return load_toml(path, Router)
+    if peek.schema_version == 1:
+        old = load_toml(path, _OldCascade)
+        members = [str(path.parent / member.file) for member in old.member]
+        words = ["routerlab", "tune", "cascade", *members, "--rule", old.rule, "--out", str(path)]
+        raise LabError(f"{path}: is a cascade of an earlier version; make it anew: {shlex.join(words)}")
+    return load_toml(path, Cascade)

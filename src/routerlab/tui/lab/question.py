@@ -30,6 +30,7 @@ def question_text(lab: Lab, question: Question, p: Palette) -> Content:
             (printable(arm), "bold"),
             ("  ", ""),
             (printable(said), f"bold {p.label(trial.label) if trial.label else p.bad}"),
+            (f"  by {printable(trial.member)}" if trial.member else "", p.dim),
             (f"  {milliseconds(trial.latency_ms.total)}", p.dim),
             ("  contended" if trial.contended else "", p.warn),
         ]

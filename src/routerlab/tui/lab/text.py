@@ -213,7 +213,8 @@ def _tokens(trial: Trial) -> str:
     t = trial.tokens
     made = f"  wrote {t.generated}" if t.generated else ""
     mass = "" if trial.mass is None else f"  mass {probability(trial.mass)}"
-    return f"{t.evaluated}+{t.cached} tok{made}{mass}"
+    by = f"  by {printable(trial.member)}" if trial.member else ""
+    return f"{t.evaluated}+{t.cached} tok{made}{mass}{by}"
 
 
 def _split(view: PanelView, width: int, p: Palette) -> list[list[Part]]:

@@ -1,1 +1,1 @@
-"""When to ask the larger router: thresholds chosen on out-of-fold answers, and the file that says so."""
+"""When to ask larger routers: thresholds chosen on out-of-fold answers, and the file that says so."""

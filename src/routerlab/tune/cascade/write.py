@@ -1,6 +1,7 @@
 """Writing a cascade file, with what it was chosen by."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,20 +11,36 @@ import numpy as np
 
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import Cascade, Evidence, FilePin, Router
-from routerlab.engine.worker.build import machine
+from routerlab.tune.cascade.compare import Compared, compare
 from routerlab.tune.cascade.thresholds import (
     Members,
     Point,
-    best_threshold,
-    cross_validated,
-    disagree,
+    Thresholds,
+    Trials,
+    Wish,
+    by_disagreement,
+    folds,
     outcome,
     point,
-    trade_off,
 )
 from routerlab.tune.rows import row
 from routerlab.tune.write import save_toml
 from routerlab.version import __version__
+
+
+@dataclass(frozen=True)
+class Made:
+    """A cascade as written, its figures (by confidence cross-validated) and what it was chosen from.
+
+    `fulfilled` is whether the wish could be had, on all cases.
+    """
+
+    cascade: Cascade
+    members: Members
+    frontier: list[Point]
+    chosen: Point
+    fulfilled: bool
+    compared: Compared
 
 
 def write_cascade(
@@ -32,22 +49,28 @@ def write_cascade(
     routers: Sequence[Router],
     m: Members,
     rule: Literal["confidence", "disagreement"],
-    accuracy: float | None,
-    share: float | None,
+    wish: Wish,
     seed: int,
     command: str,
-) -> tuple[Cascade, Point, list[Point]]:
-    """Choose and write; (what was written, the choice with cross-validated figures, the trade-off)."""
+) -> Made:
+    """Choose and write; LabError when the folder cannot be written to."""
+    thresholds: Thresholds = ()
+    fulfilled = True
     if rule == "disagreement":
-        threshold, escalated = 0.0, disagree(m)
-        shown = [point(m, escalated, 0.0)]
+        who = by_disagreement(m)
+        shown = [point(m, who)]
+        seen = "Nothing was chosen: the accuracy is that of the members' out-of-fold answers."
     else:
-        threshold = best_threshold(m, np.arange(len(m.gold)), accuracy, share)
-        escalated = cross_validated(m, accuracy, share, seed)
-        shown = trade_off(m)
-    times = outcome(m, escalated)[1]
-    answered = np.where(escalated, m.answers[-1], m.answers[0])
-    first = routers[0]
+        trials = Trials(m, folds(len(m.gold), seed))
+        thresholds, fulfilled = trials.best(wish, np.unique(trials.group))
+        who = trials.cross_validated(wish)
+        shown = trials.frontier()
+        seen = (
+            "The thresholds were chosen with the members' out-of-fold answers; the accuracy is of "
+            "thresholds chosen without the fifth of the cases that they answer."
+        )
+    first, cases = routers[0], np.arange(len(m.gold))
+    times = outcome(m, who)[1][m.timed]
     cascade = Cascade(
         name=path.stem,
         contract="cascade",
@@ -55,7 +78,7 @@ def write_cascade(
         taxonomy=first.taxonomy,
         taxonomy_sha256=first.taxonomy_sha256,
         rule=rule,
-        threshold=threshold,
+        thresholds=thresholds,
         member=tuple(
             FilePin(file=file.name, sha256=canonical_sha256(r))
             for file, r in zip(files, routers, strict=True)
@@ -66,17 +89,18 @@ def write_cascade(
             cases=len(m.gold),
             seed=seed,
             command=command,
-            machine=machine(),
+            machine="; ".join(dict.fromkeys(r.evidence.machine for r in routers)),
             lab_version=__version__,
             llama_cpp=first.evidence.llama_cpp,
             scikit_learn=version("scikit-learn"),
             seen=(
-                "The threshold was chosen with the members' out-of-fold answers; the accuracy is of "
-                "thresholds chosen without the fifth of the cases that they answer.",
+                seen,
+                "The times are those in the members' files, over the cases that all were timed on.",
                 "routing60 was not read for any of it.",
             ),
-            row=(row("cascade", m.gold, m.hard, answered, None, times[~np.isnan(times)].tolist()),),
+            row=(row("cascade", m.gold, m.hard, m.answers[who, cases], None, times.tolist()),),
         ),
     )
     save_toml(path, cascade)
-    return cascade, point(m, escalated, threshold), shown
+    chosen = point(m, who, thresholds)
+    return Made(cascade, m, shown, chosen, fulfilled, compare(m, who, seed))

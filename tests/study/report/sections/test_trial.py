@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from routerlab.study.report.subject import Subject, load_subject
 from routerlab.study.trial.analysis.flow import flow_lines
 from routerlab.study.trial.analysis.result import ArmFlow, Flow, Loss
 from routerlab.study.trial.protocol.assignment import Planned
+from tests import program
 from tests.study.report.harness import HOSTILE, Parsed, page_of
 from tests.study.trial.analysis.test_analysis import mostly_right, number
 from tests.study.trial.harness import Answer, protocol_file, session_file
@@ -194,8 +194,7 @@ def test_the_lab_adds_nothing_to_a_trial(tmp_path: Path, end: str | None) -> Non
 
 
 def routerlab(folder: Path, *args: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "routerlab", *map(str, args)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return program.run(folder, *args)
 
 
 @pytest.mark.parametrize("arms", [1, 2, 6])

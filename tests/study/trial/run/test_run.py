@@ -15,6 +15,7 @@ from routerlab.core.session.session import Session
 from routerlab.resources import ROUTES
 from routerlab.study.trial.protocol.peeks import peeks_path
 from routerlab.study.trial.protocol.session import recorded
+from tests import program
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.remote.server import KEY, KEY_ENV, hang_up, says, serving_beside
@@ -31,15 +32,7 @@ def command(*args: object) -> list[str]:
 
 
 def trial(folder: Path, *args: object, **env: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        command(*args),
-        cwd=folder,
-        env=os.environ | env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
+    return program.run(folder, "trial", *args, env=os.environ | env)
 
 
 def begun(folder: Path, *args: object) -> "subprocess.Popen[str]":

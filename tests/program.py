@@ -1,0 +1,60 @@
+"""`routerlab` as a program that ends by itself, in a process of its own that need not import anything.
+
+A server imports everything once and forks for each program: what a hundred commands import takes longer than
+what they do. Programs that are stopped, or that tell something by what they import, are started as users do.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import chdir
+from multiprocessing import get_context
+from pathlib import Path
+
+from routerlab.__main__ import main
+from tests.conftest import PATIENCE_S, REPO
+
+IMPORTED = (
+    "routerlab.cli.main",
+    "routerlab.engine.lab.factory",
+    "routerlab.study.benchmark.run",
+    "routerlab.study.trial.run.run",
+    "routerlab.tune.run",
+)
+"""What the server imports, with all that those import: nothing that loads the library of models."""
+
+_server = get_context("forkserver")
+
+
+def run(
+    folder: Path, *args: object, env: Mapping[str, str] | None = None, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """`routerlab ARGS` in `folder`, without a terminal: what it printed, and how it ended."""
+    words = list(map(str, args))
+    with tempfile.TemporaryDirectory() as own:
+        files = [Path(own, name) for name in ("in", "out", "err")]
+        files[0].write_text(stdin)
+        process = _server.Process(target=_program, args=(folder, words, {**(env or os.environ)}, files))
+        with chdir(REPO):  # from where the server finds the tests
+            _server.set_forkserver_preload([*IMPORTED, __name__])
+            process.start()
+        process.join(PATIENCE_S)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(words, PATIENCE_S)
+        out, err = (path.read_text() for path in files[1:])
+    return subprocess.CompletedProcess(["routerlab", *words], process.exitcode, out, err)
+
+
+def _program(folder: Path, words: list[str], env: dict[str, str], files: list[Path]) -> None:
+    """Become the program: its folder, environment, files and words."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    for number, path in enumerate(files):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in enumerate("rww"))
+    sys.argv = ["routerlab", *words]
+    main()
