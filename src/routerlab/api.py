@@ -1,7 +1,7 @@
 """Routers from Python: load one, give it prompts, get decisions. The engine is the one of every command.
 
 An arm is asked directly rather than through a lab: there is one arm, so nobody's turn to wait for, and no
-session to write. What a lab's runner does besides is done here: one question at a time, the wait measured.
+session to write. What a lab's runner does besides is done here: questions take turns, the wait is measured.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -65,11 +66,22 @@ class Decision(Prediction):
         return self.model_dump(mode="json")
 
 
+@dataclass(eq=False)
+class _Asked:
+    """A question that waits, since `began` (time.perf_counter())."""
+
+    prompt: str
+    began: float
+    decision: asyncio.Future[Decision]
+
+
 class AsyncRouter:
     """A router on the running event loop: `async with load_async_router(...) as r: await r.route(...)`.
 
-    Questions that come at once wait for each other. A worker that dies is replaced: the question that it had
-    gets status "crashed", the next one waits for the new worker.
+    Questions that come at once wait for each other; with the setting `concurrency` those that wait are
+    decoded together, so many at most, and the latency of each is the time until all are answered. A worker
+    that dies is replaced: the questions that it had get status "crashed", the next one waits for the new
+    worker.
     """
 
     def __init__(self, arm: Arm, labels: tuple[str, ...], timeout_s: float) -> None:
@@ -78,6 +90,10 @@ class AsyncRouter:
         self._arm = arm
         self._timeout_s = timeout_s
         self._turn = asyncio.Lock()
+        self._turns: set[asyncio.Task[None]] = set()
+        self._waiting: list[_Asked] = []
+        self._together: list[_Asked] = []
+        """Those that the arm is at work on."""
         self._changed = asyncio.Event()
         self._closed = False
         arm.on_change = lambda _: self._changed.set()
@@ -108,8 +124,51 @@ class AsyncRouter:
 
     async def route(self, prompt: str) -> Decision:
         """The decision on a prompt. What goes wrong with it is told by `status`, not raised; LabError when
-        the router was closed. Cancelling stops the model."""
-        return (await self._asked([prompt], together=False))[0]
+        the router was closed. Cancelling stops the model, unless it is at work for others, too."""
+        loop = asyncio.get_running_loop()
+        mine = _Asked(prompt, time.perf_counter(), loop.create_future())
+        self._waiting.append(mine)
+        turn = loop.create_task(self._serve())
+        self._turns.add(turn)
+        turn.add_done_callback(self._turns.discard)
+        try:
+            return await mine.decision
+        except asyncio.CancelledError:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            elif mine in self._together and all(one.decision.done() for one in self._together):
+                self._arm.cancel()
+            raise
+
+    async def _serve(self) -> None:
+        """Answer the questions that wait, as many as the arm decodes together. There is none where an earlier
+        turn took it along, or it was cancelled."""
+        async with self._turn:
+            if not self._waiting:
+                return
+            try:
+                await self._settled()
+            except LabError as e:
+                for one in self._waiting:
+                    if not one.decision.done():
+                        one.decision.set_exception(e)
+                self._waiting.clear()
+                return
+            info = self._arm.state.info
+            most = (info and info.concurrency) or 1
+            asked = self._together = self._waiting[:most]
+            del self._waiting[:most]
+            if not asked:
+                return
+            now = time.perf_counter()
+            if len(asked) == 1:
+                predictions = [await self._arm.ask(asked[0].prompt, self._timeout_s)]
+            else:
+                predictions = await self._arm.ask_many([a.prompt for a in asked], self._timeout_s, True)
+            for one, prediction in zip(asked, predictions, strict=True):
+                if not one.decision.done():
+                    one.decision.set_result(self._decision(prediction, (now - one.began) * 1000.0))
+            self._together = []
 
     async def route_many(
         self,
@@ -126,17 +185,18 @@ class AsyncRouter:
         found: list[Decision] = []
         step = TOGETHER if throughput else 1
         for start in range(0, len(prompts), step):
-            found += await self._asked(prompts[start : start + step], throughput)
+            part = prompts[start : start + step]
+            found += await self._in_bulk(part) if throughput else [await self.route(part[0])]
             if progress:
                 progress(len(found), len(prompts))
         return found
 
-    async def _asked(self, prompts: Sequence[str], together: bool) -> list[Decision]:
+    async def _in_bulk(self, prompts: Sequence[str]) -> list[Decision]:
         began = time.perf_counter()
         async with self._turn:
             await self._settled()
             waited = (time.perf_counter() - began) * 1000.0
-            asking = asyncio.ensure_future(self._predictions(prompts, together))
+            asking = asyncio.ensure_future(self._arm.ask_many(prompts, self._timeout_s))
             try:
                 predictions = await asyncio.shield(asking)
             except asyncio.CancelledError:
@@ -144,11 +204,6 @@ class AsyncRouter:
                 await asking  # the arm must know that its question is over before it gets another
                 raise
         return [self._decision(p, waited) for p in predictions]
-
-    async def _predictions(self, prompts: Sequence[str], together: bool) -> list[Prediction]:
-        if together:
-            return await self._arm.ask_many(prompts, self._timeout_s)
-        return [await self._arm.ask(prompt, self._timeout_s) for prompt in prompts]
 
     async def _settled(self) -> None:
         """Wait while a worker is being replaced."""

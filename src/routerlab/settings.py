@@ -53,6 +53,10 @@ class Settings(BaseModel):
     """CPU threads a model may use; by default, as many CPUs as this process may run on. What is quickest
     here, `routerlab doctor --tune-threads` measures and writes."""
 
+    concurrency: int = Field(default=1, ge=1, le=64)
+    """Questions that a model decodes together when so many wait for it; each one's latency is the time until
+    all of them are answered. 1: one after the other."""
+
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers to put on a GPU: -1 all that fit, 0 none (the devices are hidden)."""
 

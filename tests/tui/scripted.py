@@ -153,9 +153,17 @@ class ScriptedArm:
             return Prediction(status="cancelled")
         return self._script.answer(self.spec.name, self.spec.contract, prompt)
 
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
-        """One after the other."""
-        return [await self.ask(prompt, timeout_s) for prompt in prompts]
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
+        """One after the other; those that came at once in the time of one."""
+        if not timed:
+            return [await self.ask(prompt, timeout_s) for prompt in prompts]
+        first = await self.ask(prompts[0], timeout_s)
+        self._script.asked += [(self.spec.name, prompt) for prompt in prompts[1:]]
+        spec, time = self.spec, {"latency_ms": first.latency_ms, "together": len(prompts)}
+        answers = [self._script.answer(spec.name, spec.contract, prompt) for prompt in prompts]
+        return [(a if first.status == "ok" else first).model_copy(update=time) for a in answers]
 
     async def _either(self, one: asyncio.Event, other: asyncio.Event) -> None:
         waits = [asyncio.create_task(event.wait()) for event in (one, other)]

@@ -25,7 +25,7 @@ def lab(
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
     *,
-    on: o.Asking,
+    on: o.Gathering,
 ) -> None:
     """Open the lab: type prompts or replay the corpus, watch the models side by side, annotate.
 

@@ -34,7 +34,7 @@ def replay(
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
     *,
-    on: o.Asking,
+    on: o.Gathering,
 ) -> None:
     """Ask every arm every case and print accuracy, parse rate, latency and agreement.
 

@@ -66,8 +66,9 @@ class Prediction(Record):
     says why there is no label or, where there is one, which members of the arm failed on the way to it.
     `member` names the one whose answer it is, of an arm that is made of several. `batched` is true for an
     answer that was computed together with others: its times are its share of theirs, or those of a busy
-    server, and no latency. `attempts` are those of a remote arm; `recorded` is the trial that a recorded arm
-    repeats, times and all.
+    server, and no latency. `together` is how many questions that came at once were decoded together, this one
+    among them: its times are those of all, for so long its answer took. `attempts` are those of a remote arm;
+    `recorded` is the trial that a recorded arm repeats, times and all.
     """
 
     status: Status
@@ -79,6 +80,7 @@ class Prediction(Record):
     error: str | None = None
     member: str | None = None
     batched: bool | None = None
+    together: int | None = None
     attempts: tuple[Attempt, ...] | None = None
     recorded: str | None = None
     latency_ms: Latency = Latency()

@@ -95,7 +95,9 @@ class Member:
             tokens=Tokens(cached=100, evaluated=20, generated=3, dropped=5 if self.name == "small" else None),
         )
 
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
         return [await self.ask(prompt, timeout_s) for prompt in prompts]
 
     def cancel(self) -> None:

@@ -40,10 +40,19 @@ families = pytest.mark.parametrize("family", tiny.FAMILIES)
 contracts = pytest.mark.parametrize("contract", CONTRACTS)
 
 
-def made(model: Model, contract: ContractName, slots: int = 4, n_ctx: int = 2048) -> Predictor:
+def made(
+    model: Model,
+    contract: ContractName,
+    slots: int = 4,
+    n_ctx: int = 2048,
+    layer: int = 0,
+    scale: float = 1.0,
+) -> Predictor:
+    """The head of a probe is random, at this layer; its weights are `scale` on average."""
     framing = frame(SIX, contract, shots_for(SIX.labels), model.chat_renderer())
     probe = contract == "probe"
-    weights = np.random.default_rng(0).standard_normal((6, PARTS * model.n_embd)).astype(np.float32)
+    random = np.random.default_rng(0)
+    weights = random.normal(0, scale, (6, PARTS * model.n_embd)).astype(np.float32)
     return Predictor(
         model,
         framing,
@@ -51,7 +60,7 @@ def made(model: Model, contract: ContractName, slots: int = 4, n_ctx: int = 2048
         n_ctx,
         1,
         lambda _: None,
-        layers=(0,) if probe else (),
+        layers=(layer,) if probe else (),
         head=Head(weights, np.zeros(6, np.float32), "") if probe else None,
         slots=slots,
     )

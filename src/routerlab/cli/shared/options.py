@@ -117,6 +117,16 @@ class Asking(Machine):
     ] = None
 
 
+@dataclass(frozen=True)
+class Gathering(Asking):
+    """The same, and how many questions that wait may be decoded together."""
+
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Questions that wait are decoded together, at most so many."),
+    ] = None
+
+
 def spread(command: Callable[..., R]) -> Callable[..., R]:
     """The command for typer: each field of a parameter that is a dataclass is an option."""
     signature = inspect.signature(command)

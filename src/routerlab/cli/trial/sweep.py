@@ -32,14 +32,16 @@ def sweep(
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
     *,
-    on: o.Asking,
+    on: o.Gathering,
 ) -> None:
     """Send Poisson traffic to one arm, more and more, until it cannot keep up, and report the knee.
 
     Latency counts from the moment a session is due. The knee is the highest load that does not saturate the
-    arm, at a P95 of at most three times its P95 without load.
+    arm, at a P95 of at most three times its P95 without load. With --concurrency the arm is loaded twice, and
+    measured side by side: one question at a time, and so many that wait decoded together.
 
-    Example: routerlab trial sweep --arm smollm2-135m:probe --n 60
+    Examples: routerlab trial sweep --arm smollm2-135m:probe --n 60
+    routerlab trial sweep --arm smollm2-135m:probe --concurrency 4
     """
     from routerlab.cli.shared.show import print_json, print_table
     from routerlab.engine.lab.factory import model_arms
@@ -49,58 +51,80 @@ def sweep(
     settings = on.settings()
     materials = open_materials(taxonomy, corpus)
     cases_of(materials)
-    make = model_arms(materials.taxonomy, exemplars, settings)
     spec = any_spec(arm, settings.contract)
+    ways = [settings.model_copy(update={"concurrency": n}) for n in sorted({1, settings.concurrency})]
 
-    async def run() -> "Sweep":
-        lab = Lab(materials, settings, make, None)
+    async def run() -> "list[Sweep]":
+        labs = [Lab(materials, way, model_arms(materials.taxonomy, exemplars, way), None) for way in ways]
         try:
-            return await _measure(lab, spec, rate or [], n, seed)
+            return await _measure(labs, spec, rate or [], n, seed)
         finally:
-            await lab.close()
+            for lab in labs:
+                await lab.close()
 
     found = asyncio.run(run())
     if format == "json":
-        print_json(found.model_dump(mode="json"))
+        told = [one.model_dump(mode="json") for one in found]
+        print_json(told if len(told) > 1 else told[0])
         return
     print_table(_table(found))
-    typer.echo(
-        f"without load: P50 {found.unloaded_p50:.0f} ms, P95 {found.unloaded_p95:.0f} ms, "
-        f"{found.capacity:.2f} sessions a second"
-    )
-    knee = f"{found.knee:.2f} sessions a second" if found.knee else "below the lowest load that was tried"
-    typer.echo(f"knee: {knee}")
+    for one in found:
+        knee = f"{one.knee:.2f} sessions a second" if one.knee else "below the lowest load that was tried"
+        typer.echo(
+            f"{_how(one.concurrency)}without load: P50 {one.unloaded_p50:.0f} ms, P95 {one.unloaded_p95:.0f} "
+            f"ms, {one.capacity:.2f} sessions a second"
+        )
+        typer.echo(f"{_how(one.concurrency)}knee: {knee}")
 
 
-async def _measure(lab: "Lab", spec: "Spec", rates: list[float], n: int, seed: int) -> "Sweep":
+def _how(concurrency: int | None) -> str:
+    return f"{concurrency} together: " if concurrency else ""
+
+
+async def _measure(labs: "list[Lab]", spec: "Spec", rates: list[float], n: int, seed: int) -> "list[Sweep]":
     from routerlab.engine.lab.start import start_arms
     from routerlab.study.trial.protocol.registration import connections
     from routerlab.study.trial.run.sweep import sweep as measure
 
-    await start_arms(lab, [spec], say)
-    for _ in range(connections(spec, lab.settings.schedule) - 1):
-        lab.add_connection(spec.name)
-    await lab.settled()
-    return await measure(lab, spec.name, lab.cases(), rates, n, seed, _told)
+    for lab in labs:
+        await start_arms(lab, [spec], say)
+        for _ in range(connections(spec, lab.settings.schedule) - 1):
+            lab.add_connection(spec.name)
+        await lab.settled()
+    alone, *others = labs
+    labs = [alone, *(lab for lab in others if _takes_several(lab, spec.name))]
+    if others and len(labs) == 1:
+        say(f"{spec.name} takes one question at a time: there is nothing to compare")
+    return await measure(labs, spec.name, labs[0].cases(), rates, n, seed, _told)
 
 
-def _told(level: "Level") -> None:
-    say(f"{level.offered:.2f} a second: P95 {level.response_p95:.0f} ms{', saturated' * level.saturated}")
+def _takes_several(lab: "Lab", arm: str) -> bool:
+    info = lab.arms[arm].state.info
+    return info is not None and info.concurrency is not None
 
 
-def _table(found: "Sweep") -> "Table":
+def _told(lab: "Lab", level: "Level") -> None:
+    how = _how(lab.settings.concurrency if lab.settings.concurrency > 1 else None)
+    late = ", saturated" * level.saturated
+    say(f"{how}{level.offered:.2f} a second: P95 {level.response_p95:.0f} ms{late}")
+
+
+def _table(found: "list[Sweep]") -> "Table":
     from routerlab.cli.shared.tables import cell, figures_table
 
     caption = "sessions a second; milliseconds from when a session was due; late: after the last was sent"
-    headings = ("offered", "answered", "P50", "P95", "queue P95", "service P50", "late s")
+    together = ("together",) if len(found) > 1 else ()
+    headings = (*together, "offered", "answered", "P50", "P95", "queue P95", "service P50", "late s")
     table = figures_table(caption, (), headings)
     table.add_column("")
-    for one in found.levels:
+    rows = [(one.offered, sweep.concurrency or 1, one, sweep.knee) for sweep in found for one in sweep.levels]
+    for offered, most, one, knee in sorted(rows, key=lambda row: row[:2]):
         figures = (one.response_p50, one.response_p95, one.queue_p95, one.service_p50)
-        notes = ["saturated"] if one.saturated else ["knee"] if one.offered == found.knee else []
+        notes = ["saturated"] if one.saturated else ["knee"] if offered == knee else []
         notes += [f"{one.failed} failed"] if one.failed else []
         table.add_row(
-            f"{one.offered:.2f}",
+            *(str(most) for _ in together),
+            f"{offered:.2f}",
             f"{one.answered_rate:.2f}",
             *(f"{value:.0f}" for value in figures),
             f"{one.late_s:.1f}",

@@ -12,7 +12,8 @@ class ArmRecord(Record):
     """An arm that is a model became ready. A later record of its name (the arm was reloaded) replaces it.
 
     `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
-    lies on several GPUs. `load_ms` is a cold start only where the prefix was not kept on the disk from an
+    lies on several GPUs; `concurrency` is how many questions that come at once are decoded together, None
+    where each is alone. `load_ms` is a cold start only where the prefix was not kept on the disk from an
     earlier one.
     """
 
@@ -38,6 +39,7 @@ class ArmRecord(Record):
     layers_on_gpu: int
     layers: int
     split: Literal["layer", "row"] | None = None
+    concurrency: int | None = None
     prefix_kept: bool | None = None
     load_ms: float
     name: str

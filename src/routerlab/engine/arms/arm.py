@@ -82,9 +82,15 @@ class Arm(Protocol):
         """The arm's answer, with `latency_ms.total` on this side's clock. One question at a time."""
         ...
 
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
         """The answers to some prompts in the quickest way the arm has, `timeout_s` for each. Where they are
-        computed together they are `batched`. At least one prompt; one call at a time."""
+        computed together they are `batched`. At least one prompt; one call at a time.
+
+        `timed` is for prompts that came at once, to an arm whose info has a `concurrency`: each has the time
+        until all are answered as its latency, and `together` says how many they are.
+        """
         ...
 
     def cancel(self) -> None:
@@ -149,7 +155,9 @@ class Immediate(Watched, ABC):
     async def ask(self, prompt: str, timeout_s: float) -> Prediction:
         """See `Arm.ask`."""
 
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
         """One after the other."""
         return [await self.ask(prompt, timeout_s) for prompt in prompts]
 

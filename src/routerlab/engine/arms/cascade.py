@@ -60,11 +60,13 @@ class CascadeArm(MembersArm):
 
     def _combined_info(self, infos: Sequence[ArmInfo]) -> ArmInfo:
         """The last member's facts, with sizes, layers, devices and load times of all added up."""
+        together = min(i.concurrency or 1 for i in infos)
         added = ("model_size", "parameters", "layers", "layers_on_gpu", "load_ms")
         told = {
             "contract": "cascade",
             "encoding": " -> ".join(i.encoding for i in infos),
             "router_sha256": canonical_sha256(self._cascade),
+            "concurrency": together if together > 1 else None,
             "devices": tuple(d for i in infos for d in i.devices),
         }
         return infos[-1].model_copy(update=told | {key: sum(getattr(i, key) for i in infos) for key in added})

@@ -207,14 +207,18 @@ class ModelArm(Watched):
         """See `Arm.ask`. A worker that dies, or does not answer in time, is replaced in the background."""
         return (await self._ask(prompt, timeout_s))[0]
 
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
         """See `Arm.ask_many`: the worker computes them together."""
-        first, answer = await self._ask(prompts[0], timeout_s * len(prompts), more=prompts[1:])
-        rest = answer.more if answer else ()
-        share = {"total": first.latency_ms.total / len(prompts)}
+        n = len(prompts)
+        limit = timeout_s if timed else timeout_s * n
+        first, answer = await self._ask(prompts[0], limit, more=prompts[1:], timed=timed)
+        total = {"total": first.latency_ms.total / (1 if timed else n)}
+        how = {"together": n} if timed else {"batched": True}
         return [
-            p.model_copy(update={"batched": True, "latency_ms": p.latency_ms.model_copy(update=share)})
-            for p in (first, *(rest or [first] * (len(prompts) - 1)))
+            p.model_copy(update={**how, "latency_ms": p.latency_ms.model_copy(update=total)})
+            for p in (first, *(answer.more if answer else [first] * (n - 1)))
         ]
 
     async def read(
@@ -241,6 +245,7 @@ class ModelArm(Watched):
         window: int | None = None,
         measure: Measure | None = None,
         more: Sequence[str] = (),
+        timed: bool = False,
     ) -> tuple[Prediction, Answer | None]:
         """The prediction with the whole time, and the worker's answer if there was one."""
         worker, life = self._worker, self._life
@@ -250,7 +255,9 @@ class ModelArm(Watched):
         # Half a surrogate pair is no text to send.
         prompt, *others = (p.encode("utf-8", "replace").decode() for p in (prompt, *more))
         self._question += 1
-        ask = Ask(id=self._question, prompt=prompt, more=tuple(others), window=window, measure=measure)
+        ask = Ask(
+            id=self._question, prompt=prompt, more=tuple(others), window=window, timed=timed, measure=measure
+        )
         self._cancelled = False
         self._answer = asyncio.get_running_loop().create_future()
         self._enter("busy")

@@ -87,9 +87,7 @@ class MembersArm(Watched, ABC):
         for member in self.members:
             self._asking = member
             left = timeout_s - (time.perf_counter() - start)
-            # A member without any time would only lose its worker.
-            late = Prediction(status="timeout", error=f"not asked: no time was left of {timeout_s:g} s")
-            answers.append(await member.ask(prompt, left) if left > 0 else late)
+            answers.append(await member.ask(prompt, left) if left > 0 else _late(timeout_s))
             if self._cancelled or self._ends(answers):
                 break
         self._asking = None
@@ -97,25 +95,33 @@ class MembersArm(Watched, ABC):
             self._set(self._combined())
         return self._summed(answers, (time.perf_counter() - start) * 1000.0)
 
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
         """Each member answers the prompts that those before it left open, together."""
         if unready := self._unready():
             return [unready] * len(prompts)
         self._cancelled = False
         self._enter("busy")
+        start = time.perf_counter()
         answers: list[list[Prediction]] = [[] for _ in prompts]
         for member in self.members:
             open_ = [i for i, own in enumerate(answers) if not own or not self._ends(own)]
             if not open_ or self._cancelled:
                 break
             self._asking = member
-            found = await member.ask_many([prompts[i] for i in open_], timeout_s)
+            left = timeout_s - (time.perf_counter() - start) if timed else timeout_s
+            asked = [prompts[i] for i in open_]
+            found = await member.ask_many(asked, left, timed) if left > 0 else [_late(timeout_s)] * len(asked)
             for i, answer in zip(open_, found, strict=True):
                 answers[i].append(answer)
         self._asking = None
         if self.state.phase == "busy":
             self._set(self._combined())
-        return [self._summed(own, sum(a.latency_ms.total for a in own)) for own in answers]
+        if not timed:
+            return [self._summed(own, sum(a.latency_ms.total for a in own)) for own in answers]
+        total = (time.perf_counter() - start) * 1000.0
+        return [self._summed(own, total).model_copy(update={"together": len(prompts)}) for own in answers]
 
     def _ends(self, answers: Sequence[Prediction]) -> bool:
         """Whether the answers leave nothing to ask for."""
@@ -164,3 +170,8 @@ class MembersArm(Watched, ABC):
         self._cancelled = True
         self._enter("stopped", message="", restarts=0, pid=None)
         await asyncio.gather(*(member.stop() for member in self.members))
+
+
+def _late(timeout_s: float) -> Prediction:
+    """Instead of the answer of a member without any time, which would only lose its worker."""
+    return Prediction(status="timeout", error=f"not asked: no time was left of {timeout_s:g} s")

@@ -21,6 +21,8 @@ class Info(Record):
     load_ms: float = 0.0
     note: str = ""
     """What was not done as it was asked for, in one line; "" when all was."""
+    concurrency: int | None = None
+    """How many questions that come at once it decodes together at most, None where it takes one at a time."""
 
     @property
     def device(self) -> str:

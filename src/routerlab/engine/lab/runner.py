@@ -2,7 +2,8 @@
 
 Every arm has a lane with the questions that wait for it. Under the `exclusive` schedule a lane must
 hold the turn while its arm works, so that no two models fight for the machine; waiting lanes get the
-turn first come, first served, which makes the arms answer case by case, side by side.
+turn first come, first served, which makes the arms answer case by case, side by side. What an arm decodes
+together is one turn.
 """
 
 import asyncio
@@ -59,6 +60,11 @@ class Job:
     mark: MarkKind | None = None
     asked: float = field(default_factory=time.perf_counter)
     due: Due | None = None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether its session is not waited for any longer."""
+        return self.due is not None and time.perf_counter() >= self.due.until
 
 
 Deliver = Callable[[Arm, Job, Prediction, bool], Awaitable[None]]
@@ -270,8 +276,19 @@ class Runner:
             async with turn:
                 waiting = self._next(lane)  # a pause or a typed prompt may have come meanwhile
                 if waiting is not None:
-                    n = min(self._bulk, len(waiting)) if waiting is lane.cases else 1
-                    await self._ask(lane, [waiting.popleft() for _ in range(n)])
+                    await self._ask(lane, self._take(lane, waiting))
+
+    def _take(self, lane: Lane, waiting: deque[Job]) -> list[Job]:
+        """Take what is asked now: one question, or as many of those that wait as are computed together."""
+        info = lane.arm.state.info
+        bulk = waiting is lane.cases and self._bulk > 1
+        most = self._bulk if bulk else (info and info.concurrency) or 1
+        jobs = [waiting.popleft()]
+        if not bulk and jobs[0].given_up:  # nobody has to wait for others to be told so
+            return jobs
+        while waiting and len(jobs) < most and waiting is self._next(lane) and not waiting[0].given_up:
+            jobs.append(waiting.popleft())
+        return jobs
 
     async def _give_up(self, lane: Lane) -> None:
         """Drop what waits for an arm that is out; sessions of a trial end as crashed."""
@@ -284,17 +301,18 @@ class Runner:
     async def _ask(self, lane: Lane, jobs: Sequence[Job]) -> None:
         job = lane.current = jobs[0]
         now = time.perf_counter()
-        queued = (now - job.asked) * 1000.0 if job.index is None else 0.0
         lane.contended = self._disturbed(lane)  # and `poke` sees what begins meanwhile
-        if job.due is not None and now >= job.due.until:
-            error = f"given up after waiting {queued / 1000:.1f} s for its turn"
+        if len(jobs) == 1 and job.given_up:
+            error = f"given up after waiting {now - job.asked:.1f} s for its turn"
             predictions = [Prediction(status="timeout", error=error)]
-        elif self._bulk > 1 and job.index is not None:
-            predictions = await lane.arm.ask_many([j.item.prompt for j in jobs], self._timeout_s)
+        elif len(jobs) > 1 or (self._bulk > 1 and job.index is not None):
+            timed = self._bulk == 1 or job.index is None
+            predictions = await lane.arm.ask_many([j.item.prompt for j in jobs], self._timeout_s, timed)
         else:
             predictions = [await lane.arm.ask(job.item.prompt, self._timeout_s)]
         contended = lane.contended
         for asked, prediction in zip(jobs, predictions, strict=True):
+            queued = (now - asked.asked) * 1000.0 if asked.index is None else 0.0
             latency: Latency = prediction.latency_ms.model_copy(update={"queue": queued})
             done = prediction.model_copy(update={"latency_ms": latency})
             await self._deliver(lane.arm, asked, done, contended)

@@ -129,7 +129,9 @@ class RemoteArm(Watched):
             self._enter("ready", message=self._heard or note)
         return found or Prediction(status="cancelled")
 
-    async def ask_many(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction]:
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
         """`concurrency` of them at a time; their latencies are those of a busy server, so none counts."""
         together = asyncio.Semaphore(self.spec.remote.concurrency)
         cancels = self._cancels

@@ -136,10 +136,13 @@ class Predictor:
 
         Raises PromptTooLongError before anything is decoded; a cancelled question has status "cancelled".
         """
-        return self._answer([self._read(prompt)], cancelled)[0]
+        return self._answer([self._read(prompt)], cancelled, 1)[0]
 
-    def predict_many(self, prompts: Sequence[str], cancelled: Callable[[], bool]) -> list[Prediction]:
-        """Ask for some prompts, several in one decode: each gets its share of the time.
+    def predict_many(
+        self, prompts: Sequence[str], cancelled: Callable[[], bool], timed: bool = False
+    ) -> list[Prediction]:
+        """Ask for some prompts, several in one decode: each gets its share of the time, or if `timed` all the
+        time of the decode that it was in, for so long its user waits.
 
         A prompt that does not fit is "refused", and the others are answered.
         """
@@ -151,7 +154,7 @@ class Predictor:
             except PromptTooLongError as e:
                 found[i] = Prediction(status="refused", error=str(e))
         for group in self._groups(questions):
-            answers = self._answer([q for _, q in group], cancelled)
+            answers = self._answer([q for _, q in group], cancelled, 1 if timed else len(group))
             for (i, _), answer in zip(group, answers, strict=True):
                 found[i] = answer
         return found
@@ -225,17 +228,19 @@ class Predictor:
         tokens = self.model.tokenize(prompt, special=False)
         return tokens, str(len(tokens))
 
-    def _answer(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Prediction]:
-        """The answers to questions that fit into one decode."""
+    def _answer(
+        self, questions: Sequence[Question], cancelled: Callable[[], bool], among: int
+    ) -> list[Prediction]:
+        """The answers to questions that fit into one decode, whose time is divided `among` so many."""
         self.context.abort_when(cancelled)
         self.context.empty(self._sequences)  # what was asked before may have been more than this
         try:
             if self._reader is not None:
-                answers = self._probe(self._reader, questions)
+                answers = self._probe(self._reader, questions, among)
             elif self.trie is not None:
-                answers = self._score(questions)
+                answers = self._score(questions, among)
             else:
-                answers = self._generate(questions, cancelled)
+                answers = self._generate(questions, cancelled, among)
         except AbortedError:
             return [
                 Prediction(status="cancelled", latency_ms=Latency(tokenize=q.tokenize)) for q in questions
@@ -243,7 +248,7 @@ class Predictor:
         self.laps.mark("answer")
         return answers
 
-    def _probe(self, reader: LayerReader, questions: Sequence[Question]) -> list[Prediction]:
+    def _probe(self, reader: LayerReader, questions: Sequence[Question], among: int) -> list[Prediction]:
         """One forward pass over the prompts, up to the last layer that is read; no logits are computed."""
         begun = time.perf_counter()
         self.context.fork(PREFIX, range(1, 1 + len(questions)))
@@ -259,7 +264,7 @@ class Predictor:
         self.features = read[-1]
         self.laps.mark("read")
         shares = [self._head.probabilities(f[0]) if self._head else None for f in read]
-        spent = (time.perf_counter() - begun) * 1000.0 / len(questions)
+        spent = (time.perf_counter() - begun) * 1000.0 / among
         return [self._judged(q, spent, share) for q, share in zip(questions, shares, strict=True)]
 
     def _judged(
@@ -290,12 +295,12 @@ class Predictor:
             dropped=question.dropped,
         )
 
-    def _score(self, questions: Sequence[Question]) -> list[Prediction]:
+    def _score(self, questions: Sequence[Question], among: int) -> list[Prediction]:
         """One forward pass over the prompts and the trie of label tails (two on recurrent models)."""
         begun = time.perf_counter()
         scores = self._label_scores([q.tokens for q in questions])
         shares = [self._calibrator.probabilities(own) for own in scores]
-        spent = (time.perf_counter() - begun) * 1000.0 / len(questions)
+        spent = (time.perf_counter() - begun) * 1000.0 / among
         masses = [min(float(np.exp(own).sum()), 1.0) for own in scores]
         return [
             self._judged(q, spent, share, self._tail_tokens(), mass)
@@ -308,13 +313,15 @@ class Predictor:
             return recurrent_label_scores(self.context, len(self.prefix), self.trie, asked[0])
         return label_scores(self.context, len(self.prefix), self.trie, asked)
 
-    def _generate(self, questions: Sequence[Question], cancelled: Callable[[], bool]) -> list[Prediction]:
+    def _generate(
+        self, questions: Sequence[Question], cancelled: Callable[[], bool], among: int
+    ) -> list[Prediction]:
         """Whole answers, read under the `json` contract."""
         begun = time.perf_counter()
         room = self.n_ctx - len(self.prefix)
         asked = [q.tokens for q in questions]
         written = generate(self.context, self.model, len(self.prefix), asked, self.slots, room, cancelled)
-        share = (time.perf_counter() - begun) * 1000.0 / len(questions)
+        share = (time.perf_counter() - begun) * 1000.0 / among
         answers = []
         for question, own in zip(questions, written, strict=True):
             text = b"".join(self.model.piece(t) for t in own.tokens).decode("utf-8", "replace")
@@ -328,7 +335,7 @@ class Predictor:
                     answer=text,
                     error=parsed.error,
                     latency_ms=Latency(
-                        tokenize=question.tokenize, **(times if len(questions) == 1 else {"generate": share})
+                        tokenize=question.tokenize, **(times if among == 1 else {"generate": share})
                     ),
                     tokens=self._tokens(question, generated=len(own.tokens)),
                 )

@@ -36,6 +36,8 @@ class Load(Record):
     """Bytes that prefixes kept on disk may take, 0 for none (see Prefixes)."""
     slots: int = 1
     """Prompts that go into one decode (see `Ask.more`)."""
+    concurrency: int = 1
+    """How many of the slots are for questions that come at once."""
     layers: tuple[int, ...] = ()
     """Layers to read for a probe without a head: its answers carry features instead of a label."""
     router: Router | None = None
@@ -55,6 +57,8 @@ class Ask(Record):
     """The routing window to try, 0 for none. Without it: that of the router, or of the last question."""
     more: tuple[str, ...] = ()
     """Prompts that are computed together with this one; the answer then has `more` predictions."""
+    timed: bool = False
+    """Of prompts that are computed together: whether each has the whole time as its own, or its share."""
     measure: Measure | None = None
     """For benchmarks: the answer carries `Answer.steps`."""
 

@@ -209,6 +209,7 @@ def load(
     encoding = {"json": "json", "probe": f"features: {FEATURES}"}.get(
         request.contract, DESCRIBED[request.encoding]
     )
+    together = min(request.concurrency, predictor.slots)
     info = ArmInfo(
         model_sha256=file_sha256(request.model),
         model_size=header.size,
@@ -233,6 +234,8 @@ def load(
         llama_cpp=llama.build_version(),
         load_ms=(time.perf_counter() - start) * 1000.0,
         split=placed.split if len(placed.devices) > 1 else None,
+        concurrency=together if together > 1 else None,
+        note=f"decodes {together} at once, not {request.concurrency}" * (together < request.concurrency),
     )
     return predictor, info
 
@@ -284,7 +287,7 @@ def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> list[Prediction]:
         if request.measure == "bare":
             return [predictor.bare(request.prompt)]
         if request.more:
-            return predictor.predict_many([request.prompt, *request.more], cancelled)
+            return predictor.predict_many([request.prompt, *request.more], cancelled, request.timed)
         return [predictor.predict(request.prompt, cancelled)]
     except PromptTooLongError as e:
         return [Prediction(status="refused", error=str(e))]
@@ -300,7 +303,7 @@ def start(request: Load, pipe: Pipe) -> Predictor:
         file_sha256(request.model)
         predictor, info = load(request, header, placed, pipe, log)
         where = placed.note or shortfall(placed, need, log.layers, log.buffers)
-        notes = filter(None, [where, remade(request.router, info.model_sha256)])
+        notes = filter(None, [where, info.note, remade(request.router, info.model_sha256)])
         info = info.model_copy(update={"note": "; ".join(notes)})
     except (LabError, PromptTooLongError) as e:
         pipe.send(Failed(message=str(e), retry=False))

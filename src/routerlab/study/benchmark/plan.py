@@ -38,10 +38,14 @@ class Exclusion(Record):
 
 
 class Engine(Record):
-    """How models are loaded and asked; what is not said is as in the user's settings (see Settings)."""
+    """How models are loaded and asked; what is not said is as in the user's settings (see Settings).
+
+    `concurrency` is for trials: a benchmark asks one question at a time.
+    """
 
     threads: int | None = Field(default=None, ge=1)
     context: int | None = Field(default=None, ge=256)
+    concurrency: int | None = Field(default=None, ge=1, le=64)
     gpu_layers: int | None = Field(default=None, ge=-1)
     devices: tuple[str, ...] | None = None
     split: Split | None = None

@@ -278,7 +278,7 @@ async def test_a_sweep_finds_where_an_arm_is_full(tmp_path: Path) -> None:
     it.script.pace = pace
     assert arm.state.phase == "ready"
     async with asyncio.timeout(30):
-        found = await sweep(it.lab, NAMES[0], it.lab.cases(), [3.0, 36.0, 38.0], 20, seed=52)
+        (found,) = await sweep([it.lab], NAMES[0], it.lab.cases(), [3.0, 36.0, 38.0], 20, seed=52)
     assert found.capacity == pytest.approx(1 / pace)
     assert [one.offered for one in found.levels] == [3.0, 36.0]  # it stops where the arm is full
     assert [one.saturated for one in found.levels] == [False, True]

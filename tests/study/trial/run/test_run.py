@@ -308,6 +308,8 @@ def test_power_and_sweep_print_tables_and_json(here: Path) -> None:
         "20",
         "--rate",
         "200",
+        "--concurrency",
+        "4",
         "--format",
         "json",
     )
@@ -315,6 +317,8 @@ def test_power_and_sweep_print_tables_and_json(here: Path) -> None:
     found = json.loads(sweep.stdout)
     assert [one["offered"] for one in found["levels"]] == [200.0]
     assert found["knee"] == 200.0
+    assert found["concurrency"] is None
+    assert "control takes one question at a time" in sweep.stderr
 
 
 def test_a_corpus_or_table_that_changed_after_the_run_is_not_used(tmp_path: Path) -> None:

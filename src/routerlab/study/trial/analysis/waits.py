@@ -24,21 +24,32 @@ class OwnQueue:
 
     def __init__(self, servers: int = 1) -> None:
         self._free = [0.0] * servers
+        self._begun = self._served_ms = 0.0
+        self._places = 0
+        """Of those that were decoded together, how many are still to come."""
 
-    def wait(self, due: datetime, served_ms: float) -> float:
-        """Milliseconds that this session would have waited. To be called in the order of dues."""
+    def wait(self, due: datetime, served_ms: float, together: int | None = None) -> float:
+        """Milliseconds that this session would have waited. To be called in the order of dues.
+
+        Sessions that were decoded `together` are served at once, as they were in the lab; the next is served
+        when the last of them is over.
+        """
         at = due.timestamp() * 1000
-        begun = max(at, heapq.heappop(self._free))
-        heapq.heappush(self._free, begun + served_ms)
+        joins = bool(together) and self._places > 0 and served_ms == self._served_ms
+        free = heapq.heappop(self._free)
+        begun = max(at, self._begun if joins else free)
+        heapq.heappush(self._free, max(free, begun + served_ms))
+        self._places = self._places - 1 if joins else (together or 1) - 1
+        self._begun, self._served_ms = self._begun if joins else begun, served_ms
         return begun - at
 
 
 def own_queue(sessions: Sequence[Trial], servers: int = 1) -> dict[str, float]:
     """Session id -> milliseconds in its arm's own queue. Those without a due time are left out."""
     queue = OwnQueue(servers)
-    known = [(t.due, t.session, t.latency_ms.total) for t in sessions if t.due and t.session]
+    known = [(t.due, t.session, t.latency_ms.total, t.together) for t in sessions if t.due and t.session]
     known.sort(key=lambda one: one[0])
-    return {session: queue.wait(due, served) for due, session, served in known}
+    return {session: queue.wait(due, served, together) for due, session, served, together in known}
 
 
 def service_rows(trial: Recorded, log: Log) -> list[Row]:
@@ -46,7 +57,7 @@ def service_rows(trial: Recorded, log: Log) -> list[Row]:
     times, queues and costs.
 
     Where arms took turns, the wait for other arms' turns is the lab's doing and is left out of the queue.
-    Machine time costs while an arm works, not while a session waits.
+    Machine time costs while an arm works, not while a session waits; those decoded together share it.
     """
     answered = {t.key: t for t in trial.answered.values()}
     waits = _waits(trial)
@@ -64,7 +75,8 @@ def service_rows(trial: Recorded, log: Log) -> list[Row]:
             row = replace(row, latency_ms=one.latency_ms.total, parts_ms=parts)
         price = prices.get(row.arm)
         if isinstance(price, MachinePrice) and row.cost is None:
-            row = replace(row, cost=price.cost(row))
+            cost = price.cost(row)
+            row = replace(row, cost=cost and cost / (one.together or 1))
         rows.append(row)
     return sorted(rows, key=lambda row: trial.arms.index(row.arm))
 

@@ -28,7 +28,8 @@ class Lane:
     """An arm of a run. `note` says more of its phase: why it is out, or how far loading is.
 
     Of its `assigned` sessions, `sent` were sent and `over` are answered or given up (`lost` without an
-    answer, by status); of the others that were sent, `serving` are being answered and `queued` wait.
+    answer, by status); of the others that were sent, `serving` are being answered (of those that are decoded
+    together one is counted) and `queued` wait.
     P50 and P95 are in milliseconds, as the protocol has them; `gates` is gate -> its answer so far. The arm
     serves `connections` sessions at a time.
     """

@@ -15,6 +15,8 @@ from routerlab.study.trial.run.loadgen import LoadGenerator, Sending
 
 SHARES = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2)
 """Loads that are tried when nobody names any, as shares of what the arm serves without a pause."""
+FARTHER = (1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 5.0, 6.5, 8.0)
+"""And beyond, where the arm decodes several questions together."""
 SHARE_LATE = 0.1
 """An arm that takes longer than this share of the schedule, and than its unloaded P95, to answer what is left
 when the last session is sent, is saturated."""
@@ -40,13 +42,15 @@ class Level(Record):
 
 
 class Sweep(Record):
-    """An arm's levels in ascending order. `unloaded_p95` is its P95 one session at a time, `capacity` what it
-    then serves a second. `knee` is the highest load that does not saturate it and whose P95 is at most three
-    times the unloaded one; None where even the lowest was too much."""
+    """An arm's levels in ascending order. At most `concurrency` sessions are decoded together, each is alone
+    where it is None. `unloaded_p95` is its P95 one session at a time, `capacity` what it then serves a
+    second. `knee` is the highest load that does not saturate it and whose P95 is at most three times the
+    first sweep's without load; None where even the lowest was too much."""
 
     arm: str
     machine: str
     connections: int
+    concurrency: int | None
     unloaded_p50: float
     unloaded_p95: float
     capacity: float
@@ -56,44 +60,64 @@ class Sweep(Record):
 
 
 async def sweep(
-    lab: Lab,
+    labs: Sequence[Lab],
     arm: str,
     items: Sequence[Item],
     rates: Sequence[float],
     n: int,
     seed: int,
-    tell: Callable[[Level], None] = lambda _: None,
-) -> Sweep:
+    tell: Callable[[Lab, Level], None] = lambda lab, level: None,
+) -> list[Sweep]:
     """Ask an arm that is ready one session at a time, then `n` at each rate until it saturates; without rates
-    at shares of its capacity. LabError when it gives no answers at all."""
-    connections = sum(name == arm or name.startswith(f"{arm}#") for name in lab.arms)
+    at shares of its capacity.
+
+    The labs differ in how they load the arm, and each gets its sweep: they take turns at every rate, and what
+    is too much for any of them is judged by the first lab's arm without load. LabError when an arm gives no
+    answers at all.
+    """
+    alone = [await _unloaded(lab, arm, items, n) for lab in labs]
+    service = alone[0]
+    connections = sum(name == arm or name.startswith(f"{arm}#") for name in labs[0].arms)
+    capacity = connections * 1000 / max(fmean(service), 0.001)
+    unloaded = percentile(service, 0.95) or 0.0
+    together = [info.concurrency if (info := lab.arms[arm].state.info) else None for lab in labs]
+    shares = (*SHARES, *FARTHER) if any(together) else SHARES
+    levels: list[list[Level]] = [[] for _ in labs]
+    for rate in sorted(rates) or [share * capacity for share in shares]:
+        due = poisson(n, rate, seed)
+        for lab, own in zip(labs, levels, strict=True):
+            if own and own[-1].saturated:
+                continue
+            trials, seconds = await _send(lab, arm, items, "poisson", due)
+            own.append(_level(rate, due[-1] - due[0], unloaded, trials, seconds))
+            tell(lab, own[-1])
+        if all(own[-1].saturated for own in levels):
+            break
+    limit = TOLERATED * max(unloaded, LEAST_MS)
+    return [
+        Sweep(
+            arm=arm,
+            machine=lab.session.header.machine,
+            connections=connections,
+            concurrency=most,
+            unloaded_p50=percentile(times, 0.5) or 0.0,
+            unloaded_p95=percentile(times, 0.95) or 0.0,
+            capacity=connections * 1000 / max(fmean(times), 0.001),
+            levels=tuple(own),
+            knee=max((o.offered for o in own if not o.saturated and o.response_p95 <= limit), default=None),
+            seed=seed,
+        )
+        for lab, most, times, own in zip(labs, together, alone, levels, strict=True)
+    ]
+
+
+async def _unloaded(lab: Lab, arm: str, items: Sequence[Item], n: int) -> list[float]:
+    """Milliseconds of service, one session at a time. LabError when there are no answers."""
     alone, _ = await _send(lab, arm, items, "closed", [0.0] * max(8, n // 4))
     service = [trial.latency_ms.total for trial in alone if trial.status in ANSWERED]
     if not service:
         raise LabError(f"{arm}: gives no answers: {alone[0].error if alone else 'it was not asked'}")
-    capacity = connections * 1000 / max(fmean(service), 0.001)
-    unloaded = percentile(service, 0.95) or 0.0
-    levels: list[Level] = []
-    for rate in sorted(rates) or [share * capacity for share in SHARES]:
-        due = poisson(n, rate, seed)
-        trials, seconds = await _send(lab, arm, items, "poisson", due)
-        levels.append(_level(rate, due[-1] - due[0], unloaded, trials, seconds))
-        tell(levels[-1])
-        if levels[-1].saturated:
-            break
-    limit = TOLERATED * max(unloaded, LEAST_MS)
-    fine = [one.offered for one in levels if not one.saturated and one.response_p95 <= limit]
-    return Sweep(
-        arm=arm,
-        machine=lab.session.header.machine,
-        connections=connections,
-        unloaded_p50=percentile(service, 0.5) or 0.0,
-        unloaded_p95=unloaded,
-        capacity=capacity,
-        levels=tuple(levels),
-        knee=max(fine, default=None),
-        seed=seed,
-    )
+    return service
 
 
 async def _send(

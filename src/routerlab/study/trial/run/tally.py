@@ -36,7 +36,7 @@ class Tally:
         self.lost: Counter[str] = Counter()
         """Those without an answer, by status."""
         self.served_ms = 0.0
-        """All service together."""
+        """The time that the arm served."""
         self._gates = gates
         self._response = protocol.latency == "response"
         self._settings = Settings(percentile=protocol.percentile, confidence=protocol.confidence)
@@ -55,7 +55,7 @@ class Tally:
         if trial.status == "cancelled":
             return
         self.over += 1
-        self.served_ms += trial.latency_ms.total
+        self.served_ms += trial.latency_ms.total / (trial.together or 1)
         if trial.status not in ANSWERED:
             self.lost[trial.status] += 1
         if now is not None:
@@ -71,7 +71,7 @@ class Tally:
         measured = trial.latency_ms.queue
         if self._queue is None or trial.due is None:
             return measured
-        own = self._queue.wait(trial.due, trial.latency_ms.total)
+        own = self._queue.wait(trial.due, trial.latency_ms.total, trial.together)
         return own if trial.latency_ms.total > 0 else measured
 
     def percentile(self, q: float) -> float | None:
