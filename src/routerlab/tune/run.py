@@ -45,6 +45,8 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
     notes: list[str] = []
     with Workbench(plan) as bench:
         layers = await bench.layers()
+        if bench.header.embedding:  # it reads no exemplars and writes no answers
+            plan = replace(plan, shots=(), sets=0, baselines=False)
         training = await _affordable(plan, bench, layers, tell, notes)
         plan = replace(plan, training=training)
         reader = await _read(plan, bench, layers, clock, tell, notes)
