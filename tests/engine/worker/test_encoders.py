@@ -231,7 +231,16 @@ def test_the_real_encoder_computes_what_its_safetensors_say(tmp_path: Path, quie
     assert digest == entry.sha256
     model = Model(path, Placement(), lambda _: None, "bert")
     text = "W\u00f6rld \u65e5\u672c unaffable"
-    assert tokens_of(model, text) == [101, 2088, 1864, 1876, 14477, 20961, 3468, 102]  # as its makers' library
+    assert tokens_of(model, text) == [
+        101,
+        2088,
+        1864,
+        1876,
+        14477,
+        20961,
+        3468,
+        102,
+    ]  # as its makers' library
     for prompt in (text, "Prove that there are infinitely many primes. " * 8):
         rows = forward(tmp_path / "assembled.part", tokens_of(model, prompt))
         found = Probe(model).read(prompt)
