@@ -72,6 +72,7 @@ COSTLY = frozenset({"smollm2", "pulled_smollm2", "tiny_files", "tiny_models", "t
 PROGRAMS = frozenset(
     {
         "tests.engine.tiny",
+        "tests.engine.encoders",
         "tests.faults.suite",
         "tests.tui.terminal",
         "tests.study.benchmark.harness",

@@ -45,8 +45,11 @@ TEMPLATES = {
 Rand = Callable[..., NDArray[np.float32]]
 
 
-def build(path: Path, family: Family = "llama", template: str | None = None, seed: int = 0) -> Path:
-    """Write a model of this family to `path`; `template` is the text of its chat template."""
+def build(
+    path: Path, family: Family = "llama", template: str | None = None, seed: int = 0, pooled: bool = False
+) -> Path:
+    """Write a model of this family to `path`; `template` is the text of its chat template. `pooled`: as an
+    embedding model, whose last token stands for a text."""
     rng = np.random.default_rng(seed)
 
     def rand(*shape: int, scale: float = 1.0) -> NDArray[np.float32]:
@@ -60,7 +63,9 @@ def build(path: Path, family: Family = "llama", template: str | None = None, see
     writer.add_block_count(_LAYERS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    vocab = _add_vocabulary(writer)
+    vocab = add_vocabulary(writer)
+    if pooled:
+        writer.add_pooling_type(gguf.PoolingType.LAST)
     if template is not None:
         writer.add_chat_template(template)
     norm = "token_embd_norm.weight" if family == "lfm2" else "output_norm.weight"
@@ -99,7 +104,7 @@ def _ones(n: int) -> NDArray[np.float32]:
     return np.ones(n, np.float32)
 
 
-def _add_vocabulary(writer: Any) -> int:
+def add_vocabulary(writer: Any) -> int:
     """A sentencepiece vocabulary: three markers, the bytes, characters and some words, two control tokens."""
     kinds = gguf.TokenType
     tokens: list[tuple[str, float, int]] = [

@@ -45,6 +45,10 @@ def test_what_llama_cpp_reported_for_smollm2() -> None:
     assert got.total == got.weights + got.kv + got.buffers
 
 
+def test_an_encoder_keeps_nothing() -> None:
+    assert memory.estimate(replace(SMOL, encoder=True), 4096).kv == 0
+
+
 def test_what_llama_cpp_reported_for_gemma_3_270m() -> None:
     gemma = replace(
         SMOL,

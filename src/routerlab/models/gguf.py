@@ -64,6 +64,15 @@ class GgufHeader:
     """Bytes of the token embeddings."""
     output_bytes: int = 0
     """Bytes of the output matrix; 0 where the model writes with its token embeddings."""
+    encoder: bool = False
+    """Whether each token sees all others: it writes nothing, and keeps nothing in a cache."""
+    pooling: int = 0
+    """How a text's vector is made of those of its tokens (LLAMA_POOLING_TYPE); 0 where none is wanted."""
+
+    @property
+    def embedding(self) -> bool:
+        """Whether the model is made to give vectors of texts (mean, first or last token), not to write."""
+        return self.encoder or self.pooling in (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -273,6 +282,9 @@ class _Parser:
             state_per_layer=self._state(arch),
             embedding_bytes=sizes[EMBEDDING],
             output_bytes=sizes[OUTPUT],
+            # The library takes the second for one without being told.
+            encoder=self.found.get(f"{arch}.attention.causal") is False or arch == "gemma-embedding",
+            pooling=self.number(f"{arch}.pooling_type", 255) or 0,
         )
 
     def tensors(self, count: int, alignment: int) -> tuple[int, int, dict[str, int], dict[str, int]]:

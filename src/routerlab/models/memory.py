@@ -55,7 +55,7 @@ def estimate(header: GgufHeader, n_ctx: int, n_seq: int = 1) -> Estimate:
     - weights: the tensors' bytes in the file.
     - kv: n_ctx x sum over layers of KV heads x (key + value length) x 2 bytes; sliding-window layers
       count in full, as the lab keeps them (`swa_full`). A recurrent model adds its state, in 32-bit
-      floats, for every layer and sequence.
+      floats, for every layer and sequence. An encoder has none.
     - buffers: 4 bytes x (512 tokens x (4 x embedding + 2 x feed-forward + n_ctx for the mask) + 32 x
       vocabulary), with flash attention. Without it the attention scores add heads x n_ctx x 512 x 4.
 
@@ -69,8 +69,8 @@ def estimate(header: GgufHeader, n_ctx: int, n_seq: int = 1) -> Estimate:
     value = header.value_length if header.value_length is not None else embedding // heads
     kv_heads = _each(header.kv_heads if header.kv_heads is not None else heads)
     total_heads = sum(kv_heads[:layers]) if len(kv_heads) > 1 else kv_heads[0] * layers
-    purely_recurrent = header.recurrent and header.kv_heads is None
-    kv = 0 if purely_recurrent else n_ctx * total_heads * (key + value) * KV_BYTES
+    no_cache = header.encoder or (header.recurrent and header.kv_heads is None)
+    kv = 0 if no_cache else n_ctx * total_heads * (key + value) * KV_BYTES
     state = header.state_per_layer * layers * n_seq * 4
     row = 4 * embedding + 2 * (header.feed_forward_length or 0) + n_ctx
     buffers = 4 * (UBATCH * row + OUTPUTS * (header.vocab_size or 0))

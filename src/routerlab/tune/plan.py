@@ -16,8 +16,8 @@ from routerlab.tune.cases import Training
 @dataclass(frozen=True)
 class Plan:
     """What is to be tuned. `shots` are the exemplars that ship; `sets` more are drawn from the corpus.
-    Besides `spec` the `others` are tried, the same model in other quantizations, and the quickest of them
-    under every one of the `instructions`.
+    With `files`, the same model in several quantizations, those are tried instead of `spec`, and the quickest
+    of them under every one of the `instructions`.
 
     `budget_s` bounds the time: what does not fit is left out and said. `limit_ms` is the P95 a window may
     have. `command` is written into the router, so that others can do it again.
@@ -32,7 +32,7 @@ class Plan:
     out: Path
     store: Path
     command: str
-    others: tuple[ArmSpec, ...] = ()
+    files: tuple[ArmSpec, ...] = ()
     instructions: tuple[Instruction, ...] = INSTRUCTIONS
     sets: int = 0
     windows: tuple[int, ...] = WINDOWS

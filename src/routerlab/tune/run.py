@@ -44,6 +44,8 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
     notes: list[str] = []
     with Workbench(plan) as bench:
         layers = await bench.layers()
+        if bench.header.embedding:  # it reads no exemplars and writes no answers
+            plan = replace(plan, shots=(), sets=0, instructions=("full",), baselines=False)
         training = await _affordable(plan, bench, layers, tell, notes)
         plan = replace(plan, training=training)
         reader = await _read(plan, bench, layers, clock, tell, notes)
@@ -73,7 +75,7 @@ async def _affordable(
         return plan.training
     order = sample(plan.training, len(plan.training.cases), plan.seed)
     few = [plan.training.cases[i].prompt for i in order[:PACE_CASES]]
-    async with bench.asker("probe", Way(plan.spec), layers) as asker:
+    async with bench.asker("probe", Way((plan.files or (plan.spec,))[0]), layers) as asker:
         answers = await asker.answers(few, max(plan.windows), partial(tell, "finding the pace"))
     pace_s = sum(a.prediction.latency_ms.total for a in answers) / len(answers) / 1000
     n = int(plan.budget_s / 2 / (pace_s * REREAD))
@@ -92,7 +94,7 @@ async def _read(
     """Read the corpus: with every model file, without exemplars; then with the quickest of them under shorter
     instructions, with the shipped exemplars, and with sets drawn from the corpus."""
     reader = Reader(bench, plan.training, layers, tell)
-    for spec in (plan.spec, *plan.others):
+    for spec in plan.files or (plan.spec,):
         first = spec.model_copy(update={"instruction": plan.instructions[0]})
         await reader.read(Way(first), plan.windows)
     spec = reader.quickest().spec

@@ -20,5 +20,8 @@ class Way:
     @cached_property
     def text(self) -> str:
         """It in words."""
+        header = read_header(self.spec.model)
+        if header.embedding:
+            return f"{header.quantization}, as the model reads"
         shots = f"{len(self.shots)} exemplars" if self.shots else "no exemplars"
-        return f"{read_header(self.spec.model).quantization}, instruction {self.spec.instruction}, {shots}"
+        return f"{header.quantization}, instruction {self.spec.instruction}, {shots}"

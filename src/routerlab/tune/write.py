@@ -14,7 +14,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
-from routerlab.engine.contract.head import Head, head_bytes, head_key
+from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES, Head, head_bytes, head_key
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import (
     Calibration,
@@ -55,7 +55,10 @@ def write_router(
     """
     setting = fitted.setting
     taxonomy = plan.taxonomy
-    key = head_key(info.model_sha256, info.prompt_sha256, taxonomy.sha256, setting.layer, setting.window)
+    features = ENCODER_FEATURES if info.encoder else FEATURES
+    key = head_key(
+        info.model_sha256, info.prompt_sha256, taxonomy.sha256, setting.layer, setting.window, features
+    )
     head = Head(fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32), key)
     data = head_bytes(head)
     file = plan.out.with_suffix(".npz")

@@ -14,6 +14,9 @@ from routerlab.core.text import printable
 if TYPE_CHECKING:
     from routerlab.models.catalog import Catalog, Entry, LocalModel
 
+POOLINGS = ("none", "mean", "first token", "last token", "rank")
+"""What makes one vector of a text's (enum llama_pooling_type)."""
+
 app = typer.Typer(help="Models: what can be had, what is here.", no_args_is_help=True)
 
 
@@ -233,8 +236,10 @@ def info(
         f"{human(need.kv)} cache, {human(need.buffers)} buffers"
     )
     template = header.chat_template
-    data["chat_template"] = "none: a base model" if template is None else f"{len(template):,} characters"
-    data["recurrent"] = "yes" if header.recurrent else "no"
+    lacks = "none" if header.embedding else "none: a base model"
+    data["chat_template"] = lacks if template is None else f"{len(template):,} characters"
+    data |= {key: "yes" if data[key] else "no" for key in ("recurrent", "encoder")}
+    data["pooling"] = dict(enumerate(POOLINGS)).get(header.pooling, header.pooling)
     del data["state_per_layer"]
     if origin:
         data["origin"] = "; ".join([f"{origin.source} ({origin.source_sha256})", *origin.warnings])

@@ -34,7 +34,7 @@ def model(
         float | None, typer.Option(min=0.1, metavar="MINUTES", help="Leave out what does not fit into it.")
     ] = None,
     quantizations: Annotated[
-        str, typer.Option(metavar="TYPES", help="Also try the model in these types: q4_0,q8_0.")
+        str, typer.Option(metavar="TYPES", help="Try the model in these types: q4_0,q8_0.")
     ] = "",
     instructions: Annotated[
         str, typer.Option(metavar="NAMES", help="What to try telling the model: full,cues,names.")
@@ -69,7 +69,7 @@ def model(
     plan = make_plan(model, corpus, out, taxonomy, exemplars, seed, on.settings())
     plan = replace(
         plan,
-        others=_quantized(plan.spec, quantizations),
+        files=_quantized(plan.spec, quantizations),
         instructions=_named(instructions),
         sets=sets,
         windows=tuple(sorted(set(window), reverse=True)) if window else plan.windows,
@@ -102,7 +102,7 @@ def _named(instructions: str) -> tuple[Instruction, ...]:
 
 
 def _quantized(spec: "ArmSpec", types: str) -> "tuple[ArmSpec, ...]":
-    """The model in each of these types but its own, made where it is not there yet."""
+    """The model in each of these types, made where it is not there yet; its own file is one of them."""
     from routerlab.cli.models.progress import Narrator
     from routerlab.models.gguf import read_header
     from routerlab.models.quantize import quantize, type_named
@@ -110,7 +110,10 @@ def _quantized(spec: "ArmSpec", types: str) -> "tuple[ArmSpec, ...]":
     own = read_header(spec.model).quantization
     wanted = [type_named(name.strip()) for name in types.split(",") if name.strip()]
     made = []
-    for to in dict.fromkeys(t for t in wanted if t != own):
+    for to in dict.fromkeys(wanted):
+        if to == own:
+            made.append(spec)
+            continue
         with Narrator() as narrator:
             path, origin = quantize(spec.model, to, None, narrator.report)
         for words in origin.warnings:

@@ -28,7 +28,8 @@ MAX_NEW_TOKENS = 128
 Message = dict[str, str]
 Render = Callable[[list[Message]], str]
 """Chat messages -> text with the generation prompt; raises anything when the template refuses them."""
-Template = Literal["chat", "folded", "plain"]
+Template = Literal["chat", "folded", "plain", "own"]
+"""How the instruction reaches a model; `own`: it gets none, only what its makers put before each text."""
 Shots = Sequence[tuple[str, str]]
 """Worked examples: (prompt, answer as it is written)."""
 
@@ -52,19 +53,22 @@ class Piece:
 class Framing:
     """The text around the user's prompt: `prefix` + prompt + `suffix`, then an answer.
 
-    `tails` are the scored continuations in the taxonomy's label order (empty for `json`).
+    `tails` are the scored continuations in the taxonomy's label order (empty for `json`). `gap` belongs
+    between prefix and prompt, where tokenizers take a space and the word after it for one token.
     """
 
     prefix: tuple[Piece, ...]
     suffix: tuple[Piece, ...]
     tails: tuple[str, ...]
     template: Template
+    gap: str = ""
 
     @property
     def sha256(self) -> str:
         """Hash of everything a model reads besides the prompt, and of the scored tails."""
         pieces = [[[p.text, p.special] for p in part] for part in (self.prefix, self.suffix)]
-        return canonical_sha256({"pieces": pieces, "tails": list(self.tails)})
+        read: dict[str, Any] = {"pieces": pieces, "tails": list(self.tails)}
+        return canonical_sha256(read | ({"gap": self.gap} if self.gap else {}))
 
 
 def system_prompt(
@@ -115,6 +119,25 @@ def frame(
         template, found = "plain", _plain(system, shots)
     before, after = found
     return Framing(before, (*after, *prefill), how.tails, template)
+
+
+OWN_PREFIXES = {
+    "nomic-bert": "classification: ",
+    "gemma-embedding": "task: classification | query: ",
+    "qwen3": "Instruct: Classify the user's request by how it is best answered\nQuery:",
+}
+"""What embedding models are trained to read before a text that is to be classified, by architecture."""
+
+
+def own_frame(architecture: str, name: str | None) -> Framing:
+    """The framing for an embedding model, which knows no instruction: its own prefix, if it has one.
+
+    `name` is what the file calls the model: the E5 models have the architecture of others, and "query: ".
+    """
+    e5 = re.search(r"(?<![a-z0-9])e5(?![a-z0-9])", (name or "").lower())
+    text = "query: " if e5 else OWN_PREFIXES.get(architecture, "")
+    before = text.rstrip(" ")
+    return Framing((Piece(before, special=False),) if text else (), (), (), "own", text[len(before) :])
 
 
 def _through_template(

@@ -20,6 +20,8 @@ Floats = NDArray[np.float32]
 
 FEATURES = "answer, suffix, prompt in thirds"
 """What the features are made of: part of every key, so that a head never meets others than its own."""
+ENCODER_FEATURES = "mean, first token, prompt in thirds"
+"""The same for an encoder."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,12 @@ class Head:
 
 
 def head_key(
-    model_sha256: str, prompt_sha256: str, taxonomy_sha256: str, layer: int, window: int | None
+    model_sha256: str,
+    prompt_sha256: str,
+    taxonomy_sha256: str,
+    layer: int,
+    window: int | None,
+    features: str = FEATURES,
 ) -> str:
     """What a head's numbers depend on, as one hash: with anything else they mean nothing."""
     return canonical_sha256(
@@ -47,7 +54,7 @@ def head_key(
             "model": model_sha256,
             "prompt": prompt_sha256,
             "taxonomy": taxonomy_sha256,
-            "features": FEATURES,
+            "features": features,
             "layer": layer,
             "window": window or 0,
         }

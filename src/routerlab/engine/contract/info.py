@@ -44,7 +44,9 @@ class ArmInfo(Info):
     parameters: int
     quantization: str
     encoding: str
-    template: Literal["chat", "folded", "plain"]
+    template: Literal["chat", "folded", "plain", "own"]
+    encoder: bool = False
+    """Whether each token sees all others."""
     prompt_sha256: str
     exemplars_sha256: str | None = None
     router_sha256: str | None = None

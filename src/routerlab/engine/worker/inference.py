@@ -38,8 +38,9 @@ class PromptTooLongError(ValueError):
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt as it is asked: its tokens, cut to the window, and the answer's beginning. `n_user` are the
-    prompt's own, `dropped` those that the window left out; times in milliseconds."""
+    """A prompt as it is asked: its tokens, cut to the window, and the answer's beginning (of an encoder, all
+    that it reads). `n_user` are the prompt's own, `dropped` those that the window left out; times in
+    milliseconds."""
 
     tokens: list[int]
     n_user: int
@@ -81,26 +82,34 @@ class Predictor:
         self._head = head
         self._calibrator = calibrator or Calibrator()
         self._mark = model.tokenize(CUT, special=False)
-        self._reader = LayerReader(layers) if layers else None
-        self.prefix = model.tokenize_pieces(framing.prefix, start=True)
+        before = model.tokenize_pieces(framing.prefix, start=True)
         self.suffix = model.tokenize_pieces(framing.suffix, start=False)
+        self._gap, self._starts = framing.gap, False
+        if framing.template == "own":
+            before, self.suffix = model.around()
+            before += [t for p in framing.prefix for t in model.tokenize(p.text, special=False, start=True)]
+            self._starts = not framing.prefix
+        # An encoder keeps nothing, so there each prompt brings along what comes before it.
+        self.lead, self.prefix = (before, []) if model.encoder else ([], before)
+        self._reader = LayerReader(layers, model.encoder, len(self.lead)) if layers else None
         self.trie = (
             build_trie([model.tokenize(t, special=False) for t in framing.tails]) if framing.tails else None
         )
         # A recurrent state cannot be shared by the tokens of a batch: there each label decodes its own tail.
         tail_tokens = self._tail_tokens()
-        self.n_ctx = min(n_ctx, model.n_ctx_train)
+        self.n_ctx = min(n_ctx, model.n_ctx_train, BATCH if model.encoder else n_ctx)
         self._spare = 0 if layers else tail_tokens if self.trie else MAX_NEW_TOKENS
-        self.room = self.n_ctx - len(self.prefix) - len(self.suffix) - self._spare
+        self.room = self.n_ctx - len(before) - len(self.suffix) - self._spare
         if self.room < 1:
             raise PromptTooLongError(
-                f"system prompt and exemplars take {len(self.prefix) + len(self.suffix)} tokens, which "
+                f"system prompt and exemplars take {len(before) + len(self.suffix)} tokens, which "
                 f"leaves no room in a context of {self.n_ctx}: raise the context or use fewer exemplars"
             )
         # The library takes a recurrent batch apart in an order of its own, so there prompts go one by one.
         each = len(labels) if self.trie else 1
         self.slots = 1 if model.recurrent else max(1, min(slots, (MAX_SEQUENCES - 1) // each))
         n_seq, n_outputs = 1 + self.slots * each, self.slots * (1 + tail_tokens)
+        n_outputs = BATCH if model.encoder else n_outputs
         self._sequences = range(1, n_seq)
         self.context = Context(model, self.n_ctx, n_seq, n_outputs, threads, self._reader)
         self.laps = self.context.laps
@@ -193,7 +202,8 @@ class Predictor:
         else:
             start = len(self.prefix)
             self.context.fork(PREFIX, (1,))
-            self.context.decode(tokens, range(start, start + n), [(1,)] * n, frozenset({n - 1}))
+            outputs = frozenset() if self.model.encoder else frozenset({n - 1})
+            self.context.decode(tokens, range(start, start + n), [(1,)] * n, outputs)
         return Prediction(status="ok", tokens=Tokens(cached=len(self.prefix), evaluated=n))
 
     def _read(self, prompt: str) -> Question:
@@ -205,13 +215,14 @@ class Predictor:
         user = window_cut(whole, self.window, self._mark)
         self.laps.mark("cut")
         if len(user) > self.room:
+            advice = "tune a router with a window" if self.model.encoder else "raise the context"
             raise PromptTooLongError(
                 f"the prompt has {n} tokens, but only {self.room} of the context's {self.n_ctx} "
-                "are free: shorten it, or raise the context"
+                f"are free: shorten it, or {advice}"
             )
         dropped = len(whole) - len(user) + len(self._mark) if len(user) < len(whole) else None
         spent = (time.perf_counter() - start) * 1000.0
-        return Question([*user, *self.suffix], len(user), dropped, spent)
+        return Question([*self.lead, *user, *self.suffix], len(user), dropped, spent)
 
     def _tokenize(self, prompt: str) -> tuple[list[int], str]:
         """The prompt's tokens, and how many they are in words.
@@ -219,13 +230,15 @@ class Predictor:
         Where both ends of a huge prompt have more than can be used, its middle is not read: for a megabyte
         some tokenizers take minutes.
         """
+        prompt = self._gap + prompt
         wanted = self.room if self.window is None else max(self.window, 1)
         end = max(END, 8 * wanted)
         if len(prompt) > 2 * end:
-            head, tail = (self.model.tokenize(part, special=False) for part in (prompt[:end], prompt[-end:]))
+            head = self.model.tokenize(prompt[:end], special=False, start=self._starts)
+            tail = self.model.tokenize(prompt[-end:], special=False)
             if min(len(head), len(tail)) > wanted:
                 return [*head, *tail], f"more than {len(head) + len(tail)}"
-        tokens = self.model.tokenize(prompt, special=False)
+        tokens = self.model.tokenize(prompt, special=False, start=self._starts)
         return tokens, str(len(tokens))
 
     def _answer(

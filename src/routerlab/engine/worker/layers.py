@@ -17,21 +17,48 @@ PARTS = 2 + THIRDS
 """Vectors of n_embd numbers that make the features of a prompt."""
 
 
+_NORMED = "blk.{}.layer_output_norm.bias"
+ENCODERS = {"bert": _NORMED, "nomic-bert": _NORMED, "modern-bert": "ffn_inp-{}", "gemma-embedding": ""}
+"""Encoders by architecture. The library gives the output of a layer no name in most of them: it is the sum
+whose second term has this one."""
+
+
 def features(rows: NDArray[np.float32], n_prompt: int) -> NDArray[np.float32]:
     """(PARTS x n_embd) from a layer's output for each token, the first `n_prompt` of which are the prompt's.
 
     The output at the answer position, the mean over what follows the prompt, and the means over the first,
     the middle and the last third of the prompt: where in a long request something stands tells what it is.
     """
+    return np.concatenate([rows[-1], rows[n_prompt:].mean(axis=0), *_thirds(rows, n_prompt)])
+
+
+def encoder_features(rows: NDArray[np.float32], lead: int, n_prompt: int) -> NDArray[np.float32]:
+    """The same of an encoder, where each token has seen all others; `lead` tokens are before the prompt.
+
+    The mean over all tokens, the output at the first (CLS), and the means over the thirds of the prompt.
+    """
+    return np.concatenate([rows.mean(axis=0), rows[0], *_thirds(rows[min(lead, len(rows) - 1) :], n_prompt)])
+
+
+def _thirds(rows: NDArray[np.float32], n_prompt: int) -> list[NDArray[np.float32]]:
     edges = [n_prompt * i // THIRDS for i in range(THIRDS + 1)]
-    thirds = [rows[a : max(b, a + 1)].mean(axis=0) for a, b in pairwise(edges)]
-    return np.concatenate([rows[-1], rows[n_prompt:].mean(axis=0), *thirds])
+    return [rows[a : max(b, a + 1)].mean(axis=0) for a, b in pairwise(edges)]
 
 
 class _Tensor(ctypes.Structure):
-    """The beginning of `struct ggml_tensor`; `ne` are its dimensions, the row length first."""
+    """The beginning of `struct ggml_tensor`; `ne` are its dimensions, the row length first, and `src` the
+    tensors that it is computed from."""
 
-    _fields_ = (("type", ctypes.c_int), ("buffer", ctypes.c_void_p), ("ne", ctypes.c_int64 * 4))
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("buffer", ctypes.c_void_p),
+        ("ne", ctypes.c_int64 * 4),
+        ("nb", ctypes.c_size_t * 4),
+        ("op", ctypes.c_int),
+        ("op_params", ctypes.c_int32 * 16),
+        ("flags", ctypes.c_int32),
+        ("src", ctypes.c_void_p * 2),
+    )
 
 
 class LayerReader:
@@ -40,13 +67,18 @@ class LayerReader:
     While it reads, nothing after the last of those layers is computed: the callback tells the library to stop
     there. The cache cells of such a decode are therefore unfit for anything but reading again.
 
-    The library names a layer's output "l_out-N" in all its architectures that this was tried with. The last
-    layer cannot be read: there the library has already left out the tokens without an output.
+    The library names a layer's output "l_out-N" in all decoders that this was tried with (of an `encoder`,
+    see ENCODERS). A decoder's last layer cannot be read: there the library has already left out the tokens
+    without an output.
     """
 
-    def __init__(self, layers: Sequence[int]) -> None:
+    def __init__(self, layers: Sequence[int], encoder: str | None = None, lead: int = 0) -> None:
+        """`encoder` is the architecture of one, whose prompts come after `lead` tokens each."""
         self.layers = tuple(sorted(layers))
-        self._names = {f"l_out-{layer}".encode(): layer for layer in layers}
+        self._encoder, self._lead = encoder, lead
+        self._by_source = bool(encoder and ENCODERS[encoder])
+        pattern = (encoder and ENCODERS[encoder]) or "l_out-{}"
+        self._names = {pattern.format(layer).encode(): layer for layer in layers}
         self._rows: dict[int, list[NDArray[np.float32]]] = {}
         self._on = False
         self._error = ""
@@ -61,7 +93,8 @@ class LayerReader:
     def _see(self, tensor: int, ask: bool, _: object) -> bool:
         if not self._on:
             return not ask
-        layer = self._names.get(self._lib.ggml_get_name(tensor))
+        named = _Tensor.from_address(tensor).src[1] if self._by_source else tensor
+        layer = self._names.get(self._lib.ggml_get_name(named)) if named else None
         if ask:
             return layer is not None
         if layer is not None:
@@ -86,7 +119,7 @@ class LayerReader:
 
     def end(self, asked: Sequence[tuple[int, int]]) -> list[NDArray[np.float32]]:
         """Stop reading. (layers, PARTS x n_embd) for each of the prompts that were decoded one after the
-        other, given as (tokens of the prompt, tokens with what follows it); see `features`.
+        other, given as (tokens of the prompt, all tokens decoded for it); see `features`.
 
         RuntimeError when the library did not show a layer for each token.
         """
@@ -98,5 +131,8 @@ class LayerReader:
             if len(rows) != ends[-1]:
                 raise RuntimeError(self._error or f"the library does not show the output of layer {layer}")
             parts = np.split(rows, ends[:-1])
-            read.append([features(own, n) for own, (n, _) in zip(parts, asked, strict=True)])
+            read.append([self._features(own, n) for own, (n, _) in zip(parts, asked, strict=True)])
         return [np.stack(own) for own in zip(*read, strict=True)]
+
+    def _features(self, rows: NDArray[np.float32], n_prompt: int) -> NDArray[np.float32]:
+        return encoder_features(rows, self._lead, n_prompt) if self._encoder else features(rows, n_prompt)

@@ -98,8 +98,15 @@ def system_info() -> str:
 class Model:
     """Weights and vocabulary."""
 
-    def __init__(self, path: Path, placed: Placement, progress: Callable[[float], None]) -> None:
-        """Load `path` as it is placed; LoadError when the library refuses."""
+    def __init__(
+        self,
+        path: Path,
+        placed: Placement,
+        progress: Callable[[float], None],
+        encoder: str | None = None,
+    ) -> None:
+        """Load `path` as it is placed; LoadError when the library refuses. `encoder` is the architecture, if
+        it is an encoder: each token of it sees all others, and nothing is kept between two questions."""
 
         def report(fraction: float, _: ctypes.c_void_p) -> bool:
             progress(fraction)
@@ -125,28 +132,40 @@ class Model:
         self.n_embd: int = c.llama_model_n_embd(self.handle)
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self.handle)
         newline = self._tokenize("\n", special=False)
-        self._lead = newline if self.piece(newline[0]) == b" " else []
+        self._lead = newline if newline and self.piece(newline[0]) == b" " else []
+        self.encoder = encoder
         self.recurrent = bool(c.llama_model_is_recurrent(self.handle) or c.llama_model_is_hybrid(self.handle))
         if not c.llama_model_has_decoder(self.handle) or c.llama_model_has_encoder(self.handle):
             raise LoadError(f"{path}: not a decoder-only language model, so it cannot route by next tokens")
 
-    def tokenize(self, text: str, special: bool) -> list[int]:
+    def tokenize(self, text: str, special: bool, start: bool = False) -> list[int]:
         """Token ids of `text`, without BOS; `special` lets the text name special tokens.
 
         Sentencepiece vocabularies put a space before a text. Ours are pieces that follow others (a label
-        follows an opening quote), so there the space is kept off: it goes before a newline that is cut away.
+        follows an opening quote), so there the space is kept off, unless it is the `start` of what an
+        embedding model reads: it goes before a newline that is cut away.
         """
-        lead = self._lead
+        lead = [] if start else self._lead
         tokens = self._tokenize("\n" + text if lead else text, special)
         return tokens[len(lead) :] if tokens[: len(lead)] == lead else self._tokenize(text, special)
 
-    def _tokenize(self, text: str, special: bool) -> list[int]:
+    def around(self) -> tuple[list[int], list[int]]:
+        """The tokens that an embedding model wants before and after each text, as its vocabulary says; after
+        it one at least where it is no encoder, for there the last token has seen the text."""
+        both = self._tokenize("", special=False, added=True)
+        n = int(c.llama_vocab_get_add_bos(self.vocab))
+        end = both[n:]
+        if not end and not self.encoder:
+            end = [c.llama_vocab_eos(self.vocab)]
+        return both[:n], end
+
+    def _tokenize(self, text: str, special: bool, added: bool = False) -> list[int]:
         data = text.encode("utf-8", "replace")
         n = -(len(data) + 8)
         while n < 0:  # room for fewer than there are, whose number this tells
             size = -n
             buffer = (c.llama_token * size)()
-            n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, False, special)
+            n = c.llama_tokenize(self.vocab, data, len(data), buffer, size, added, special)
         return list(buffer[:n])
 
     def tokenize_pieces(self, pieces: Sequence[Piece], start: bool) -> list[int]:
@@ -196,7 +215,8 @@ class Model:
 
 
 class Context:
-    """A key-value cache of `n_ctx` tokens shared by `n_seq` sequences, and a batch to fill it."""
+    """A key-value cache of `n_ctx` tokens shared by `n_seq` sequences, and a batch to fill it. An encoder has
+    no cache: there a decode must hold all of a text, and every token is an output."""
 
     def __init__(
         self,
@@ -225,13 +245,16 @@ class Context:
         # The same on every device: it rounds differently, which moves probabilities by up to 0.06, and heads
         # are fitted on CPUs, where it is slower too.
         params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        if model.encoder:  # else room for logits is made, which there are none of
+            params.embeddings = True
+            params.pooling_type = c.LLAMA_POOLING_TYPE_NONE
         params.abort_callback = self._callback
         if reader:
             params.cb_eval = reader.callback
         self.handle = c.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise LoadError(f"no memory for a context of {n_ctx} tokens and {n_seq} sequences")
-        self.memory = c.llama_get_memory(self.handle)
+        self.memory = c.llama_get_memory(self.handle)  # NULL, which all that use it allow, for an encoder
         self.batch = c.llama_batch_init(BATCH, 0, n_seq)
 
     def decode(
@@ -247,6 +270,7 @@ class Context:
         Raises AbortedError when the abort check said so, RuntimeError when the library refuses the batch.
         """
         rows = np.empty((len(outputs), self.model.n_vocab), np.float32)
+        all_out = self.model.encoder is not None
         filled = 0
         for start in range(0, len(tokens), BATCH):
             chunk = range(start, min(start + BATCH, len(tokens)))
@@ -258,15 +282,15 @@ class Context:
                 batch.n_seq_id[j] = len(sequences[i])
                 for s, seq in enumerate(sequences[i]):
                     batch.seq_id[j][s] = seq
-                batch.logits[j] = i in outputs
+                batch.logits[j] = all_out or i in outputs
             self.laps.mark("batch")
-            code = c.llama_decode(self.handle, batch)
+            code = (c.llama_encode if all_out else c.llama_decode)(self.handle, batch)
             c.llama_synchronize(self.handle)  # a GPU may still be at it
             self.laps.mark("decode")
             if code == 2:
                 raise AbortedError
             if code != 0:
-                raise RuntimeError(f"llama_decode returned {code} for {len(chunk)} tokens")
+                raise RuntimeError(f"llama.cpp returned {code} for {len(chunk)} tokens")
             for j, i in enumerate(chunk):
                 if i in outputs:
                     pointer = c.llama_get_logits_ith(self.handle, j)

@@ -20,16 +20,16 @@ from typing import BinaryIO
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction, Record
-from routerlab.engine.contract.contract import frame
+from routerlab.engine.contract.contract import frame, own_frame
 from routerlab.engine.contract.encoding import DESCRIBED
-from routerlab.engine.contract.head import FEATURES, Head, head_key, load_head
+from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES, Head, head_key, load_head
 from routerlab.engine.contract.info import ArmInfo, DeviceUse
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import Calibrator
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.inference import PREFIX_STEP, Predictor, PromptTooLongError
-from routerlab.engine.worker.layers import PARTS
+from routerlab.engine.worker.layers import ENCODERS, PARTS
 from routerlab.engine.worker.offload import choose
 from routerlab.engine.worker.prefixes import Prefixes, prefix_dir
 from routerlab.engine.worker.protocol import (
@@ -46,6 +46,7 @@ from routerlab.engine.worker.protocol import (
     encode,
     to_worker,
 )
+from routerlab.models.catalog import load_catalog
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.models.placement import Placement, shortfall
@@ -159,27 +160,33 @@ def load(
 ) -> tuple[Predictor, ArmInfo]:
     """Load the model, decode its prefix and say what really happened. LoadError, LabError."""
     start = time.perf_counter()
-    model = llama.Model(request.model, placed, throttled(partial(loading, pipe, "loading weights")))
+    encoder = header.architecture if header.encoder else None
+    telling = throttled(partial(loading, pipe, "loading weights"))
+    model = llama.Model(request.model, placed, telling, encoder)
     router = request.router
-    shown = () if request.contract == "json" else request.exemplars
-    with limits(request.template_limit_s):
-        framing = frame(
-            request.taxonomy,
-            request.contract,
-            shown,
-            model.chat_renderer(),
-            request.encoding,
-            request.instruction,
-        )
+    shown = () if request.contract == "json" or header.embedding else request.exemplars
+    if header.embedding:
+        framing = own_frame(header.architecture, header.name)
+    else:
+        with limits(request.template_limit_s):
+            framing = frame(
+                request.taxonomy,
+                request.contract,
+                shown,
+                model.chat_renderer(),
+                request.encoding,
+                request.instruction,
+            )
     threads = request.threads or usable_cpus()
     labels = request.taxonomy.labels
+    features = ENCODER_FEATURES if encoder else FEATURES
     head, layers, calibrator, window = None, request.layers, None, None
     if router is not None:
-        head = fitting_head(router, request, framing.sha256, PARTS * model.n_embd)
+        head = fitting_head(router, request, framing.sha256, PARTS * model.n_embd, features)
         layers = (router.head.layer,) if router.head else ()
         calibrator = Calibrator(router.calibration, labels)
         window = router.window
-    if layers and max(layers) > model.n_layers - 2:
+    if layers and max(layers) > model.n_layers - (1 if encoder else 2):
         raise LabError(f"layer {max(layers)} cannot be read: the last of {model.n_layers} is out of reach")
     predictor = Predictor(
         model,
@@ -193,7 +200,9 @@ def load(
         calibrator=calibrator,
         window=window,
         slots=request.slots,
-        prefixes=Prefixes(
+        prefixes=None
+        if encoder
+        else Prefixes(
             prefix_dir(),
             request.prefix_cache,
             request.model.name,
@@ -206,7 +215,7 @@ def load(
             },
         ),
     )
-    encoding = {"json": "json", "probe": f"features: {FEATURES}"}.get(
+    encoding = {"json": "json", "probe": f"features: {features}"}.get(
         request.contract, DESCRIBED[request.encoding]
     )
     together = min(request.concurrency, predictor.slots)
@@ -219,6 +228,7 @@ def load(
         contract=request.contract,
         encoding=encoding,
         template=framing.template,
+        encoder=header.encoder,
         prompt_sha256=framing.sha256,
         exemplars_sha256=request.exemplars_sha256 if shown else None,
         router_sha256=canonical_sha256(router) if router else None,
@@ -240,7 +250,24 @@ def load(
     return predictor, info
 
 
-def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int) -> Head | None:
+def check_kind(request: Load, header: GgufHeader) -> None:
+    """LabError when an embedding model is asked for what it cannot do, or is an encoder not known here."""
+    if header.embedding and request.contract != "probe":
+        entry = load_catalog().by_file(request.model.name)
+        name = entry.id if entry else request.model.stem
+        raise LabError(
+            f"{request.model.name}: an embedding model, which writes no answers and can only be probed: "
+            f"`routerlab tune {name}` makes a router for it, {name}:probe asks it"
+        )
+    if header.encoder and header.architecture not in ENCODERS:
+        known = ", ".join(ENCODERS)
+        raise LabError(
+            f"{request.model.name}: encoders of architecture {header.architecture} cannot be read; "
+            f"those of {known} can"
+        )
+
+
+def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int, features: str) -> Head | None:
     """The router's head, after every pin was compared with what is really here; LabError names the first
     that differs: numbers fitted for other weights or another prompt would give answers that mean nothing."""
     model_sha256 = file_sha256(request.model)
@@ -260,7 +287,8 @@ def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int) 
         return None
     assert request.router_folder is not None
     head = load_head(request.router_folder / router.head.file, router.head.sha256)
-    fits = head_key(model_sha256, prompt_sha256, request.taxonomy.sha256, router.head.layer, router.window)
+    layer, window = router.head.layer, router.window
+    fits = head_key(model_sha256, prompt_sha256, request.taxonomy.sha256, layer, window, features)
     if head.key != fits or head.weights.shape != (len(request.taxonomy.labels), width):
         raise LabError(f"router {router.name}: its head was fitted for another layer or window; tune again")
     return head
@@ -299,6 +327,7 @@ def start(request: Load, pipe: Pipe) -> Predictor:
     try:
         loading(pipe, "checking file", None)
         header = read_header(request.model)
+        check_kind(request, header)
         placed, need = choose(request, header)
         file_sha256(request.model)
         predictor, info = load(request, header, placed, pipe, log)
