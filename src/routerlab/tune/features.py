@@ -17,7 +17,7 @@ from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.tune.answers import Answers, Asker
-from routerlab.tune.cases import Training
+from routerlab.tune.cases import Training, sample
 from routerlab.tune.choose import Candidates
 from routerlab.tune.fit import Floats
 from routerlab.tune.plan import Plan
@@ -26,6 +26,9 @@ from routerlab.version import __version__
 
 DEPTHS = (0.5, 0.57, 0.64, 0.71, 0.78)
 """Where layers are tried, as a share of all: what a prompt asks for is plainest past the middle."""
+
+PACE_CASES = 24
+"""Cases that tell the pace of a way to ask."""
 
 Tell = Callable[[str, int, int], None]
 """Progress: what is being done, how much of it, of how much."""
@@ -102,7 +105,8 @@ class Reader:
         self._layers = layers
         self._tell = tell
         self._table: dict[tuple[int, int], Floats] = {}
-        self._times: dict[tuple[int, int], list[float]] = {}
+        self._evaluated: dict[tuple[int, int], list[int]] = {}
+        self._pace: list[float] = []
         self.ways: list[Way] = []
         self.prefix: list[int] = []
         """Tokens before every prompt, by way."""
@@ -121,7 +125,8 @@ class Reader:
                 answers = await asker.answers(prompts, window, partial(self._tell, what))
                 features = [a.features for a in answers if a.features is not None]
                 self._table[number, window] = np.stack(features, axis=1)
-                self._times[number, window] = [a.prediction.latency_ms.total for a in answers]
+                self._evaluated[number, window] = [a.prediction.tokens.evaluated for a in answers]
+            self._pace.append(await self._measured(asker, max(windows)))
         read = [a.prediction.tokens for a in answers]
         if not self.tokens:
             self.tokens = tuple(t.evaluated + (t.dropped or 0) for t in read)
@@ -129,22 +134,28 @@ class Reader:
         self.ways.append(way)
         self.seconds = time.monotonic() - start
 
+    async def _measured(self, asker: Asker, window: int) -> float:
+        """Milliseconds a token, of a few cases asked now: what is kept may be from a busier day."""
+        rows = sample(self._training, PACE_CASES, 0)[:PACE_CASES]
+        fresh = [await asker.fresh(self._training.cases[i].prompt, window) for i in rows]
+        took = sum(a.prediction.latency_ms.total for a in fresh)
+        return took / sum(a.prediction.tokens.evaluated for a in fresh)
+
     def quickest(self) -> Way:
-        """The way whose questions took the least time."""
-        windows = {window for _, window in self._times}
-        mean = [sum(float(np.mean(self._times[n, w])) for w in windows) for n in range(len(self.ways))]
-        return self.ways[int(np.argmin(mean))]
+        """The way that takes the least time for a token."""
+        return self.ways[int(np.argmin(self._pace))]
 
     def candidates(self, limit_ms: float) -> Candidates:
         """The features; what has a P95 over the limit is left out, unless everything has."""
         # Reading goes to the deepest layer; a router stops at its own, of which the middle one stands here.
         part = (self._layers[len(self._layers) // 2] + 1) / (self._layers[-1] + 1)
-        p95 = {key: part * (percentile(times, 0.95) or 0.0) for key, times in self._times.items()}
+        times = {key: [self._pace[key[0]] * n for n in tokens] for key, tokens in self._evaluated.items()}
+        p95 = {key: part * (percentile(own, 0.95) or 0.0) for key, own in times.items()}
         quick = [key for key in p95 if p95[key] <= limit_ms] or [min(p95, key=lambda key: p95[key])]
         rows = np.arange(len(self._training.cases))
         return Candidates(
             {key: self._table[key] for key in quick},
             self._layers,
             np.stack([~np.isin(rows, way.own) for way in self.ways]),
-            {key: float(np.mean(times)) for key, times in self._times.items()},
+            {key: float(np.mean(own)) for key, own in times.items()},
         )

@@ -9,7 +9,7 @@ from routerlab.engine.contract.router import Router
 from routerlab.tune.cases import Training, sample, subset
 from routerlab.tune.choose import Candidates
 from routerlab.tune.exemplars import draw, exemplars
-from routerlab.tune.features import Reader, Tell, Workbench
+from routerlab.tune.features import PACE_CASES, Reader, Tell, Workbench
 from routerlab.tune.offloop import off_loop, telling
 from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.probe import Fitted, fit_probe
@@ -21,8 +21,8 @@ from routerlab.tune.write import seen, write_router
 TIMED_CASES = 120
 """How many cases the finished probe is timed on."""
 
-PACE_CASES, LEAST_CASES, REREAD = 24, 60, 1.5
-"""Cases that tell the pace, the fewest that a budget is cut to, what narrower windows add."""
+LEAST_CASES, REREAD = 60, 1.5
+"""The fewest cases that a budget is cut to, what narrower windows add."""
 
 
 @dataclass(frozen=True)
