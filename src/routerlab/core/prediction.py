@@ -13,7 +13,7 @@ nor wrong, and its latency is what having no router costs."""
 class Record(BaseModel):
     """Base of everything written to a file: immutable, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Latency(Record):

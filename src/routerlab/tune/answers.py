@@ -95,8 +95,6 @@ class Asker:
         found = [self._kept(prompt, window) for prompt in prompts]
         missing = [i for i, answer in enumerate(found) if answer is None]
         for count, i in enumerate(missing):
-            if self.arm.state.phase != "ready":
-                await self.start()
             found[i] = answer = await self.fresh(prompts[i], window)
             self._store.put(self._window_key(window), prompts[i], answer)
             done(len(prompts) - len(missing) + count + 1, len(prompts))
@@ -116,7 +114,9 @@ class Asker:
         return None
 
     async def fresh(self, prompt: str, window: int | None) -> Answer:
-        """The answer of the loaded arm, whatever the store has."""
+        """The arm's answer now, whatever the store has."""
+        if self.arm.state.phase != "ready":
+            await self.start()
         prediction, features = await self.arm.read(prompt, window, TIMEOUT_S)
         if prediction.status not in ("ok", "unparsed"):
             error = prediction.error or prediction.status
