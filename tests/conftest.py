@@ -67,7 +67,19 @@ def smollm2(pulled_smollm2: Path) -> Path:
         return quantize(pulled_smollm2, "Q4_0", None, lambda _: None)[0]
 
 
-COSTLY = frozenset({"smollm2", "pulled_smollm2", "tiny_files", "tiny_models", "tiny_model", "snap_compare"})
+@pytest.fixture(scope="session")
+def routed_smollm2(pulled_smollm2: Path) -> Path:
+    """The real model as the router that ships wants it: made from the one that is pulled."""
+    from routerlab.engine.lab.wanted import get, wanted
+
+    (want,) = wanted(str(REPO / "routers" / "smollm2-135m.toml"))
+    with FileLock(pulled_smollm2.with_name(".tests.lock")):
+        return get(want, pulled_smollm2.parent, lambda _: None)
+
+
+COSTLY = frozenset(
+    {"smollm2", "pulled_smollm2", "routed_smollm2", "tiny_files", "tiny_models", "tiny_model", "snap_compare"}
+)
 """Fixtures behind which models are loaded, or pictures drawn."""
 PROGRAMS = frozenset(
     {

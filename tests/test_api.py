@@ -30,10 +30,10 @@ ROUTER = REPO / "routers" / "smollm2-135m.toml"
 
 
 @pytest.fixture(scope="module")
-def models(smollm2: Path) -> Iterator[None]:
+def models(routed_smollm2: Path) -> Iterator[None]:
     """The shipped router finds its weights by their name in the folder of models."""
     here = Path.cwd()
-    os.chdir(smollm2.parent.parent)
+    os.chdir(routed_smollm2.parent.parent)
     yield
     os.chdir(here)
 

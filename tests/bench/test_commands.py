@@ -24,8 +24,19 @@ def small(tmp_path: Path) -> Path:
     return tiny.build(tmp_path / "tiny.gguf", "llama", tiny.TEMPLATES["chatml"])
 
 
-def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_smollm2: Path) -> None:
-    (tmp_path / "models").symlink_to(pulled_smollm2.parent)
+SHOT = """schema_version = 1
+name = "shot"
+taxonomy = "front-door"
+[[case]]
+id = "one"
+prompt = "sum of a list"
+label = "code/simple"
+"""
+
+
+def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, routed_smollm2: Path) -> None:
+    (tmp_path / "models").symlink_to(routed_smollm2.parent)
+    (tmp_path / "shot.toml").write_text(SHOT)
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\")")
@@ -34,14 +45,16 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
     fakes.write_litellm(shadow)
     arms = (
         "--arm",
-        f"{pulled_smollm2}:score",
+        f"{routed_smollm2}:score",
         "--arm",
         ROUTERS / "smollm2-135m.toml",
         "--corpus",
         "two.toml",
+        "--exemplars",
+        "shot.toml",
     )
     ended = bench(
-        tmp_path, "engine", *arms, *QUICK, "--profile", "--out", "e.json",
+        tmp_path, "engine", *arms, "--threads", 2, "--profile", "--out", "e.json",
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(shadow), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -51,7 +64,7 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
         assert f"skipped {kind}: peer {kind}: OSError: no hub here\n" in ended.stderr
     assert "SIMPLE as CoT/simple" in " ".join(ended.stdout.split())
     assert "raw data: e.json" in ended.stderr
-    for words in ("score, bare", "probe, zero-shot", "fastest peer", "llama_decode", "JSON and pipe"):
+    for words in ("score, bare", "score, zero-shot", "fastest peer", "llama_decode", "JSON and pipe"):
         assert words in ended.stdout
     data = raw(tmp_path / "e.json")
     assert data["benchmark"] == "engine"
@@ -60,9 +73,9 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, pulled_s
     assert ways == [
         "score",
         "score, bare",
+        "score, zero-shot",
         "probe",
         "probe, bare",
-        "probe, zero-shot",
         "chat",
         "grammar",
         "schema",

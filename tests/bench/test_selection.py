@@ -14,11 +14,11 @@ from routerlab.resources import ROUTERS
 from tests.engine.arms.members import cascade
 
 
-def test_a_model_stands_for_all_its_contracts_and_routers(pulled_smollm2: Path) -> None:
-    (group,) = group_arms([str(pulled_smollm2)])
-    assert group.name == "smollm2-135m"
+def test_a_model_stands_for_all_its_contracts_and_routers(routed_smollm2: Path) -> None:
+    (group,) = group_arms([str(routed_smollm2)])
+    assert group.name == routed_smollm2.stem
     assert [group.way(s) for s in group.specs] == ["score", "score-name", "score-code", "json", "probe"]
-    assert all(s.model.absolute() == pulled_smollm2 for s in group.specs)
+    assert all(s.model.absolute() == routed_smollm2 for s in group.specs)
 
 
 def test_arms_of_one_model_are_measured_together(pulled_smollm2: Path, tmp_path: Path) -> None:
@@ -29,9 +29,9 @@ def test_arms_of_one_model_are_measured_together(pulled_smollm2: Path, tmp_path:
     assert [[g.way(s) for s in g.specs] for g in groups] == [["json", "score"], ["score"]]
 
 
-def test_a_cascade_is_refused(pulled_smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cascade_is_refused(routed_smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "models").symlink_to(pulled_smollm2.parent)
+    (tmp_path / "models").symlink_to(routed_smollm2.parent)
     shutil.copy(ROUTERS / "smollm2-135m.toml", "m.toml")
     pin = FilePin(file="m.toml", sha256=canonical_sha256(load_router(Path("m.toml"))))
     made = cascade().model_copy(update={"member": (pin, pin)})

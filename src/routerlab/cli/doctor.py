@@ -142,7 +142,9 @@ def _threads(model: str | None) -> tuple["ThreadsFound", str | None]:
     elif here := local_models():
         path = min(here, key=lambda m: m.size).path
     else:
-        raise LabError("no models here: get one with `routerlab models pull smollm2-135m`", Exit.MISSING)
+        raise LabError(
+            "no models here: get one with `routerlab models pull smollm2-135m:probe`", Exit.MISSING
+        )
     cpus = read_cpus(usable_numbers())
     found = measure_threads(path, cpus, load_settings().threads or len(cpus.usable), teller("text"))
     if found.best == found.before:
@@ -203,7 +205,7 @@ def _print(facts: dict[str, Any]) -> None:
         where = f"on {model['goes_on']}" if model["goes_on"] else model["problem"]
         row("model", f"{model['name']} ({human(model['size'])}), {where}: {model['path']}")
     if not facts["models"]:
-        row("models", "none: get one with `routerlab models pull smollm2-135m`")
+        row("models", "none: get one with `routerlab models pull smollm2-135m:probe`")
     for name, path in facts["folders"].items():
         row(f"{name} in", path)
     for name, value in _measured(facts):

@@ -119,7 +119,7 @@ def open_lab(
         specs = [spec for text in settings.arms if (spec := _if_here(text, settings.contract))]
     if not specs and not armless:
         raise LabError(
-            "no arm: name one with --arm, or `routerlab models pull smollm2-135m` first", Exit.MISSING
+            "no arm: name one with --arm, or `routerlab models pull smollm2-135m:probe` first", Exit.MISSING
         )
     path = session or new_session_path(sessions_dir(), datetime.now(UTC))
     return Lab(materials, settings, factory, path, file, repeats, bulk), specs

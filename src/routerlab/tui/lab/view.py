@@ -39,7 +39,7 @@ EMPTY = (
     "No arms yet.\n\n"
     "Press F2 (or a in the history) to add a model that is here,\n"
     "or leave with ctrl+q and run\n\n"
-    "routerlab models pull smollm2-135m"
+    "routerlab models pull smollm2-135m:probe"
 )
 
 

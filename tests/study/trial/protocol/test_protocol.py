@@ -139,15 +139,15 @@ def test_a_router_or_model_that_is_another_file_is_noticed(tmp_path: Path) -> No
 
 
 def test_a_lock_pins_the_weights_router_and_head_of_a_tuned_arm(
-    tmp_path: Path, pulled_smollm2: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, routed_smollm2: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "models").symlink_to(pulled_smollm2.parent)
+    (tmp_path / "models").symlink_to(routed_smollm2.parent)
     monkeypatch.chdir(tmp_path)
     path = edited(protocol_file(tmp_path), "baseline:keywords", "smollm2-135m:probe")
     edited(path, '"keywords", ', "")
     lock = make_lock(register(path))
     files = next(arm.files for arm in lock.arm if arm.name == "smollm2-135m:probe")
-    assert set(files) == {pulled_smollm2.name, "smollm2-135m.toml", "smollm2-135m.npz"}
+    assert set(files) == {routed_smollm2.name, "smollm2-135m.toml", "smollm2-135m.npz"}
 
 
 def test_an_edited_lock_or_none_is_refused(tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ def here(tmp_path: Path) -> Path:
 RUN = ("run", "protocol.toml", "--out", "s.toml")
 
 
-def test_from_a_new_protocol_to_a_result(tmp_path: Path, smollm2: Path) -> None:
-    (tmp_path / "models").symlink_to(smollm2.parent)
+def test_from_a_new_protocol_to_a_result(tmp_path: Path, routed_smollm2: Path) -> None:
+    (tmp_path / "models").symlink_to(routed_smollm2.parent)
     assert trial(tmp_path, "new", "mine.toml").returncode == 0
     path = tmp_path / "mine.toml"
     edited(path, '[[arm]]\nask = "qwen2.5-coder-0.5b:probe"\n', "")
