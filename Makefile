@@ -11,7 +11,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 lab: .make/install ## Install, get the starter models and what their routers want, open the lab
-	@$(BIN)/routerlab models pull $(foreach id,smollm2-135m qwen2.5-coder-0.5b,$(id) $(id):probe)
+	@$(BIN)/routerlab models pull minilm:probe smollm2-135m:probe qwen2.5-coder-0.5b qwen2.5-coder-0.5b:probe
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/routerlab; else \
 	  echo "No terminal here: replaying the sixty cases instead (this takes some minutes)."; \
 	  exec $(BIN)/routerlab replay; fi
@@ -31,12 +31,12 @@ format: .make/dev ## Format the code
 docs: .make/docs ## Build the documentation into site/, links checked
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet && echo "site/index.html"
 
-models: .make/install ## Pull the model that the tests use
-	@$(BIN)/routerlab models pull smollm2-135m
+models: .make/install ## Pull the model that the tests use, and make what its router wants of it
+	@$(BIN)/routerlab models pull smollm2-135m smollm2-135m:probe
 
 bench: .make/dev models ## Measure start-up, event-loop lateness, and routing against its peers
 	@$(BIN)/python -m benchmarks
-	@$(BIN)/routerlab bench engine --arm smollm2-135m --profile --out benchmarks/results/engine.json
+	@$(BIN)/routerlab bench engine --arm smollm2-135m:probe --profile --out benchmarks/results/engine.json
 
 faults: .make/dev models ## Kill, stop, fuzz and starve real workers 500 times (some 4 minutes)
 	@$(BIN)/python -m tests.faults

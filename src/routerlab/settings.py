@@ -30,12 +30,13 @@ class Settings(BaseModel):
     """Theme of the app; any of Textual's, `ansi-dark` and `ansi-light` use the terminal's own colours."""
 
     arms: tuple[str, ...] = (
+        "minilm:probe",
         "smollm2-135m:probe",
-        "smollm2-135m:json",
         "qwen2.5-coder-0.5b:probe",
         "qwen2.5-coder-0.5b:json",
     )
-    """Arms the lab opens with when the command names none: catalogue ids, paths or routers."""
+    """Arms the lab opens with when the command names none: catalogue ids, paths or routers. The rungs of a
+    ladder: an encoder, a small and a larger language model, and the latter asked as in the study."""
 
     contract: Literal["json", "score"] = "score"
     """How arms are asked when neither the arm nor the command says."""
