@@ -40,8 +40,10 @@ async def test_a_remote_is_chosen_from_the_list_and_asked(
         config_file().write_text(settings_text(server))
         async with sitting(tmp_path, arms=1, prepare=beside_models) as here:
             await here.pilot.press("f2")
+            await here.shows("router: its model")  # the list is here; remotes are its last lines
+            await here.pilot.press("end")
             await here.shows(f"m at 127.0.0.1:{server.port}")
-            await here.pilot.press("end", "enter")
+            await here.pilot.press("enter")
             await here.until(lambda: len(here.panels()) == 2, "two panels")
             await here.lab.settled()
             await asked(here, 2)
