@@ -16,7 +16,7 @@ from routerlab.engine.contract.contract import CUT, frame
 from routerlab.engine.contract.head import load_head
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.inference import Predictor, PromptTooLongError
-from routerlab.engine.worker.layers import PARTS, features
+from routerlab.engine.worker.layers import PARTS, LayerReader, features
 from routerlab.engine.worker.likelihood import PREFIX
 from routerlab.engine.worker.llama import BATCH, Model
 from tests.engine import tiny
@@ -128,6 +128,24 @@ def test_a_layer_alone_is_what_it_is_beside_deeper_ones(
     pair = Probe(model, (1, 3)).read(A)
     assert (pair == whole[[1, 3]]).all()
     assert (Probe(model, (3, 1)).read(A) == pair).all()  # always from the lowest
+
+
+@deep
+def test_the_prefix_is_computed_to_the_layer_that_is_read_only(
+    models: dict[tiny.Family, Model], family: tiny.Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    see = LayerReader._see
+
+    def watched(reader: LayerReader, tensor: int, ask: bool, more: object) -> bool:
+        asked.append(reader._lib.ggml_get_name(tensor).decode() if ask else "")
+        return see(reader, tensor, ask, more)
+
+    monkeypatch.setattr(LayerReader, "_see", watched)
+    probe = Probe(models[family], (1,))
+    assert "l_out-1" in asked
+    assert "l_out-2" not in asked
+    probe.predictor.context.close()
 
 
 @families

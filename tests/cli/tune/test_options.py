@@ -1,0 +1,42 @@
+"""What `tune` is told to try: quantizations and instructions, and what it tells of them."""
+
+from pathlib import Path
+
+import pytest
+
+from routerlab.cli.tune.model import _named, _quantized
+from routerlab.core.errors import LabError
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.contract.router import Router, load_router
+from routerlab.models.gguf import read_header
+from tests.cli.tune.harness import Runs
+from tests.engine import tiny
+
+
+def test_instructions_are_tried_the_longest_first() -> None:
+    assert _named("names, full") == ("full", "names")
+    for wrong in ("all", "names,all", ""):
+        with pytest.raises(LabError, match="there are full, cues, names"):
+            _named(wrong)
+
+
+def test_each_type_is_made_and_the_own_is_the_file_itself(tmp_path: Path) -> None:
+    spec = ArmSpec(name="tiny", model=tiny.build(tmp_path / "tiny.gguf"))
+    made = _quantized(spec, "q8_0, f32,q8_0")
+    assert [read_header(one.model).quantization for one in made] == ["Q8_0", "F32"]
+    assert made[1] == spec
+    assert _quantized(spec, "") == ()
+    with pytest.raises(LabError, match="q9_9: no type that can be made"):
+        _quantized(spec, "q8_0,q9_9")
+
+
+def test_a_router_says_what_was_tried_and_what_it_costs(runs: Runs) -> None:
+    router = load_router(runs.bench.folder / "one" / "r.toml")
+    assert isinstance(router, Router)
+    assert router.instruction == "names"
+    tried = router.evidence.tried
+    assert {t.way for t in tried} == {"Q4_0, instruction names, no exemplars"}
+    (taken,) = (t for t in tried if t.taken)
+    assert (taken.window, taken.above_best <= taken.error) == (router.window, True)
+    assert all(t.prefix == tried[0].prefix > 0 and t.ms > 0 for t in tried)
+    assert "ways to ask; the quickest is taken" in " ".join(runs.words.stdout.split())
