@@ -44,6 +44,16 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield root / "home"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forked_workers() -> Iterator[None]:
+    """Fork the workers that tests start (forked.py) instead of starting each from nothing."""
+    from tests import forked
+
+    with pytest.MonkeyPatch.context() as patch:
+        forked.use(patch)
+        yield
+
+
 @pytest.fixture(scope="session")
 def models_folder() -> Path:
     """Where the real models lie: ROUTERLAB_TEST_MODELS, or `models` in the checkout."""

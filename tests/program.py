@@ -1,7 +1,7 @@
 """`routerlab` as a program that ends by itself, in a process of its own that need not import anything.
 
-A server imports everything once and forks for each program: what a hundred commands import takes longer than
-what they do. Programs that are stopped, or that tell something by what they import, are started as users do.
+A server has imported everything (server.py): what a hundred commands import takes longer than what they do.
+Programs that are stopped, or that tell something by what they import, are started as users do.
 """
 
 import os
@@ -9,23 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import chdir
 from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
+
 from routerlab.__main__ import main
-from tests.conftest import PATIENCE_S, REPO
-
-IMPORTED = (
-    "routerlab.cli.main",
-    "routerlab.engine.lab.factory",
-    "routerlab.study.benchmark.run",
-    "routerlab.study.trial.run.run",
-    "routerlab.tune.run",
-)
-"""What the server imports, with all that those import: nothing that loads the library of models."""
-
-_server = get_context("forkserver")
+from tests import forked, server
+from tests.conftest import PATIENCE_S
 
 
 def run(
@@ -36,10 +27,9 @@ def run(
     with tempfile.TemporaryDirectory() as own:
         files = [Path(own, name) for name in ("in", "out", "err")]
         files[0].write_text(stdin)
-        process = _server.Process(target=_program, args=(folder, words, {**(env or os.environ)}, files))
-        with chdir(REPO):  # from where the server finds the tests
-            _server.set_forkserver_preload([*IMPORTED, __name__])
-            process.start()
+        context = get_context("forkserver")
+        process = context.Process(target=_program, args=(folder, words, {**(env or os.environ)}, files))
+        server.start(process)
         process.join(PATIENCE_S)
         if process.exitcode is None:
             process.kill()
@@ -58,4 +48,5 @@ def _program(folder: Path, words: list[str], env: dict[str, str], files: list[Pa
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in enumerate("rww"))
     sys.argv = ["routerlab", *words]
+    forked.use(pytest.MonkeyPatch())
     main()

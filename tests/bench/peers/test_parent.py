@@ -1,6 +1,5 @@
 """Peers as child processes, on a tiny model."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,19 +24,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def started(model: Path, kind: PeerKind) -> AsyncIterator[Peer]:
     """A peer with room for a short prompt; afterwards neither it nor what it started is there any more."""
     setup = PeerSetup(kind=kind, model=model, taxonomy=FRONT_DOOR, n_ctx=1024, threads=1, gpu_layers=0)
-    peer, children = Peer(setup), []
+    peer, processes = Peer(setup), []
     try:
         await peer.start()
-        children = psutil.Process(os.getpid()).children(recursive=True)
+        first = psutil.Process(peer.pid)
+        processes = [first, *first.children(recursive=True)]
         yield peer
     finally:
         await peer.stop()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert not [
-            p
-            for p in alive
-            if "routerlab.bench.peers.child" in p.cmdline() or "llama_cpp.server" in p.cmdline()
-        ]
+        _, alive = psutil.wait_procs(processes, timeout=PATIENCE_S)
+        assert not alive
 
 
 @pytest.mark.parametrize("kind", ["grammar", "schema", "server"])

@@ -19,6 +19,7 @@ from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.settings import Settings
 from routerlab.tune.scores.run import best
 from tests.cli.tune.harness import LABELS, Bench, Ended
+from tests.engine.tuned import deep_model
 
 TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/simple"}
 
@@ -95,23 +96,31 @@ def test_a_router_learns_from_annotations_but_not_from_the_held_out(bench: Bench
     assert routed(bench, "learned.toml") in LABELS
 
 
-def test_other_labels_are_tried_and_can_be_written(bench: Bench) -> None:
+@pytest.fixture
+def tiny_bench(tmp_path: Path) -> Bench:
+    """A folder with a model that answers at once, for what asks every prompt again and again."""
+    models = tmp_path / "models"
+    models.mkdir()
+    return Bench(tmp_path / "bench", deep_model(models / "deep.gguf"))
+
+
+def test_other_labels_are_tried_and_can_be_written(tiny_bench: Bench) -> None:
     arguments = ("--corpus", "pool.toml", "--exemplars", "none", "--no-rerun", "--write", "merged.toml")
-    done = run(bench, "tune", "taxonomy", bench.model, *arguments)
+    done = run(tiny_bench, "tune", "taxonomy", tiny_bench.model, *arguments)
     assert "as they are" in done.stdout
     assert done.stdout.count(" in two") == 2 * len(LABELS)
-    assert len(load_taxonomy(bench.folder / "merged.toml").labels) == len(LABELS) - 1
+    assert len(load_taxonomy(tiny_bench.folder / "merged.toml").labels) == len(LABELS) - 1
 
 
-def test_scores_are_calibrated(bench: Bench) -> None:
+def test_scores_are_calibrated(tiny_bench: Bench) -> None:
     text = 'schema_version = 1\nname = "shots"\ntaxonomy = "front-door"\n'
     for label in LABELS:
         text += f'\n[[case]]\nid = "{label}"\nprompt = "an example of {label}"\nlabel = "{label}"\n'
-    (bench.folder / "shots.toml").write_text(text)
+    (tiny_bench.folder / "shots.toml").write_text(text)
     arguments = ("--corpus", "pool.toml", "--exemplars", "shots.toml", "--out", "scores.toml")
-    done = run(bench, "tune", "scores", bench.model, *arguments)
+    done = run(tiny_bench, "tune", "scores", tiny_bench.model, *arguments)
     assert "calibrated" in done.stdout
-    made = load_router(bench.folder / "scores.toml")
+    made = load_router(tiny_bench.folder / "scores.toml")
     assert isinstance(made, Router)
     assert made.calibration is not None
     assert set(made.calibration.bias) == set(LABELS)
@@ -119,4 +128,4 @@ def test_scores_are_calibrated(bench: Bench) -> None:
         assert [r.method for r in made.evidence.row if words in r.method]
     calibrated = {e: r for e, w in DESCRIBED.items() for r in made.evidence.row if f"({w}), cal" in r.method}
     assert made.encoding == best(calibrated)
-    assert routed(bench, "scores.toml") in LABELS
+    assert routed(tiny_bench, "scores.toml") in LABELS

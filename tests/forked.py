@@ -1,0 +1,103 @@
+"""Workers and peers that tests start, forked from a server that has imported what they import.
+
+What hundreds of them import takes longer than what they do. They are real processes, with pipes, a log and an
+exit code, that load real models; programs that tests run as users do start theirs from nothing.
+"""
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from routerlab.bench.peers import parent
+from routerlab.engine.arms import local, process
+from routerlab.engine.worker.protocol import LINE_LIMIT
+from tests import server
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess
+
+_spawn, _executable = process.spawn, sys.executable
+
+
+def use(patch: pytest.MonkeyPatch) -> None:
+    """Have this process fork its workers and peers."""
+    for module in (local, parent):
+        patch.setattr(module, "spawn", spawn)
+
+
+class Forked:
+    """A process that the server forked: what is used here of asyncio.subprocess.Process."""
+
+    def __init__(
+        self, process: "ForkServerProcess", stdin: asyncio.StreamWriter, stdout: asyncio.StreamReader
+    ) -> None:
+        assert process.pid is not None
+        self.pid = process.pid
+        self.returncode: int | None = None
+        self.stdin = stdin
+        self.stdout = stdout
+        self._process = process
+        self._ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(process.sentinel, self._end)
+
+    def _end(self) -> None:
+        self._loop.remove_reader(self._process.sentinel)
+        self.returncode = self._process.exitcode
+        self.stdin.close()
+        self._ended.set()
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+async def spawn(
+    module: str, log: Path, hide_gpus: bool, env: Mapping[str, str]
+) -> asyncio.subprocess.Process | Forked:
+    """Like the lab's own; a test that has the lab start another program gets that."""
+    if sys.executable != _executable:
+        return await _spawn(module, log, hide_gpus, env)
+    context, loop = get_context("forkserver"), asyncio.get_running_loop()
+    its_in, our_in = context.Pipe(duplex=False)
+    our_out, its_out = context.Pipe(duplex=False)
+    env = {**env, **(process.NO_GPUS if hide_gpus else {})}
+    forked = context.Process(target=_become, args=(module, log, env, its_in, its_out))
+    server.start(forked)
+    its_in.close()
+    its_out.close()
+    into, out = (os.fdopen(os.dup(end.fileno()), mode, 0) for end, mode in ((our_in, "wb"), (our_out, "rb")))
+    our_in.close()
+    our_out.close()
+    reader = asyncio.StreamReader(LINE_LIMIT)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), out)
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, into)
+    return Forked(forked, asyncio.StreamWriter(transport, protocol, None, loop), reader)
+
+
+def _become(module: str, log: Path, env: dict[str, str], stdin: Connection, stdout: Connection) -> None:
+    """Be `python -m module`: a session of its own, its environment, pipes and log."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(env)
+    for number, file in enumerate(
+        (stdin.fileno(), stdout.fileno(), os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT))
+    ):
+        os.dup2(file, number)
+    stdin.close()
+    stdout.close()
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in enumerate("rww"))
+    importlib.import_module(module).main()
