@@ -14,6 +14,9 @@ from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
 
+Fit = Literal["none"]
+"""Said of a prompt that none of the labels fits: its label is then the nearest one."""
+
 
 class Annotated(Record):
     """How a case got its label: who gave it and when the last of them did, in which sessions (their ids), and
@@ -35,7 +38,8 @@ class Annotated(Record):
 class Case(Record):
     """A prompt, its gold label (None while nobody has labelled it) and provenance.
 
-    `also` lists labels that would fit too (the rule decided); cases of one `group` (translations, variants of
+    `fit` says where none of the labels fits, and `label` is but the nearest. `also` lists labels that would
+    fit too (the rule decided); cases of one `group` (translations, variants of
     a scenario) stay on one side of every split. `annotated` is there when the label was promoted from
     sessions.
     """
@@ -43,6 +47,7 @@ class Case(Record):
     id: str = Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")
     prompt: str = Field(min_length=1)
     label: str | None = None
+    fit: Fit | None = None
     difficulty: Literal["easy", "medium", "hard"] | None = None
     language: str = "en"
     also: tuple[str, ...] = ()
@@ -98,6 +103,9 @@ def corpus_faults(corpus: Corpus, taxonomy: Taxonomy) -> list[tuple[int, str, st
         elif folded in prompts:
             faults.append((i, "prompt", f"case {case.id}: same prompt as case {prompts[folded]}"))
         prompts.setdefault(folded, case.id)
+        if case.fit is not None and case.label is None:
+            says = f"case {case.id}: fit = {case.fit!r} without a label; say which is the nearest"
+            faults.append((i, "fit", says))
         faults += [
             (i, key, f"case {case.id}: unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
             for key, label in [("label", case.label), *(("also", a) for a in case.also)]

@@ -8,7 +8,19 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import TOKEN
 from routerlab.core.session.fragment import toml_value
 
-_FIRST = ("id", "label", "difficulty", "language", "notes", "also", "group", "author", "created", "source")
+_FIRST = (
+    "id",
+    "label",
+    "fit",
+    "difficulty",
+    "language",
+    "notes",
+    "also",
+    "group",
+    "author",
+    "created",
+    "source",
+)
 _PROSE = ("prompt", "notes")
 
 _HEAD = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
