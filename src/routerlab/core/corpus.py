@@ -1,9 +1,11 @@
 """Cases: prompts with a gold label and where they come from."""
 
+import hashlib
 import unicodedata
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated as With
 from typing import Literal
 
 from pydantic import Field
@@ -14,6 +16,7 @@ from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
 
+CaseId = With[str, Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")]
 Fit = Literal["none"]
 """Said of a prompt that none of the labels fits: its label is then the nearest one."""
 
@@ -39,12 +42,12 @@ class Case(Record):
     """A prompt, its gold label (None while nobody has labelled it) and provenance.
 
     `fit` says where none of the labels fits, and `label` is but the nearest. `also` lists labels that would
-    fit too (the rule decided); cases of one `group` (translations, variants of
-    a scenario) stay on one side of every split. `annotated` is there when the label was promoted from
-    sessions.
+    fit too (the rule decided); cases of one `group` (translations, variants of a scenario) stay on one side
+    of every split. `source_id` is the case's name at its `source`. `annotated` is there when the label was
+    promoted from sessions.
     """
 
-    id: str = Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")
+    id: CaseId
     prompt: str = Field(min_length=1)
     label: str | None = None
     fit: Fit | None = None
@@ -55,6 +58,7 @@ class Case(Record):
     author: str | None = None
     created: date | None = None
     source: str | None = None
+    source_id: str | None = None
     group: str | None = None
     annotated: Annotated | None = None
 
@@ -85,6 +89,11 @@ class Corpus(Hashed):
 def fold(prompt: str) -> str:
     """The prompt with Unicode, case and white space folded: two prompts that fold alike are duplicates."""
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+
+
+def prompt_sha256(prompt: str) -> str:
+    """SHA-256 (hex) of the folded prompt as UTF-8: by it a prompt is known where its text is not."""
+    return hashlib.sha256(fold(prompt).encode(errors="surrogatepass")).hexdigest()
 
 
 def corpus_faults(corpus: Corpus, taxonomy: Taxonomy) -> list[tuple[int, str, str]]:
