@@ -152,7 +152,7 @@ def _prompts(path: Path, key: str | None) -> list[str]:
 
 def _prompt(row: Mapping[str, Any], key: str | None) -> object:
     """What stands where the line's prompt should."""
-    for name in (key, "prompt"):
+    for name in (key or "prompt", "prompt"):
         if name in row:
             return row[name]
     turns = row.get("turns")
