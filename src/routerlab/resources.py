@@ -9,6 +9,8 @@ TAXONOMY = _ROOT / "corpus" / "taxonomy.toml"
 ROUTING60 = _ROOT / "corpus" / "routing60.toml"
 EXEMPLARS = _ROOT / "corpus" / "exemplars.toml"
 GUIDELINES = _ROOT / "corpus" / "guidelines.md"
+OVERLAYS = (_ROOT / "corpus" / "real498.toml",)
+"""Corpora without texts; the test parts of those that are there are never fitted to."""
 KEYWORDS = _ROOT / "corpus" / "keywords.toml"
 POOL = _ROOT / "corpus" / "pool.toml"
 ROUTES = _ROOT / "corpus" / "routes.toml"

@@ -9,22 +9,26 @@ from pathlib import Path
 import numpy as np
 
 from routerlab.annotate.ratings.pinned import asked, shown
-from routerlab.core.corpus import Case, Corpus, fold
+from routerlab.core.corpus import Case, Corpus, fold, prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import softmax
-from routerlab.tune.cases import held_out, splits, training
+from routerlab.tune.cases import held_out, overlay_tests, splits, training
 from routerlab.tune.choose import Nested, Setting
 from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.fit import STRENGTHS, Linear, fit, temperature
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
-from routerlab.tune.rows import row
+from routerlab.tune.rows import by_corpus, row
 from routerlab.tune.run import time_probe
 from routerlab.tune.ways import Way
 from routerlab.tune.write import write_router
+
+SIXTY, TEST = "in routing60, the held-out test", "test cases, which are never fitted to"
+KNOWN, NAMELESS = "in the corpus already", "without a prompt here"
+"""Why annotations are left out."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,14 @@ def annotated(
 ) -> tuple[list[Case], list[str]]:
     """The labelled prompts of the sessions as cases, and notes on those left out.
 
-    With each session comes its corpus, if that is here. Left out are prompts of the held-out test, prompts
-    that the pool has, and repeats (the last label counts).
+    With each session comes its corpus, if that is here. Left out are prompts of the held-out test and of
+    overlays' tests, prompts that the pool has, and repeats (the last label counts).
     """
-    tested = {fold(case.prompt) for case in held_out().case}
+    tested, kept = {fold(case.prompt) for case in held_out().case}, overlay_tests()
     known = {fold(case.prompt) for case in pool.case}
     found: dict[str, Case] = {}
     number = count(1)
-    skipped = {"in routing60, the held-out test": 0, "in the corpus already": 0, "without a prompt here": 0}
+    skipped = dict.fromkeys((SIXTY, TEST, KNOWN, NAMELESS), 0)
     for session, corpus in sessions:
         trials = {trial.id: trial for trial in session.trials}
         for annotation in session.annotations:
@@ -77,16 +81,19 @@ def annotated(
             elif target in trials:
                 prompt = asked(trials[target], session, corpus).prompt
             if prompt is None:
-                skipped["without a prompt here"] += 1
+                skipped[NAMELESS] += 1
             elif fold(prompt) in tested:
-                skipped["in routing60, the held-out test"] += 1
+                skipped[SIXTY] += 1
+            elif prompt_sha256(prompt) in kept:
+                skipped[TEST] += 1
             elif fold(prompt) in known:
-                skipped["in the corpus already"] += 1
+                skipped[KNOWN] += 1
             else:
                 found[fold(prompt)] = Case(
                     id=f"annotation-{next(number)}",
                     prompt=prompt,
                     label=state.label,
+                    fit=state.fit,
                     author=annotation.annotator,
                     source=session.header.id,
                 )
@@ -107,7 +114,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     shown = {fold(shot.prompt) for shot in router.exemplar}  # its features would know its label
     others = [case for case in base.cases if fold(case.prompt) not in shown]
     grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*others, *cases)})
-    whole = training(grown, plan.taxonomy, "annotations")
+    whole = replace(training(grown, plan.taxonomy, "annotations"), corpora=base.corpora)
     window, layer = router.window or 256, router.head.layer
     with Workbench(plan) as bench:
         layers = await bench.layers()
@@ -134,6 +141,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         info, times, _ = await time_probe(wider, bench, candidates, done, way, tell)
         answered = after.argmax(axis=1)
         rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()))]
+        rows_ += by_corpus(whole, oof.rows, oof.shares)
         said = (
             f"The head was fitted to {len(others)} cases of {base.corpus.name} and {int(is_new.sum())} "
             f"annotations; layer, window and exemplars are those of router {router.name}.",

@@ -18,6 +18,7 @@ from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES, Head, hea
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import (
     Calibration,
+    CorpusPin,
     Evidence,
     FilePin,
     HeadPin,
@@ -128,6 +129,10 @@ def new_router(
             corpus=plan.training.corpus.name,
             corpus_sha256=plan.training.corpus.sha256,
             cases=len(plan.training.cases),
+            corpora=tuple(
+                CorpusPin(name=corpus.name, sha256=corpus.sha256, cases=len(own))
+                for corpus, own in plan.training.by_corpus
+            ),
             seed=plan.seed,
             command=plan.command,
             machine=machine(),

@@ -113,12 +113,22 @@ class Tried(Record):
     taken: bool
 
 
+class CorpusPin(Record):
+    """One of the corpora that a router was fitted to, by its content; `cases` were fitted to."""
+
+    name: str
+    sha256: Sha256
+    cases: int
+
+
 class Evidence(Record):
-    """How a router came about, and how good it is."""
+    """How a router came about, and how good it is. Where it was fitted to several `corpora`, `corpus` is all
+    of them as one."""
 
     corpus: str
     corpus_sha256: Sha256
     cases: int
+    corpora: tuple[CorpusPin, ...] = ()
     seed: int
     command: str
     machine: str
@@ -131,6 +141,10 @@ class Evidence(Record):
     """What was fitted to or chosen with which cases, one sentence each."""
     row: tuple[Row, ...]
     tried: tuple[Tried, ...] = ()
+
+    def fitted_to(self, sha256: str) -> bool:
+        """Whether the corpus of this content is what the router was fitted to, or part of it."""
+        return sha256 in (self.corpus_sha256, *(pin.sha256 for pin in self.corpora))
 
 
 class Router(Record):

@@ -87,6 +87,7 @@ def write_cascade(
             corpus=first.evidence.corpus,
             corpus_sha256=first.evidence.corpus_sha256,
             cases=len(m.gold),
+            corpora=first.evidence.corpora,
             seed=seed,
             command=command,
             machine="; ".join(dict.fromkeys(r.evidence.machine for r in routers)),
