@@ -119,8 +119,9 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.parent.mkdir()
     more = pool([], name="more", case=(case(80, "a", source="real"),))
     corpora = {Path("x-test.toml"): DEV, Path("x-dev.toml"): more}
-    write_overlay(path, overlay_of("real", corpora, None, taxonomy()))
-    monkeypatch.setattr(under_test, "OVERLAYS", (path, tmp_path / "not-yet.toml"))
+    made = overlay_of("real", corpora, None, taxonomy())
+    write_overlay(path, made)
+    monkeypatch.setattr(under_test, "OVERLAYS", {path: made.sha256})
 
 
 @pytest.mark.usefixtures("kept")
@@ -135,6 +136,17 @@ def test_test_cases_of_an_overlay_are_refused_wherever_they_are(tmp_path: Path) 
         f"{DEV.case[2].id} of real); take them out"
     )
     refuse_held_out(pool([], case=(case(80, "a"),)), paths[1])  # its dev part is there to be fitted to
+
+
+def test_an_overlay_that_was_changed_is_not_believed(kept: None, tmp_path: Path) -> None:
+    path = tmp_path / "ships" / "real.toml"
+    path.write_text(path.read_text().replace('part = "test"', 'part = "dev"', 1))
+    with pytest.raises(LabError, match="is not the overlay that ships"):
+        overlay_tests()
+
+
+def test_the_overlay_that_ships_is_the_one_whose_hash_is_known() -> None:
+    assert len(overlay_tests()) == 249
 
 
 @pytest.mark.usefixtures("kept")

@@ -67,9 +67,19 @@ def held_out() -> Corpus:
 
 
 def overlay_tests() -> dict[str, str]:
-    """The test cases of the overlays that ship: SHA-256 of the folded prompt -> "ID of NAME"."""
-    overlays = [load_toml(path, Overlay) for path in OVERLAYS if path.is_file()]
-    return {e.prompt_sha256: f"{e.id} of {o.name}" for o in overlays for e in o.case if e.part == "test"}
+    """The test cases of the overlays that ship: SHA-256 of the folded prompt -> "ID of NAME".
+
+    LabError when one is not the file whose hash is known.
+    """
+    found: dict[str, str] = {}
+    for path, sha256 in OVERLAYS.items():
+        overlay = load_toml(path, Overlay)
+        if overlay.sha256 != sha256:
+            raise LabError(
+                f"{path}: is not the overlay that ships (its hash differs); restore it before tuning"
+            )
+        found |= {e.prompt_sha256: f"{e.id} of {overlay.name}" for e in overlay.case if e.part == "test"}
+    return found
 
 
 def refuse_held_out(corpus: Corpus, path: Path) -> None:

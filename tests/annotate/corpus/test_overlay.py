@@ -245,7 +245,7 @@ def test_other_fields_are_not_mapped() -> None:
 def test_one_that_ships_is_known_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ships").mkdir()
     made("ships/real.toml")
-    monkeypatch.setattr("routerlab.resources.OVERLAYS", (tmp_path / "ships" / "real.toml",))
+    monkeypatch.setattr("routerlab.resources.OVERLAYS", {tmp_path / "ships" / "real.toml": ""})
     run("fill", "real", "--from", everything())
     with pytest.raises(LabError, match="unreal: no such file"):
         run("fill", "unreal", "--from", everything())

@@ -39,7 +39,7 @@ def fill(
     from routerlab.core.text import printable
     from routerlab.resources import OVERLAYS
 
-    ships = {path.stem: path for path in OVERLAYS if path.is_file()}
+    ships = {path.stem: path for path in OVERLAYS}
     overlay = load_toml(file if file.exists() else ships.get(str(file), file), Overlay)
     keys = column_map(columns or ())
     if keys.keys() - {"prompt"}:
