@@ -117,5 +117,6 @@ def _text(trial: "Trial") -> str:
 
 
 def _json(trial: "Trial") -> str:
-    kept = {"prompt", "arm", "status", "label", "probabilities", "mass", "confidence", "answer", "error"}
-    return json.dumps(trial.model_dump(mode="json", include=kept | {"member", "latency_ms", "tokens"}))
+    kept = {"prompt", "arm", "status", "label", "probabilities", "mass", "familiarity", "confidence", "answer"}
+    kept |= {"error", "member", "latency_ms", "tokens"}
+    return json.dumps(trial.model_dump(mode="json", include=kept))

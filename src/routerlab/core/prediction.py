@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["ok", "unparsed", "refused", "crashed", "timeout", "cancelled", "unrouted"]
 """How a question ended. "unrouted" is the control's answer: no label was asked for, so it is neither right
@@ -61,8 +61,10 @@ class Prediction(Record):
 
     `label` is None unless `status` is "ok". `probabilities` are a softmax over the taxonomy's labels
     (they sum to 1) and `mass` is the probability, before that softmax, that the model writes any of
-    the labels at all; both are None for contracts that do not score. `confidence` is what the model
-    itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
+    the labels at all; both are None for contracts that do not score. `familiarity` (0..1) is the share of the
+    prompts that a probe was fitted for that are at least as far off as this one: 1 is as familiar as
+    anything, 0.01 farther off than all but one in a hundred; None where the arm has no such measure.
+    `confidence` is what the model itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
     says why there is no label or, where there is one, which members of the arm failed on the way to it.
     `member` names the one whose answer it is, of an arm that is made of several. `batched` is true for an
     answer that was computed together with others: its times are its share of theirs, or those of a busy
@@ -75,6 +77,7 @@ class Prediction(Record):
     label: str | None = None
     probabilities: dict[str, float] | None = None
     mass: float | None = None
+    familiarity: float | None = Field(default=None, ge=0, le=1)
     confidence: float | None = None
     answer: str | None = None
     error: str | None = None
