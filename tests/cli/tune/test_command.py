@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from routerlab import resources
-from routerlab.engine.contract.head import load_head
+from routerlab.engine.contract.head import PARTS, load_head
 from routerlab.engine.contract.router import Router, load_router
-from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.features import layers_of
 from routerlab.tune.out_of_fold import load_oof
 from tests.cli.tune.harness import (

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import CUT, frame
-from routerlab.engine.contract.head import load_head
+from routerlab.engine.contract.head import PARTS, load_head
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.inference import Predictor, PromptTooLongError
-from routerlab.engine.worker.layers import PARTS, LayerReader, features
+from routerlab.engine.worker.layers import LayerReader, features
 from routerlab.engine.worker.likelihood import PREFIX
 from routerlab.engine.worker.llama import BATCH, Model
 from tests.engine import tiny

@@ -17,7 +17,7 @@ Answer = Literal["pass", "fail", "undecided"]
 Op = Literal[">=", "<=", ">", "<"]
 KEEPS: dict[Op, Callable[[float, float], bool]] = {">=": ge, "<=": le, ">": gt, "<": lt}
 
-SHARES = ("accuracy", "task_accuracy", "parse_rate", "macro_f1")
+SHARES = ("accuracy", "task_accuracy", "parse_rate", "macro_f1", "answered_error")
 """Metrics within 0..1; so is f1:LABEL."""
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 """Metrics in milliseconds."""

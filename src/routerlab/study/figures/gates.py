@@ -50,6 +50,8 @@ def _more(gate: Gate, arm: ArmFigures, settings: Settings) -> int | None:
     share = getattr(arm, gate.metric, None)
     if not isinstance(share, Accuracy | Share):
         return None
+    if gate.metric == "answered_error":  # its interval is another one
+        return None
     needed = cases_for_share(gate, share.value, settings.confidence)
     return None if needed is None else max(1, needed - share.n)
 
