@@ -72,8 +72,8 @@ class ModelArms:
         layers: Sequence[int] = (),
         member: bool = False,
     ) -> "ModelArm":
-        """An arm that is one model: plain, tuned by `router`, or one whose `layers` tuning reads. A `member` of
-        a cascade leaves it to that when to abstain, whatever it promises alone."""
+        """An arm that is one model: plain, tuned by `router`, or one whose `layers` tuning reads. A `member`
+        of a cascade leaves it to that when to abstain, whatever it promises alone."""
         if isinstance(router, Cascade):
             raise LabError(f"{spec.router}: a cascade cannot be a member of a cascade")
         settings = self._settings
