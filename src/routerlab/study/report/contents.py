@@ -8,6 +8,7 @@ from routerlab.study.report.plots.points import points, viable
 from routerlab.study.report.sections import labels as labelling
 from routerlab.study.report.sections import origin, summary, trial
 from routerlab.study.report.sections import performance as measuring
+from routerlab.study.report.sections.kinds import kinds
 from routerlab.study.report.subject import Subject, ranked
 
 
@@ -52,6 +53,7 @@ def of_one(subject: Subject, name: str) -> list[Section]:
         labelling.accuracy(subject),
         labelling.labels(subject),
         labelling.confusion(subject, name),
+        kinds(subject),
         labelling.wrong(subject),
         summary.pairs(subject),
         own.get("effects"),
