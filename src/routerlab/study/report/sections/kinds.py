@@ -51,6 +51,6 @@ def _apart(arm: ArmFigures) -> str:
     assert found is not None
     ends = w.interval(found.low, found.high)
     return (
-        f"{arm.arm}: of a case that no label fits ({found.unfit:,}) and another ({found.others:,}), the first "
-        f"is the less familiar with a chance (AUROC) of {w.share(found.value)}{f' ({ends})' if ends else ''}."
+        f"{arm.arm}: AUROC {w.share(found.value)}{f' ({ends})' if ends else ''}, the chance that of a case "
+        f"that no label fits ({found.unfit:,}) and another ({found.others:,}) the first is the less familiar."
     )
