@@ -42,8 +42,8 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
 SIGNS = (
     "✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged",
     "mass: the probability that the model writes any label at all   tok: evaluated+cached",
-    f"familiar: {USUAL:.0%} or more of the prompts that a router was fitted for are at least as far off   "
-    f"unusual: {UNUSUAL:.0%} or more   unfamiliar: fewer",
+    f"familiar: {100 * USUAL:g} % or more of the prompts that a router was fitted for are at least as far off   "
+    f"unusual: {100 * UNUSUAL:g} % or more   unfamiliar: fewer",
     "abstained → default: the label is not to be acted on; the prompt goes where one without a label goes",
 )
 
