@@ -42,9 +42,9 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
 SIGNS = (
     "✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged",
     "mass: the probability that the model writes any label at all   tok: evaluated+cached",
-    f"familiar: {100 * USUAL:g} % or more of the prompts that a router was fitted for are at least as far off   "
-    f"unusual: {100 * UNUSUAL:g} % or more   unfamiliar: fewer",
-    "abstained → default: the label is not to be acted on; the prompt goes where one without a label goes",
+    f"familiar: {100 * USUAL:g} % or more of the prompts a router was fitted for are as far off",
+    f"unusual: {100 * UNUSUAL:g} % or more are   unfamiliar: fewer are",
+    "abstained → default: not acted on; the prompt goes where one without a label goes",
 )
 
 

@@ -68,7 +68,7 @@ def test_familiarity_ranks_answers_and_abstaining_is_told(told: Subject) -> None
     assert of("familiarity").endswith("| 0.750 (1.000 kept) | 0.833 | 0.938 | 1.000 |")
     # Five of the ten unfamiliar ones are below 0.02.
     among = of("confidence, if not unfamiliar")
-    assert among.endswith("| 0.857 (0.875 kept) | - | 0.857 | 0.857 |")
+    assert among.endswith("| 0.857 (0.875 kept) | \\- | 0.857 | 0.857 |")
     assert "0.857 (0.875 kept)" in of("all that it does not abstain from")
     assert not any("| plain | familiarity" in line for line in lines)
     assert any("Wrong above .95" in line for line in lines)
