@@ -17,6 +17,8 @@ KEYWORDS = _ROOT / "corpus" / "keywords.toml"
 POOL = _ROOT / "corpus" / "pool.toml"
 POOLS = (POOL, POOL.with_name("pool2.toml"))
 """What routers are fitted to: prompts written for the taxonomy, and such as people type."""
+UNFAMILIAR = _ROOT / "corpus" / "unfamiliar.toml"
+"""What no label fits, to measure with how well a router tells it; never fitted to."""
 ROUTES = _ROOT / "corpus" / "routes.toml"
 ROUTERS = _ROOT / "routers"
 CATALOG = _ROOT / "models" / "catalog.toml"
