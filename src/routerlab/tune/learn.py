@@ -16,11 +16,13 @@ from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import held_out, overlay_tests, splits, training
 from routerlab.tune.choose import Nested, Setting
+from routerlab.tune.familiarity import familiarity
 from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.fit import STRENGTHS, Linear, fit, temperature
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
+from routerlab.tune.promise import in_words
 from routerlab.tune.rows import by_corpus, row
 from routerlab.tune.run import time_probe
 from routerlab.tune.ways import Way
@@ -136,8 +138,10 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         t = temperature(after, whole.gold)
         linear = await off_loop(lambda: fit(features, whole.gold, n_labels, setting.strength))
         oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
-        done = Fitted(setting, Linear(linear.weights / t, linear.bias / t), oof, whole.gold, [])
-        wider = replace(plan, training=whole)
+        known, near = familiarity(features, whole.gold, whole.group, plan.seed)
+        head = Linear(linear.weights / t, linear.bias / t)
+        done = Fitted(setting, head, oof, whole.gold, [], familiarity=known, familiar=near)
+        wider = replace(plan, training=whole, max_error=router.promise.max_error if router.promise else None)
         info, times, _ = await time_probe(wider, bench, candidates, done, way, tell)
         answered = after.argmax(axis=1)
         rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()))]
@@ -149,6 +153,9 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
             "routing60 was not read for any of it.",
         )
         new, path = write_router(wider, info, done, way, rows_, (), times, said)
+    notes = whole.warnings
+    if wider.max_error is not None:
+        notes = (*notes, in_words(new.promise, wider.max_error, whole.corpus.name))
     labels, first = whole.labels, before.argmax(axis=1)
     changed = tuple(
         Change(whole.cases[i].prompt, labels[whole.gold[i]], labels[first[i]], labels[answered[i]])
@@ -161,5 +168,5 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         float((first == whole.gold).mean()),
         float((answered == whole.gold).mean()),
         changed,
-        whole.warnings,
+        notes,
     )

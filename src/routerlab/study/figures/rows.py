@@ -34,7 +34,7 @@ class Row:
     slow arm would look quick. It is None where none came or it was not timed alone; `parts_ms` says where it
     went. `chars` is the length of the text that was generated. `probabilities` are over the labels,
     `confidence` is what the model itself claimed. `cost` is that of this request, in the log's currency.
-    `contended` means that others were running.
+    `contended` means that others were running, `abstained` that the label is not to be acted on.
     """
 
     arm: str
@@ -53,6 +53,12 @@ class Row:
     confidence: float | None = None
     cost: float | None = None
     contended: bool = False
+    abstained: bool = False
+
+    @property
+    def routed(self) -> str | None:
+        """The label to act on (see Prediction.routed)."""
+        return None if self.abstained else self.label
 
     @property
     def group(self) -> tuple[str, int]:
@@ -167,6 +173,7 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
         confidence=trial.confidence,
         cost=cost(trial.tokens, prices) if prices else None,
         contended=trial.contended,
+        abstained=trial.abstained is True,
     )
 
 
