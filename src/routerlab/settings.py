@@ -72,7 +72,7 @@ class Settings(BaseModel):
 
     abstain: float = Field(default=0.0, ge=0, le=1)
     """Familiarity below which a router abstains: at 0.02, 2 % of prompts like those that it was fitted for go
-    to the default of a routing table (or to the next router of a cascade), and nearly all that are none."""
+    to the default of a routing table (or to the next router of a cascade), and more of very short ones."""
 
     unsure: float = Field(default=0.0, ge=0, le=1)
     """Probability of the label below which it abstains, too."""

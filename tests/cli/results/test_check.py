@@ -14,8 +14,11 @@ ERROR = "answered_error<=0.05"
 
 def session(path: Path, right: int, wrong: int, abstained: int, promised: float | None = 0.05) -> Path:
     """So many answers of each kind; those abstained from are all wrong."""
-    kinds: list[tuple[str, bool | None]] = [("code/simple", None)] * right + [("CoT/simple", None)] * wrong
-    kinds += [("CoT/simple", True)] * abstained
+    kinds: list[tuple[str, bool | None]] = [
+        *[("code/simple", None)] * right,
+        *[("CoT/simple", None)] * wrong,
+        *[("CoT/simple", True)] * abstained,
+    ]
     trials = [
         trial(i, arm=ARM.name, case=f"c{i}", gold="code/simple", label=label, abstained=none)
         for i, (label, none) in enumerate(kinds)
