@@ -114,8 +114,8 @@ def fill(overlay: Overlay, files: Sequence[Path], key: str | None = None) -> Fil
     have their prompt.
 
     One without that key has it under "prompt" or "instruction" (AlpacaEval), or as the first of its "turns",
-    a text or an object with "content" (the question files of Arena-Hard and MT-Bench). LabError for a file that cannot be read or
-    has no prompt.
+    a text or an object with "content" (the question files of Arena-Hard and MT-Bench). LabError for a file
+    that cannot be read or has no prompt.
     """
     wanted = {entry.prompt_sha256 for entry in overlay.case}
     found: dict[str, str] = {}

@@ -137,8 +137,8 @@ def read_prompts(
 
 
 def read_objects(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file, or of a JSON file's array, whatever their keys; LabError with file and line
-    for what is none."""
+    """The objects of a JSONL file, or of a JSON array, whatever their keys; LabError with file and line for
+    what is none."""
     whole = read_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n")
     if whole.startswith(b"["):
         try:
