@@ -104,11 +104,10 @@ def _print_tables(subject: "Subject", several: bool) -> None:
 
 
 def _look(subject: "Subject") -> None:
-    import sys
-
+    from routerlab.cli.shared.show import on_screen
     from routerlab.settings import load_settings
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not on_screen():
         raise LabError("--tui needs a terminal; without one, --html or no option at all shows the same")
     from routerlab.tui.results.app import ResultsApp
 
