@@ -131,7 +131,7 @@ async def browser(folder: Path) -> AsyncIterator[Callable[[], Any]]:
     process = await asyncio.create_subprocess_exec(
         *(BROWSER, "--headless", "--no-sandbox", "--hide-scrollbars", "--no-first-run", "--disable-extensions"),
         *("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"),
-        *(f"--user-data-dir={folder / 'profile'}", "--remote-debugging-port=0", "--window-size=1200,800"),
+        *(f"--user-data-dir={folder / 'profile'}", "--remote-debugging-port=0", "--window-size=1000,600"),
         *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost", "about:blank"),
         env={**os.environ, "HOME": str(folder)},
         stderr=asyncio.subprocess.DEVNULL,
