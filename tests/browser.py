@@ -6,10 +6,10 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, AsyncIterator
+from typing import Any
 
 import pyte
 from aiohttp import ClientSession, ClientWebSocketResponse
@@ -32,11 +32,12 @@ class Tab:
         self._count = 0
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._events: dict[str, asyncio.Event] = {}
+        self._news = asyncio.Event()
         self._fresh()
         self._reader = asyncio.create_task(self._read())
 
     def _fresh(self) -> None:
-        self._screen = pyte.Screen(200, 60)
+        self._screen = pyte.Screen(160, 50)
         self._stream = pyte.ByteStream(self._screen)
 
     @property
@@ -99,7 +100,9 @@ class Tab:
             now = asyncio.get_running_loop().time()
             assert now < end, f"no {what} in {PATIENCE_S:.0f} s\n{self.text}\n{self.console}"
             assert not self._reader.done(), f"the browser has gone: {self._reader}"
-            await asyncio.sleep(0.02)
+            self._news.clear()
+            with suppress(TimeoutError):  # what is waited for may be no news of the browser's
+                await asyncio.wait_for(self._news.wait(), 0.2)
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -112,6 +115,7 @@ class Tab:
                     answer.set_result(found["result"])
                 continue
             self._noted(found["method"], found["params"])
+            self._news.set()
 
     def _noted(self, method: str, params: dict[str, Any]) -> None:
         if method in self._events:
@@ -129,9 +133,9 @@ async def browser(folder: Path) -> AsyncIterator[Callable[[], Any]]:
     """A browser without a network; yields what opens a tab."""
     assert BROWSER
     process = await asyncio.create_subprocess_exec(
-        *(BROWSER, "--headless", "--no-sandbox", "--hide-scrollbars", "--no-first-run", "--disable-extensions"),
+        *(BROWSER, "--headless", "--no-sandbox", "--hide-scrollbars", "--no-first-run"),
         *("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"),
-        *(f"--user-data-dir={folder / 'profile'}", "--remote-debugging-port=0", "--window-size=1000,600"),
+        *(f"--user-data-dir={folder / 'profile'}", "--remote-debugging-port=0", "--window-size=1200,800"),
         *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost", "about:blank"),
         env={**os.environ, "HOME": str(folder)},
         stderr=asyncio.subprocess.DEVNULL,

@@ -215,7 +215,9 @@ async def test_there_are_only_so_many_sittings(tmp_path: Path) -> None:
         assert not runs(process)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "7", '["stdin", 7]', '["resize", {"width": "1"}]', '["exec", "ls"]'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "7", '["stdin", 7]', '["resize", {"width": "1"}]', '["exec", "ls"]']
+)
 async def test_what_no_page_of_ours_says_ends_the_connection(tmp_path: Path, text: str) -> None:
     async with serving(tmp_path) as visit:
         socket = await visit.client.ws_connect(await visit.tab())
@@ -246,5 +248,7 @@ async def test_an_app_that_does_not_leave_is_killed(tmp_path: Path, monkeypatch:
 async def test_a_port_that_is_taken_is_said_in_a_line(tmp_path: Path) -> None:
     async with serving(tmp_path) as visit:
         port = int(visit.url.split(":")[2].split("/")[0])
-        with pytest.raises(LabError, match=rf"127\.0\.0\.1:{port}: cannot listen there: .*try another --port"):
+        with pytest.raises(
+            LabError, match=rf"127\.0\.0\.1:{port}: cannot listen there: .*try another --port"
+        ):
             await Server(["true"], {}, 1).serve("127.0.0.1", port, lambda _: None)

@@ -25,7 +25,7 @@ def say(line: str) -> None:
 
 
 def on_screen() -> bool:
-    """Whether an app can be drawn: on a terminal, or in the browser's tab that this process was started for."""
+    """Whether an app can be drawn: on a terminal, or in a browser's tab, for which this was started."""
     return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 

@@ -16,7 +16,8 @@ def web(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0: any that is free.")] = 8000,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Listen on this address of the machine instead of loopback.")
+        str,
+        typer.Option(metavar="ADDRESS", help="Listen on this address of the machine, not on loopback."),
     ] = LOOPBACK,
     tabs: Annotated[int, typer.Option(min=1, max=64, help="Sittings at a time, each with its models.")] = 4,
     read_only: Annotated[

@@ -3,16 +3,13 @@
 import hmac
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Guard = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+from aiohttp.typedefs import Handler, Middleware
 
 
-def gate(token: str, host: str) -> Guard:
+def gate(token: str, host: str) -> Middleware:
     """A middleware that answers 403, and nothing else, to all that does not begin with the token, that names
     this server otherwise than `host` and its kin, or that another site's page asks for."""
     names = {"localhost", host.lower()}

@@ -17,7 +17,9 @@ from routerlab.core.errors import LabError
 AWAY_S = 10.0
 """Seconds a sitting waits for its tab to come back, as a reload does, before it is ended."""
 STATIC = {
-    **dict.fromkeys(("css/xterm.css", "js/textual.js", "fonts/RobotoMono-VariableFont_wght.ttf"), "textual_serve"),
+    "css/xterm.css": "textual_serve",
+    "js/textual.js": "textual_serve",
+    "fonts/RobotoMono-VariableFont_wght.ttf": "textual_serve",
     "focus.js": "routerlab.cli.web",
 }
 """All that a page needs besides itself, and whose `static` folder it lies in."""
@@ -26,7 +28,9 @@ STATIC = {
 class Server:
     """Its tabs by their names in the address, None for one whose app has not been started yet."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], tabs: int, away_s: float = AWAY_S) -> None:
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], tabs: int, away_s: float = AWAY_S
+    ) -> None:
         """`command` is started for each tab, of which there may be `tabs`, with `env` on top."""
         self.token = secrets.token_urlsafe(32)
         self.sittings: dict[str, Sitting | None] = {}
@@ -94,24 +98,27 @@ class Server:
         tab = request.match_info["tab"]
         if tab not in self.sittings:
             raise web.HTTPGone
-        sitting = self.sittings[tab]
+        if self.sittings[tab] is None and not await self._room():
+            raise web.HTTPServiceUnavailable
+        sitting = self.sittings.get(tab)
         if sitting is None:
-            if not await self._room():
-                raise web.HTTPServiceUnavailable
-            ended = lambda: self.sittings.pop(tab, None)
-            sitting = self.sittings[tab] = Sitting(self._command, self._env, ended)
+            sitting = Sitting(self._command, self._env, lambda: self._forget(tab))
+            self.sittings[tab] = sitting
         socket = web.WebSocketResponse(heartbeat=15)
-        await socket.prepare(request)
-        await sitting.attach(socket, _number(request, "width", 80), _number(request, "height", 24))
         try:
+            await socket.prepare(request)
+            await sitting.attach(socket, _number(request, "width", 80), _number(request, "height", 24))
             async for message in socket:
                 if message.type == WSMsgType.TEXT and not await _received(message.data, socket, sitting):
                     await socket.close()
         finally:
             if sitting.socket is socket:
                 sitting.socket = None
-                self._later(sitting)
+            self._later(sitting)
         return socket
+
+    def _forget(self, tab: str) -> None:
+        self.sittings.pop(tab, None)
 
     def _later(self, sitting: Sitting) -> None:
         """End a sitting if nobody looks at it for a while."""
@@ -127,13 +134,12 @@ class Server:
 
     async def _room(self) -> bool:
         """Whether there may be another sitting; one that nobody looks at makes room."""
-        running = [sitting for sitting in self.sittings.values() if sitting]
-        if len(running) < self._most:
-            return True
-        left = next((sitting for sitting in running if sitting.socket is None), None)
-        if left is not None:
+        while len(running := [sitting for sitting in self.sittings.values() if sitting]) >= self._most:
+            left = next((sitting for sitting in running if sitting.away), None)
+            if left is None:
+                return False
             await left.stop()
-        return left is not None
+        return True
 
 
 async def _received(text: str, socket: web.WebSocketResponse, sitting: Sitting) -> bool:

@@ -41,6 +41,11 @@ class Sitting(AppService):
         ours = {"TEXTUAL_DRIVER": "routerlab.tui.shared.driver:TabDriver", **self._env}
         return super()._build_environment(width, height) | ours
 
+    @property
+    def away(self) -> bool:
+        """Whether it runs, and nobody looks."""
+        return self._task is not None and self.socket is None
+
     async def attach(self, socket: web.WebSocketResponse, width: int, height: int) -> None:
         """Show the app here from now on, and no longer where it was shown; start it if need be."""
         before, self.socket = self.socket, socket
@@ -61,6 +66,7 @@ class Sitting(AppService):
     async def stop(self) -> None:
         """Ask the app to leave as `q` does, and wait until it has; kill it when that takes too long."""
         if self._task is None or self._process is None:
+            self._ended()
             return
         await self.send_meta({"type": "quit"})
         if not (await asyncio.wait({self._task}, timeout=STOP_S))[0]:
@@ -90,7 +96,8 @@ class Sitting(AppService):
         code = await self._process.wait()
         lines = (await said).decode("utf-8", "replace").splitlines()
         if code or lines:
-            await self._show(_PLAIN + "\r\n".join(map(printable, lines or [f"it ended with {code}"])).encode())
+            text = "\r\n".join(map(printable, lines or [f"it ended with {code}"]))
+            await self._show(_PLAIN + text.encode())
         await self._close()
         self._ended()
 

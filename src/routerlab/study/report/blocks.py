@@ -23,7 +23,7 @@ class Cell:
 class Table:
     """`heads` above the columns, the first `names` of which are text, to the left; the rest are figures.
 
-    Without heads it is a list of facts: names and values. On a page one that is `searched` has a field for it.
+    Without heads it is a list of facts: names and values. One that is `searched` has a field for it.
     """
 
     heads: tuple[str, ...]
@@ -105,8 +105,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Asked:
-    """A case and every arm's answer. `labels` are the places among all labels of gold and answers, `wrong` those
-    of the arms that were; `split`: they do not all say the same."""
+    """A case and every arm's answer.
+
+    `labels` are the places of gold and answers among all labels, `wrong` those of arms that were; `split`:
+    they do not all say the same.
+    """
 
     name: str
     gold: str

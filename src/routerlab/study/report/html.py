@@ -17,7 +17,7 @@ from routerlab.study.report.blocks import Section
 def page(title: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
     """The page; `facts` stand below the title. All text is escaped, and what hides or turns text is seen.
 
-    Its script sorts and filters what is there without it; the page allows that script, by its hash, and no other.
+    Its script sorts and filters what is there without it; the page allows no other, by its hash.
     """
     environment = Environment(
         loader=PackageLoader("routerlab.study.report"),

@@ -20,8 +20,9 @@ from routerlab.study.trial.protocol.session import trial_runs
 @dataclass(frozen=True)
 class Subject:
     """`name` is the result's own, else its file's; `session` is None where the file is an analysis or a log.
-    `rows` are all answers, where the file has them; `prompts` those of cases, as far as they are at hand; `owed` answers are missing of a benchmark's.
-    A trial has its result besides, of which `analysis` is a part."""
+    `rows` are all answers, where the file has them, `prompts` those of cases, as far as they are at hand;
+    `owed` answers are missing of a benchmark's. A trial has its result besides; `analysis` is a part of it.
+    """
 
     name: str
     path: Path

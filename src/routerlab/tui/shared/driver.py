@@ -1,7 +1,8 @@
-"""How an app draws into a browser's tab: Textual's driver, which alone would outlive a server that is killed."""
+"""How an app draws into a browser's tab: Textual's driver, which alone would outlive its server."""
 
 import contextlib
 import os
+from functools import partial
 from typing import Any
 
 from textual import messages
@@ -21,15 +22,16 @@ class TabDriver(WebDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._write = self._send
-
-    def _send(self, data: bytes) -> int:
-        with contextlib.suppress(BrokenPipeError):
-            return os.write(self.fileno, data)
-        return 0
+        self._write = partial(_send, self.fileno)
 
     def run_input_thread(self) -> None:
         """Read keys until the app ends, or nobody can send any more."""
         super().run_input_thread()
         if not self.exit_event.is_set():
             self._app.post_message(messages.ExitApp())
+
+
+def _send(fileno: int, data: bytes) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        return os.write(fileno, data)
+    return 0

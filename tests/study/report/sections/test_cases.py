@@ -33,7 +33,8 @@ def small() -> Subject:
         row("typed by hand", "code/simple", "a", gold=None),
         row("c0", None, "control", status="unrouted"),
     ]
-    return Subject("s", Path("log.csv"), analyse(log(rows)), rows=rows, prompts={"typed by hand": "typed by hand"})
+    prompts = {"typed by hand": "typed by hand"}
+    return Subject("s", Path("log.csv"), analyse(log(rows)), rows=rows, prompts=prompts)
 
 
 def test_the_hardest_case_is_the_first_and_repeats_are_one_answer() -> None:
@@ -51,7 +52,7 @@ def test_the_hardest_case_is_the_first_and_repeats_are_one_answer() -> None:
     ]
     assert [block.labels[i] for i in hardest.labels] == ["CoT/simple", "CoT/complex"]
     said = {a.arm: (a.text, a.mark, a.note) for a in mixed.answers}
-    assert said["b"] == ("CoT/simple ×1, code/complex ×1", "undecided", "1000 ms")
+    assert said["b"] == ("CoT/simple (1), code/complex (1)", "undecided", "1000 ms")
     assert [(a.arm, a.text, a.mark, a.note) for a in easy.answers] == [
         ("a", "code/simple", "pass", "0.75 · 100 ms"),
         ("b", "code/simple", "pass", "1000 ms"),
@@ -84,8 +85,9 @@ def test_a_session_and_a_log_have_their_answers(tmp_path: Path) -> None:
 
 def test_what_strangers_wrote_is_text_in_the_list_too() -> None:
     rows = [row(HOSTILE, f"{HOSTILE}l", f"{HOSTILE}a", gold=f"{HOSTILE}g")]
-    html = page_of(Subject("s", Path("x"), analyse(log(rows, None)), rows=rows, prompts={HOSTILE: f'">{HOSTILE}'}))
-    within = html[html.index('<details class="cases">') : html.index("</details>", html.index('class="cases"'))]
+    prompts = {HOSTILE: f'">{HOSTILE}'}
+    html = page_of(Subject("s", Path("x"), analyse(log(rows, None)), rows=rows, prompts=prompts))
+    within = html.partition('<details class="cases">')[2].partition("</details>")[0]
     parsed = Parsed(within)
     assert set(parsed.tags) == set(Parsed(page_of(subject())).tags) & set(parsed.tags)
     assert not parsed.tags["b"] + parsed.tags["script"]

@@ -20,36 +20,33 @@ def cases(subject: Subject) -> Section | None:
     if not rows:
         return None
     arms = [arm.arm for arm in subject.analysis.arms]
-    labels = dict.fromkeys(
-        [*subject.analysis.labels, *(row.gold for row in rows if row.gold), *(r.label for r in rows if r.label)]
-    )
-    places = {label: i for i, label in enumerate(labels)}
+    said = (label for row in rows for label in (row.gold, row.label) if label)
+    labels = tuple(dict.fromkeys([*subject.analysis.labels, *said]))
+    by_case = grouped((row.case, row) for row in rows)
     found = [
-        _asked(case, of_case, arms, places, subject) for case, of_case in grouped((r.case, r) for r in rows).items()
+        _asked(subject.prompts.get(case, ""), of_case, arms, labels) for case, of_case in by_case.items()
     ]
     found.sort(key=lambda asked: (-len(asked.wrong), not asked.split))
     listed = max(1, MOST // len(arms))
-    caption = "Those that most arms get wrong stand first. Beside an answer: its probability, and the time it took."
+    caption = "Those that most arms get wrong stand first. Beside an answer: its probability, and its time."
     if len(found) > listed:
         caption += f" There are {len(found):,} cases; these are the first {listed:,}."
-    return Section("Every answer", (Cases(tuple(found[:listed]), tuple(labels), tuple(arms), caption),), detail=True)
+    return Section("Every answer", (Cases(tuple(found[:listed]), labels, tuple(arms), caption),), detail=True)
 
 
-def _asked(
-    case: str, rows: Sequence[Row], arms: Sequence[str], places: dict[str, int], subject: Subject
-) -> Asked:
+def _asked(prompt: str, rows: Sequence[Row], arms: Sequence[str], labels: Sequence[str]) -> Asked:
+    """A case with these rows, all of them."""
+    case, gold = rows[0].case, rows[0].gold or ""
     by_arm = grouped((row.arm, row) for row in rows)
-    gold = rows[0].gold or ""
-    prompt = subject.prompts.get(case, "")
-    answers = [_answer(arm, by_arm[arm]) for arm in arms if arm in by_arm]
     said = {row.label for row in rows if row.status != "unrouted"}
+    wrong = {row.arm for row in rows if row.right is False}
     return Asked(
         name="" if case == prompt else w.cut(case),
         gold=gold,
         prompt=w.cut(prompt, CUT),
-        answers=tuple(answers),
-        labels=tuple(sorted(places[label] for label in {gold, *said} if label)),
-        wrong=tuple(i for i, arm in enumerate(arms) if any(row.right is False for row in by_arm.get(arm, ()))),
+        answers=tuple(_answer(arm, by_arm[arm]) for arm in arms if arm in by_arm),
+        labels=tuple(i for i, label in enumerate(labels) if label == gold or label in said),
+        wrong=tuple(i for i, arm in enumerate(arms) if arm in wrong),
         split=len(said) > 1,
     )
 
@@ -57,7 +54,7 @@ def _asked(
 def _answer(arm: str, rows: Sequence[Row]) -> Answer:
     """All repeats as one: what was answered how often, the mean probability, the median time."""
     counts = Counter(row.label or row.status for row in rows)
-    text = ", ".join(f"{label} ×{n}" if len(counts) > 1 else label for label, n in counts.most_common())
+    text = ", ".join(f"{label} ({n})" if len(counts) > 1 else label for label, n in counts.most_common())
     judged = [row.right for row in rows if row.right is not None]
     mark: Mark = ""
     if judged:
@@ -70,6 +67,7 @@ def _answer(arm: str, rows: Sequence[Row]) -> Answer:
 
 
 def _sure(row: Row) -> float | None:
+    """The probability of the label that was answered, else what the model claims."""
     if row.label is not None and row.probabilities and row.label in row.probabilities:
         return row.probabilities[row.label]
     return row.confidence
