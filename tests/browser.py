@@ -134,7 +134,7 @@ async def browser(folder: Path) -> AsyncIterator[Callable[[], Any]]:
     assert BROWSER
     process = await asyncio.create_subprocess_exec(
         *(BROWSER, "--headless", "--no-sandbox", "--hide-scrollbars", "--no-first-run"),
-        *("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"),
+        *("--disable-gpu", "--disable-3d-apis", "--disable-dev-shm-usage"),
         *(f"--user-data-dir={folder / 'profile'}", "--remote-debugging-port=0", "--window-size=1200,800"),
         *("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost", "about:blank"),
         env={**os.environ, "HOME": str(folder)},

@@ -33,7 +33,7 @@ def report(
     """Show what a result says: the verdict, every figure with its interval, and where it is from.
 
     Without an option it prints tables and a plot. The HTML file is the same, byte for byte, for the same
-    result; it needs no network and no script.
+    result; it needs no network, and its script only sorts and filters.
 
     Example: routerlab report sessions/bench-cpu-three-models.toml --html report.html
     """
