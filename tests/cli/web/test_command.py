@@ -25,6 +25,11 @@ EXAMPLE = REPO / "sessions" / "example.toml"
     [
         (["--read-only"], 2, "--read-only shows a session or a result: name it with --session FILE"),
         (["--read-only", "--session", "none.toml"], 2, "none.toml: no such file"),
+        (
+            ["--read-only", "--session", "x.toml", "--arm", "a"],
+            2,
+            "of its options only --session goes with it",
+        ),
         (["--arm", "nothing"], 3, "nothing: no model of this name"),
         (["--corpus", "none.toml"], 2, "none.toml: no such file"),
         (["--frobnicate"], 2, "No such option: --frobnicate"),

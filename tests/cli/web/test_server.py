@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("textual_serve", reason="textual-serve is not installed: the extra `web`")
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
+from aiohttp.test_utils import make_mocked_request
 
 from routerlab.cli.web import sitting as of_a_tab
+from routerlab.cli.web.gate import gate
 from routerlab.cli.web.server import Server
 from routerlab.core.errors import LabError
 from tests.conftest import PATIENCE_S
@@ -148,6 +151,23 @@ async def test_a_page_of_another_name_or_site_does_not_come_in(tmp_path: Path) -
         for host in (f"localhost:{port}", "127.0.0.1", f"[::1]:{port}"):
             assert (await visit.status(visit.url, Host=host))[0] == 303, host
             assert await visit.shaken(tab, Host=host, Origin=f"http://{host}") == 101, host
+
+
+async def test_on_another_address_its_own_names_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Lab7")
+
+    async def answered(host: str, name: str) -> int:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            return web.Response()
+
+        request = make_mocked_request("GET", "/secret/", headers={"Host": name})
+        return (await gate("secret", host)(request, handler)).status
+
+    for name in ("lab7:8000", "Lab7", "lab.example", "192.0.2.7:8000", "localhost"):
+        assert await answered("lab.example", name) == 200, name
+    for name in ("evil.example", "lab.example.evil.example"):
+        assert await answered("lab.example", name) == 403, name
+    assert await answered("127.0.0.1", "lab7") == 403, "on loopback nobody says that"
 
 
 async def test_a_page_loads_nothing_from_elsewhere_and_tells_nobody_the_token(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def web(
 
     lab = _lab_options(context)
     if read_only:
-        command = ["report", "--tui", str(_result(lab["session"]))]
+        command = ["report", "--tui", str(_result(lab))]
     else:
         _check(lab)
         command = ["lab", *context.args]
@@ -75,9 +75,13 @@ def _check(lab: dict[str, Any]) -> None:
     arm_specs(lab["arm"] or [], settings_with(contract=lab["contract"]).contract)
 
 
-def _result(session: Path | None) -> Path:
+def _result(lab: dict[str, Any]) -> Path:
+    """What is to be shown; LabError when nothing is named, more is asked for, or it cannot be read."""
     from routerlab.study.report.subject import load_subject
 
+    session: Path | None = lab.pop("session")
+    if any(lab.values()):
+        raise LabError("--read-only opens no lab: of its options only --session goes with it")
     if session is None:
         raise LabError("--read-only shows a session or a result: name it with --session FILE")
     load_subject(session, lambda note: say(f"note: {note}"))

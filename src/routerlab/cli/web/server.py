@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import signal
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 
@@ -16,6 +17,8 @@ from routerlab.core.errors import LabError
 
 AWAY_S = 10.0
 """Seconds a sitting waits for its tab to come back, as a reload does, before it is ended."""
+EVERYWHERE = ("0.0.0.0", "::")
+"""Addresses to listen on that nobody can open."""
 STATIC = {
     "css/xterm.css": "textual_serve",
     "js/textual.js": "textual_serve",
@@ -61,7 +64,7 @@ class Server:
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
-            shown = f"[{host}]" if ":" in host else host
+            shown = socket.gethostname() if host in EVERYWHERE else f"[{host}]" if ":" in host else host
             announce(f"http://{shown}:{runner.addresses[0][1]}/{self.token}/")
             await stop.wait()
         except OSError as e:
@@ -104,18 +107,18 @@ class Server:
         if sitting is None:
             sitting = Sitting(self._command, self._env, lambda: self._forget(tab))
             self.sittings[tab] = sitting
-        socket = web.WebSocketResponse(heartbeat=15)
+        connection = web.WebSocketResponse(heartbeat=15)
         try:
-            await socket.prepare(request)
-            await sitting.attach(socket, _number(request, "width", 80), _number(request, "height", 24))
-            async for message in socket:
-                if message.type == WSMsgType.TEXT and not await _received(message.data, socket, sitting):
-                    await socket.close()
+            await connection.prepare(request)
+            await sitting.attach(connection, _number(request, "width", 80), _number(request, "height", 24))
+            async for message in connection:
+                if message.type == WSMsgType.TEXT and not await _received(message.data, connection, sitting):
+                    await connection.close()
         finally:
-            if sitting.socket is socket:
+            if sitting.socket is connection:
                 sitting.socket = None
             self._later(sitting)
-        return socket
+        return connection
 
     def _forget(self, tab: str) -> None:
         self.sittings.pop(tab, None)
@@ -142,7 +145,7 @@ class Server:
         return True
 
 
-async def _received(text: str, socket: web.WebSocketResponse, sitting: Sitting) -> bool:
+async def _received(text: str, connection: web.WebSocketResponse, sitting: Sitting) -> bool:
     """Do what a tab's message says; False when it says nothing that a page of ours would."""
     try:
         match json.loads(text):
@@ -151,7 +154,7 @@ async def _received(text: str, socket: web.WebSocketResponse, sitting: Sitting) 
             case ["resize", {"width": int(width), "height": int(height)}]:
                 await sitting.set_terminal_size(width, height)
             case ["ping", str(data)]:
-                await socket.send_json(["pong", data])
+                await connection.send_json(["pong", data])
             case ["focus"]:
                 await sitting.focus()
             case ["blur"]:
