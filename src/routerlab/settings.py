@@ -13,6 +13,9 @@ from routerlab.core.files.toml import line_numbers, load_toml, once, read_text, 
 from routerlab.core.remote import Remote
 from routerlab.paths import config_file
 
+READ_ONLY = "ROUTERLAB_READ_ONLY"
+"""Set in the environment of an app that may only show: tui/shared/readonly.py."""
+
 
 def _user() -> str:
     try:
