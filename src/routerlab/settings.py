@@ -13,6 +13,9 @@ from routerlab.core.files.toml import line_numbers, load_toml, once, read_text, 
 from routerlab.core.remote import Remote
 from routerlab.paths import config_file
 
+READ_ONLY = "ROUTERLAB_READ_ONLY"
+"""Set in the environment of an app that may only show: tui/shared/readonly.py."""
+
 
 def _user() -> str:
     try:
@@ -72,7 +75,7 @@ class Settings(BaseModel):
 
     abstain: float = Field(default=0.0, ge=0, le=1)
     """Familiarity below which a router abstains: at 0.02, 2 % of prompts like those that it was fitted for go
-    to the default of a routing table (or to the next router of a cascade), and nearly all that are none."""
+    to the default of a routing table (or to the next router of a cascade), and more of very short ones."""
 
     unsure: float = Field(default=0.0, ge=0, le=1)
     """Probability of the label below which it abstains, too."""

@@ -1,6 +1,5 @@
 """`routerlab lab`: the terminal app."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import open_lab, open_materials
-from routerlab.cli.shared.show import say
+from routerlab.cli.shared.show import on_screen, say
 from routerlab.core.errors import LabError
 
 
@@ -31,7 +30,7 @@ def lab(
 
     Example: routerlab lab --arm smollm2-135m --arm smollm2-135m:json --session sessions/first.toml
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not on_screen():
         raise LabError("the lab needs a terminal; without one use `routerlab replay` or `routerlab route`")
     settings = on.settings(contract=contract, schedule=schedule, theme=theme)
     materials = open_materials(taxonomy, corpus, session)

@@ -20,6 +20,7 @@ from routerlab.cli.results.report import report
 from routerlab.cli.route import route
 from routerlab.cli.trial import group as trial
 from routerlab.cli.tune import group as tune
+from routerlab.cli.web.command import web
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.version import __version__
@@ -48,6 +49,7 @@ for name, noun in (
 ):
     app.add_typer(noun.app, name=name)
 app.command()(doctor)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(web)
 
 
 @app.callback()

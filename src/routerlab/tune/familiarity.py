@@ -1,6 +1,7 @@
 """How far a prompt is from those that a head was fitted to: what the router file keeps of them.
 
-Chosen by measurement (docs/routers.md): of what was compared, the simplest that was as good as any.
+Chosen by measurement (docs/routers.md): of what was compared, the simplest that was as good as any. It reads
+much of the length of a prompt, too.
 """
 
 import numpy as np

@@ -34,7 +34,9 @@ def promise(
     for level in LEVELS:
         kept = (confidence >= level) & (familiarity >= UNFAMILIAR)
         n, wrong = int(kept.sum()), int((kept & ~right).sum())
-        if n == 0 or bdtr(wrong, n, max_error) > 1 - sure:
+        if bdtr(0, n, max_error) > 1 - sure:
+            continue  # not even without an error: nothing is tested, whatever the labels are
+        if bdtr(wrong, n, max_error) > 1 - sure:
             break
         found = Promise(
             probability=level,

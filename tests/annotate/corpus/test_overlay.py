@@ -223,7 +223,9 @@ def test_nothing_is_overwritten_without_force() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"question": "q"}\n', "no line has a prompt under 'prompt' or in 'turns', the keys are question; "),
+        ('{"question": "q"}\n', "or in 'turns', the keys are question; "),
+        ('[{"prompt": "a"}, 1]', "the array holds what is no object"),
+        ('[{"prompt": "a"}', "begins as a JSON array, but is none"),
         ('{"prompt": "a"}\nnope\n', "x.jsonl:2: not valid JSON"),
         ("", "no line has a prompt"),
     ],

@@ -14,11 +14,13 @@ ERROR = "answered_error<=0.05"
 
 def session(path: Path, right: int, wrong: int, abstained: int, promised: float | None = 0.05) -> Path:
     """So many answers of each kind; those abstained from are all wrong."""
-    kinds = (
-        [("code/simple", None)] * right + [("CoT/simple", None)] * wrong + [("CoT/simple", True)] * abstained
-    )
+    kinds: list[tuple[str, bool | None]] = [
+        *[("code/simple", None)] * right,
+        *[("CoT/simple", None)] * wrong,
+        *[("CoT/simple", True)] * abstained,
+    ]
     trials = [
-        trial(i, case=f"c{i}", gold="code/simple", label=label, abstained=none)
+        trial(i, arm=ARM.name, case=f"c{i}", gold="code/simple", label=label, abstained=none)
         for i, (label, none) in enumerate(kinds)
     ]
     return written(path, ARM.model_copy(update={"max_error": promised}), *trials)
@@ -41,6 +43,8 @@ def test_a_promise_is_a_gate_over_what_was_answered(
         found = CliRunner().invoke(app, ["check", str(path), *arguments])
         assert found.stdout.startswith(f"{words:<9} {ARM.name}: {ERROR}:"), found.output
         assert found.exit_code == code
+    if right == 58:
+        assert "; 1 more case would decide" in found.stdout
     gates = CliRunner().invoke(app, ["check", str(path)]).stdout.splitlines()
     assert [line.split()[:3:2] for line in gates][-1] == [words, f"{ERROR}:"]
     assert len(gates) == 3  # those of the study, too

@@ -56,7 +56,7 @@ def test_progress_is_one_object_a_line_and_the_last_has_the_result(runs: Runs) -
     assert row["p50"] > 0
     assert [point["n"] for point in last["curve"]] == [10, 18]
     assert any("24 of 24 alike" in note for note in last["notes"])
-    assert any(note.startswith("no promise: too few cases of mini") for note in last["notes"])
+    assert any(note.startswith("promise, with confidence 0.9: of the answers") for note in last["notes"])
 
 
 def test_a_finished_tune_reads_nothing_again(runs: Runs) -> None:
@@ -87,7 +87,12 @@ def test_a_router_says_where_it_comes_from(runs: Runs) -> None:
     assert len(oof.ids) == 24
     assert oof.familiarity is not None
     assert sorted(set(oof.familiarity)) == pytest.approx(np.arange(1, 25) / 24)
-    assert router.promise is None  # 24 cases are too few for it
+    promise = router.promise
+    assert promise is not None
+    kept = (oof.shares.max(axis=1) >= promise.probability) & (oof.familiarity >= promise.familiarity)
+    assert promise.answered == pytest.approx(kept.mean(), abs=1e-4)
+    assert promise.error == pytest.approx((oof.shares.argmax(axis=1) != oof.gold)[kept].mean(), abs=1e-4)
+    assert promise.error < promise.max_error == 0.2
     assert np.isfinite(oof.times).all()
     assert sorted(p.name for p in path.parent.iterdir()) == ["r.npz", "r.oof.npz", "r.toml"]
 

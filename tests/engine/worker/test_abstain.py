@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_of_two_the_stricter_limits_count() -> None:
 
 
 async def test_a_router_abstains_from_what_it_cannot_promise_and_says_how_familiar_prompts_are(
-    made: Tuned, tmp_path: Path
+    made: Tuned,
 ) -> None:
     path = made.path.with_name("promised.toml")
     save_toml(path, made.router.model_copy(update={"promise": PROMISE}))
@@ -62,7 +61,7 @@ async def test_a_router_abstains_from_what_it_cannot_promise_and_says_how_famili
         alone = [await arm.ask(p, 30.0) for p in prompts]
         together = await arm.ask_many(prompts, 30.0)
     for one, other in zip(alone, together, strict=True):
-        assert one.label in made.router.evidence.corpus or one.label is not None
+        assert one.label is not None
         assert (one.status, one.abstained, one.routed) == ("ok", True, None)  # nothing is certain
         assert one.familiarity == pytest.approx(other.familiarity, abs=0.07)
     assert alone[0].familiarity == pytest.approx(known.of(made.features[0]), abs=0.07)
@@ -78,6 +77,7 @@ async def test_a_head_of_an_earlier_version_tells_no_familiarity_and_says_so(mad
     path = made.path.with_name("old.toml")
     save_toml(path, made.router.model_copy(update={"head": made.router.head.model_copy(update=told)}))
     arm = factory(settings=SETTINGS.model_copy(update={"abstain": 1.0}))(tuned_spec(made, path))
+    assert isinstance(arm, ModelArm)
     async with running(arm):
         assert arm.state.info is not None
         assert arm.state.info.note == "cannot tell how familiar a prompt is: tune it (again)"

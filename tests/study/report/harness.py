@@ -30,7 +30,7 @@ def subject(*names: str) -> Subject:
         rows += answers(wrong, [i % 2 == repeat % 2 for i in range(100)], latency_ms=20.0, repeat=repeat)
     analysis = analyse(log(rows), costs=None if names else PRICES)
     prompts = {f"c{i}": f"Prompt {i}" for i in range(99)} | {"c99": HOSTILE}
-    return Subject("a result", Path("log.csv"), analysis, prompts=prompts)
+    return Subject("a result", Path("log.csv"), analysis, rows=rows, prompts=prompts)
 
 
 def page_of(*subjects: Subject) -> str:

@@ -82,7 +82,7 @@ def test_a_browser_draws_the_page(tmp_path: Path, scheme: int) -> None:
 def test_hostile_text_does_nothing_in_a_browser(tmp_path: Path) -> None:
     seen = look(page_of(subject(HOSTILE, "slow", "wrong")), tmp_path)
     assert seen.console == []
-    assert "<script" not in seen.dom
+    assert seen.dom.count("<script") == 1, "ours"
     assert "&lt;script&gt;alert(1)" in seen.dom
 
 

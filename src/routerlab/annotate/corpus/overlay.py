@@ -37,6 +37,7 @@ class Entry(Record):
     prompt_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     label: str
     fit: Fit | None = None
+    also: tuple[str, ...] = ()
     language: str = "en"
     raters: tuple[str, ...] = ()
     agreement: str | None = None
@@ -70,7 +71,7 @@ class Entry(Record):
 
     def case(self, prompt: str) -> Case:
         """The case, with its prompt."""
-        facts = self.model_dump(include={"id", "source", "source_id", "label", "fit", "language"})
+        facts = self.model_dump(include={"id", "source", "source_id", "label", "fit", "also", "language"})
         return Case(**facts, prompt=prompt, annotated=self.annotated)
 
 
@@ -109,11 +110,12 @@ class Filled:
 
 
 def fill(overlay: Overlay, files: Sequence[Path], key: str | None = None) -> Filled:
-    """The overlay with the prompts of these JSONL files; `key` says where lines have their prompt.
+    """The overlay with the prompts of these files, JSONL or a JSON array of objects; `key` says where those
+    have their prompt.
 
-    A line without that key has it under "prompt", or as the first of its "turns", a text or an object with
-    "content", as in the question files of Arena-Hard and MT-Bench. LabError for a file that cannot be read or
-    has no prompt.
+    One without that key has it under "prompt" or "instruction" (AlpacaEval), or as the first of its "turns",
+    a text or an object with "content" (the question files of Arena-Hard and MT-Bench). LabError for a file
+    that cannot be read or has no prompt.
     """
     wanted = {entry.prompt_sha256 for entry in overlay.case}
     found: dict[str, str] = {}
@@ -145,14 +147,14 @@ def _prompts(path: Path, key: str | None) -> list[str]:
     found = [prompt for row in rows if isinstance(prompt := _prompt(row, key), str)]
     if not found:
         keys = ", ".join(dict.fromkeys(k for row in rows for k in row)) or "none"
-        where = f"under {key!r}" if key else "under 'prompt' or in 'turns'"
+        where = f"under {key!r}" if key else "under 'prompt' or 'instruction', or in 'turns'"
         raise LabError(f"{path}: no line has a prompt {where}, the keys are {keys}; say --map prompt=KEY")
     return found
 
 
 def _prompt(row: Mapping[str, Any], key: str | None) -> object:
     """What stands where the line's prompt should."""
-    for name in (key or "prompt", "prompt"):
+    for name in (key or "prompt", "prompt", "instruction"):
         if name in row:
             return row[name]
     turns = row.get("turns")
@@ -206,6 +208,7 @@ def _entry(case: Case, label: str, source: str, sha256: str, part: Part | None) 
         source_id=case.source_id or case.id,
         prompt_sha256=sha256,
         label=label,
+        also=case.also,
         fit=case.fit,
         language=case.language,
         raters=said.pop("annotators", ()),

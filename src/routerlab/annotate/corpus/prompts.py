@@ -137,7 +137,17 @@ def read_prompts(
 
 
 def read_objects(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file, whatever their keys; LabError with file and line for what is none."""
+    """The objects of a JSONL file, or of a JSON array, whatever their keys; LabError with file and line for
+    what is none."""
+    whole = read_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if whole.startswith(b"["):
+        try:
+            rows = json.loads(whole)
+        except (ValueError, RecursionError) as e:
+            raise LabError(f"{path}: begins as a JSON array, but is none: {e}") from None
+        if not all(isinstance(row, dict) for row in rows):
+            raise LabError(f"{path}: the array holds what is no object")
+        return list(rows)
     faults = Faults(path)
     rows = [row for _, row in _objects(path, _lines(path), faults)]
     faults.end()

@@ -33,7 +33,7 @@ def report(
     """Show what a result says: the verdict, every figure with its interval, and where it is from.
 
     Without an option it prints tables and a plot. The HTML file is the same, byte for byte, for the same
-    result; it needs no network and no script.
+    result; it needs no network, and its script only sorts and filters.
 
     Example: routerlab report sessions/bench-cpu-three-models.toml --html report.html
     """
@@ -104,11 +104,10 @@ def _print_tables(subject: "Subject", several: bool) -> None:
 
 
 def _look(subject: "Subject") -> None:
-    import sys
-
+    from routerlab.cli.shared.show import on_screen
     from routerlab.settings import load_settings
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not on_screen():
         raise LabError("--tui needs a terminal; without one, --html or no option at all shows the same")
     from routerlab.tui.results.app import ResultsApp
 

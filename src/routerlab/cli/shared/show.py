@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,11 @@ PIPE_WIDTH = 200  # columns when nobody looks: wide enough to keep a row a line
 def say(line: str) -> None:
     """Tell people, on stderr, with nothing that a terminal obeys."""
     typer.echo(printable(line), err=True)
+
+
+def on_screen() -> bool:
+    """Whether an app can be drawn: on a terminal, or in a browser's tab, for which this was started."""
+    return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def new_table(*headings: str, header: bool = True) -> "Table":

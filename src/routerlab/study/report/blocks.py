@@ -23,13 +23,14 @@ class Cell:
 class Table:
     """`heads` above the columns, the first `names` of which are text, to the left; the rest are figures.
 
-    Without heads it is a list of facts: names and values.
+    Without heads it is a list of facts: names and values. One that is `searched` has a field for it.
     """
 
     heads: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     names: int = 1
     caption: str = ""
+    searched: bool = False
     kind: Literal["table"] = "table"
 
     @property
@@ -92,7 +93,45 @@ class Fold:
     kind: Literal["fold"] = "fold"
 
 
-Block = Table | Figure | Grid | Lines | Code | Fold
+@dataclass(frozen=True)
+class Answer:
+    """What an arm answered to a case; `note`: how sure and how fast."""
+
+    arm: str
+    text: str
+    mark: Mark
+    note: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A case and every arm's answer.
+
+    `labels` are the places of gold and answers among all labels, `wrong` those of arms that were; `split`:
+    they do not all say the same.
+    """
+
+    name: str
+    gold: str
+    prompt: str
+    answers: tuple[Answer, ...]
+    labels: tuple[int, ...]
+    wrong: tuple[int, ...]
+    split: bool
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Cases to look through on a page; elsewhere they are left out."""
+
+    cases: tuple[Asked, ...]
+    labels: tuple[str, ...]
+    arms: tuple[str, ...]
+    caption: str = ""
+    kind: Literal["cases"] = "cases"
+
+
+Block = Table | Figure | Grid | Lines | Code | Fold | Cases
 
 
 @dataclass(frozen=True)
@@ -112,10 +151,12 @@ Row = Sequence[Cell | str]
 """A row as it is given: strings are cells without more."""
 
 
-def table(heads: Sequence[str], rows: Sequence[Row], names: int = 1, caption: str = "") -> Table:
+def table(
+    heads: Sequence[str], rows: Sequence[Row], names: int = 1, caption: str = "", searched: bool = False
+) -> Table:
     """The table with these rows."""
     cells = tuple(tuple(Cell(c) if isinstance(c, str) else c for c in row) for row in rows)
-    return Table(tuple(heads), cells, names, caption)
+    return Table(tuple(heads), cells, names, caption, searched)
 
 
 def facts(rows: Sequence[tuple[str, str | None]]) -> Table:

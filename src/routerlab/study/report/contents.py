@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Lines, Section, table
 from routerlab.study.report.plots.points import points, viable
+from routerlab.study.report.sections import cases as listed
 from routerlab.study.report.sections import labels as labelling
 from routerlab.study.report.sections import origin, summary, trial
 from routerlab.study.report.sections import performance as measuring
@@ -55,6 +56,7 @@ def of_one(subject: Subject, name: str) -> list[Section]:
         labelling.confusion(subject, name),
         kinds(subject),
         labelling.wrong(subject),
+        listed.cases(subject),
         summary.pairs(subject),
         own.get("effects"),
         measuring.latency(subject, name),
@@ -90,7 +92,7 @@ def side_by_side(subjects: Sequence[Subject]) -> Section:
         regions = {viable(subject.analysis.gates) for subject in subjects}
         region = regions.pop() if len(regions) == 1 else viable(())
         blocks.append(summary.scatter_figure("all-against", found, region))
-    blocks.append(table(("Result", "Arm", "Gates", "Accuracy", "P95, ms"), rows, names=3))
+    blocks.append(table(("Result", "Arm", "Gates", "Accuracy", "P95, ms"), rows, names=3, searched=True))
     return Section("Side by side", tuple(blocks), level=1)
 
 

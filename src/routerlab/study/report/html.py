@@ -1,8 +1,11 @@
-"""A report as one HTML file that needs nothing else: no network, no script, its figures and style within."""
+"""A report as one HTML file that needs nothing else: no network, its figures, style and script within."""
 
+import base64
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,7 +15,10 @@ from routerlab.study.report.blocks import Section
 
 
 def page(title: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> str:
-    """The page; `facts` stand below the title. All text is escaped, and what hides or turns text is seen."""
+    """The page; `facts` stand below the title. All text is escaped, and what hides or turns text is seen.
+
+    Its script sorts and filters what is there without it; the page allows no other, by its hash.
+    """
     environment = Environment(
         loader=PackageLoader("routerlab.study.report"),
         autoescape=True,
@@ -23,7 +29,11 @@ def page(title: str, sections: Sequence[Section], facts: Sequence[str] = ()) -> 
     )
     anchors = list(zip(_anchors(sections), sections, strict=True))
     environment.filters["svg"] = Markup
-    text = environment.get_template("page.html").render(title=title, facts=facts, sections=anchors)
+    script = files("routerlab.study.report").joinpath("templates/page.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = environment.get_template("page.html").render(
+        title=title, facts=facts, sections=anchors, script=Markup(script), digest=Markup(digest)
+    )
     return text.strip() + "\n"
 
 

@@ -17,9 +17,9 @@ def markdown(title: str, sections: Sequence[Section], facts: Sequence[str] = ())
         lines += [_text(fact), ""]
     deeper = any(section.level == 1 for section in sections)
     for section in sections:
-        lines += [f"{'#' * (section.level + deeper)} {_text(section.title)}", ""]
-        for block in section.blocks:
-            lines += _block(block)
+        inner = [line for block in section.blocks for line in _block(block)]
+        if inner or not section.blocks:
+            lines += [f"{'#' * (section.level + deeper)} {_text(section.title)}", "", *inner]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -37,7 +37,7 @@ def _block(block: Block) -> Iterator[str]:
             yield from (f"**{_text(block.summary)}**", "")
             for inner in block.blocks:
                 yield from _block(inner)
-        case _:  # figures have no place here; what they show is in the tables
+        case _:  # figures and cases have no place here; what they show is in the tables
             return
 
 

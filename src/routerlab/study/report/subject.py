@@ -1,6 +1,6 @@
 """What a report is about: an analysis, and what only the session that it is of can say besides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
 from routerlab.study.benchmark.plan import Plan, plan_of
 from routerlab.study.figures.result import Analysis
-from routerlab.study.figures.rows import session_log
-from routerlab.study.load import analysis_of, load_result, load_saved
+from routerlab.study.figures.rows import Row, session_log
+from routerlab.study.load import analysis_of, load, load_saved
 from routerlab.study.trial.analysis.load import Tell, finished_trial
 from routerlab.study.trial.analysis.result import Deviation, TrialResult
 from routerlab.study.trial.protocol.session import trial_runs
@@ -20,14 +20,16 @@ from routerlab.study.trial.protocol.session import trial_runs
 @dataclass(frozen=True)
 class Subject:
     """`name` is the result's own, else its file's; `session` is None where the file is an analysis or a log.
-    `prompts` are those of cases, as far as they are at hand; `owed` answers are missing of a benchmark's.
-    A trial has its result besides, of which `analysis` is a part."""
+    `rows` are all answers, where the file has them, `prompts` those of cases, as far as they are at hand;
+    `owed` answers are missing of a benchmark's. A trial has its result besides; `analysis` is a part of it.
+    """
 
     name: str
     path: Path
     analysis: Analysis
     session: Session | None = None
     plan: Plan | None = None
+    rows: Sequence[Row] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
     owed: int = 0
     trial: TrialResult | None = None
@@ -45,7 +47,10 @@ def load_subject(path: Path, tell: Tell) -> Subject:
     """The result in a session (.toml), an analysis or a trial's result (.json), or a log; LabError when it is
     none of these, or a trial that is not over. `tell` gets what the reader should know besides."""
     if path.suffix.lower() != ".toml":
-        saved = load_saved(path) if path.suffix.lower() == ".json" else load_result(path)
+        if path.suffix.lower() != ".json":
+            log = load(path)
+            return Subject(path.stem, path, analysis_of(log), rows=log.rows)
+        saved = load_saved(path)
         trial = saved if isinstance(saved, TrialResult) else None
         analysis = saved.analysis if isinstance(saved, TrialResult) else saved
         pin = analysis.source.corpus
@@ -63,7 +68,7 @@ def load_subject(path: Path, tell: Tell) -> Subject:
     log, plan = session_log(path, opened), plan_of(session)
     name = session.runs[-1].name if session.runs else session.header.title or path.stem
     owed = _owed(plan, corpus, session) if plan and corpus else 0
-    return Subject(name, path, analysis_of(log), session, plan, _prompts(corpus, session), owed)
+    return Subject(name, path, analysis_of(log), session, plan, log.rows, _prompts(corpus, session), owed)
 
 
 def ranked(subject: Subject) -> Subject:

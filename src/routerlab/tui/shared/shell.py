@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from routerlab.core.errors import Exit, LabError
@@ -16,6 +18,7 @@ from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.actions.registry import IDS
 from routerlab.tui.shared.page import Page
+from routerlab.tui.shared.readonly import refused
 
 if TYPE_CHECKING:
     from textual.types import CSSPathType  # it imports a dozen widgets
@@ -77,6 +80,18 @@ class Shell(App[None]):
                     yield SystemCommand(name, action.help, _runner(self, screen, action.place, action.method))
         ours = {"Theme", "Quit", "Screenshot"}
         yield from (c for c in super().get_system_commands(screen) if c.title not in ours)
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Do what a key, a click or the palette asks for; where one may only look, say so instead."""
+        if refused(action):
+            self.notify("Read-only: nothing is asked, loaded or written here", severity="warning")
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def action_help_quit(self) -> None:
         """ctrl+c: once to be sure, twice to leave."""

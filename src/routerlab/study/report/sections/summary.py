@@ -81,7 +81,7 @@ def _summary_table(analysis: Analysis) -> Block:
         "P95, ms",
         *([f"{currency} per 1,000"] if costs else []),
     )
-    return table(heads, rows, names=3)
+    return table(heads, rows, names=3, searched=True)
 
 
 def accuracy_cell(arm: ArmFigures) -> Cell:

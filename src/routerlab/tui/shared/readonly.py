@@ -1,0 +1,34 @@
+"""What may be done where one may only look: the actions that ask, load and write nothing."""
+
+import os
+
+from textual.actions import ActionParseResult, parse
+
+from routerlab.settings import READ_ONLY
+from routerlab.tui.actions.registry import EVERY
+
+LOOKS = frozenset(
+    {
+        *("help", "theme", "palette", "quit", "leave", "arm_above", "arm_below"),
+        *("results_switch", "results_verdict", "text_page_down", "text_page_up"),
+    }
+)
+"""Ids of actions that only look. What is not here is refused, so that a new action is safe at first."""
+_TEXTUALS = frozenset({"screenshot", "suspend_process"})
+"""What Textual itself brings that writes, or leaves the app."""
+
+
+def _name(action: str) -> str:
+    """What is run, without its namespace and its parameters."""
+    return parse(action)[1]
+
+
+_CHANGES = _TEXTUALS | {_name(a.method) for a in EVERY if a.id not in LOOKS} - {
+    _name(a.method) for a in EVERY if a.id in LOOKS
+}
+
+
+def refused(action: "str | ActionParseResult") -> bool:
+    """Whether this app only shows and the action, as Textual writes it, does more than that."""
+    name = _name(action) if isinstance(action, str) else action[1]
+    return bool(os.environ.get(READ_ONLY)) and name in _CHANGES
