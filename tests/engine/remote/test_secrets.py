@@ -120,7 +120,7 @@ def test_no_file_and_no_output_of_the_commands_has_the_key(tmp_path: Path) -> No
             run("sessions", "export", "s.toml", "--format", "jsonl"),
             run("sessions", "export", "s.toml", "--format", "csv"),
         ]
-        server.models = echo(401)
+        server.models = server.first = echo(401)
         told.append(run("route", "x", "--arm", "remote:test"))
     assert [done.returncode for done in told] == [0, 0, 0, 0, 3]
     assert len(server.asked) > len(ECHOES)

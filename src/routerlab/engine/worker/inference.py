@@ -14,11 +14,12 @@ from routerlab.engine.contract.contract import (
     MAX_NEW_TOKENS,
     Framing,
     build_trie,
-    parse_answer,
     window_cut,
 )
 from routerlab.engine.contract.head import Head
+from routerlab.engine.contract.parse import read_answer
 from routerlab.engine.contract.scaling import Calibrator
+from routerlab.engine.contract.thought import begins
 from routerlab.engine.worker.generate import generate
 from routerlab.engine.worker.layers import LayerReader
 from routerlab.engine.worker.likelihood import PREFIX, Scores, label_scores, recurrent_label_scores
@@ -84,6 +85,7 @@ class Predictor:
         self._mark = model.tokenize(CUT, special=False)
         before = model.tokenize_pieces(framing.prefix, start=True)
         self.suffix = model.tokenize_pieces(framing.suffix, start=False)
+        self._begun = begins(framing.suffix[-1].text) if framing.suffix else False
         self._gap, self._starts = framing.gap, False
         if framing.template == "own":
             before, self.suffix = model.around()
@@ -329,7 +331,7 @@ class Predictor:
     def _generate(
         self, questions: Sequence[Question], cancelled: Callable[[], bool], among: int
     ) -> list[Prediction]:
-        """Whole answers, read under the `json` contract."""
+        """Whole answers, read under the `json` contract without what was thought aloud before."""
         begun = time.perf_counter()
         room = self.n_ctx - len(self.prefix)
         asked = [q.tokens for q in questions]
@@ -338,7 +340,7 @@ class Predictor:
         answers = []
         for question, own in zip(questions, written, strict=True):
             text = b"".join(self.model.piece(t) for t in own.tokens).decode("utf-8", "replace")
-            parsed = parse_answer(text, self.labels)
+            parsed = read_answer(text, self.labels, begun=self._begun).parsed
             times = {"prefill": own.prefill_s * 1000.0, "generate": own.generate_s * 1000.0}
             answers.append(
                 Prediction(
