@@ -229,6 +229,7 @@ def _row(session: "Session", index: int, labels: list[str], corpus: "Corpus | No
         "contended": trial.contended,
         "answer": trial.answer,
         "error": trial.error,
+        "strict": trial.strict,
         "member": trial.member,
         "annotation_label": state.label,
         "annotation_skipped": state.skipped,

@@ -217,7 +217,7 @@ def serving_beside(*script: Act) -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def asking(server: Server, taxonomy: Taxonomy = FRONT_DOOR, **more: Any) -> AsyncIterator[RemoteArm]:
+async def asking(server: Server, taxonomy: Taxonomy = FRONT_DOOR, /, **more: Any) -> AsyncIterator[RemoteArm]:
     """A remote arm that is ready; afterwards nothing of it is left."""
     before = asyncio.all_tasks()
     arm = RemoteArm(RemoteSpec(name="remote:test", remote=server.remote(**more)), taxonomy)

@@ -92,7 +92,10 @@ def _figures(
     cases = judged(rows)
     scores, macro = label_scores(cases, labels, settings)
     asked = Counter(row.case for row in rows)
-    parsed = grouped((row.case, row.status == "ok") for row in rows if row.status not in UNJUDGED)
+    answered = [row for row in rows if row.status not in UNJUDGED]
+    parsed = grouped((row.case, row.status == "ok" and row.strict is not False) for row in answered)
+    lenient = any(row.strict is not None for row in rows)
+    found = grouped((row.case, row.status == "ok") for row in answered) if lenient else {}
     return ArmFigures(
         arm=name,
         contract=rows[0].contract,
@@ -107,6 +110,7 @@ def _figures(
         labels=scores,
         families=family_accuracy(cases, log.families, settings),
         parse_rate=share(list(parsed.values()), settings),
+        lenient_rate=share(list(found.values()), settings),
         confusion=confusion(cases, labels),
         latency=times(rows, settings),
         tokens_out=spread([row.tokens_out for row in rows], settings),
