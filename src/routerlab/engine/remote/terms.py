@@ -7,48 +7,16 @@ holds from then on: what an arm is asked with must not change from one question 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
-from routerlab.core.files.toml import load_toml
-from routerlab.core.names import Server
-from routerlab.core.prediction import Record
-from routerlab.core.remote import Body, Hosting, Remote
+from routerlab.core.remote import Body, Remote
 from routerlab.engine.contract.contract import MAX_NEW_TOKENS
+from routerlab.engine.remote.preset import presets, server_of
 
-PRESETS = Path(__file__).with_name("presets.toml")
 EFFORTS: tuple[JsonValue, ...] = ("none", "minimal", "low")
 """Of reasoning_effort, from the least; a server that refuses one may take the next."""
-
-
-class Preset(Record):
-    """A known server: what its table in settings.toml has, and what its requests have when reasoning is to be
-    `off` or `low`. `notes` are for the reader of that table."""
-
-    base_url: str
-    model: str
-    hosting: Hosting
-    key_env: str | None = None
-    notes: tuple[str, ...] = ()
-    off: Body = Field(default_factory=dict)
-    low: Body = Field(default_factory=dict)
-
-
-class Presets(Record):
-    """The known servers by name; `unknown` are the keys for any other, most of which ignore what they do not
-    know."""
-
-    server: dict[Server, Preset]
-    unknown: dict[str, Body]
-
-
-@cache
-def presets() -> Presets:
-    """The presets that ship."""
-    return load_toml(PRESETS, Presets)
 
 
 @dataclass(frozen=True)
@@ -119,16 +87,6 @@ class Terms:
                 "the instruction is in the user's turn: the server takes no system message", system=False
             )
         return None
-
-
-def server_of(remote: Remote) -> Server | None:
-    """Which known server a remote's is: as it says, or as the address of a public one does."""
-    if remote.server:
-        return remote.server
-    known = presets().server.items()
-    return next(
-        (name for name, one in known if one.hosting == "api" and f"//{remote.host}/" in one.base_url), None
-    )
 
 
 def terms_of(remote: Remote) -> Terms:
