@@ -14,8 +14,8 @@ class ArmRecord(Record):
 
     `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
     lies on several GPUs; `concurrency` is how many questions that come at once are decoded together, None
-    where each is alone. `load_ms` is a cold start only where the prefix was not kept on the disk from an
-    earlier one.
+    where each is alone. `parse` is how generated answers are read where that is not strictly. `load_ms` is a
+    cold start only where the prefix was not kept on the disk from an earlier one.
     """
 
     at: datetime
@@ -42,13 +42,14 @@ class ArmRecord(Record):
     split: Literal["layer", "row"] | None = None
     concurrency: int | None = None
     prefix_kept: bool | None = None
+    parse: Parse | None = None
     load_ms: float
     name: str
 
     @property
     def identity(self) -> tuple[str, ...]:
         """What its answers depend on: two records of one name that differ in it are two arms."""
-        return (self.model_sha256, self.prompt_sha256, self.router_sha256 or "")
+        return (self.model_sha256, self.prompt_sha256, self.router_sha256 or "", self.parse or "strict")
 
 
 class BaselineRecord(Record):

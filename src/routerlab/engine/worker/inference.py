@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from routerlab.core.names import Parse
 from routerlab.core.prediction import Latency, Prediction, Tokens
 from routerlab.engine.contract.contract import (
     CUT,
@@ -70,17 +71,19 @@ class Predictor:
         window: int | None = None,
         prefixes: Prefixes | None = None,
         slots: int = 1,
+        parse: Parse = "strict",
     ) -> None:
         """Make the context and decode the prefix, or take it from `prefixes`; `progress` gets the fraction.
 
         LoadError when memory is short, PromptTooLongError when the prefix alone does not fit. `slots` is how
-        many prompts `predict_many` puts into one decode.
+        many prompts `predict_many` puts into one decode, `parse` how generated answers are read.
         """
         self.model = model
         self.labels = tuple(labels)
         self.window = window
         self.features: NDArray[np.float32] | None = None
         self._head = head
+        self._parse = parse
         self._calibrator = calibrator or Calibrator()
         self._mark = model.tokenize(CUT, special=False)
         before = model.tokenize_pieces(framing.prefix, start=True)
@@ -340,7 +343,8 @@ class Predictor:
         answers = []
         for question, own in zip(questions, written, strict=True):
             text = b"".join(self.model.piece(t) for t in own.tokens).decode("utf-8", "replace")
-            parsed = read_answer(text, self.labels, begun=self._begun).parsed
+            read = read_answer(text, self.labels, self._parse, self._begun)
+            parsed = read.parsed
             times = {"prefill": own.prefill_s * 1000.0, "generate": own.generate_s * 1000.0}
             answers.append(
                 Prediction(
@@ -349,6 +353,7 @@ class Predictor:
                     confidence=parsed.confidence,
                     answer=text,
                     error=parsed.error,
+                    strict=read.strict,
                     latency_ms=Latency(
                         tokenize=question.tokenize, **(times if among == 1 else {"generate": share})
                     ),

@@ -200,6 +200,7 @@ def load(
         calibrator=calibrator,
         window=window,
         slots=request.slots,
+        parse=request.parse,
         prefixes=None
         if encoder
         else Prefixes(

@@ -9,7 +9,7 @@ from typing import TypeVar
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Status, Trial
 from routerlab.core.remote import cost
-from routerlab.core.session.arm import AnyArmRecord, RemoteRecord
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord, RemoteRecord
 from routerlab.core.session.file import Opened
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.session.session import Session
@@ -152,7 +152,7 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
     gave_up = trial.status == "timeout" and latency.total > 0
     timed = (trial.status in ANSWERED or gave_up) and not trial.batched
     prices = record.prices if isinstance(record, RemoteRecord) else None
-    lenient = isinstance(record, RemoteRecord) and record.parse == "lenient"
+    lenient = isinstance(record, RemoteRecord | ArmRecord) and record.parse == "lenient"
     return Row(
         arm=trial.arm,
         case=case,
@@ -160,7 +160,7 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
         gold=trial.gold,
         label=trial.label,
         status=trial.status,
-        contract=record and f"{record.contract}{', lenient' if lenient else ''}",
+        contract=f"{record.contract}{', lenient' if lenient else ''}" if record else None,
         latency_ms=latency.total if timed else None,
         parts_ms=latency.model_dump(include=set(PARTS)) if timed else None,
         tokens_in=trial.tokens.cached + trial.tokens.evaluated,
