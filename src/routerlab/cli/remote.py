@@ -133,5 +133,5 @@ def _facts(remote: "Remote", first: "Prediction", info: "RemoteInfo") -> dict[st
         "tokens": f"{tokens.cached + tokens.evaluated} in{cached}, {tokens.generated} out{thought}",
         "cost": f"{paid:.6f} {remote.prices.currency}" if paid is not None and remote.prices else None,
         "sent": ", ".join(f"{key} = {value}" for key, value in sent.items()),
-        "notes": [note for note in info.note.split("; ") if note],
+        "notes": [note for note in info.note.split("; ") if note not in ("", first.error)],
     }

@@ -49,7 +49,16 @@ def test_special_tokens_that_mark_thoughts_are_read(token: str, mark: bool) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["{" * 9000, "<think>" * 9000, "label: " * 9000, '{"label": ' * 9000, "x" * 10**6]
+    "text",
+    [
+        "{" * 9000,
+        "<think>" * 9000,
+        "label: " * 9000,
+        '{"label": ' * 9000,
+        "x" * 10**6,
+        " " * 10**6,
+        "analysisA" + "assistantcommentary" * 9000,
+    ],
 )
 def test_a_text_that_goes_on_and_on_is_read_in_no_time(text: str) -> None:
     """It is done at all: what tries every beginning with every end would not be."""

@@ -13,8 +13,12 @@ from routerlab.engine.worker.llama import Context, Model
 from tests.engine.asking import TWO, Asked, open_model, taxonomy
 from tests.engine.tiny import TEMPLATES, build
 
-THINKS = {"chatml thinks": "{% if add_generation_prompt %}<think>\n{% endif %}"}
-"""What some templates have behind the head of the answer."""
+_ASKED = "enable_thinking is not defined or enable_thinking"
+THINKS = {
+    "chatml thinks": "{% if add_generation_prompt %}<think>\n{% endif %}",
+    "chatml asks": "{% if add_generation_prompt and (" + _ASKED + ") %}<think>\n{% endif %}",
+}
+"""What some templates have behind the head of the answer, and others unless they are told not to."""
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +112,7 @@ def test_every_family_generates_the_same_again(tiny_models: dict[str, Model], fa
         ("chatml", '<think>{"label": "b"}?</think>{"label": "a"}', "strict", "a", None),
         ("chatml thinks", '{"label": "b"}?</think>{"label": "a"}', "strict", "a", None),
         ("chatml thinks", '{"label": "b"}? Hm', "strict", None, None),
+        ("chatml asks", '{"label": "a"}', "strict", "a", None),
         ("chatml", "{'label': 'A'}", "strict", None, None),
         ("chatml", "{'label': 'A'}", "lenient", "a", False),
         ("chatml", '{"label": "a"}', "lenient", "a", True),

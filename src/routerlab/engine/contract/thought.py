@@ -24,12 +24,12 @@ _OPEN = re.compile("|".join(f"({begin})" for begin, _ in _PAIRS), re.IGNORECASE)
 _ENDS = [re.compile(end, re.IGNORECASE) for _, end in _PAIRS]
 _CLOSE = re.compile("|".join(end for _, end in _PAIRS), re.IGNORECASE)
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>)?(?:assistant)?\s*<\|channel\|>\s*(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>"
+    r"(?:<\|start\|>)?(?:assistant)?\s{0,9}<\|channel\|>\s{0,9}(\w+)[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>"
 )
 """Heads a message of the harmony format: its channel is `analysis`, `commentary` or `final`."""
 _HARMONY_END = re.compile(r"<\|(?:end|return|call|start)\|>")
 _BARE_HARMONY = re.compile(
-    r"\s*analysis(?=[A-Z])(.*?)(assistant(?:commentary.*?assistant)?final|\Z)", re.DOTALL
+    r"\s*analysis(?=[A-Z])(.*?)(assistant(?:commentary.{0,999}?assistant)?final|\Z)", re.DOTALL
 )
 """The same where the special tokens were left out of the text."""
 

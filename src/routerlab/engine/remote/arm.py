@@ -35,8 +35,12 @@ FIRST_S = 120.0
 """Time for the first answer, attempts and waits included: a server may have to load the model."""
 FIRST = "Write a regular expression that matches ISO dates."
 """What a server is asked first."""
+PERSONAL = (401, 402, 403, 429)
+"""Statuses of a refusal that is of who asks or how often, not of what is in the request."""
 ROUNDS = 8
 """Requests at most until a server takes one, each without what it refused of the one before."""
+RECORDED = {"base_url", "model", "hosting", "retries", "prices", "reasoning", "reasoning_tokens", "parse"}
+"""What the arm's record has of the remote as it is; its body is left out where it is empty."""
 
 
 class RemoteSpec(Spec):
@@ -99,7 +103,7 @@ class RemoteArm(Watched):
             attempts: list[Attempt] = []
             sent = time.perf_counter()
             reply = await endpoint.ask(terms.request(self._system, FIRST), FIRST_S, attempts)
-            other = terms.without(reply.refusal) if reply.refusal else None
+            other = None if reply.http in PERSONAL else terms.without(reply.refusal)
             if other is None:
                 break
             terms = other
@@ -129,22 +133,12 @@ class RemoteArm(Watched):
 
     def _info(self, library: str) -> RemoteInfo:
         remote, terms = self.spec.remote, self._terms
-        shared = {
-            "base_url",
-            "model",
-            "hosting",
-            "retries",
-            "prices",
-            "reasoning",
-            "reasoning_tokens",
-            "parse",
-        }
         usual = Terms(remote.model, body=remote.body)
         return RemoteInfo(
             at=datetime.now(UTC),
             kind="remote",
             contract="json",
-            **remote.model_dump(include=shared),
+            **remote.model_dump(include=RECORDED),
             remote=remote.name,
             prompt_sha256=canonical_sha256({"system": self._system}),
             client=library,
