@@ -145,4 +145,5 @@ def test_what_only_a_lenient_reading_has_is_not_parsed() -> None:
     assert lenient_rate(trials) == pytest.approx(2 / 3)
     assert lenient_rate([trial("c1")]) is None
     (row,) = summarise(trials, FAMILIES)
-    assert (row.parse_rate, row.lenient_rate) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+    assert row.parse_rate == pytest.approx(1 / 3)
+    assert row.lenient_rate == pytest.approx(2 / 3)
