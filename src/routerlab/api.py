@@ -38,10 +38,13 @@ class Decision(Prediction):
     """What a router made of one prompt: a `Prediction`, and the arm it is from.
 
     `label` is None unless `status` is "ok". `probabilities` are one a label of the taxonomy and sum to 1,
-    None where the arm has none (`json`). `latency_ms.total` is from the router's turn to the whole answer in
-    milliseconds, `latency_ms.queue` the wait for the turn before it; neither means anything when `batched`.
-    `tokens` are those taken from the cached prefix, evaluated, and generated. `error` says why there is no
-    label, or which members of a cascade failed before one had it; `member` is the one whose answer it is.
+    None where the arm has none (`json`). `familiarity` is the share (0..1) of the prompts that the router was
+    fitted for that are at least as far off as this one, None where it cannot tell; `abstained` is true where
+    the label is not to be acted on, and `routed` is the label that is. `latency_ms.total` is from the
+    router's turn to the whole answer in milliseconds, `latency_ms.queue` the wait for the turn before it;
+    neither means anything when `batched`. `tokens` are those taken from the cached prefix, evaluated, and
+    generated. `error` says why there is no label, or which members of a cascade failed before one had it;
+    `member` is the one whose answer it is.
     """
 
     arm: str

@@ -71,6 +71,13 @@ class Settings(BaseModel):
     prefix_cache_mb: int = Field(default=2048, ge=0)
     """MiB of decoded prefixes to keep on disk, so that models start quickly the second time; 0 keeps none."""
 
+    abstain: float = Field(default=0.0, ge=0, le=1)
+    """Familiarity below which a router abstains: at 0.02, 2 % of prompts like those that it was fitted for go
+    to the default of a routing table (or to the next router of a cascade), and nearly all that are none."""
+
+    unsure: float = Field(default=0.0, ge=0, le=1)
+    """Probability of the label below which it abstains, too."""
+
     timeout_s: float = Field(default=120.0, gt=0)
     """Seconds an arm may take for one answer before it is stopped."""
 

@@ -48,6 +48,7 @@ def test_a_sound_corpus(tmp_path: Path) -> None:
         ('"""\nWhy is the\nsky blue?"""', '"  SORT a\tlist in Go."', 12, "case A-2: same prompt as case A-1"),
         ('label = "CoT/simple"', 'label = "CoT/easy"', 15, "case A-2: unknown label 'CoT/easy'"),
         ('also = ["CoT/complex"]', 'also = ["other"]', 16, "case A-2: unknown label 'other'"),
+        ('label = "CoT/simple"', 'fit = "none"', 15, "case A-2: fit = 'none' without a label"),
         ('"Sort a list in Go."', '" \\t "', 7, "case A-1: the prompt is empty"),
     ],
 )

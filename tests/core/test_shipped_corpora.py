@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.core.corpus import Case, Corpus, load_corpus
+from routerlab.annotate.corpus.overlay import Overlay
+from routerlab.core.corpus import Case, Corpus, fold, load_corpus, prompt_sha256
+from routerlab.core.files.toml import load_toml
 from routerlab.core.similar import near_pairs
 from routerlab.core.taxonomy import load_taxonomy
-from routerlab.resources import EXEMPLARS, ROUTING60, TAXONOMY
+from routerlab.resources import EXEMPLARS, OVERLAYS, POOL, POOLS, ROUTING60, TAXONOMY, UNFAMILIAR
 
 TAX = load_taxonomy(TAXONOMY)
-POOL = ROUTING60.with_name("pool.toml")
 
 
 def load(path: Path) -> Corpus:
@@ -52,15 +53,40 @@ def test_the_pool_is_large_balanced_and_hard() -> None:
         assert lengths[-len(lengths) // 10] >= 100, label
 
 
+def test_the_second_pool_is_of_all_lengths_labels_and_languages() -> None:
+    corpus = load(POOLS[1])
+    assert len(corpus.case) >= 700
+    for label, cases in by_label(corpus).items():
+        assert len(cases) >= 150, label
+        assert sum(c.difficulty == "hard" for c in cases) >= len(cases) / 6, label
+        lengths = sorted(words(c) for c in cases)
+        assert lengths[len(lengths) // 4] <= 40, label
+        assert lengths[-1] >= 250, label
+    assert len({c.language for c in corpus.case}) >= 24
+
+
+def test_no_label_fits_what_is_unfamiliar() -> None:
+    corpus = load(UNFAMILIAR)
+    assert {(c.label, c.fit) for c in corpus.case} == {("CoT/simple", "none")}
+    assert len(corpus.case) == 240
+
+
 @pytest.mark.parametrize("path", [ROUTING60, EXEMPLARS, POOL], ids=lambda p: p.stem)
 def test_every_prompt_has_4_to_300_words(path: Path) -> None:
     assert [c.id for c in load(path).case if not 4 <= words(c) <= 300] == []
 
 
 def test_no_near_duplicates_within_or_between() -> None:
-    everything = [case for path in (ROUTING60, EXEMPLARS, POOL) for case in load(path).case]
+    everything = [case for path in (ROUTING60, EXEMPLARS, *POOLS) for case in load(path).case]
     assert len({c.id for c in everything}) == len(everything)
     assert not list(near_pairs([case.prompt for case in everything]))
+    known = {fold(case.prompt) for case in everything}
+    assert not [case.id for case in load(UNFAMILIAR).case if fold(case.prompt) in known]
+
+
+def test_the_pools_have_no_prompt_of_the_real_ones() -> None:
+    real = {e.prompt_sha256 for path in OVERLAYS for e in load_toml(path, Overlay).case}
+    assert not [c.id for path in POOLS for c in load(path).case if prompt_sha256(c.prompt) in real]
 
 
 def test_a_near_duplicate_would_be_found() -> None:

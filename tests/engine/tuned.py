@@ -13,8 +13,10 @@ from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router
 from routerlab.engine.lab.factory import ModelArms
+from routerlab.settings import Settings
 from routerlab.tune.cases import training
 from routerlab.tune.choose import Nested, Setting
+from routerlab.tune.familiarity import familiarity
 from routerlab.tune.fit import Floats, Linear, fit
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
@@ -91,7 +93,8 @@ def write(model: Path, out: Path, name: str | None = None) -> Tuned:
     halved = Linear(linear.weights / 2.0, linear.bias / 2.0)
     setting = Setting(0, WINDOW, LAYER, 3.0)
     oof = Nested(np.arange(len(gold)), np.full((len(gold), 2), 0.5), (setting,))
-    done = Fitted(setting, halved, oof, gold, [])
+    known, near = familiarity(features, gold, plan.training.group, 0)
+    done = Fitted(setting, halved, oof, gold, [], familiarity=known, familiar=near)
     way = Way(plan.spec, tuple(SHOTS))
     router, path = write_router(plan, info, done, way, [], (), {0: 12.0}, ["nothing was chosen"])
     return Tuned(path, router, model, features, halved.logits(features).astype(np.float32))
@@ -104,6 +107,6 @@ def tuned_spec(made: Tuned, path: Path | None = None, model: Path | None = None)
     )
 
 
-def factory(of: Taxonomy = TWO) -> ModelArms:
+def factory(of: Taxonomy = TWO, settings: Settings = SETTINGS) -> ModelArms:
     """A lab's factory, with other exemplars than the router's own."""
-    return ModelArms(of, shots_for(of.labels, 1), "f" * 64, SETTINGS)
+    return ModelArms(of, shots_for(of.labels, 1), "f" * 64, settings)

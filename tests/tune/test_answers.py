@@ -10,7 +10,7 @@ import pytest
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Tokens
-from routerlab.engine.worker.layers import PARTS
+from routerlab.engine.contract.head import PARTS
 from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.features import DEPTHS, Reader, Workbench, layers_of
 from routerlab.tune.ways import Way

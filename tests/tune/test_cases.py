@@ -42,7 +42,7 @@ def test_the_sixty_are_refused_under_any_name(tmp_path: Path) -> None:
     copy.write_text("# mine\n" + resources.ROUTING60.read_text())
     for path in (resources.ROUTING60, copy):
         with pytest.raises(LabError, match="is routing60, the held-out test") as e:
-            load_training(path, FRONT_DOOR)
+            load_training([path], FRONT_DOOR)
         assert str(e.value).startswith(f"{path}: ")
 
 
@@ -56,10 +56,10 @@ def test_one_of_their_prompts_is_enough(tmp_path: Path, change: object) -> None:
     leaked = case(99, FRONT_DOOR.labels[0], prompt=change(stolen.prompt))
     path = written(tmp_path / "leak.toml", pool([], case=(*own, leaked), taxonomy="front-door"))
     with pytest.raises(LabError, match="1 prompts are in routing60") as e:
-        load_training(path, FRONT_DOOR)
+        load_training([path], FRONT_DOOR)
     assert f"c99 = {stolen.id}" in str(e.value)
     clean = written(tmp_path / "clean.toml", pool([], case=own, taxonomy="front-door"))
-    assert len(load_training(clean, FRONT_DOOR).cases) == len(own)
+    assert len(load_training([clean], FRONT_DOOR).cases) == len(own)
 
 
 def test_a_changed_sixty_stops_tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_a_changed_sixty_stops_tuning(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_pool_that_ships_can_be_tuned_with() -> None:
-    found = load_training(resources.POOL, FRONT_DOOR)
+    found = load_training([resources.POOL], FRONT_DOOR)
     assert found.warnings == ()
     assert set(found.gold.tolist()) == set(range(6))
     assert not {fold(c.prompt) for c in found.cases} & {fold(c.prompt) for c in SIXTY.case}

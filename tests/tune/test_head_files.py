@@ -5,6 +5,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import numpy as np
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.engine.contract.head import Head, head_bytes, head_key, load_head
+from routerlab.engine.contract.head import Familiarity, Head, head_bytes, head_key, load_head
 from routerlab.engine.contract.router import FilePin
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.out_of_fold import OutOfFold, load_oof, oof_bytes
 from tests.tune.harness import noise
 
-HEAD = Head(noise(3, 8, seed=1), noise(1, 3, seed=2)[0], "k" * 64)
+NEAR = Familiarity(noise(1, 2, seed=5)[0], np.ones(2, np.float32), np.arange(4, dtype=np.float32))
+HEAD = Head(noise(3, 8, seed=1), noise(1, 3, seed=2)[0], "k" * 64, NEAR)
 OOF = OutOfFold(
     ("P-1", "P-ü2"),
     np.array([0, 2]),
@@ -66,6 +68,28 @@ def test_a_head_comes_back(tmp_path: Path) -> None:
     assert (found.weights == HEAD.weights).all()
     assert (found.bias == HEAD.bias).all()
     assert found.key == HEAD.key
+    assert found.familiarity is not None
+    for one, other in zip(asdict(found.familiarity).values(), asdict(NEAR).values(), strict=True):
+        assert (one == other).all()
+    assert as_head(tmp_path, head_bytes(replace(HEAD, familiarity=None))).familiarity is None  # an older file
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mean": np.zeros(9, np.float32), "scale": np.ones(9, np.float32)},  # more than the head reads
+        {"mean": np.zeros(0, np.float32), "scale": np.ones(0, np.float32)},
+        {"scale": np.zeros(2, np.float32)},
+        {"scale": np.ones(1, np.float32)},
+        {"distances": np.array([2, 1], np.float32)},
+        {"distances": np.array([1, np.nan], np.float32)},
+        {"distances": np.zeros(0, np.float32)},
+        {"mean": np.zeros(2)},
+    ],
+)
+def test_numbers_that_tell_no_familiarity_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(LabError, match=r"r\.npz: its arrays do not tell how familiar a prompt is"):
+        as_head(tmp_path, head_bytes(replace(HEAD, familiarity=replace(NEAR, **wrong))))
 
 
 def test_answers_come_back(tmp_path: Path) -> None:
@@ -73,6 +97,10 @@ def test_answers_come_back(tmp_path: Path) -> None:
     assert found.ids == OOF.ids
     assert (found.gold == OOF.gold).all()
     assert (found.shares == OOF.shares).all()
+    assert found.familiarity is None
+    known = as_oof(tmp_path, oof_bytes(replace(OOF, familiarity=np.array([0.25, 1.0])))).familiarity
+    assert known is not None
+    assert known.tolist() == [0.25, 1.0]
     assert found.times[0] == 12.5
     assert np.isnan(found.times[1])
     assert (found.hard == OOF.hard).all()

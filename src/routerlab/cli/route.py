@@ -43,9 +43,12 @@ def route(
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
     *,
-    on: o.Asking,
+    on: o.Routing,
 ) -> int:
     """Put a label on a prompt. Nothing is saved.
+
+    Where a router abstains (--abstain, or what it promises), the label stands but is not to be acted on: the
+    prompt is meant for the default of a routing table, or the next router of a cascade.
 
     Ends with the worst answer's exit code: 0 label given, 1 unparsed, 2 refused, 3 crashed or timed out.
 
@@ -111,11 +114,15 @@ def _text(trial: "Trial") -> str:
         trial.probabilities.get(trial.label) if trial.probabilities and trial.label else trial.confidence
     )
     answer = trial.label or (f"{trial.status}: {trial.error}" if trial.error else trial.status)
+    answer = f"abstained: {answer}" if trial.abstained else answer
     sure = f"{confidence:.2f}" if confidence is not None else "-"
     who = f"{trial.arm} by {trial.member}" if trial.member else trial.arm
-    return "\t".join([printable(answer), sure, f"{trial.latency_ms.total:.0f} ms", printable(who)])
+    told = [printable(answer), sure, f"{trial.latency_ms.total:.0f} ms", printable(who)]
+    known = [] if trial.familiarity is None else [f"familiarity {trial.familiarity:.3f}"]
+    return "\t".join(told + known)
 
 
 def _json(trial: "Trial") -> str:
-    kept = {"prompt", "arm", "status", "label", "probabilities", "mass", "confidence", "answer", "error"}
-    return json.dumps(trial.model_dump(mode="json", include=kept | {"member", "latency_ms", "tokens"}))
+    kept = {"prompt", "arm", "status", "label", "probabilities", "mass", "familiarity", "abstained"}
+    kept |= {"confidence", "answer", "error", "member", "latency_ms", "tokens"}
+    return json.dumps(trial.model_dump(mode="json", include=kept))

@@ -226,6 +226,8 @@ def _row(session: "Session", index: int, labels: list[str], corpus: "Corpus | No
         "correct": trial.correct,
         **{f"p:{label}": probabilities.get(label) for label in labels},
         "mass": trial.mass,
+        "familiarity": trial.familiarity,
+        "abstained": trial.abstained,
         "confidence": trial.confidence,
         **{f"{part}_ms": value for part, value in trial.latency_ms.model_dump().items()},
         **{f"tokens_{part}": value for part, value in trial.tokens.model_dump().items()},

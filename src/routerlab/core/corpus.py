@@ -1,9 +1,11 @@
 """Cases: prompts with a gold label and where they come from."""
 
+import hashlib
 import unicodedata
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated as With
 from typing import Literal
 
 from pydantic import Field
@@ -13,6 +15,10 @@ from routerlab.core.files.toml import line_numbers, load_toml, read_text
 from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
+
+CaseId = With[str, Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")]
+Fit = Literal["none"]
+"""Said of a prompt that none of the labels fits: its label is then the nearest one."""
 
 
 class Annotated(Record):
@@ -35,14 +41,16 @@ class Annotated(Record):
 class Case(Record):
     """A prompt, its gold label (None while nobody has labelled it) and provenance.
 
-    `also` lists labels that would fit too (the rule decided); cases of one `group` (translations, variants of
-    a scenario) stay on one side of every split. `annotated` is there when the label was promoted from
-    sessions.
+    `fit` says where none of the labels fits, and `label` is but the nearest. `also` lists labels that would
+    fit too (the rule decided); cases of one `group` (translations, variants of a scenario) stay on one side
+    of every split. `source_id` is the case's name at its `source`. `annotated` is there when the label was
+    promoted from sessions.
     """
 
-    id: str = Field(min_length=1, max_length=64, pattern=r"^[^\s\[\]]+$")
+    id: CaseId
     prompt: str = Field(min_length=1)
     label: str | None = None
+    fit: Fit | None = None
     difficulty: Literal["easy", "medium", "hard"] | None = None
     language: str = "en"
     also: tuple[str, ...] = ()
@@ -50,6 +58,7 @@ class Case(Record):
     author: str | None = None
     created: date | None = None
     source: str | None = None
+    source_id: str | None = None
     group: str | None = None
     annotated: Annotated | None = None
 
@@ -82,6 +91,11 @@ def fold(prompt: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
 
 
+def prompt_sha256(prompt: str) -> str:
+    """SHA-256 (hex) of the folded prompt as UTF-8: by it a prompt is known where its text is not."""
+    return hashlib.sha256(fold(prompt).encode(errors="surrogatepass")).hexdigest()
+
+
 def corpus_faults(corpus: Corpus, taxonomy: Taxonomy) -> list[tuple[int, str, str]]:
     """What is wrong with the cases against the taxonomy, as (case index, key, message), in file order."""
     faults: list[tuple[int, str, str]] = []
@@ -98,6 +112,9 @@ def corpus_faults(corpus: Corpus, taxonomy: Taxonomy) -> list[tuple[int, str, st
         elif folded in prompts:
             faults.append((i, "prompt", f"case {case.id}: same prompt as case {prompts[folded]}"))
         prompts.setdefault(folded, case.id)
+        if case.fit is not None and case.label is None:
+            says = f"case {case.id}: fit = {case.fit!r} without a label; say which is the nearest"
+            faults.append((i, "fit", says))
         faults += [
             (i, key, f"case {case.id}: unknown label {label!r}; taxonomy {taxonomy.name!r} has {known}")
             for key, label in [("label", case.label), *(("also", a) for a in case.also)]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["ok", "unparsed", "refused", "crashed", "timeout", "cancelled", "unrouted"]
 """How a question ended. "unrouted" is the control's answer: no label was asked for, so it is neither right
@@ -60,10 +60,14 @@ class Attempt(Record):
 class Prediction(Record):
     """An arm's answer to one prompt.
 
-    `label` is None unless `status` is "ok". `probabilities` are a softmax over the taxonomy's labels
-    (they sum to 1) and `mass` is the probability, before that softmax, that the model writes any of
-    the labels at all; both are None for contracts that do not score. `confidence` is what the model
-    itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
+    `label` is None unless `status` is "ok". `probabilities` are a softmax over the taxonomy's labels (they
+    sum to 1) and `mass` is the probability, before that softmax, that the model writes any of the labels at
+    all; both are None for contracts that do not score. `familiarity` (0..1) is the share of the prompts that
+    a probe was fitted for that are at least as far off as this one: 1 is as familiar as anything, 0.01
+    farther off than all but one in a hundred; None where the arm has no such measure. `abstained` is true of
+    an answer not to be acted on, as its prompt is too unfamiliar or it is too little probable: the label
+    stands, but the prompt goes where one without a label would go (see `routed`). `confidence` is what the
+    model itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
     says why there is no label or, where there is one, which members of the arm failed on the way to it.
     `strict` is there where an answer was read leniently: whether the contract's own reading has a label too.
     `member` names the one whose answer it is, of an arm that is made of several. `batched` is true for an
@@ -77,6 +81,8 @@ class Prediction(Record):
     label: str | None = None
     probabilities: dict[str, float] | None = None
     mass: float | None = None
+    familiarity: float | None = Field(default=None, ge=0, le=1)
+    abstained: bool | None = None
     confidence: float | None = None
     answer: str | None = None
     error: str | None = None
@@ -88,6 +94,12 @@ class Prediction(Record):
     recorded: str | None = None
     latency_ms: Latency = Latency()
     tokens: Tokens = Tokens()
+
+    @property
+    def routed(self) -> str | None:
+        """The label to act on; None where there is none, or the arm abstained: the default of a routing
+        table is meant for these."""
+        return None if self.abstained else self.label
 
 
 class Item(Record):

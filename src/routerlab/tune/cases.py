@@ -1,4 +1,4 @@
-"""What a router may be fitted to: the held-out sixty are refused, bad cases set aside, folds kept apart."""
+"""What a router may be fitted to: held-out cases are refused, bad ones set aside, folds kept apart."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.corpus import Case, Corpus, corpus_faults, fold
+from routerlab.annotate.corpus.overlay import Overlay
+from routerlab.core.corpus import Case, Corpus, corpus_faults, fold, prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
 from routerlab.core.similar import groups
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.resources import ROUTING60
+from routerlab.resources import OVERLAYS, ROUTING60
 
 HELD_OUT_SHA256 = "7a534586d87d249fa0abe65e5fa039b69b05f0b4b8341ef75e515e53478e28f9"
 """Canonical content of routing60: the test set, never to be fitted to or chosen with."""
@@ -31,7 +32,8 @@ Split = tuple[Ints, Ints]
 class Training:
     """Cases to fit to: `gold` are label indices in the taxonomy's order, `group` what must stay together.
 
-    `warnings` say what was left out of the corpus, and why.
+    `warnings` say what was left out of the corpus, and why. `corpora` are those that `corpus` was put
+    together from, where there are several.
     """
 
     cases: tuple[Case, ...]
@@ -40,6 +42,13 @@ class Training:
     group: Ints
     corpus: Corpus
     warnings: tuple[str, ...]
+    corpora: tuple[Corpus, ...] = ()
+
+    @property
+    def by_corpus(self) -> list[tuple[Corpus, Ints]]:
+        """Each of `corpora` with the row numbers of its cases."""
+        ids = [case.id for case in self.cases]
+        return [(c, np.flatnonzero([i in c.by_id for i in ids])) for c in self.corpora]
 
     @property
     def hard(self) -> Bools:
@@ -57,8 +66,24 @@ def held_out() -> Corpus:
     return corpus
 
 
+def overlay_tests() -> dict[str, str]:
+    """The test cases of the overlays that ship: SHA-256 of the folded prompt -> "ID of NAME".
+
+    LabError when one is not the file whose hash is known.
+    """
+    found: dict[str, str] = {}
+    for path, sha256 in OVERLAYS.items():
+        overlay = load_toml(path, Overlay)
+        if overlay.sha256 != sha256:
+            raise LabError(
+                f"{path}: is not the overlay that ships (its hash differs); restore it before tuning"
+            )
+        found |= {e.prompt_sha256: f"{e.id} of {overlay.name}" for e in overlay.case if e.part == "test"}
+    return found
+
+
 def refuse_held_out(corpus: Corpus, path: Path) -> None:
-    """LabError when the corpus is the held-out one or contains any of its prompts."""
+    """LabError when the corpus is the held-out one, or has any of its prompts or of an overlay's test."""
     if corpus.sha256 == HELD_OUT_SHA256:
         raise LabError(
             f"{path}: is routing60, the held-out test: no router is fitted to it; use a pool of its own"
@@ -71,16 +96,46 @@ def refuse_held_out(corpus: Corpus, path: Path) -> None:
         raise LabError(
             f"{path}: {len(leaks)} prompts are in routing60, the held-out test ({leaks[0]}); take them out"
         )
+    kept = overlay_tests()
+    leaks = [f"{c.id} = {kept[h]}" for c in corpus.case if (h := prompt_sha256(c.prompt)) in kept]
+    if leaks:
+        raise LabError(
+            f"{path}: {len(leaks)} prompts are test cases, which are reported and never fitted to "
+            f"({leaks[0]}); take them out"
+        )
 
 
-def load_training(path: Path, taxonomy: Taxonomy) -> Training:
-    """The corpus in `path` as something to fit to. LabError when it is held out or nothing can be learnt.
+def load_training(paths: Sequence[Path], taxonomy: Taxonomy) -> Training:
+    """The corpora in `paths` as one to fit to. LabError when a case is held out, an id is in two of them, or
+    nothing can be learnt.
 
     Faulty cases (unknown label, duplicate) are left out with a warning, and so are labels with too few cases.
     """
-    corpus = load_toml(path, Corpus)
-    refuse_held_out(corpus, path)
-    return training(corpus, taxonomy, str(path))
+    corpora = [load_toml(path, Corpus) for path in paths]
+    for path, corpus in zip(paths, corpora, strict=True):
+        refuse_held_out(corpus, path)
+    if len(corpora) == 1:
+        return training(corpora[0], taxonomy, str(paths[0]))
+    where = " + ".join(map(str, paths))
+    return replace(training(_together(paths, corpora), taxonomy, where), corpora=tuple(corpora))
+
+
+def _together(paths: Sequence[Path], corpora: Sequence[Corpus]) -> Corpus:
+    """All cases as those of one corpus; LabError for an id that is in two files."""
+    first: dict[str, Path] = {}
+    for path, corpus in zip(paths, corpora, strict=True):
+        for name in corpus.by_id:
+            if name in first:
+                raise LabError(
+                    f"{path}: case {name} is in {first[name]} too; ids are unique over all corpora"
+                )
+        first |= dict.fromkeys(corpus.by_id, path)
+    return Corpus(
+        schema_version=1,
+        name=" + ".join(corpus.name for corpus in corpora),
+        taxonomy=corpora[0].taxonomy,
+        case=tuple(case for corpus in corpora for case in corpus.case),
+    )
 
 
 def training(corpus: Corpus, taxonomy: Taxonomy, where: str) -> Training:

@@ -14,8 +14,9 @@ from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Bools, Ints, Training, splits
 from routerlab.tune.fit import STRENGTHS, Doubles, Floats, fit, out_of_fold, temperature
 
-FOLDS, OUTER_FOLDS = 3, 10
-"""Folds by which anything is chosen, and those by which that is judged."""
+FOLDS, OUTER_FOLDS, FEWER = 3, 10, 1500
+"""Folds by which anything is chosen, and those by which that is judged; half of the latter suffice from so
+many cases on."""
 
 NOISE = 1.0
 """Standard errors by which what takes longer must be better to be taken: the one-standard-error rule of
@@ -83,7 +84,7 @@ class Choosing:
 
 
 def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) -> Choosing:
-    """The setting for the cases of `rows`: first layer and strength, then way to ask and window.
+    """The setting for the cases of `rows`: layer, strength, layer again, then way to ask and window.
     Nothing of any other row is looked at.
 
     Each time the quickest is taken that is worse than the best found so far by no more than noise.
@@ -106,8 +107,10 @@ def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) ->
     way, window = min(candidates.table, key=lambda key: (key[0], -key[1]))
     first = Setting(way, window, candidates.layers[0], STRENGTHS[0])
     for k in candidates.layers:
-        for strength in STRENGTHS:
-            judge(replace(first, layer=k, strength=strength))
+        judge(replace(first, layer=k))
+    found = best().setting
+    for strength in STRENGTHS:
+        judge(replace(found, strength=strength))
     strength = best().setting.strength
     chosen = quickest([replace(first, layer=k, strength=strength) for k in candidates.layers])
     chosen = quickest([replace(chosen, way=way, window=window) for way, window in candidates.table])
@@ -149,7 +152,8 @@ def nested(candidates: Candidates, training: Training, seed: int, done: Callable
     gold, n_labels = training.gold, len(training.labels)
     shares = np.zeros((len(gold), n_labels))
     chosen = []
-    folds = splits(gold, training.group, OUTER_FOLDS, seed + 1)
+    k = OUTER_FOLDS if len(gold) < FEWER else OUTER_FOLDS // 2
+    folds = splits(gold, training.group, k, seed + 1)
     for i, (fitted, tested) in enumerate(folds):
         choice = choose(candidates, training, seed, fitted).taken
         rows = fitted[candidates.usable[choice.setting.way, fitted]]

@@ -16,6 +16,9 @@ Floats = NDArray[np.float32]
 STRENGTHS = (10.0, 3.0, 30.0)
 """Inverse regularisation tried, times the number of features: the penalty then hardly depends on it."""
 
+WIDE = 4
+"""Columns a row from which on it pays to rotate."""
+
 NEVER = -50.0
 """Logit of a label without a case."""
 
@@ -42,7 +45,8 @@ def fit(features: Floats, gold: Ints, n_labels: int, strength: float) -> Linear:
     with threadpool_limits(1):  # matrices this small are slower on several threads
         rows, back = _rotated((features - mean) / scale)
         model.fit(rows, gold)
-        coef, intercept = model.coef_ @ back, model.intercept_
+        coef = np.asarray(model.coef_, np.float64) if back is None else model.coef_ @ back
+        intercept = np.asarray(model.intercept_, np.float64)
     if len(model.classes_) == 2:  # the library writes two labels as one contrast
         coef, intercept = np.vstack([-coef / 2, coef / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
     weights, bias = np.zeros((n_labels, features.shape[1])), np.full(n_labels, NEVER)
@@ -51,14 +55,15 @@ def fit(features: Floats, gold: Ints, n_labels: int, strength: float) -> Linear:
     return Linear(weights, bias)
 
 
-def _rotated(x: Doubles) -> tuple[Doubles, Doubles]:
-    """(rows, back) with rows @ back = x: as many columns as there are rows, where there were more.
+def _rotated(x: Doubles) -> tuple[Doubles | Floats, Doubles | None]:
+    """(rows, back) with rows @ back = x: as many columns as there are rows, where there were far more; else
+    x itself, in single precision, and None.
 
     The penalised solution lies in the span of the rows, so fitting to the rotated ones gives the same head in
     a fraction of the time (Hastie and Tibshirani 2004, "Efficient quadratic regularization").
     """
-    if x.shape[1] <= x.shape[0]:
-        return x, np.eye(x.shape[1])
+    if x.shape[1] <= WIDE * x.shape[0]:
+        return x.astype(np.float32), None
     values, vectors = np.linalg.eigh(x @ x.T)
     kept = values > values[-1] * 1e-10
     root = np.sqrt(values[kept])

@@ -9,22 +9,28 @@ from pathlib import Path
 import numpy as np
 
 from routerlab.annotate.ratings.pinned import asked, shown
-from routerlab.core.corpus import Case, Corpus, fold
+from routerlab.core.corpus import Case, Corpus, fold, prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import softmax
-from routerlab.tune.cases import held_out, splits, training
+from routerlab.tune.cases import held_out, overlay_tests, splits, training
 from routerlab.tune.choose import Nested, Setting
+from routerlab.tune.familiarity import familiarity
 from routerlab.tune.features import Reader, Tell, Workbench
 from routerlab.tune.fit import STRENGTHS, Linear, fit, temperature
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
-from routerlab.tune.rows import row
+from routerlab.tune.promise import in_words
+from routerlab.tune.rows import by_corpus, row
 from routerlab.tune.run import time_probe
 from routerlab.tune.ways import Way
 from routerlab.tune.write import write_router
+
+SIXTY, TEST = "in routing60, the held-out test", "test cases, which are never fitted to"
+KNOWN, NAMELESS = "in the corpus already", "without a prompt here"
+"""Why annotations are left out."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +62,14 @@ def annotated(
 ) -> tuple[list[Case], list[str]]:
     """The labelled prompts of the sessions as cases, and notes on those left out.
 
-    With each session comes its corpus, if that is here. Left out are prompts of the held-out test, prompts
-    that the pool has, and repeats (the last label counts).
+    With each session comes its corpus, if that is here. Left out are prompts of the held-out test and of
+    overlays' tests, prompts that the pool has, and repeats (the last label counts).
     """
-    tested = {fold(case.prompt) for case in held_out().case}
+    tested, kept = {fold(case.prompt) for case in held_out().case}, overlay_tests()
     known = {fold(case.prompt) for case in pool.case}
     found: dict[str, Case] = {}
     number = count(1)
-    skipped = {"in routing60, the held-out test": 0, "in the corpus already": 0, "without a prompt here": 0}
+    skipped = dict.fromkeys((SIXTY, TEST, KNOWN, NAMELESS), 0)
     for session, corpus in sessions:
         trials = {trial.id: trial for trial in session.trials}
         for annotation in session.annotations:
@@ -77,16 +83,19 @@ def annotated(
             elif target in trials:
                 prompt = asked(trials[target], session, corpus).prompt
             if prompt is None:
-                skipped["without a prompt here"] += 1
+                skipped[NAMELESS] += 1
             elif fold(prompt) in tested:
-                skipped["in routing60, the held-out test"] += 1
+                skipped[SIXTY] += 1
+            elif prompt_sha256(prompt) in kept:
+                skipped[TEST] += 1
             elif fold(prompt) in known:
-                skipped["in the corpus already"] += 1
+                skipped[KNOWN] += 1
             else:
                 found[fold(prompt)] = Case(
                     id=f"annotation-{next(number)}",
                     prompt=prompt,
                     label=state.label,
+                    fit=state.fit,
                     author=annotation.annotator,
                     source=session.header.id,
                 )
@@ -107,7 +116,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     shown = {fold(shot.prompt) for shot in router.exemplar}  # its features would know its label
     others = [case for case in base.cases if fold(case.prompt) not in shown]
     grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*others, *cases)})
-    whole = training(grown, plan.taxonomy, "annotations")
+    whole = replace(training(grown, plan.taxonomy, "annotations"), corpora=base.corpora)
     window, layer = router.window or 256, router.head.layer
     with Workbench(plan) as bench:
         layers = await bench.layers()
@@ -129,11 +138,14 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         t = temperature(after, whole.gold)
         linear = await off_loop(lambda: fit(features, whole.gold, n_labels, setting.strength))
         oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
-        done = Fitted(setting, Linear(linear.weights / t, linear.bias / t), oof, whole.gold, [])
-        wider = replace(plan, training=whole)
+        known, near = familiarity(features, whole.gold, whole.group, plan.seed)
+        head = Linear(linear.weights / t, linear.bias / t)
+        done = Fitted(setting, head, oof, whole.gold, [], familiarity=known, familiar=near)
+        wider = replace(plan, training=whole, max_error=router.promise.max_error if router.promise else None)
         info, times, _ = await time_probe(wider, bench, candidates, done, way, tell)
         answered = after.argmax(axis=1)
         rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()))]
+        rows_ += by_corpus(whole, oof.rows, oof.shares)
         said = (
             f"The head was fitted to {len(others)} cases of {base.corpus.name} and {int(is_new.sum())} "
             f"annotations; layer, window and exemplars are those of router {router.name}.",
@@ -141,6 +153,9 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
             "routing60 was not read for any of it.",
         )
         new, path = write_router(wider, info, done, way, rows_, (), times, said)
+    notes = whole.warnings
+    if wider.max_error is not None:
+        notes = (*notes, in_words(new.promise, wider.max_error, whole.corpus.name))
     labels, first = whole.labels, before.argmax(axis=1)
     changed = tuple(
         Change(whole.cases[i].prompt, labels[whole.gold[i]], labels[first[i]], labels[answered[i]])
@@ -153,5 +168,5 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         float((first == whole.gold).mean()),
         float((answered == whole.gold).mean()),
         changed,
-        whole.warnings,
+        notes,
     )

@@ -4,6 +4,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,22 @@ from routerlab.engine.contract.router import FilePin
 @dataclass(frozen=True)
 class OutOfFold:
     """`shares` (n, labels) of the cases `ids` by heads that had not seen them; `times` (n,) are milliseconds
-    of the finished router, NaN where it was not timed."""
+    of the finished router, NaN where it was not timed; `familiarity` (n,) is None in earlier files."""
 
     ids: tuple[str, ...]
     gold: NDArray[np.int64]
     shares: NDArray[np.float64]
     times: NDArray[np.float64]
     hard: NDArray[np.bool_]
+    familiarity: NDArray[np.float64] | None = None
 
 
 def oof_bytes(oof: OutOfFold) -> bytes:
     """The answers as an .npz file without pickle."""
     buffer = io.BytesIO()
+    known: dict[str, Any] = {}
+    if oof.familiarity is not None:
+        known["familiarity"] = oof.familiarity.astype(np.float32)
     np.savez_compressed(
         buffer,
         ids=np.array(oof.ids),
@@ -34,6 +39,7 @@ def oof_bytes(oof: OutOfFold) -> bytes:
         shares=oof.shares.astype(np.float32),
         times=oof.times.astype(np.float32),
         hard=oof.hard,
+        **known,
     )
     return buffer.getvalue()
 
@@ -58,6 +64,7 @@ def load_oof(folder: Path, pin: FilePin | None, name: str) -> OutOfFold:
                 file["shares"].astype(np.float64),
                 file["times"].astype(np.float64),
                 file["hard"].astype(bool),
+                file["familiarity"].astype(np.float64) if "familiarity" in file else None,
             )
     except Exception as e:  # a damaged archive raises anything
         raise LabError(f"{path}: holds no answers: {e}") from e

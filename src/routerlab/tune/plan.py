@@ -20,7 +20,8 @@ class Plan:
     of them under every one of the `instructions`.
 
     `budget_s` bounds the time: what does not fit is left out and said. `limit_ms` is the P95 a window may
-    have. `command` is written into the router, so that others can do it again.
+    have, `max_error` the share of answers that may be wrong (see tune/promise.py). `command` is written into
+    the router, so that others can do it again.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Plan:
     budget_s: float | None = None
     limit_ms: float = 2000.0
     baselines: bool = True
+    max_error: float | None = None
 
 
 class Clock:

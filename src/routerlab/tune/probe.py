@@ -6,16 +6,19 @@ from functools import partial
 
 import numpy as np
 
+from routerlab.engine.contract.head import Familiarity
 from routerlab.tune.cases import Ints, Training, subset
 from routerlab.tune.choose import Candidates, Choosing, Nested, Setting, choose, nested
 from routerlab.tune.curve import Point, learning_curve
-from routerlab.tune.fit import Linear, fit
+from routerlab.tune.familiarity import familiarity
+from routerlab.tune.fit import Doubles, Linear, fit
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A fitted probe: temperature is folded into `linear`; `oof` are shares of cases without part in it,
-    `gold` their right labels."""
+    `gold` their right labels. `familiarity` tells how far prompts are off, and `familiar` how far those
+    are."""
 
     setting: Setting
     linear: Linear
@@ -24,6 +27,8 @@ class Fitted:
     curve: list[Point]
     choosing: Choosing | None = None
     """How the setting was chosen, where it was."""
+    familiarity: Familiarity | None = None
+    familiar: Doubles | None = None
 
 
 def fit_probe(
@@ -39,4 +44,6 @@ def fit_probe(
     linear = fit(features, part.gold, len(part.labels), strength)
     curve = learning_curve(features, part, strength, seed, partial(told, "learning curve"))
     head = Linear(linear.weights / t, linear.bias / t)
-    return Fitted(choice.setting, head, oof, training.gold[oof.rows], curve, choosing)
+    known, near = familiarity(features, part.gold, part.group, seed)
+    near = near[np.searchsorted(rows, oof.rows)]  # they are all among those
+    return Fitted(choice.setting, head, oof, training.gold[oof.rows], curve, choosing, known, near)

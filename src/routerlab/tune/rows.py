@@ -6,7 +6,7 @@ from routerlab.core.statistics.calibration import gap, log_loss, reliability
 from routerlab.core.statistics.intervals import wilson
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.engine.contract.router import Row, Tried
-from routerlab.tune.cases import Bools, Ints
+from routerlab.tune.cases import Bools, Ints, Training, subset
 from routerlab.tune.choose import Candidates, Choosing
 from routerlab.tune.features import Reader
 from routerlab.tune.fit import Doubles
@@ -37,6 +37,18 @@ def row(
         p95=_ms(percentile(times, 0.95)),
         cross_validated=True,
     )
+
+
+def by_corpus(training: Training, rows: Ints, shares: Doubles, method: str = "probe") -> list[Row]:
+    """A row for each of several corpora, of answers to the cases `rows`: how good it is on that one."""
+    tested = subset(training, rows)
+    found = []
+    for corpus, own in tested.by_corpus:
+        if len(own):
+            part = subset(tested, own)
+            answered = shares[own].argmax(axis=1)
+            found.append(row(f"{method}, on {corpus.name}", part.gold, part.hard, answered, shares[own], []))
+    return found
 
 
 def tried_ways(reader: Reader, candidates: Candidates, choosing: Choosing) -> tuple[Tried, ...]:

@@ -13,7 +13,8 @@ from routerlab.tune.features import PACE_CASES, Reader, Tell, Workbench
 from routerlab.tune.offloop import off_loop, telling
 from routerlab.tune.plan import Clock, Plan
 from routerlab.tune.probe import Fitted, fit_probe
-from routerlab.tune.rows import row, tried_ways
+from routerlab.tune.promise import in_words
+from routerlab.tune.rows import by_corpus, row, tried_ways
 from routerlab.tune.scores.untuned import baselines
 from routerlab.tune.ways import Way
 from routerlab.tune.write import seen, write_router
@@ -62,8 +63,11 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
     tested, shares = subset(training, fitted.oof.rows), fitted.oof.shares
     timed = list(times.values())
     rows.append(row("probe", tested.gold, tested.hard, shares.argmax(axis=1), shares, timed))
+    rows += by_corpus(training, fitted.oof.rows, shares)
     tried = tried_ways(reader, candidates, fitted.choosing) if fitted.choosing else ()
     router, path = write_router(plan, info, fitted, way, rows, tried, times, seen(training, fitted))
+    if plan.max_error is not None:
+        notes.append(in_words(router.promise, plan.max_error, training.corpus.name))
     return Tuned(router, path, fitted, tuple(notes))
 
 

@@ -18,11 +18,13 @@ from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES, Head, hea
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import (
     Calibration,
+    CorpusPin,
     Evidence,
     FilePin,
     HeadPin,
     MadeFrom,
     ModelPin,
+    Promise,
     Router,
     Row,
     Tried,
@@ -34,6 +36,7 @@ from routerlab.tune.cases import Training, subset
 from routerlab.tune.out_of_fold import OutOfFold, oof_bytes
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
+from routerlab.tune.promise import promise as make_promise
 from routerlab.tune.ways import Way
 from routerlab.version import __version__
 
@@ -59,7 +62,8 @@ def write_router(
     key = head_key(
         info.model_sha256, info.prompt_sha256, taxonomy.sha256, setting.layer, setting.window, features
     )
-    head = Head(fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32), key)
+    weights, bias = fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32)
+    head = Head(weights, bias, key, fitted.familiarity)
     data = head_bytes(head)
     file = plan.out.with_suffix(".npz")
     tested = subset(plan.training, fitted.oof.rows)
@@ -70,6 +74,7 @@ def write_router(
             fitted.oof.shares,
             np.array([times.get(int(i), np.nan) for i in fitted.oof.rows]),
             tested.hard,
+            fitted.familiar,
         )
     )
     oof_file = plan.out.with_suffix(".oof.npz")
@@ -81,13 +86,27 @@ def write_router(
         seen,
         tried,
         window=setting.window,
-        head=HeadPin(file=file.name, sha256=hashlib.sha256(data).hexdigest(), layer=setting.layer),
+        head=HeadPin(
+            file=file.name,
+            sha256=hashlib.sha256(data).hexdigest(),
+            layer=setting.layer,
+            familiarity="last third" if fitted.familiarity else None,
+        ),
+        promise=_promise(plan, fitted),
         answers=FilePin(file=oof_file.name, sha256=hashlib.sha256(oof).hexdigest()),
     )
     save(file, data)
     save(oof_file, oof)
     save_toml(plan.out, router)
     return router, plan.out
+
+
+def _promise(plan: Plan, fitted: Fitted) -> Promise | None:
+    if plan.max_error is None or fitted.familiar is None:
+        return None
+    shares = fitted.oof.shares
+    right = shares.argmax(axis=1) == fitted.gold
+    return make_promise(shares.max(axis=1), right, fitted.familiar, plan.max_error)
 
 
 def new_router(
@@ -101,6 +120,7 @@ def new_router(
     head: HeadPin | None = None,
     calibration: Calibration | None = None,
     answers: FilePin | None = None,
+    promise: Promise | None = None,
 ) -> Router:
     """The router with the pins of what was really loaded: a probe if it has a head, else for `score`."""
     model = plan.spec.model
@@ -124,10 +144,15 @@ def new_router(
         ),
         head=head,
         calibration=calibration,
+        promise=promise,
         evidence=Evidence(
             corpus=plan.training.corpus.name,
             corpus_sha256=plan.training.corpus.sha256,
             cases=len(plan.training.cases),
+            corpora=tuple(
+                CorpusPin(name=corpus.name, sha256=corpus.sha256, cases=len(own))
+                for corpus, own in plan.training.by_corpus
+            ),
             seed=plan.seed,
             command=plan.command,
             machine=machine(),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from routerlab.annotate.corpus.promote import Promotion, default_prefix, promotion
+from routerlab.annotate.corpus.text import case_text
 from routerlab.annotate.ratings.ratings import collect
 from routerlab.annotate.ratings.unit import Collected, Rating, Unit
 from routerlab.core.corpus import Annotated, Case
@@ -271,3 +272,41 @@ def test_the_prefix_is_the_corpuss_name() -> None:
     assert default_prefix("日本語") == "日本語"
     assert default_prefix("!!") == "CASE"
     assert len(default_prefix("x" * 500)) == 40
+
+
+# --- where no label fits ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("a", "b", "fit"), [("none", "none", "none"), ("none", None, None)])
+def test_no_label_fits_only_if_all_say_so(desk: Desk, a: str, b: str | None, fit: str | None) -> None:
+    desk.session(prompt("c1"), said("c1", CODE, fit=a))
+    desk.session(prompt("c1"), said("c1", CODE, "ben", fit=b), who="ben")
+    (case,) = desk.promote(least=2).added
+    assert (case.label, case.fit) == (CODE, fit)
+
+
+def test_a_decision_says_whether_a_label_fits(desk: Desk) -> None:
+    for who, label, fit in (("ada", CODE, "none"), ("ben", COT, None)):
+        desk.session(
+            prompt("c1"),
+            said("c1", label, who, fit=fit),
+            prompt("c2"),
+            said("c2", label, who, id="a2", fit=fit),
+            who=who,
+        )
+    decided = {"decides": {"ada": CODE, "ben": COT}, "note": "why"}
+    desk.session(
+        said("c1", COT, "cyd", at=20, **decided),
+        said("c2", COT, "cyd", at=21, id="a2", fit="none", **decided),
+        prompt("c1"),
+        prompt("c2"),
+        who="cyd",
+    )
+    assert [case.fit for case in desk.promote().added] == [None, "none"]
+
+
+def test_a_case_without_a_label_gets_the_fit_too(desk: Desk) -> None:
+    desk.session(prompt("c1"), said("c1", CODE, fit="none"))
+    (case,) = desk.promote(Case(id="X-1", prompt="Prompt c1")).filled.values()
+    assert (case.id, case.label, case.fit) == ("X-1", CODE, "none")
+    assert 'label = "code/simple"\nfit = "none"\n' in case_text(case)

@@ -157,3 +157,11 @@ def test_a_corpus_with_faults_is_refused(file: Path) -> None:
     file.write_text(CORPUS.replace('"code/complex"', '"poem"'))
     with pytest.raises(LabError, match=r"mine\.toml:13: case 2: unknown label 'poem'"):
         run(file)
+
+
+def test_cases_that_no_label_fits_are_counted_by_their_label(file: Path) -> None:
+    assert facts(file)["no_fit"] == {}
+    assert "no label fits" not in run(file)
+    file.write_text(CORPUS.replace('label = "code/simple"', 'label = "code/simple"\nfit = "none"', 2))
+    assert facts(file)["no_fit"] == {"code/simple": 2}
+    assert "no label fits: 2 (code/simple 2)" in run(file)

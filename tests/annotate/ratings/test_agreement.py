@@ -319,3 +319,47 @@ def test_a_missing_session_is_named(tmp_path: Path) -> None:
 def test_help_shows_an_example() -> None:
     text = " ".join(run("--help").stdout.split())
     assert "routerlab corpus agreement sessions/p.ada.toml sessions/p.ben.toml" in text
+
+
+# --- whether any label fits ------------------------------------------------------------------------------
+
+
+def unfit(folder: Path, who: str, *none: int) -> Path:
+    """`who` labelled all prompts, and said of some that no label fits."""
+    events = [
+        e
+        for i in range(N)
+        for e in (prompt(f"c{i}"), said(f"c{i}", COT, who, at=i, fit="none" if i in none else None))
+    ]
+    return saved(folder / f"{who}.toml", *events)
+
+
+def test_that_no_label_fits_has_a_kappa_of_its_own(tmp_path: Path) -> None:
+    ada, ben = (0, 1, 2, 5), (1, 2, 5, 6, 7)
+    paths = unfit(tmp_path, "ada", *ada), unfit(tmp_path, "ben", *ben)
+    found = facts(*paths)
+    expected = cohen_kappa_score([i in ada for i in range(N)], [i in ben for i in range(N)])
+    assert (found["fit"]["none"], found["fit"]["paired"]) == (9, N)
+    assert found["fit"]["raw"]["value"] == pytest.approx(21 / N)
+    assert found["fit"]["cohen"]["value"] == pytest.approx(expected)
+    assert found["adjudicate"] == []  # the label is what is decided on
+    line = next(line for line in run(*paths).stdout.splitlines() if line.startswith("no label fits"))
+    assert f"said 9 times of {N} prompts" in line
+    assert f"raw 0.875, Cohen's kappa {expected:.3f} (95 %" in line
+
+
+def test_no_word_of_fit_where_nobody_said_it(tmp_path: Path) -> None:
+    paths = labelled(tmp_path, "ada"), labelled(tmp_path, "ben")
+    assert facts(*paths)["fit"] is None
+    assert "no label fits" not in run(*paths).stdout
+
+
+def test_blind_fit_is_that_of_the_blind_label(tmp_path: Path) -> None:
+    again = (said(f"c{i}", COT, at=N + i, seen="reveal") for i in (1, 2))
+    path = unfit(tmp_path, "ada", 1, 2, 3)
+    with path.open("ab") as file:
+        for event in again:
+            file.write(fragment(event.model_copy(update={"id": f"z{event.case}"})))
+    paths = path, unfit(tmp_path, "ben", 1, 2, 3)
+    assert facts(*paths)["fit"]["raw"]["value"] == pytest.approx((N - 2) / N)
+    assert facts(*paths, "--blind")["fit"]["raw"]["value"] == 1

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from routerlab import resources
-from routerlab.engine.contract.head import load_head
+from routerlab.engine.contract.head import PARTS, load_head
 from routerlab.engine.contract.router import Router, load_router
-from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.features import layers_of
 from routerlab.tune.out_of_fold import load_oof
 from tests.cli.tune.harness import (
@@ -57,6 +56,7 @@ def test_progress_is_one_object_a_line_and_the_last_has_the_result(runs: Runs) -
     assert row["p50"] > 0
     assert [point["n"] for point in last["curve"]] == [10, 18]
     assert any("24 of 24 alike" in note for note in last["notes"])
+    assert any(note.startswith("promise, with confidence 0.9: of the answers") for note in last["notes"])
 
 
 def test_a_finished_tune_reads_nothing_again(runs: Runs) -> None:
@@ -85,6 +85,14 @@ def test_a_router_says_where_it_comes_from(runs: Runs) -> None:
     assert any("routing60 was not read" in s for s in router.evidence.seen)
     oof = load_oof(path.parent, router.evidence.answers, "r")
     assert len(oof.ids) == 24
+    assert oof.familiarity is not None
+    assert sorted(set(oof.familiarity)) == pytest.approx(np.arange(1, 25) / 24)
+    promise = router.promise
+    assert promise is not None
+    kept = (oof.shares.max(axis=1) >= promise.probability) & (oof.familiarity >= promise.familiarity)
+    assert promise.answered == pytest.approx(kept.mean(), abs=1e-4)
+    assert promise.error == pytest.approx((oof.shares.argmax(axis=1) != oof.gold)[kept].mean(), abs=1e-4)
+    assert promise.error < promise.max_error == 0.2
     assert np.isfinite(oof.times).all()
     assert sorted(p.name for p in path.parent.iterdir()) == ["r.npz", "r.oof.npz", "r.toml"]
 

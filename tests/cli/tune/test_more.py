@@ -33,6 +33,7 @@ def run(bench: Bench, *args: object) -> Ended:
 def routed(bench: Bench, arm: str) -> str:
     answer = json.loads(run(bench, "route", "regex for a postcode", "--arm", arm, "--format", "json").stdout)
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert (answer["familiarity"] is None) == ("scores" in arm)
     return str(answer["label"])
 
 

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from routerlab.cli.main import app
 from routerlab.cli.tune.model import _named, _quantized
+from routerlab.cli.tune.options import make_plan
 from routerlab.core.errors import LabError
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.router import Router, load_router
 from routerlab.models.gguf import read_header
-from tests.cli.tune.harness import Runs
+from tests.cli.tune.harness import Runs, pool_text
 from tests.engine import tiny
 
 
@@ -18,6 +21,25 @@ def test_instructions_are_tried_the_longest_first() -> None:
     for wrong in ("all", "names,all", ""):
         with pytest.raises(LabError, match="there are full, cues, names"):
             _named(wrong)
+
+
+def test_corpora_are_put_together(tmp_path: Path, smollm2: Path) -> None:
+    """By the time the model is looked at all of them have been read."""
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text(pool_text())
+    more = (
+        pool_text()
+        .replace('"mini"', '"more"')
+        .replace('id = "', 'id = "m-')
+        .replace('prompt = "', 'prompt = "more: ')
+    )
+    two.write_text(more)
+    plan = make_plan(str(smollm2), [one, two], tmp_path / "r.toml", None, "none", 0)
+    assert [(c.name, len(rows)) for c, rows in plan.training.by_corpus] == [("mini", 24), ("more", 24)]
+    two.write_text(pool_text())
+    words = ["tune", str(smollm2), "--corpus", str(one), "--corpus", str(two), "--exemplars", "none"]
+    with pytest.raises(LabError, match=r"two\.toml: case code/simple-0 is in .*one\.toml too"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 def test_each_type_is_made_and_the_own_is_the_file_itself(tmp_path: Path) -> None:

@@ -212,6 +212,7 @@ def test_ids_go_on_after_the_highest(tmp_path: Path) -> None:
         ({"case": "c1"}, "exactly one"),
         ({"action": "skip"}, "not both"),
         ({"label": None}, "needs a label, an action or a note"),
+        ({"label": None, "action": "skip", "fit": "none"}, "only a label"),
     ],
 )
 def test_an_annotation_says_one_thing_of_one_target(facts: dict[str, Any], message: str) -> None:

@@ -45,6 +45,8 @@ class Member:
     name: str
     label: str = "yes"
     confidence: float = 0.9
+    familiarity: float | None = None
+    abstained: bool | None = None
     status: Literal["ok", "crashed", "timeout", "refused"] = "ok"
     waits: bool = False
     obeys: bool = True
@@ -91,6 +93,8 @@ class Member:
             status="ok",
             label=self.label,
             probabilities={self.label: self.confidence, rest: 1 - self.confidence},
+            familiarity=self.familiarity,
+            abstained=self.abstained,
             latency_ms=Latency(tokenize=1.0, prefill=10.0, generate=2.0, total=13.0),
             tokens=Tokens(cached=100, evaluated=20, generated=3, dropped=5 if self.name == "small" else None),
         )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -93,6 +93,30 @@ async def test_the_third_is_asked_where_the_first_two_disagree(
     arm = await started(*trio, made=cascade(rule="disagreement", members=3))
     assert (await arm.ask("p", 5.0)).label == label
     assert [len(m.asked) for m in trio] == [1, 1, third_asked]
+
+
+@pytest.mark.parametrize("rule", ["confidence", "disagreement"])
+@pytest.mark.parametrize(
+    ("facts", "asked"),
+    [
+        ({"familiarity": 0.02}, 0),
+        ({"familiarity": 0.019}, 1),
+        ({"familiarity": None}, 0),  # it cannot tell
+        ({"abstained": True}, 1),
+    ],
+)
+async def test_an_unfamiliar_prompt_goes_on_however_sure_a_member_is(
+    rule: Literal["confidence", "disagreement"], facts: dict[str, Any], asked: int
+) -> None:
+    first, second = Member("one", "yes", 0.99), Member("two", "yes", 0.99, **facts)
+    third = Member("three", "no", 0.6, familiarity=0.001)
+    made = cascade(1.0, 0.8) if rule == "confidence" else cascade(rule=rule, members=3)
+    arm = await started(first, second, third, made=made.model_copy(update={"unfamiliar": 0.02}))
+    found = await arm.ask("p", 5.0)
+    assert len(third.asked) == asked
+    assert found.label == ("no" if asked else "yes")
+    assert found.familiarity == (0.001 if asked else facts.get("familiarity"))
+    assert found.abstained is None  # the last answers, and it does not abstain
 
 
 async def test_times_and_tokens_add_up() -> None:

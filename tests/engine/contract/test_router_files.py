@@ -15,12 +15,11 @@ from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.arms.arm import Arm
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import Exemplar
-from routerlab.engine.contract.head import Head, head_bytes, head_key, load_head
+from routerlab.engine.contract.head import PARTS, Head, head_bytes, head_key, load_head
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Calibration, HeadPin, Router, load_router
 from routerlab.engine.contract.scaling import softmax
 from routerlab.engine.lab.specs import arm_spec, find_router, router_spec
-from routerlab.engine.worker.layers import PARTS
 from routerlab.tune.out_of_fold import load_oof
 from routerlab.tune.write import save_toml
 from tests.engine.asking import TWO, taxonomy

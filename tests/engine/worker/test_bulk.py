@@ -14,13 +14,12 @@ from routerlab.core.prediction import Prediction
 from routerlab.core.session.file import SessionFile
 from routerlab.core.statistics.metrics import summarise
 from routerlab.engine.contract.contract import frame
-from routerlab.engine.contract.head import Head
+from routerlab.engine.contract.head import PARTS, Head
 from routerlab.engine.contract.names import ContractName
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials
 from routerlab.engine.worker.inference import Predictor
-from routerlab.engine.worker.layers import PARTS
 from routerlab.engine.worker.llama import Model
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR, SHOTS, SIX, TWO, shots_for

@@ -17,11 +17,11 @@ from routerlab.core.errors import LabError
 from routerlab.core.prediction import Prediction
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import CUT, own_frame
+from routerlab.engine.contract.head import PARTS
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.names import ContractName
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.inference import Predictor, PromptTooLongError
-from routerlab.engine.worker.layers import PARTS
 from routerlab.engine.worker.llama import BATCH, Model
 from routerlab.engine.worker.worker import check_kind
 from routerlab.models import wheels

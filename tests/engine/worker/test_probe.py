@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import CUT, frame
-from routerlab.engine.contract.head import load_head
+from routerlab.engine.contract.head import PARTS, load_head
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.inference import Predictor, PromptTooLongError
-from routerlab.engine.worker.layers import PARTS, LayerReader, features
+from routerlab.engine.worker.layers import LayerReader, features
 from routerlab.engine.worker.likelihood import PREFIX
 from routerlab.engine.worker.llama import BATCH, Model
 from tests.engine import tiny
@@ -305,10 +305,15 @@ async def test_a_real_worker_answers_as_its_head_does_on_features_read_here(
     assert isinstance(arm, ModelArm)
     async with running(arm):
         for prompt in (A, "word " * 200):
-            found = (await arm.ask(prompt, 60.0)).probabilities
+            answer = await arm.ask(prompt, 60.0)
+            found, features = answer.probabilities, here.read(prompt)[0]
             assert found is not None
-            shares = head.probabilities(here.read(prompt)[0])
-            assert [found[k] for k in TWO.labels] == pytest.approx(shares, abs=1e-6)
+            assert [found[k] for k in TWO.labels] == pytest.approx(head.probabilities(features), abs=1e-6)
+            assert head.familiarity is not None
+            assert answer.familiarity == pytest.approx(
+                head.familiarity.of(features), abs=0.07
+            )  # a rank apart
+            assert answer.abstained is None
 
 
 def test_another_file_with_other_weights_gives_other_features(

@@ -1,12 +1,14 @@
 """F1, confusion, families and determinism, against scikit-learn."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from routerlab.core.statistics.intervals import wilson
+from routerlab.core.statistics.intervals import clopper_pearson, wilson
+from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.labels import (
     accuracy,
@@ -17,7 +19,7 @@ from routerlab.study.figures.labels import (
     task_accuracy,
 )
 from routerlab.study.figures.rows import Row, judged
-from tests.study.figures.harness import FAMILIES, LABELS, row
+from tests.study.figures.harness import FAMILIES, LABELS, answers, log, row
 
 FEW = Settings(resamples=400)
 
@@ -147,3 +149,16 @@ def test_who_says_something_else_the_second_time() -> None:
     assert (found.cases, found.changed) == (2, ("c2",))
     assert determinism([row("c1"), row("c2")]) is None
     assert determinism([row("c1", None, status="unrouted", repeat=n) for n in (1, 2)]) is None
+
+
+def test_the_error_of_what_was_answered_leaves_out_what_was_abstained_from() -> None:
+    rows = [*answers("a", [True] * 8 + [False] * 2), *answers("b", [True] * 5)]
+    rows[9] = replace(rows[9], abstained=True)
+    found = analyse(log(rows)).by_name
+    error = found["a"].answered_error
+    assert error is not None
+    assert (error.value, error.n) == (pytest.approx(1 / 9), 9)
+    assert (error.low, error.high) == pytest.approx(clopper_pearson(1, 9, 0.9))
+    assert found["a"].accuracy is not None
+    assert found["a"].accuracy.value == pytest.approx(0.8)  # as labels, they count
+    assert found["b"].answered_error is None  # nobody abstained, and nothing was promised

@@ -1,5 +1,6 @@
 """Thresholds chosen together: known optima, every combination by brute force, folds that know nothing."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -18,6 +19,7 @@ from routerlab.tune.cascade.thresholds import (
     point,
     steps,
 )
+from routerlab.tune.promise import UNFAMILIAR
 
 WISHES = [
     Wish(), Wish(accuracy=0.5), Wish(accuracy=0.9), Wish(accuracy=1.0), Wish(ms=1.0), Wish(ms=60.0),
@@ -125,6 +127,16 @@ def test_four_members_each_answer_what_they_know() -> None:
     affordable, fits = best(m, Wish(ms=60.0))
     assert by_confidence(m, affordable).tolist() == [0, 1, 2, 2] * 5  # 58.5 ms; 308.5 with the last
     assert fits
+
+
+def test_what_is_unfamiliar_to_a_member_goes_on_however_sure_it_is() -> None:
+    m = four()
+    familiarity = np.ones((4, 20))
+    familiarity[0, :2] = UNFAMILIAR, UNFAMILIAR / 2
+    familiarity[-1] = 0.001  # the last answers in any case
+    known = replace(m, familiarity=familiarity)
+    assert by_confidence(known, (0.0, 0.0, 0.0)).tolist() == [0, 1] + [0] * 18
+    assert by_confidence(m, (0.0, 0.0, 0.0)).tolist() == [0] * 20
 
 
 def test_of_equal_thresholds_the_lowest_is_taken() -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
+from routerlab.annotate.corpus.overlay import Overlay
 from routerlab.annotate.corpus.promote import Promotion
-from routerlab.annotate.corpus.text import add_cases, case_text, cut, line_end, renamed
+from routerlab.annotate.corpus.text import add_cases, case_text, cut, entry_text, line_end, renamed
 from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
@@ -74,11 +75,20 @@ def replace(held: Held, data: bytes) -> None:
         raise LabError(f"{held.path}: cannot be written: {e.strerror}; it is as it was") from None
 
 
-def write_corpus(path: Path, corpus: Corpus) -> None:
-    """A new file with the corpus. LabError when there is a file already, or it cannot be written."""
+def write_corpora(corpora: Mapping[Path, Corpus], force: bool = False) -> None:
+    """New files with the corpora: all of them or none. LabError when one is there already, unless `force`
+    replaces it, or cannot be written."""
+    _write({p: (_head(c) + "".join(map(case_text, c.case)), c) for p, c in corpora.items()}, force)
+
+
+def write_overlay(path: Path, overlay: Overlay, force: bool = False) -> None:
+    """A new file with the overlay; LabError as for corpora."""
+    _write({path: (_head(overlay) + "".join(map(entry_text, overlay.case)), overlay)}, force)
+
+
+def _head(corpus: Corpus | Overlay) -> str:
     facts = corpus.model_dump(exclude={"case"}, exclude_none=True, exclude_defaults=True)
-    head = "".join(f"{key} = {toml_value(value)}\n" for key, value in facts.items())
-    _write({path: (head + "".join(map(case_text, corpus.case)), corpus)})
+    return "".join(f"{key} = {toml_value(value)}\n" for key, value in facts.items())
 
 
 def write_parts(file: Path, corpus: Corpus, parts: Mapping[Path, tuple[str, list[int]]], made: str) -> None:
@@ -107,17 +117,18 @@ def _named(path: Path) -> Iterator[None]:
         raise LabError(f"{path}: {e}") from None
 
 
-def _write(files: Mapping[Path, tuple[str, Corpus]]) -> None:
+def _write(files: Mapping[Path, tuple[str, Corpus | Overlay]], force: bool = False) -> None:
     """Write new files with text that says what the corpora do: all of them or none."""
     for path, (text, corpus) in files.items():
         _check(path, text, corpus)
-        if path.exists():
+        if path.exists() and not force:
             raise LabError(f"{path}: exists already, and nothing is overwritten; choose another name")
     written: list[Path] = []
     try:
         for path, (text, _) in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            written.append(path)
+            if not path.exists():
+                written.append(path)
             write_new(path, text.encode())
     except OSError as e:
         for path in written:
@@ -125,10 +136,10 @@ def _write(files: Mapping[Path, tuple[str, Corpus]]) -> None:
         raise LabError(f"{path}: cannot be written: {e.strerror}") from None
 
 
-def _check(path: Path, text: str, corpus: Corpus) -> None:
+def _check(path: Path, text: str, corpus: Corpus | Overlay) -> None:
     """LabError when the text, meant for the file at `path`, does not say just what the corpus does."""
     try:
-        same = Corpus.model_validate(tomllib.loads(text)) == corpus
+        same = type(corpus).model_validate(tomllib.loads(text)) == corpus
     except ValueError:
         same = False
     if not same:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Literal
 
 from routerlab.annotate.ratings.unit import Collected, Decision, Rating, Unit
-from routerlab.core.corpus import Annotated, Case, fold
+from routerlab.core.corpus import Annotated, Case, Fit, fold
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT, near_pairs
 from routerlab.core.taxonomy import Taxonomy
@@ -134,6 +134,11 @@ def _label(unit: Unit) -> str:
     return next(iter(_said(unit).values())).label
 
 
+def _fit(unit: Unit) -> Fit | None:
+    """That no label fits, if all whose label it became say so."""
+    return "none" if all(each.fit for each in _said(unit).values()) else None
+
+
 def _also(unit: Unit, taxonomy: Taxonomy) -> tuple[str, ...]:
     """What fits as well, for those whose label it became, in the taxonomy's order."""
     label = _label(unit)
@@ -144,8 +149,8 @@ def _also(unit: Unit, taxonomy: Taxonomy) -> tuple[str, ...]:
 
 def _facts(unit: Unit, taxonomy: Taxonomy) -> dict[str, object]:
     """The label as keys of a case, and where it comes from."""
-    also = _also(unit, taxonomy)
-    return {"label": _label(unit), **({"also": also} if also else {}), "annotated": _annotated(unit)}
+    more = {"fit": _fit(unit), "also": _also(unit, taxonomy)}
+    return {"label": _label(unit), **{k: v for k, v in more.items() if v}, "annotated": _annotated(unit)}
 
 
 def _annotated(unit: Unit) -> Annotated:

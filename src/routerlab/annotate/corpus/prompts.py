@@ -16,7 +16,9 @@ from routerlab.core.files.toml import invalid, read_bytes
 from routerlab.core.similar import near_pairs
 from routerlab.core.taxonomy import Taxonomy
 
-FIELDS = ("prompt", "id", "label", "also", "notes", "group", "language", "difficulty")
+FIELDS = (
+    "prompt", "id", "label", "also", "notes", "group", "language", "difficulty", "source", "source_id",
+)  # fmt: skip
 """What a JSONL line may say of a case; each is read from the key of the same name unless it is mapped."""
 
 SHOWN = 10
@@ -134,6 +136,14 @@ def read_prompts(
     )
 
 
+def read_objects(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSONL file, whatever their keys; LabError with file and line for what is none."""
+    faults = Faults(path)
+    rows = [row for _, row in _objects(path, _lines(path), faults)]
+    faults.end()
+    return rows
+
+
 def _lines(path: Path) -> list[str]:
     """The lines without their ends. Only a line feed ends one: prompts may hold the other separators."""
     data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
@@ -190,8 +200,7 @@ def _keys(
 def _case(path: Path, line: int, row: Mapping[str, Any], keys: Mapping[str, str]) -> Case:
     """The object as a case; null and an empty text are as if the key were not there."""
     data = {field: row[key] for field, key in keys.items() if row.get(key) not in (None, "")}
-    if type(data.get("id")) is int:
-        data["id"] = str(data["id"])
+    data |= {key: str(data[key]) for key in ("id", "source_id") if type(data.get(key)) is int}
     if isinstance(data.get("also"), str):
         data["also"] = [data["also"]]
     prompt = data.get("prompt", "")

@@ -44,13 +44,15 @@ class PairRow:
 @dataclass(frozen=True)
 class Stats:
     """Counts of cases. `promoted` have a label from sessions: by `agreement` ("2 of 2" annotators), of which
-    some were `adjudicated`, or (`seen`) not all blind. `across` are near duplicates with different labels,
+    some were `adjudicated`, or (`seen`) not all blind. `no_fit` counts by label the cases that it is only the
+    nearest of. `across` are near duplicates with different labels,
     the most similar first."""
 
     name: str
     cases: int
     unlabelled: int
     labels: tuple[LabelRow, ...]
+    no_fit: dict[str, int]
     difficulty: dict[str, int]
     languages: dict[str, int]
     authors: dict[str, int]
@@ -76,6 +78,7 @@ def stats(corpus: Corpus, taxonomy: Taxonomy) -> Stats:
         cases=len(cases),
         unlabelled=unlabelled,
         labels=tuple(_row(label, cases) for label in (*taxonomy.labels, *([None] if unlabelled else []))),
+        no_fit=_counts(case.label for case in cases if case.fit and case.label),
         difficulty=_counts(case.difficulty or "not said" for case in cases),
         languages=_counts(case.language for case in cases),
         authors=_counts(case.author or corpus.author or "not said" for case in cases),

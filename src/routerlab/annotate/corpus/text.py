@@ -6,9 +6,23 @@ from collections.abc import Mapping, Sequence
 from routerlab.core.corpus import Case
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import TOKEN
+from routerlab.core.prediction import Record
 from routerlab.core.session.fragment import toml_value
 
-_FIRST = ("id", "label", "difficulty", "language", "notes", "also", "group", "author", "created", "source")
+_FIRST = (
+    "id",
+    "label",
+    "fit",
+    "difficulty",
+    "language",
+    "notes",
+    "also",
+    "group",
+    "author",
+    "created",
+    "source",
+    "source_id",
+)
 _PROSE = ("prompt", "notes")
 
 _HEAD = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
@@ -19,6 +33,11 @@ def case_text(case: Case) -> str:
     data = case.model_dump(exclude_none=True, exclude_defaults=True)
     ordered = {key: data[key] for key in (*_FIRST, *data) if key in data and key != "prompt"}
     return "\n[[case]]\n" + _lines({**ordered, "prompt": case.prompt})
+
+
+def entry_text(entry: Record) -> str:
+    """A case of an overlay, which has no prompt, as a `[[case]]` table that begins with an empty line."""
+    return "\n[[case]]\n" + _lines(entry.model_dump(exclude_none=True, exclude_defaults=True))
 
 
 def cut(text: str, n: int) -> tuple[str, list[str]]:

@@ -35,6 +35,6 @@ def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> 
 
 
 def _item(unit: Unit, prompt: str) -> QueueItem:
-    people = {name: Opinion(r.label, r.also, r.note) for name, r in unit.ratings.items()}
+    people = {name: Opinion(r.label, r.also, r.note, r.fit) for name, r in unit.ratings.items()}
     source = f"case {unit.case}" if unit.case else "typed"
     return QueueItem(unit.case or prompt_id(prompt), prompt, source, unit.gold, models_of(unit), people)

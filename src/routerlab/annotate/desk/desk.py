@@ -16,7 +16,7 @@ from statistics import median
 from typing import Literal
 
 from routerlab.annotate.desk.item import QueueItem
-from routerlab.core.corpus import fold
+from routerlab.core.corpus import Fit, fold
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.session import Annotation, CaseRecord, Session, State
@@ -128,7 +128,14 @@ class Desk:
 
     # --- what is written ---
 
-    def submit(self, i: int, label: str, also: Sequence[str] = (), note: str | None = None) -> None:
+    def submit(
+        self,
+        i: int,
+        label: str,
+        also: Sequence[str] = (),
+        note: str | None = None,
+        fit: Fit | None = None,
+    ) -> None:
         """Write the label. As an adjudication it needs a note, the reason (ValueError otherwise)."""
         item = self.items[i]
         decides = None
@@ -146,6 +153,7 @@ class Desk:
         self._write(
             i,
             label=label,
+            fit=fit,
             also=tuple(also) or None,
             note=note,
             seen=seen,
@@ -154,9 +162,9 @@ class Desk:
         )
         self._tick()
 
-    def draft(self, i: int, label: str, also: Sequence[str] = (), note: str | None = None) -> None:
+    def draft(self, i: int, label: str, also: Sequence[str] = (), fit: Fit | None = None) -> None:
         """Write a label that is not submitted yet."""
-        self._write(i, label=label, also=tuple(also) or None, note=note, draft=True)
+        self._write(i, label=label, fit=fit, also=tuple(also) or None, draft=True)
 
     def skip(self, i: int) -> None:
         """Write that this annotator cannot judge the item."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from routerlab.core.corpus import Fit
+
 
 @dataclass(frozen=True)
 class Opinion:
@@ -10,6 +12,7 @@ class Opinion:
     label: str
     also: tuple[str, ...] = ()
     note: str | None = None
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True)

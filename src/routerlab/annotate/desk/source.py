@@ -159,7 +159,7 @@ def _heard(item: QueueItem, unit: Unit | None, annotator: str) -> QueueItem:
     if unit is None:
         return item
     people = {
-        name: Opinion(rating.label, rating.also, rating.note)
+        name: Opinion(rating.label, rating.also, rating.note, rating.fit)
         for name, rating in unit.ratings.items()
         if name != annotator
     }

@@ -74,7 +74,8 @@ class Dispute:
 class Agreement:
     """Figures of raters. `rows` holds the label of each unit (row) by each rater in order, as an index of
     `labels`, -1 for none; `pairs` is empty for two raters. `disputes` are the open ones; `decided` counts the
-    others."""
+    others. `fit` are the figures of annotators on whether any label fits, with label 1 for none; None where
+    nobody said that none does, or but one annotator is among the raters."""
 
     spoken: tuple[Spoken, ...]
     labels: tuple[str, ...]
@@ -83,6 +84,7 @@ class Agreement:
     pairs: tuple[PairFigures, ...]
     disputes: tuple[Dispute, ...]
     decided: int
+    fit: Reliability | None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -164,7 +166,27 @@ def agreement(
         tuple(_pair(a, b, np.stack([x, y], axis=1), resamples, seed) for (a, x), (b, y) in pairs),
         tuple(d for d in disputes if not d.unit.decisions),
         sum(len(d.unit.decisions) > 0 for d in disputes),
+        _fit(collected, [rater.key for rater in by if rater.kind == "annotator"], blind, resamples, seed),
     )
+
+
+def _fit(
+    collected: Collected, annotators: Sequence[str], blind: bool, resamples: int, seed: int
+) -> Reliability | None:
+    """How far annotators agree on whether any label fits."""
+
+    def said(unit: Unit, name: str) -> int:
+        rating = unit.ratings.get(name)
+        if rating is None or (blind and rating.blind is None):
+            return -1
+        return int((rating.blind_fit if blind else rating.fit) is not None)
+
+    rows = np.array(
+        [[said(u, name) for name in annotators] for u in collected.units.values()], dtype=np.int64
+    )
+    if len(annotators) < 2 or not (rows == 1).any():
+        return None
+    return reliability(rows, 2, resamples, seed)
 
 
 def _pair(a: Rater, b: Rater, rows: Ints, resamples: int, seed: int) -> PairFigures:

@@ -154,7 +154,7 @@ class _Gathered:
         rating: Rating | None = None
         decision: Decision | None = None
         note: str | None = None
-        blind: str | None = None
+        blind: Annotation | None = None
         draft = False
         for event in events:
             at, also = _utc(event.at), event.also or ()
@@ -170,11 +170,12 @@ class _Gathered:
             elif event.label is None or event.draft:
                 continue
             elif event.decides is not None:
-                decision = Decision(event.label, also, event.note, at, session, event.decides)
+                decision = Decision(event.label, also, event.note, at, session, event.decides, event.fit)
             else:
                 seen = event.seen or ("suggestion" if event.trial is not None else None)
-                blind = blind if seen else event.label
-                rating = Rating(event.label, also, None, at, session, seen, blind)
+                blind = blind if seen else event
+                alone = (blind.label, blind.fit) if blind else (None, None)
+                rating = Rating(event.label, also, None, at, session, seen, alone[0], event.fit, alone[1])
         self._drafts[name] += draft
         if note is not None:
             unit.notes[name] = note
@@ -191,7 +192,8 @@ class _Gathered:
         if old.session != rating.session:
             self._again.setdefault((name, unit.key), set()).update((old.label, rating.label))
         late, early = (rating, old) if rating.at >= old.at else (old, rating)
-        return replace(late, blind=late.blind or early.blind)
+        alone = late if late.blind else early
+        return replace(late, blind=alone.blind, blind_fit=alone.blind_fit)
 
 
 def _labels(unit: Unit) -> Iterable[str]:

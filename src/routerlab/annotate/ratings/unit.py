@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from routerlab.core.corpus import Fit
+
 
 @dataclass(frozen=True)
 class Rating:
@@ -12,7 +14,8 @@ class Rating:
 
     `seen` is what had been shown before: models' suggestions, or everything (the label is a correction after
     the reveal). A label about a trial was given in the lab, beside the models' answers: a suggestion too.
-    `blind` is the last label given with nothing shown, None where there is none.
+    `blind` is the last label given with nothing shown, None where there is none. `fit` says that no label
+    fits, `blind_fit` that none did with that one.
     """
 
     label: str
@@ -22,6 +25,8 @@ class Rating:
     session: str
     seen: Literal["suggestion", "reveal"] | None
     blind: str | None
+    fit: Fit | None = None
+    blind_fit: Fit | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Decision:
     at: datetime
     session: str
     between: dict[str, str]
+    fit: Fit | None = None
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""`routerlab corpus`: import, check, agreement, adjudicate, promote, split, stats."""
+"""`routerlab corpus`: import, check, agreement, adjudicate, promote, split, stats, overlay, fill."""

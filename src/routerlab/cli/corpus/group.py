@@ -5,7 +5,9 @@ import typer
 from routerlab.cli.corpus.adjudicate import adjudicate
 from routerlab.cli.corpus.agreement import agreement
 from routerlab.cli.corpus.check import check
+from routerlab.cli.corpus.fill import fill
 from routerlab.cli.corpus.import_ import import_
+from routerlab.cli.corpus.overlay import overlay
 from routerlab.cli.corpus.promote import promote
 from routerlab.cli.corpus.split import split
 from routerlab.cli.corpus.stats import stats
@@ -16,5 +18,5 @@ app.command(
     "routerlab corpus check mine.toml --taxonomy mine-taxonomy.toml"
 )(check)
 app.command("import")(import_)
-for command in (adjudicate, agreement, promote, split, stats):
+for command in (adjudicate, agreement, promote, split, stats, overlay, fill):
     app.command()(command)

@@ -27,7 +27,7 @@ def import_(
     import hashlib
     from datetime import UTC, datetime
 
-    from routerlab.annotate.corpus.file import write_corpus
+    from routerlab.annotate.corpus.file import write_corpora
     from routerlab.annotate.corpus.prompts import column_map, read_prompts
     from routerlab.core.corpus import Corpus
     from routerlab.core.taxonomy import load_taxonomy
@@ -45,7 +45,7 @@ def import_(
         source=f"imported from {file.name}, sha256 {sha256[:12]}",
         case=read.cases,
     )
-    write_corpus(out, corpus)
+    write_corpora({out: corpus})
     labelled = sum(case.label is not None for case in read.cases)
     lines = [f"{out}: {len(read.cases)} cases, {labelled} of them labelled"]
     for what, n, places in read.findings:

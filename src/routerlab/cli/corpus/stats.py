@@ -73,6 +73,8 @@ def _lines(found: "Stats") -> list[str]:
         f"languages: {_counts(found.languages)}",
         f"authors: {_counts(found.authors)}",
     ]
+    if found.no_fit:
+        lines.insert(0, f"no label fits: {sum(found.no_fit.values())} ({_counts(found.no_fit)})")
     if found.promoted:
         agreed = "".join(f"{name} annotators agree: {n}; " for name, n in found.agreement.items())
         lines += [

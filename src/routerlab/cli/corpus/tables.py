@@ -8,7 +8,7 @@ from rich.table import Table
 from routerlab.annotate.ratings.agreement import Agreement, Dispute
 from routerlab.cli.shared.show import print_table
 from routerlab.cli.shared.tables import cell, figures_table
-from routerlab.core.statistics.reliability import Figure
+from routerlab.core.statistics.reliability import Figure, Reliability
 from routerlab.core.text import printable
 
 NAMES = {"cohen": "Cohen's kappa", "fleiss": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}
@@ -29,6 +29,8 @@ def print_tables(found: Agreement, a: str, b: str) -> None:
     if found.pairs:
         print_table(_pairs(found))
     print_table(_confusion(found, a, b))
+    if found.fit:
+        typer.echo(_fit(found.fit))
     _print_disputes(found)
 
 
@@ -80,6 +82,14 @@ def _confusion(found: Agreement, a: str, b: str) -> Table:
     for n, i in enumerate(used):
         table.add_row(cell(f"{n + 1} {found.labels[i]}"), *(str(counts[i, j] or ".") for j in used))
     return table
+
+
+def _fit(found: Reliability) -> str:
+    value, interval = _figure(found.beyond[found.fits])
+    return (
+        f"no label fits: said {found.labels[1].times} times of {found.paired} prompts with two labels; raw "
+        f"{_figure(found.raw)[0]}, {NAMES[found.fits]} {value} (95 % {interval})"
+    )
 
 
 def _print_disputes(found: Agreement) -> None:
@@ -154,6 +164,13 @@ def as_json(found: Agreement, a: str, b: str) -> dict[str, Any]:
             for d in found.disputes
         ],
         "decided": found.decided,
+        "fit": found.fit
+        and {
+            "none": found.fit.labels[1].times,
+            "paired": found.fit.paired,
+            "raw": _plain(found.fit.raw),
+            found.fit.fits: _plain(found.fit.beyond[found.fit.fits]),
+        },
     }
 
 

@@ -22,7 +22,8 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="GATE",
-            help="METRIC>=NUMBER or METRIC<=NUMBER; several times. By default the gates of the result.",
+            help="METRIC>=NUMBER or METRIC<=NUMBER; several times. By default the gates of the result, and "
+            "what a router promises.",
         ),
     ] = None,
     arm: Annotated[
@@ -35,7 +36,8 @@ def check(
 
     A gate passes when the whole 95 % interval keeps the limit and fails when none of it does; otherwise it is
     undecided, and the line says how many more cases would decide. Metrics: accuracy, task_accuracy,
-    parse_rate, macro_f1, f1:LABEL, p50, p95, p99 (ms), cost (of 1,000 prompts).
+    parse_rate, macro_f1, answered_error (of answers not abstained from; interval one-sided), f1:LABEL, p50,
+    p95, p99 (ms), cost (of 1,000 prompts).
 
     Example: routerlab check analysis.json --require "accuracy>=0.8" --require "p95<=2000" --arm mine:probe
     """
@@ -50,7 +52,7 @@ def check(
     found = [
         (one.arm, figure)
         for one in chosen(result, analysis, arm)
-        for figure in measured(result, analysis, one, gates)
+        for figure in measured(result, analysis, one, gates if wanted else [*gates, *promised(one)])
     ]
     if format == "json":
         print_json([{"arm": name, **figure.model_dump(mode="json")} for name, figure in found])
@@ -73,6 +75,15 @@ def chosen(result: Path, analysis: "Analysis", names: list[str] | None) -> "list
     if not found:
         raise LabError(f"{result}: no arm has an accuracy; name the one to check with --arm")
     return found
+
+
+def promised(arm: "ArmFigures") -> "list[Gate]":
+    """What the arm's router promises (see `tune model --max-error`), as gates: one or none."""
+    from routerlab.core.session.arm import ArmRecord
+    from routerlab.core.statistics.gates import Gate
+
+    limit = arm.record.max_error if isinstance(arm.record, ArmRecord) else None
+    return [] if limit is None else [Gate("answered_error", "<=", limit)]
 
 
 def measured(

@@ -118,6 +118,21 @@ class Asking(Machine):
 
 
 @dataclass(frozen=True)
+class Routing(Asking):
+    """The same, and what to abstain from."""
+
+    abstain: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="FAMILIARITY",
+            help="Abstain below it: at 0.02 from 2 % of prompts like those a router was fitted for.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Gathering(Asking):
     """The same, and how many questions that wait may be decoded together."""
 

@@ -50,6 +50,10 @@ def model(
         Path | None,
         typer.Option(metavar="ROUTER", help="Also make a cascade with this router, which lies beside --out."),
     ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=0.5, metavar="SHARE", help="Abstain where more answers may be wrong."),
+    ] = None,
     baselines: Annotated[bool, typer.Option(help="Measure json and score too, to compare with.")] = True,
     progress: Progress = "text",
     taxonomy: o.TaxonomyFile = None,
@@ -60,7 +64,8 @@ def model(
     """Tune a model: read the corpus, choose layer, way to ask and window, fit a head, and write the router.
 
     The quickest is taken that is as good as the best but for noise. Interrupted, the same command goes on
-    where it stopped. The corpus may not contain any of routing60.
+    where it stopped. With --max-error the router abstains from answers such that of the others, with
+    confidence 0.9, no more are wrong. The corpus may not contain any of routing60.
 
     Example: routerlab tune smollm2-135m --quantizations q4_0,q8_0 --budget 30
     """
@@ -75,6 +80,7 @@ def model(
         windows=tuple(sorted(set(window), reverse=True)) if window else plan.windows,
         limit_ms=limit,
         baselines=baselines,
+        max_error=max_error,
         budget_s=None if budget is None else budget * 60,
     )
     for warning in plan.training.warnings:

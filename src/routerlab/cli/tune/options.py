@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from routerlab.tune.plan import Plan
 
 Corpus = Annotated[
-    Path | None, typer.Option("--corpus", help="Labelled cases to fit to; the pool that ships.")
+    list[Path] | None,
+    typer.Option("--corpus", help="Labelled cases to fit to, may be given often; the pools that ship."),
 ]
 Seed = Annotated[int, typer.Option(help="Everything drawn by chance follows from it.")]
 Progress = Annotated[
@@ -50,7 +51,7 @@ def print_done(
 
 def make_plan(
     model: str,
-    corpus: Path | None,
+    corpora: "Sequence[Path] | None",
     out: Path | None,
     taxonomy: Path | None,
     exemplars: str | None,
@@ -65,7 +66,7 @@ def make_plan(
     from routerlab.engine.lab.factory import exemplar_corpus, shots
     from routerlab.engine.lab.specs import arm_spec
     from routerlab.paths import cache_dir, routers_dir
-    from routerlab.resources import POOL, TAXONOMY
+    from routerlab.resources import POOLS, TAXONOMY
     from routerlab.tune.cases import load_training
     from routerlab.tune.plan import Plan
 
@@ -74,7 +75,7 @@ def make_plan(
     if out and (out.suffix != ".toml" or not re.fullmatch(NAME, out.stem)):
         raise LabError(f"{out}: a router file is called NAME.toml, without spaces or colons in NAME")
     labels = load_taxonomy(taxonomy or TAXONOMY)
-    training = load_training(corpus or POOL, labels)
+    training = load_training(corpora or POOLS, labels)
     spec = arm_spec(model, "score")
     name = out.stem if out else re.sub(r"[\s/\\:]", "_", spec.name)
     return Plan(

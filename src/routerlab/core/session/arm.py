@@ -14,8 +14,9 @@ class ArmRecord(Record):
 
     `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
     lies on several GPUs; `concurrency` is how many questions that come at once are decoded together, None
-    where each is alone. `parse` is how generated answers are read where that is not strictly. `load_ms` is a
-    cold start only where the prefix was not kept on the disk from an earlier one.
+    where each is alone. `max_error` is what its router promises (see `Promise`), `parse` how generated
+    answers are read where that is not strictly. `load_ms` is a cold start only where the prefix was not kept
+    on the disk from an earlier one.
     """
 
     at: datetime
@@ -33,6 +34,7 @@ class ArmRecord(Record):
     router_file: str | None = None
     router_sha256: str | None = None
     window: int | None = None
+    max_error: float | None = None
     llama_cpp: str
     device: str
     threads: int

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import model_validator
 
-from routerlab.core.corpus import Corpus
+from routerlab.core.corpus import Corpus, Fit
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml, read_bytes
 from routerlab.core.hashed import Hashed
@@ -103,8 +103,9 @@ class QueueRecord(Record):
 class Annotation(Record):
     """What a person said about a trial or a case: a label, an action, a note, or a note with either.
 
-    "undo" takes back the latest event about the same target that still counts. `also` are labels that fit as
-    well. A `draft` was not submitted. `seen` says what the annotator had been shown before: models'
+    "undo" takes back the latest event about the same target that still counts. `fit` says
+    that no label fits, and this one is the nearest; `also` are labels that fit as well. A `draft` was not
+    submitted. `seen` says what the annotator had been shown before: models'
     suggestions (`suggested` is their majority), or everything, after an earlier label. `decides` makes it an
     adjudication, with `note` as its reason: annotator -> the label that was decided between. `annotator`
     comes last: it is the commit mark.
@@ -115,6 +116,7 @@ class Annotation(Record):
     trial: str | None = None
     case: str | None = None
     label: str | None = None
+    fit: Fit | None = None
     also: tuple[str, ...] | None = None
     draft: Literal[True] | None = None
     action: Literal["skip", "flag", "undo"] | None = None
@@ -132,8 +134,8 @@ class Annotation(Record):
             raise ValueError("an annotation has a label or an action, not both")
         if self.label is None and self.action is None and self.note is None:
             raise ValueError("an annotation needs a label, an action or a note")
-        if self.label is None and (self.also or self.draft or self.decides):
-            raise ValueError("only a label can be a draft, a decision, or have others that also fit")
+        if self.label is None and (self.fit or self.also or self.draft or self.decides):
+            raise ValueError("only a label can be a draft, a decision, or say what fits besides, or nothing")
         return self
 
     @property
@@ -180,6 +182,11 @@ class State:
     def draft(self) -> bool:
         """Whether the label was not submitted."""
         return self.said is not None and self.said.draft is True
+
+    @property
+    def fit(self) -> Fit | None:
+        """What the annotator says of the fit of the label."""
+        return self.said.fit if self.said else None
 
 
 @dataclass

@@ -17,7 +17,7 @@ Answer = Literal["pass", "fail", "undecided"]
 Op = Literal[">=", "<=", ">", "<"]
 KEEPS: dict[Op, Callable[[float, float], bool]] = {">=": ge, "<=": le, ">": gt, "<": lt}
 
-SHARES = ("accuracy", "task_accuracy", "parse_rate", "macro_f1")
+SHARES = ("accuracy", "task_accuracy", "parse_rate", "macro_f1", "answered_error")
 """Metrics within 0..1; so is f1:LABEL."""
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 """Metrics in milliseconds."""
@@ -26,6 +26,9 @@ METRICS = (*SHARES, "f1:LABEL", *QUANTILES, "cost")
 
 MOST = 100_000
 """How many observations are thought of when asking what would decide."""
+
+Interval = Callable[[float, int, float], tuple[float, float]]
+"""(successes, n, two-sided confidence) -> (low, high)."""
 
 _GATE = re.compile(r"\s*([a-z][a-z0-9_]*(?::[^\s<>=]+)?)\s*(>=|<=|>|<)\s*(\S+)\s*")
 
@@ -71,8 +74,11 @@ def parse_gate(text: str) -> Gate:
     return Gate(metric, op, limit)  # type: ignore[arg-type]
 
 
-def cases_for_share(gate: Gate, share: float, confidence: float = 0.95) -> int | None:
-    """The smallest number of cases whose Wilson interval at the observed `share` decides the gate.
+def cases_for_share(
+    gate: Gate, share: float, confidence: float = 0.95, interval: Interval = wilson
+) -> int | None:
+    """The smallest number of cases whose Wilson interval at the observed `share` decides the gate; or another
+    `interval`, if it is no narrower.
 
     None where the share is at the limit, so that no number does, or more than MOST would be needed. Wilson's
     limit is at L when n (share - L)^2 = z^2 L (1 - L).
@@ -81,7 +87,7 @@ def cases_for_share(gate: Gate, share: float, confidence: float = 0.95) -> int |
     if share == limit or (needed := z * z * limit * (1 - limit) / (share - limit) ** 2) > MOST:
         return None
     n = max(1, ceil(needed) - 1)
-    while gate.answer(*wilson(share * n, n, confidence)) == "undecided":  # once or twice: rounding
+    while gate.answer(*interval(share * n, n, confidence)) == "undecided":  # Wilson: once or twice, rounding
         n += 1
     return n
 

@@ -37,11 +37,14 @@ class CascadeArm(MembersArm):
         self._cascade = cascade
 
     def _settled(self, answers: Sequence[Prediction]) -> bool:
+        last = answers[-1]
         if len(answers) == len(self._cascade.member):
             return True
+        if last.abstained or (last.familiarity or 1.0) < (self._cascade.unfamiliar or 0.0):
+            return False
         if self._cascade.rule == "disagreement":
             return len(answers) == 2 and answers[0].label == answers[1].label is not None
-        shares = (answers[-1].probabilities or {}).values()
+        shares = (last.probabilities or {}).values()
         return max(shares, default=-1.0) >= self._cascade.thresholds[len(answers) - 1]
 
     def _passes_on(self, answer: Prediction) -> bool:
@@ -65,6 +68,7 @@ class CascadeArm(MembersArm):
         told = {
             "contract": "cascade",
             "encoding": " -> ".join(i.encoding for i in infos),
+            "max_error": None,  # what a member promises alone says nothing of all
             "router_sha256": canonical_sha256(self._cascade),
             "concurrency": together if together > 1 else None,
             "devices": tuple(d for i in infos for d in i.devices),

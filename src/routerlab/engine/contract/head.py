@@ -6,7 +6,7 @@ forward pass computes anyway.
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -24,16 +24,54 @@ ENCODER_FEATURES = "mean, first token, prompt in thirds"
 """The same for an encoder."""
 
 
+THIRDS = 3
+PARTS = 2 + THIRDS
+"""Vectors of n_embd numbers that make the features of a prompt; the last is the mean over its last third."""
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """How far a prompt is from those that a head was fitted to, by the mean over its last third.
+
+    The distance is the mean square of its numbers, standardised with the `mean` and `scale` (n_embd,) of
+    those prompts; `distances` are theirs in ascending order, each measured without the prompt's own fold.
+    """
+
+    mean: Floats
+    scale: Floats
+    distances: Floats
+
+    def distance(self, features: Floats) -> NDArray[np.float64]:
+        """Of features (..., features): (...,), about 1 for a usual prompt."""
+        last = features[..., -len(self.mean) :].astype(np.float64)
+        return np.asarray((((last - self.mean) / self.scale) ** 2).mean(axis=-1))
+
+    def of(self, features: Floats) -> float:
+        """The share, in 0..1, of those prompts and this one that are at least as far off as this one.
+
+        It is the conformal p-value: for a prompt like those, at most P with probability P (Vovk et al. 2005,
+        "Algorithmic learning in a random world"; Bates et al. 2023, "Testing for outliers with conformal
+        p-values").
+        """
+        n = len(self.distances)
+        return float((1 + n - np.searchsorted(self.distances, self.distance(features))) / (1 + n))
+
+
+FAMILIARITY = tuple(field.name for field in fields(Familiarity))
+
+
 @dataclass(frozen=True)
 class Head:
     """softmax(weights @ features + bias), with standardisation and temperature folded in.
 
     `weights` is (labels, features), `bias` (labels,); `key` tells what it was fitted for (see head_key).
+    `familiarity` is None in files of earlier versions.
     """
 
     weights: Floats
     bias: Floats
     key: str
+    familiarity: Familiarity | None = None
 
     def probabilities(self, features: Floats) -> NDArray[np.float64]:
         """The probability of each label in the taxonomy's order."""
@@ -64,7 +102,8 @@ def head_key(
 def head_bytes(head: Head) -> bytes:
     """The head as an .npz file: the same numbers always give the same bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, weights=head.weights, bias=head.bias, key=np.array(head.key))
+    known = asdict(head.familiarity) if head.familiarity else {}
+    np.savez(buffer, weights=head.weights, bias=head.bias, key=np.array(head.key), **known)
     return buffer.getvalue()
 
 
@@ -78,10 +117,20 @@ def load_head(path: Path, sha256: str) -> Head:
         raise LabError(f"{path}: is not the head that the router file pins; copy both files together")
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            head = Head(file["weights"], file["bias"], str(file["key"]))
+            known = Familiarity(*(file[name] for name in FAMILIARITY)) if FAMILIARITY[0] in file else None
+            head = Head(file["weights"], file["bias"], str(file["key"]), known)
     except Exception as e:  # a damaged archive raises anything
         raise LabError(f"{path}: holds no head: {e}") from e
     shapes_fit = head.weights.ndim == 2 and head.bias.shape == head.weights.shape[:1]
     if head.weights.dtype != np.float32 or head.bias.dtype != np.float32 or not shapes_fit:
         raise LabError(f"{path}: its arrays do not make a head")
+    if known and not _sound(known, head.weights.shape[1]):
+        raise LabError(f"{path}: its arrays do not tell how familiar a prompt is")
     return head
+
+
+def _sound(known: Familiarity, n_features: int) -> bool:
+    arrays = [known.mean, known.scale, known.distances]
+    numbers = all(a.dtype == np.float32 and a.ndim == 1 and np.isfinite(a).all() for a in arrays)
+    sizes = len(known.mean) == len(known.scale) <= n_features and len(known.mean) * len(known.distances) > 0
+    return numbers and sizes and bool((known.scale > 0).all() and (np.diff(known.distances) >= 0).all())

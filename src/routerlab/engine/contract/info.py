@@ -51,6 +51,9 @@ class ArmInfo(Info):
     exemplars_sha256: str | None = None
     router_sha256: str | None = None
     window: int | None = None
+    max_error: float | None = None
+    """The share of answers that the router promises at most to be wrong, of those it does not abstain
+    from."""
     prefix_tokens: int
     prefix_kept: bool = False
     """Whether the prefix came from the disk."""

@@ -65,9 +65,47 @@ class ModelPin(FilePin):
 
 
 class HeadPin(FilePin):
-    """The file with a probe's head, and the layer whose output it reads (counted from 0)."""
+    """The file with a probe's head, and the layer whose output it reads (counted from 0); `familiarity` is
+    how it tells how familiar a prompt is (see head.py), None where it does not."""
 
     layer: int = Field(ge=0)
+    familiarity: Literal["last third"] | None = None
+
+
+class Abstain(Record):
+    """Answers that are not to be acted on: those less probable, or to less familiar prompts, than this. Where
+    no probability or familiarity is known, the other decides."""
+
+    probability: float = Field(default=0.0, ge=0, le=1)
+    familiarity: float = Field(default=0.0, ge=0, le=1)
+
+    def rejects(self, probability: float, familiarity: float | None) -> bool:
+        """Whether to abstain from such an answer."""
+        unfamiliar = familiarity is not None and familiarity < self.familiarity
+        return unfamiliar or probability < self.probability
+
+    def with_(self, other: "Abstain | None") -> "Abstain":
+        """What keeps both."""
+        return Abstain(
+            probability=max(self.probability, other.probability if other else 0.0),
+            familiarity=max(self.familiarity, other.familiarity if other else 0.0),
+        )
+
+
+class Promise(Abstain):
+    """Of the answers that are not abstained from, at most the share `max_error` is wrong, for prompts drawn
+    like those of the corpus that the router was tuned on. Were tuning repeated with other such cases, that
+    would hold in the share `confidence` of the times (see tune/promise.py).
+
+    It rests on `cases` answers by heads that had not seen them, of which the share `answered` is not
+    abstained from, and the share `error` of those is wrong.
+    """
+
+    max_error: float = Field(gt=0, lt=1)
+    confidence: float = Field(gt=0, lt=1)
+    cases: int
+    answered: float
+    error: float
 
 
 class Calibration(Record):
@@ -113,12 +151,22 @@ class Tried(Record):
     taken: bool
 
 
+class CorpusPin(Record):
+    """One of the corpora that a router was fitted to, by its content; `cases` were fitted to."""
+
+    name: str
+    sha256: Sha256
+    cases: int
+
+
 class Evidence(Record):
-    """How a router came about, and how good it is."""
+    """How a router came about, and how good it is. Where it was fitted to several `corpora`, `corpus` is all
+    of them as one."""
 
     corpus: str
     corpus_sha256: Sha256
     cases: int
+    corpora: tuple[CorpusPin, ...] = ()
     seed: int
     command: str
     machine: str
@@ -131,6 +179,10 @@ class Evidence(Record):
     """What was fitted to or chosen with which cases, one sentence each."""
     row: tuple[Row, ...]
     tried: tuple[Tried, ...] = ()
+
+    def fitted_to(self, sha256: str) -> bool:
+        """Whether the corpus of this content is what the router was fitted to, or part of it."""
+        return sha256 in (self.corpus_sha256, *(pin.sha256 for pin in self.corpora))
 
 
 class Router(Record):
@@ -149,6 +201,7 @@ class Router(Record):
     model: ModelPin
     head: HeadPin | None = None
     calibration: Calibration | None = None
+    promise: Promise | None = None
     evidence: Evidence
     exemplar: tuple[Exemplar, ...] = ()
 
@@ -162,8 +215,10 @@ class Router(Record):
 class Cascade(Record):
     """Routers asked in turn: the first whose confidence reaches its threshold answers, else the last.
 
-    There is one of `thresholds` for each member but the last. With `rule` "disagreement" there are none: the
-    first two of three are both asked, and the third only when they disagree.
+    There is one of `thresholds` for each member but the last; a prompt less familiar to a member than
+    `unfamiliar` goes on however sure it is, and so does one that a member abstains from. With `rule`
+    "disagreement" there are none: the first two of three are both asked, and the third only when they
+    disagree.
     """
 
     schema_version: Literal[2] = 2
@@ -174,6 +229,7 @@ class Cascade(Record):
     taxonomy_sha256: Sha256
     rule: Literal["confidence", "disagreement"]
     thresholds: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    unfamiliar: float | None = Field(default=None, ge=0, le=1)
     member: tuple[FilePin, ...]
     evidence: Evidence
 

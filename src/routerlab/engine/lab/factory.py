@@ -12,7 +12,7 @@ from routerlab.engine.arms.baseline import AgreementArm, BaselineArm, BaselineSp
 from routerlab.engine.arms.cascade import CascadeArm, member_files
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import Exemplar
-from routerlab.engine.contract.router import Cascade, Router, load_router
+from routerlab.engine.contract.router import Abstain, Cascade, Router, load_router
 from routerlab.engine.lab.specs import router_spec
 from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
 from routerlab.engine.remote.playback import RecordedArm, RecordedSpec
@@ -62,15 +62,22 @@ class ModelArms:
         if isinstance(router, Router):
             return self.model_arm(spec, router)
         specs = [router_spec(path) for path in member_files(spec.router, router)]
-        return CascadeArm(spec, router, [self.model_arm(s, load_router(s.router)) for s in specs if s.router])
+        members = [self.model_arm(s, load_router(s.router), member=True) for s in specs if s.router]
+        return CascadeArm(spec, router, members)
 
     def model_arm(
-        self, spec: ArmSpec, router: Router | Cascade | None = None, layers: Sequence[int] = ()
+        self,
+        spec: ArmSpec,
+        router: Router | Cascade | None = None,
+        layers: Sequence[int] = (),
+        member: bool = False,
     ) -> "ModelArm":
-        """An arm that is one model: plain, tuned by `router`, or one whose `layers` tuning reads."""
+        """An arm that is one model: plain, tuned by `router`, or one whose `layers` tuning reads. A `member`
+        of a cascade leaves it to that when to abstain, whatever it promises alone."""
         if isinstance(router, Cascade):
             raise LabError(f"{spec.router}: a cascade cannot be a member of a cascade")
         settings = self._settings
+        abstain = Abstain(probability=settings.unsure, familiarity=settings.abstain)
         load = Load(
             model=spec.model.absolute(),
             contract=spec.contract,
@@ -87,6 +94,7 @@ class ModelArms:
             slots=max(self._slots, settings.concurrency),
             concurrency=settings.concurrency,
             layers=tuple(layers),
+            abstain=abstain.with_(router.promise) if router and not member else abstain,
             router=router,
             router_folder=spec.router.absolute().parent if spec.router else None,
         )

@@ -19,6 +19,7 @@ from routerlab.engine.contract.contract import (
 )
 from routerlab.engine.contract.head import Head
 from routerlab.engine.contract.parse import read_answer
+from routerlab.engine.contract.router import Abstain
 from routerlab.engine.contract.scaling import Calibrator
 from routerlab.engine.contract.thought import begins
 from routerlab.engine.worker.generate import generate
@@ -68,6 +69,7 @@ class Predictor:
         layers: Sequence[int] = (),
         head: Head | None = None,
         calibrator: Calibrator | None = None,
+        abstain: Abstain | None = None,
         window: int | None = None,
         prefixes: Prefixes | None = None,
         slots: int = 1,
@@ -85,6 +87,7 @@ class Predictor:
         self._head = head
         self._parse = parse
         self._calibrator = calibrator or Calibrator()
+        self._abstain = abstain or Abstain()
         self._mark = model.tokenize(CUT, special=False)
         before = model.tokenize_pieces(framing.prefix, start=True)
         self.suffix = model.tokenize_pieces(framing.suffix, start=False)
@@ -281,9 +284,15 @@ class Predictor:
         read = reader.end([(q.n_user, len(q.tokens)) for q in questions])
         self.features = read[-1]
         self.laps.mark("read")
-        shares = [self._head.probabilities(f[0]) if self._head else None for f in read]
+        head = self._head
+        known = head.familiarity if head else None
+        shares = [head.probabilities(f[0]) if head else None for f in read]
+        familiar = [known.of(f[0]) if known else None for f in read]
         spent = (time.perf_counter() - begun) * 1000.0 / among
-        return [self._judged(q, spent, share) for q, share in zip(questions, shares, strict=True)]
+        return [
+            self._judged(q, spent, share, familiarity=near)
+            for q, share, near in zip(questions, shares, familiar, strict=True)
+        ]
 
     def _judged(
         self,
@@ -292,6 +301,7 @@ class Predictor:
         shares: NDArray[np.float64] | None,
         tails: int = 0,
         mass: float | None = None,
+        familiarity: float | None = None,
     ) -> Prediction:
         """The label that is most likely, and every label's probability; of damaged weights there is none."""
         latency = Latency(tokenize=question.tokenize, prefill=spent)
@@ -303,7 +313,9 @@ class Predictor:
             return Prediction(status="unparsed", error=error, **told)
         probabilities = {k: float(p) for k, p in zip(self.labels, shares, strict=True)}
         label = self.labels[int(shares.argmax())]
-        return Prediction(status="ok", label=label, probabilities=probabilities, **told)
+        told |= {"familiarity": familiarity, "probabilities": probabilities}
+        abstained = self._abstain.rejects(probabilities[label], familiarity) or None
+        return Prediction(status="ok", label=label, abstained=abstained, **told)
 
     def _tokens(self, question: Question, tails: int = 0, generated: int = 0) -> Tokens:
         return Tokens(

@@ -10,12 +10,9 @@ from llama_cpp import llama_cpp as c
 from llama_cpp._ggml import libggml
 from numpy.typing import NDArray
 
+from routerlab.engine.contract.head import THIRDS
+
 GGML_TYPE_F32 = 0
-
-THIRDS = 3
-PARTS = 2 + THIRDS
-"""Vectors of n_embd numbers that make the features of a prompt."""
-
 
 _NORMED = "blk.{}.layer_output_norm.bias"
 ENCODERS = {"bert": _NORMED, "nomic-bert": _NORMED, "modern-bert": "ffn_inp-{}", "gemma-embedding": ""}

@@ -11,7 +11,7 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.names import ContractName, Encoding, Instruction
-from routerlab.engine.contract.router import Router
+from routerlab.engine.contract.router import Abstain, Router
 from routerlab.models.placement import Wanted
 
 Stage = Literal["checking file", "loading weights", "reading exemplars"]
@@ -45,6 +45,7 @@ class Load(Record):
     router: Router | None = None
     router_folder: Path | None = None
     """What the arm was tuned to, whose pins must hold, and where its head lies."""
+    abstain: Abstain = Abstain()
     template_limit_s: float = 5.0
     """Time the chat template may take: it is a stranger's program."""
 

@@ -22,14 +22,14 @@ from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction, Record
 from routerlab.engine.contract.contract import frame, own_frame
 from routerlab.engine.contract.encoding import DESCRIBED
-from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES, Head, head_key, load_head
+from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES, PARTS, Head, head_key, load_head
 from routerlab.engine.contract.info import ArmInfo, DeviceUse
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import Calibrator
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.inference import PREFIX_STEP, Predictor, PromptTooLongError
-from routerlab.engine.worker.layers import ENCODERS, PARTS
+from routerlab.engine.worker.layers import ENCODERS
 from routerlab.engine.worker.offload import choose
 from routerlab.engine.worker.prefixes import Prefixes, prefix_dir
 from routerlab.engine.worker.protocol import (
@@ -198,6 +198,7 @@ def load(
         layers=layers,
         head=head,
         calibrator=calibrator,
+        abstain=request.abstain,
         window=window,
         slots=request.slots,
         parse=request.parse,
@@ -234,6 +235,7 @@ def load(
         exemplars_sha256=request.exemplars_sha256 if shown else None,
         router_sha256=canonical_sha256(router) if router else None,
         window=window,
+        max_error=router.promise.max_error if router and router.promise else None,
         prefix_tokens=len(predictor.prefix),
         prefix_kept=predictor.prefix_kept,
         n_ctx=predictor.n_ctx,
@@ -246,7 +248,11 @@ def load(
         load_ms=(time.perf_counter() - start) * 1000.0,
         split=placed.split if len(placed.devices) > 1 else None,
         concurrency=together if together > 1 else None,
-        note=f"decodes {together} at once, not {request.concurrency}" * (together < request.concurrency),
+        note="; ".join(
+            [f"decodes {together} at once, not {request.concurrency}"] * (together < request.concurrency)
+            + ["cannot tell how familiar a prompt is: tune it (again)"]
+            * bool(request.abstain.familiarity and not (head and head.familiarity))
+        ),
     )
     return predictor, info
 

@@ -105,7 +105,7 @@ def leaks(specs: Sequence[Spec], corpus: Corpus, shots: Sequence[Exemplar]) -> l
     for spec in specs:
         members = spec.members if isinstance(spec, BaselineSpec) else (spec,)
         routers = [load_router(m.router) for m in members if isinstance(m, ArmSpec) and m.router]
-        if any(router.evidence.corpus_sha256 == corpus.sha256 for router in routers):
+        if any(router.evidence.fitted_to(corpus.sha256) for router in routers):
             lines.append(f"{spec.name}: was tuned on {corpus.name}, the corpus that it is tested with")
         if isinstance(spec, BaselineSpec) and spec.contract == "majority":
             counted = load_toml(spec.file or POOL, Corpus)

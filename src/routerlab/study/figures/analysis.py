@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord
 from routerlab.core.statistics.gates import Gate
 from routerlab.study.figures.arm import ArmFigures, Settings
 from routerlab.study.figures.compare import cochran, comparisons, unanimity
@@ -11,6 +12,7 @@ from routerlab.study.figures.costs import CostTable, cost_figure, currency_of, h
 from routerlab.study.figures.gates import apply
 from routerlab.study.figures.labels import (
     accuracy,
+    answered_error,
     confusion,
     determinism,
     family_accuracy,
@@ -81,6 +83,11 @@ def _labels(rows: Sequence[Row], families: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys([*families, *sorted(seen)]))
 
 
+def _abstains(rows: Sequence[Row], record: AnyArmRecord | None) -> bool:
+    promised = isinstance(record, ArmRecord) and record.max_error is not None
+    return promised or any(row.abstained for row in rows)
+
+
 def _figures(
     name: str,
     rows: Sequence[Row],
@@ -109,6 +116,7 @@ def _figures(
         macro_f1=macro,
         labels=scores,
         families=family_accuracy(cases, log.families, settings),
+        answered_error=answered_error(cases, settings) if _abstains(rows, log.arms.get(name)) else None,
         parse_rate=share(list(parsed.values()), settings),
         lenient_rate=share(list(found.values()), settings),
         confusion=confusion(cases, labels),

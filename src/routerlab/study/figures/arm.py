@@ -196,9 +196,10 @@ class GateFigure(Record):
 class ArmFigures(Record):
     """Everything about one arm. `repeats` is the least and the most often that a case was asked; `statuses`
     count trials. Figures are None where nothing can be computed: accuracy without gold (a control), families
-    without a taxonomy. `parse_rate` is of the strict reading, whatever the arm; `lenient_rate` of one that
-    is read leniently. `macro_f1` is the mean over labels that are gold of a case. `memory` is bytes of the
-    arm's workers: when ("loaded", "end") -> part -> how many."""
+    without a taxonomy. `answered_error` is the share of wrong answers among those not abstained from, where
+    there is a promise or an abstention. `parse_rate` is of the strict reading, whatever the arm,
+    `lenient_rate` of one that is read leniently. `macro_f1` is the mean over labels that are gold of a case.
+    `memory` is bytes of the arm's workers: when ("loaded", "end") -> part -> how many."""
 
     arm: str
     contract: str | None
@@ -213,6 +214,7 @@ class ArmFigures(Record):
     labels: tuple[LabelScore, ...]
     families: dict[str, Share]
     parse_rate: Share | None
+    answered_error: Share | None = None
     confusion: tuple[Cell, ...]
     latency: Times | None
     tokens_out: Spread | None

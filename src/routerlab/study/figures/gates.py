@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from routerlab.core.statistics.gates import QUANTILES, Gate, cases_for_share, values_for_quantile
+from routerlab.core.statistics.intervals import clopper_pearson
 from routerlab.study.figures.arm import Accuracy, ArmFigures, GateFigure, Settings, Share, Times
 
 Found = tuple[float | None, float | None, float | None]
@@ -50,7 +51,10 @@ def _more(gate: Gate, arm: ArmFigures, settings: Settings) -> int | None:
     share = getattr(arm, gate.metric, None)
     if not isinstance(share, Accuracy | Share):
         return None
-    needed = cases_for_share(gate, share.value, settings.confidence)
+    if gate.metric == "answered_error":
+        needed = cases_for_share(gate, share.value, 2 * settings.confidence - 1, clopper_pearson)
+    else:
+        needed = cases_for_share(gate, share.value, settings.confidence)
     return None if needed is None else max(1, needed - share.n)
 
 

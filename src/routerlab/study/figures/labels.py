@@ -24,6 +24,20 @@ def share(found: Sequence[Sequence[bool]], settings: Settings) -> Share | None:
     return Share(value=hits / n, hits=hits, n=n, low=low, high=high, by_trial=by_trial)
 
 
+def answered_error(cases: Cases, settings: Settings) -> Share | None:
+    """How often an answer is wrong that was not abstained from; None where there is none.
+
+    The interval is Clopper and Pearson's, each end by itself at the settings' confidence: a limit from one
+    side (an error of at most so much) is held or missed with that confidence.
+    """
+    answered = [[row.right is False for row in rows if not row.abstained] for rows in cases.values()]
+    found = share([own for own in answered if own], settings)
+    if found is None:
+        return None
+    low, high = clopper_pearson(found.hits, found.n, 2 * settings.confidence - 1)
+    return found.model_copy(update={"low": low, "high": high})
+
+
 def accuracy(cases: Cases, settings: Settings) -> Accuracy | None:
     """Exact match, with cases weighted equally and with trials weighted equally; None without cases."""
     if not cases:

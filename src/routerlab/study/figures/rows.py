@@ -35,7 +35,7 @@ class Row:
     went. `chars` is the length of the text that was generated. `probabilities` are over the labels,
     `confidence` is what the model itself claimed. `strict` is there of an answer that was read leniently:
     whether the contract's own reading has a label too. `cost` is that of this request, in the log's currency.
-    `contended` means that others were running.
+    `contended` means that others were running, `abstained` that the label is not to be acted on.
     """
 
     arm: str
@@ -55,6 +55,12 @@ class Row:
     strict: bool | None = None
     cost: float | None = None
     contended: bool = False
+    abstained: bool = False
+
+    @property
+    def routed(self) -> str | None:
+        """The label to act on (see Prediction.routed)."""
+        return None if self.abstained else self.label
 
     @property
     def group(self) -> tuple[str, int]:
@@ -171,6 +177,7 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
         strict=trial.strict,
         cost=cost(trial.tokens, prices) if prices else None,
         contended=trial.contended,
+        abstained=trial.abstained is True,
     )
 
 

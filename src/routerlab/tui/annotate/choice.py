@@ -1,22 +1,29 @@
 """What an annotator has chosen and not submitted yet. Pure functions."""
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from routerlab.core.corpus import Fit
 from routerlab.core.session.session import State
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A label and others that also fit; no label, nothing chosen."""
+    """A label and others that also fit, or the nearest where none does (`fit`); no label, none chosen yet."""
 
     label: str | None = None
     also: tuple[str, ...] = ()
+    fit: Fit | None = None
 
 
 def written(state: State) -> Choice:
     """What the records say, drafts included."""
-    return Choice(state.label, (state.said.also or ()) if state.said else ())
+    return Choice(state.label, (state.said.also or ()) if state.said else (), state.fit)
+
+
+def doubted(choice: Choice) -> Choice:
+    """The choice after the key that says that no label fits; it takes that back too."""
+    return replace(choice, fit=None if choice.fit else "none")
 
 
 def pressed(choice: Choice, name: str, labels: Container[str]) -> Choice:
@@ -25,10 +32,10 @@ def pressed(choice: Choice, name: str, labels: Container[str]) -> Choice:
     A label that is not among `labels` (of an older taxonomy) makes room.
     """
     if choice.label is None or choice.label not in labels:
-        return Choice(name)
+        return Choice(name, fit=choice.fit)
     if name in choice.also:
-        return Choice(choice.label, tuple(label for label in choice.also if label != name))
-    return Choice(choice.label, (*choice.also, name))
+        return replace(choice, also=tuple(label for label in choice.also if label != name))
+    return replace(choice, also=(*choice.also, name))
 
 
 def undone(before: State, after: State) -> str:

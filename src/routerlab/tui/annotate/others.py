@@ -93,7 +93,8 @@ def _short(label: str, p: Palette) -> list[Part]:
 
 
 def _also(opinion: Opinion) -> str:
-    return f"  also {', '.join(one_line(label, LABEL) for label in opinion.also)}" if opinion.also else ""
+    also = f"  also {', '.join(one_line(label, LABEL) for label in opinion.also)}" if opinion.also else ""
+    return f"  no label fits{also}" if opinion.fit else also
 
 
 def _mark(label: str, gold: str | None, p: Palette) -> list[Part]:

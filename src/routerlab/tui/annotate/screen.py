@@ -16,7 +16,7 @@ from routerlab.core.errors import LabError
 from routerlab.settings import Settings
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import ANNOTATE_ACTIONS, ANNOTATE_GROUPS
-from routerlab.tui.annotate.choice import Choice, pressed, undone, written
+from routerlab.tui.annotate.choice import Choice, doubted, pressed, undone, written
 from routerlab.tui.annotate.find import Find
 from routerlab.tui.annotate.hits import item_hits, label_hits
 from routerlab.tui.annotate.view import AnnotateView
@@ -27,7 +27,7 @@ from routerlab.tui.shared.text import one_line
 TRAIL = 1000
 """Items that `back` remembers."""
 ON_ITEM = frozenset(
-    {"annotate", "annotate_submit", "annotate_skip", "annotate_flag", "annotate_note", "annotate_pick"}
+    {f"annotate{which}" for which in ("", "_submit", "_skip", "_flag", "_fit", "_note", "_pick")}
 )
 
 
@@ -86,7 +86,7 @@ class AnnotateScreen(AnnotateView):
         at, choice = self.at, self.choice
         if at is None or not self.dirty or self._submitted(at) or choice.label not in self.taxonomy.labels:
             return None
-        return partial(self.desk.draft, at, choice.label, choice.also)
+        return partial(self.desk.draft, at, choice.label, choice.also, choice.fit)
 
     async def _keep(self) -> bool:
         """Before the item is left: keep the choice as a draft. False where that cannot be written."""
@@ -94,8 +94,8 @@ class AnnotateScreen(AnnotateView):
             if not (await self._ready() and await self._write(work)):
                 self.draw()
                 return False
-        elif self.dirty and self.choice.label is not None:
-            self.tell("the change was not submitted and is dropped; the label stays as it was", "warning")
+        elif self.dirty and self.choice != Choice():
+            self.tell("the change was not submitted and is dropped; what is written stays", "warning")
         return True
 
     async def finish(self) -> None:
@@ -151,10 +151,16 @@ class AnnotateScreen(AnnotateView):
         if at is None or choice.label is None or answer == (None,):
             return
         note = answer[0] if answer else None
-        if await self._write(partial(self.desk.submit, at, choice.label, choice.also, note)):
+        if await self._write(partial(self.desk.submit, at, choice.label, choice.also, note, choice.fit)):
             self.last = at
             await self._on()
         else:
+            self.draw()
+
+    async def action_annotate_fit(self) -> None:
+        """Say that no label fits, or no longer; it is written with the label."""
+        if self.at is not None and await self._ready():
+            self.choice = doubted(self.choice)
             self.draw()
 
     def action_annotate_clear(self) -> None:
@@ -213,7 +219,7 @@ class AnnotateScreen(AnnotateView):
 
     async def action_annotate_undo(self) -> None:
         """Take back the choice, else the latest thing written; show where that was."""
-        if self.dirty and self.choice.label is not None:
+        if self.dirty and self.choice != Choice():
             self.action_annotate_clear()
             return self.tell("the choice is taken back; u again undoes what was written last")
         if not await self._ready():

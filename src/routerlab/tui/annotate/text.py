@@ -62,7 +62,7 @@ def labels_text(
 ) -> Content:
     """The keys 1 to 9 with their labels and cues; which is chosen, and which also fits.
 
-    Chosen ones without a key come below, then how to reach all the others.
+    Chosen ones without a key come below, then how to reach all the others, and that none fits if so.
     """
     keyed = taxonomy.label[:LABEL_KEYS]
     rows = [(str(n), label.name, label.cue) for n, label in enumerate(keyed, 1)]
@@ -91,6 +91,10 @@ def labels_text(
     cells = [key_parts(*row) for row in rows]
     if len(taxonomy.label) > LABEL_KEYS:
         cells.append([("l ", "bold"), (f"all {len(taxonomy.label)} labels", p.dim)])
+    if choice.fit:
+        cells.append(
+            [("0 ", "bold"), (" ● no label fits ", f"bold reverse {p.warn}"), (" the nearest", p.dim)]
+        )
     lines = [Content.assemble(*parts) for parts in cells]
     if columns == 2:
         half = -(-len(lines) // 2)

@@ -11,9 +11,10 @@ from routerlab.core.errors import LabError
 from routerlab.tune.cases import Bools, Ints
 from routerlab.tune.fit import Doubles
 from routerlab.tune.out_of_fold import OutOfFold
+from routerlab.tune.promise import UNFAMILIAR
 
 STEPS = (*(i / 20 for i in range(18)), *(i / 100 for i in range(90, 101)))
-"""Thresholds tried: at 0 a member always answers, at 1 only if it is certain."""
+"""Thresholds tried: at 0 a member answers all that it knows, at 1 only if it is certain."""
 MOST = 10_000
 """Combinations of thresholds tried: with more than three members there are fewer steps for each."""
 
@@ -31,6 +32,8 @@ class Members:
     confidence: Doubles
     times: Doubles
     hard: Bools
+    familiarity: Doubles | None = None
+    """(members, cases), None where a member cannot tell."""
 
     @property
     def timed(self) -> Bools:
@@ -62,10 +65,16 @@ def members(parts: Sequence[OutOfFold]) -> Members:
         np.stack([s.max(axis=1) for s in shares]),
         np.stack([p.times[r] for p, r in zip(parts, rows, strict=True)]),
         parts[0].hard[rows[0]],
+        _familiarity(parts, rows),
     )
     if not found.timed.any():
         raise LabError("these routers were not timed on the same cases: tune them with the same --seed")
     return found
+
+
+def _familiarity(parts: Sequence[OutOfFold], rows: Sequence[Sequence[int]]) -> Doubles | None:
+    known = [p.familiarity[r] for p, r in zip(parts, rows, strict=True) if p.familiarity is not None]
+    return np.stack(known) if len(known) == len(parts) else None
 
 
 Thresholds = tuple[float, ...]
@@ -97,9 +106,12 @@ class Point:
 
 
 def by_confidence(m: Members, thresholds: Thresholds) -> Ints:
-    """Who answers each case: the first member whose confidence reaches its threshold, else the last."""
+    """Who answers each case: the first member whose confidence reaches its threshold and to whom the prompt
+    is not UNFAMILIAR, else the last."""
     sure = np.ones(m.answers.shape, dtype=bool)
     sure[:-1] = m.confidence[:-1] >= np.array(thresholds)[:, None]
+    if m.familiarity is not None:
+        sure[:-1] &= m.familiarity[:-1] >= UNFAMILIAR
     return np.asarray(sure.argmax(axis=0))
 
 

@@ -23,6 +23,7 @@ from routerlab.tune.cascade.thresholds import (
     outcome,
     point,
 )
+from routerlab.tune.promise import UNFAMILIAR
 from routerlab.tune.rows import row
 from routerlab.tune.write import save_toml
 from routerlab.version import __version__
@@ -79,6 +80,7 @@ def write_cascade(
         taxonomy_sha256=first.taxonomy_sha256,
         rule=rule,
         thresholds=thresholds,
+        unfamiliar=UNFAMILIAR if thresholds and m.familiarity is not None else None,
         member=tuple(
             FilePin(file=file.name, sha256=canonical_sha256(r))
             for file, r in zip(files, routers, strict=True)
@@ -87,6 +89,7 @@ def write_cascade(
             corpus=first.evidence.corpus,
             corpus_sha256=first.evidence.corpus_sha256,
             cases=len(m.gold),
+            corpora=first.evidence.corpora,
             seed=seed,
             command=command,
             machine="; ".join(dict.fromkeys(r.evidence.machine for r in routers)),

@@ -14,7 +14,7 @@ from routerlab.tune.cases import Training, sample, splits, subset
 from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.fit import Doubles
 from routerlab.tune.plan import Plan
-from routerlab.tune.rows import row
+from routerlab.tune.rows import by_corpus, row
 from routerlab.tune.scores.fit import cross_validated, debiased
 from routerlab.tune.ways import Way
 
@@ -64,7 +64,8 @@ def logs(part: Training, answers: Sequence[Answer]) -> Doubles:
 def score_rows(
     part: Training, answers: Sequence[Answer], seed: int, name: str = "score + exemplars"
 ) -> list[Row]:
-    """Rows for scores as they are, debiased without labels, and calibrated (5 folds), in this order."""
+    """Rows for scores as they are, debiased without labels, and calibrated (5 folds), in this order; then
+    calibrated by corpus, where there are several."""
     scores, folds = logs(part, answers), splits(part.gold, part.group, 5, seed)
     times = [a.prediction.latency_ms.total for a in answers]
     rows = [_row(name, part, answers)]
@@ -73,7 +74,7 @@ def score_rows(
         (f"{name}, calibrated", cross_validated(scores, part.gold, folds)),
     ):
         rows.append(row(method, part.gold, part.hard, shares.argmax(axis=1), shares, times))
-    return rows
+    return rows + by_corpus(part, np.arange(len(part.gold)), shares, method)
 
 
 def _row(method: str, part: Training, answers: Sequence[Answer]) -> Row:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from routerlab.core.prediction import Latency, Trial
 from routerlab.core.session.run import Mark
 from routerlab.core.statistics.paired import holm, mcnemar
 from routerlab.resources import ROUTES
+from routerlab.study.figures.rows import Row
 from routerlab.study.trial.analysis.analysis import analyse_trial
+from routerlab.study.trial.analysis.economics import requests
 from routerlab.study.trial.analysis.flow import flow_lines
 from routerlab.study.trial.analysis.result import Economics, HypothesisResult, TrialResult
 from routerlab.study.trial.analysis.waits import own_queue
@@ -253,6 +256,13 @@ def test_misroutes_have_their_price_and_wrong_labels_to_the_right_model_are_none
     assert accuracy.value == pytest.approx(20 / 30)
     assert bill(result, "keywords").outcome_accuracy.value == 1
     assert bill(result, "keywords").misroutes == ()
+
+
+def test_a_prompt_that_an_arm_abstained_from_costs_what_the_default_model_costs() -> None:
+    routes = load_toml(ROUTES, Routes)
+    answered = Row(arm="a", case="c", repeat=1, gold="code/simple", label="code/simple", status="ok")
+    first, other = requests([answered, replace(answered, abstained=True)], routes, {"c": "x" * 400})
+    assert first.routed < other.routed == other.default == first.default
 
 
 def test_the_break_even_accuracy_is_where_nothing_is_saved(made: Made) -> None:

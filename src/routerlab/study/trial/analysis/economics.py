@@ -31,14 +31,15 @@ class Request:
 
 
 def requests(rows: Sequence[Row], routes: Routes, prompts: Mapping[str, str]) -> list[Request]:
-    """The rows in money; `prompts` is case -> prompt. A row without a label went to the default model."""
+    """The rows in money; `prompts` is case -> prompt. A row without a label, or whose arm abstained, went to
+    the default model."""
     judged = [(row, prompts[row.case], row.gold) for row in rows if row.gold is not None]
     return [
         Request(
             row=row,
             default=routes.default_cost(prompt, gold),
             right=routes.routed_cost(prompt, gold, gold),
-            routed=routes.routed_cost(prompt, gold, row.label),
+            routed=routes.routed_cost(prompt, gold, row.routed),
             router=row.cost or 0.0,
         )
         for row, prompt, gold in judged
@@ -98,7 +99,7 @@ def break_even(asked: Sequence[Request]) -> tuple[float | None, str]:
     n = len(asked)
     best = sum(one.default - one.right - one.router for one in asked) / n
     now = sum(one.saved for one in asked) / n
-    wrong = sum(one.row.label != one.row.gold for one in asked) / n
+    wrong = sum(one.row.routed != one.row.gold for one in asked) / n
     if best <= 0:
         return None, "it saves nothing, however accurate"
     if now >= best:
@@ -112,12 +113,12 @@ def break_even(asked: Sequence[Request]) -> tuple[float | None, str]:
 
 def _strays(one: Request, routes: Routes) -> bool:
     """Whether its label leads to another model than the right one."""
-    return routes.target(one.row.label).name != routes.target(one.row.gold).name
+    return routes.target(one.row.routed).name != routes.target(one.row.gold).name
 
 
 def misroutes(asked: Sequence[Request], routes: Routes) -> tuple[Misroute, ...]:
     """The kinds of misroutes, the costliest first; a wrong label that leads to the right model is none."""
-    kinds = grouped(((one.row.gold or "", one.row.label), one) for one in asked if _strays(one, routes))
+    kinds = grouped(((one.row.gold or "", one.row.routed), one) for one in asked if _strays(one, routes))
     found = []
     for (gold, label), own in kinds.items():
         right, went = routes.target(gold), routes.target(label)

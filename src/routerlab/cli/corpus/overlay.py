@@ -1,0 +1,44 @@
+"""`routerlab corpus overlay`: the labels of a corpus without its texts."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from routerlab.cli.shared import options as o
+
+
+def overlay(
+    corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="Corpora, TOML files.")],
+    out: Annotated[
+        Path, typer.Option(metavar="OVERLAY", help="The overlay to make; its name is the file's.")
+    ],
+    part: Annotated[
+        Literal["dev", "test"] | None,
+        typer.Option(help="The part that all are (default: what NAME-dev.toml and NAME-test.toml say)."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    taxonomy: o.TaxonomyFile = None,
+) -> None:
+    """Make an overlay: labels, who gave them, where each prompt is from, and its hash instead of its text.
+
+    For prompts that are public, but not yours to pass on: others have the texts back with `routerlab corpus
+    fill`. Every case needs a label and a source.
+
+    Example: routerlab corpus overlay mine-dev.toml mine-test.toml --out mine-overlay.toml
+    """
+    from collections import Counter
+
+    from routerlab.annotate.corpus.file import write_overlay
+    from routerlab.annotate.corpus.overlay import overlay_of
+    from routerlab.core.corpus import load_corpus
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.core.text import printable
+    from routerlab.resources import TAXONOMY
+
+    labels = load_taxonomy(taxonomy or TAXONOMY)
+    made = overlay_of(out.stem, {path: load_corpus(path, labels) for path in corpora}, part, labels)
+    write_overlay(out, made, force)
+    counts = Counter(entry.part for entry in made.case)
+    spread = ", ".join(f"{name} {counts[name]}" for name in made.parts if name)
+    typer.echo(printable(f"{out}: {len(made.case)} cases{f' ({spread})' if spread else ''}, no texts"))
