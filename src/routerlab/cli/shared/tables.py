@@ -13,11 +13,15 @@ from routerlab.core.text import printable
 def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) -> Table:
     """A row an arm: accuracy with its interval, accuracy per family, parse rate, P50 and P95 in milliseconds.
 
-    `families` is the taxonomy's label -> family. Latencies of trials that ran beside others carry a star.
+    `families` is the taxonomy's label -> family. Latencies of trials that ran beside others carry a star. An
+    arm that is read leniently has both parse rates.
     """
     names = list(dict.fromkeys(families.values()))
     contended = any(s.contended for s in summaries)
-    caption = "* measured while other arms were running" if contended else None
+    notes = ["* measured while other arms were running"] if contended else []
+    if any(s.lenient_rate is not None for s in summaries):
+        notes.append("parse: read strictly, and + leniently")
+    caption = "\n".join(notes) or None
     headings = ("n", "acc.", "95 %", *names, "parse", "P50 ms", "P95 ms")
     table = figures_table(caption, ["arm"], headings)
     for s in summaries:
@@ -29,7 +33,7 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
             number(s.accuracy, 2),
             interval,
             *(number(s.families.get(name), 2) for name in names),
-            number(s.parse_rate, 2),
+            number(s.parse_rate, 2, "" if s.lenient_rate is None else f" +{s.lenient_rate:.2f}"),
             number(s.p50, 0, star),
             number(s.p95, 0, star),
         )
