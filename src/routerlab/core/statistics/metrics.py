@@ -4,6 +4,7 @@ from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from routerlab.core.familiarity import is_unfamiliar
 from routerlab.core.prediction import Trial
 from routerlab.core.statistics.intervals import wilson
 from routerlab.core.statistics.quantiles import of_sorted
@@ -17,8 +18,9 @@ class ArmSummary:
     equally, `low` and `high` are its 95 % Wilson interval over cases. `families` holds the accuracy by the
     gold label's family. `p50` and `p95` are total latencies in milliseconds of the trials that were answered;
     `contended` tells that some of those ran beside other arms. `lenient_rate` is the share with a label of an
-    arm that is read leniently; its `parse_rate` counts what the strict reading has too. None means: nothing
-    to compute it from.
+    arm that is read leniently; its `parse_rate` counts what the strict reading has too. `unfamiliar` is the
+    share of the answers that tell a familiarity whose prompt is unfamiliar, `abstained` counts those not to
+    be acted on. None means: nothing to compute it from.
     """
 
     arm: str
@@ -33,6 +35,8 @@ class ArmSummary:
     p95: float | None
     contended: bool
     lenient_rate: float | None = None
+    unfamiliar: float | None = None
+    abstained: int = 0
 
 
 @dataclass
@@ -159,6 +163,7 @@ def _summary(arm: str, trials: list[Trial], families: Mapping[str, str]) -> ArmS
     low = high = None
     if running.accuracy is not None:
         low, high = wilson(running.accuracy * running.scored, running.scored)
+    known = [trial.familiarity for trial in trials if trial.familiarity is not None]
     return ArmSummary(
         arm=arm,
         n=running.n,
@@ -172,4 +177,6 @@ def _summary(arm: str, trials: list[Trial], families: Mapping[str, str]) -> ArmS
         p95=running.p95,
         contended=running.contended,
         lenient_rate=lenient_rate(trials),
+        unfamiliar=sum(map(is_unfamiliar, known)) / len(known) if known else None,
+        abstained=sum(trial.abstained is True for trial in trials),
     )

@@ -146,6 +146,8 @@ class _Line:
             strict={"true": True, "false": False}.get(str(self.record.get("strict")).lower()),
             cost=self._number(self.columns.get("cost")),
             contended=str(self.record.get("contended", "")).lower() in _GOOD,
+            abstained=(self._text("abstained") or "").lower() in _GOOD,
+            familiarity=self._number(self.columns.get("familiarity"), most=1.0),
         )
 
     def _status(self, said: str | None) -> Status:
