@@ -272,7 +272,7 @@ def load_router(path: Path) -> Router | Cascade:
     peek = load_toml(path, _Peek)
     if peek.schema_version == 1:
         raise LabError(f"{path}: is of an earlier version; make it anew: {_again(path, peek)}")
-    return load_toml(path, Cascade if peek.contract == "cascade" else Router)
+    return load_toml(path, Cascade) if peek.contract == "cascade" else load_toml(path, Router)
 
 
 def _again(path: Path, peek: _Peek) -> str:
