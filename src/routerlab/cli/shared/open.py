@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from routerlab.core.session.arm import AnyArmRecord, ArmRecord
     from routerlab.core.session.file import SessionFile
     from routerlab.core.session.session import Pin
+    from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arms.arm import ArmSpec, Spec
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials
@@ -45,8 +46,40 @@ def open_materials(
     taxonomy = load_taxonomy(path)
     if corpus_file is None and path == TAXONOMY:
         corpus_file = ROUTING60
+    if corpus_file and corpus_file.suffix.lower() != ".toml":
+        corpus_file = _imported(corpus_file, taxonomy, session)
     corpus = load_corpus(corpus_file, taxonomy) if corpus_file else None
     return Materials(taxonomy, path, corpus, corpus_file)
+
+
+def _imported(file: Path, taxonomy: "Taxonomy", session: Path | None) -> Path:
+    """A corpus made of a file of prompts, for a session to pin: it lies beside the session, with its hash."""
+    from routerlab.annotate.corpus.file import write_corpora
+    from routerlab.annotate.corpus.prompts import read_prompts
+    from routerlab.core.corpus import Corpus
+    from routerlab.paths import sessions_dir
+
+    try:
+        read = read_prompts(file, taxonomy)
+    except LabError as e:
+        if "--map" not in str(e):
+            raise
+        raise LabError(f"{e} of `routerlab corpus import`", e.code) from None
+    for line in (*read.preview, *read.notes):
+        say(line)
+    corpus = Corpus(
+        schema_version=1,
+        name=file.stem,
+        taxonomy=taxonomy.name,
+        source=f"imported from {file.name}",
+        case=read.cases,
+    )
+    folder = session.parent if session else sessions_dir()
+    path = folder / "corpora" / f"{file.stem}-{corpus.sha256[:12]}.toml"
+    if not path.exists():
+        write_corpora({path: corpus}, force=True)
+    say(f"kept as {path}")
+    return path
 
 
 def cases_of(materials: "Materials", how: str = "with --corpus") -> "Corpus":
