@@ -64,7 +64,7 @@ def asks(*contents: Any) -> list[dict[str, Any]]:
         (
             "Label Studio",
             [
-                {"id": 1, "data": {"question": "p", "n": 1}, "annotations": [choice(A, B)], "predictions": []},
+                {"data": {"question": "p", "n": 1}, "annotations": [choice(A, B)], "predictions": []},
                 {"data": {"text": "q"}, "annotations": [choice(A, was_cancelled=True)]},
                 {"data": {"text": "r"}, "annotations": [choice(A), choice(B)]},
                 {"data": {"text": "s"}, "annotations": [choice(A), choice(B, ground_truth=True)]},
@@ -99,7 +99,7 @@ def asks(*contents: Any) -> list[dict[str, Any]]:
         (
             "Argilla",
             [
-                {"text": "p", "label.responses": [A], "label.responses.status": ["submitted"], "_server_id": "x"},
+                {"text": "p", "label.responses": [A], "label.responses.status": ["submitted"], "_id": "x"},
                 {"text": "q", "label.responses": None},
             ],
             [("p", A, ()), ("q", None, ())],
@@ -223,13 +223,15 @@ def test_what_the_option_says_goes_before_what_the_tool_means(tmp_path: Path) ->
     found = read(tmp_path, row, columns={"prompt": "data.q", "notes": "who"})
     assert told(found) == [("p", A, ())]
     assert found.cases[0].notes == "w"
+    chat = {"messages": asks("p"), "kinds": [A, "poem", {"x": 1}]}
+    assert told(read(tmp_path, chat, columns={"label": "kinds"})) == [("p", A, ())]
 
 
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
         ({"id": 1, "text": "p", "label": [[0, 3, "X"]]}, ":1: read as doccano: "),
-        ({"custom_id": "a", "response": {"body": {}}}, ":1: read as conversations: the results of a batch have no"),
+        ({"custom_id": "a", "response": {"body": {}}}, ":1: read as conversations: the results of a batch"),
         ({"messages": [5]}, ":1: read as conversations: not as it writes them (keys: messages)"),
         ({"fields": {"t": "p"}, "responses": {"a": [], "b": []}}, ":1: read as Argilla: which question has"),
         ({"data": {"text": "p"}, "annotations": 7}, ":1: read as Label Studio: not as it writes them"),

@@ -136,7 +136,8 @@ def read_prompts(
     faults.end()
     places = [line for line, _ in kept]
     pairs = () if near is None else near_pairs([case.prompt for _, case in kept], near)
-    roots = {key if any(key in row for _, row in table.rows) else key.split(".")[0] for key in keys.values()}
+    there = Counter(key for _, row in table.rows for key in row)
+    roots = {key if key in there else key.split(".")[0] for key in keys.values()}
     return Imported(
         cases=tuple(case for _, case in kept),
         sources=tuple(f"{table.unit} {line}" for line in places),
@@ -146,9 +147,7 @@ def read_prompts(
         duplicates=tuple(duplicates),
         near=tuple((places[i], places[j], similarity) for i, j, similarity in pairs),
         left={why: tuple(at) for why, at in left.items()},
-        unread=()
-        if table.shape
-        else tuple(Counter(k for _, row in table.rows for k in row if k not in roots).items()),
+        unread=() if table.shape else tuple((k, n) for k, n in there.items() if k not in roots),
         no_labels=tuple(no_labels.items()),
     )
 
@@ -209,9 +208,11 @@ def _taken(
 
 def _without(data: Row, taxonomy: Taxonomy) -> Iterator[str]:
     """Takes out of the row what is no label, and yields it."""
-    given = [data.pop("label", None), *data.pop("also", ())]
-    data |= labelled(label for label in given if label in taxonomy.families)
-    yield from (_clipped(label) for label in given if label and label not in taxonomy.families)
+    values = [data.pop("label", None), data.pop("also", None)]
+    given = [each for value in values for each in (value if isinstance(value, list) else [value]) if each]
+    known = [label for label in given if isinstance(label, str) and label in taxonomy.families]
+    data |= labelled(known)
+    yield from (_clipped(label) for label in given if label not in known)
 
 
 def _case(path: Path, line: int, row: Row, key: str) -> Case:
@@ -223,11 +224,12 @@ def _case(path: Path, line: int, row: Row, key: str) -> Case:
     if isinstance(label := data.get("label"), list) and all(isinstance(each, str) for each in label):
         data = {name: value for name, value in data.items() if name != "label"} | labelled(label)
     prompt = data.get("prompt", "")
-    if isinstance(prompt, str) and not prompt.strip():
+    text = prompt if isinstance(prompt, str) else "?"
+    if not text.strip():
         raise LabError(f"{path}:{line}: no prompt under {key!r}; write one, or take the line out")
-    if "\0" in str(prompt):
+    if "\0" in text:
         raise LabError(f"{path}:{line}: a NUL character in the prompt; take it out")
-    data.setdefault("id", prompt_id(str(prompt)))
+    data.setdefault("id", prompt_id(text))
     try:
         return Case.model_validate(data)
     except ValidationError as e:

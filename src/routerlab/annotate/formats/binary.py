@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,9 @@ def read_binary(path: Path, data: bytes) -> tuple[str, Numbered] | None:
                 return "Excel", _sheet(path, data)
             samples = sorted(name for name in names if name.startswith("samples/") and name.endswith(".json"))
             if samples:
-                return "Inspect's log", [(i, json.loads(z.read(name))) for i, name in enumerate(samples, 1)]
-    except (BadZipFile, NotImplementedError, OSError, ValueError, RecursionError) as e:
+                read = [json.loads(z.read(name)) for name in samples]
+                return "Inspect's log", [(i, row) for i, row in enumerate(read, 1) if isinstance(row, dict)]
+    except (BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error) as e:
         raise LabError(f"{path}: cannot be unpacked: {e}") from None
     raise LabError(f"{path}: a zip with neither a workbook nor an Inspect log in it; unpack it first")
 

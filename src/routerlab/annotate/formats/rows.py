@@ -46,6 +46,8 @@ def read_rows(path: Path, faults: Faults) -> Rows:
     """
     data = read_bytes(path)
     suffix = path.suffix.lower()
+    if suffix == ".toml":
+        raise LabError(f"{path}: is TOML; a corpus or a session is named as it is, without an import")
     if found := read_binary(path, data):
         kind, rows = found
         return _shaped(Rows(kind, "item" if kind == "Inspect's log" else "row", rows))
@@ -183,4 +185,4 @@ def _yaml(path: Path, text: str) -> Numbered:
     if not _listed(whole):
         keys = ", ".join(map(str, whole)) if isinstance(whole, dict) else "none"
         raise LabError(f"{path}: holds no list of tests (keys: {keys}); name the file that has them")
-    return list(enumerate(whole, 1))
+    return [(i, {str(key): value for key, value in row.items()}) for i, row in enumerate(whole, 1)]

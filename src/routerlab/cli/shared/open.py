@@ -1,5 +1,6 @@
 """What commands open: taxonomy and corpus, arms, a session, a lab."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,10 +47,18 @@ def open_materials(
     taxonomy = load_taxonomy(path)
     if corpus_file is None and path == TAXONOMY:
         corpus_file = ROUTING60
-    if corpus_file and corpus_file.suffix.lower() != ".toml":
+    if corpus_file and not _is_corpus(corpus_file):
         corpus_file = _imported(corpus_file, taxonomy, session)
     corpus = load_corpus(corpus_file, taxonomy) if corpus_file else None
     return Materials(taxonomy, path, corpus, corpus_file)
+
+
+def _is_corpus(file: Path) -> bool:
+    """Whether the file is TOML by its name or its text; so is one that is not there, which is told later."""
+    if file.suffix.lower() == ".toml" or not file.is_file():
+        return True
+    with file.open("rb") as f:
+        return re.search(rb"^schema_version\s*=", f.read(65536), re.MULTILINE) is not None
 
 
 def _imported(file: Path, taxonomy: "Taxonomy", session: Path | None) -> Path:
