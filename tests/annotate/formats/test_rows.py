@@ -183,7 +183,13 @@ def workbook(*sheets: list[list[Any]]) -> bytes:
 
 
 def test_a_workbook(tmp_path: Path) -> None:
-    rows = [[], ["Prompt", "label", None], ["a\nb", "code/simple", 1], [], [1984, None, None]]
+    rows: list[list[Any]] = [
+        [],
+        ["Prompt", "label", None],
+        ["a\nb", "code/simple", 1],
+        [],
+        [1984, None, None],
+    ]
     found = read(tmp_path, workbook([], rows), "p.bin")
     assert cases(found) == [("a\nb", "code/simple"), ("1984", None)]
     assert (found.sources, found.read_as) == (("row 3", "row 5"), "Excel: prompt = Prompt, label = label")

@@ -28,16 +28,17 @@ PREVIEW = 3
 class Imported:
     """Cases as they stand in the file, and where each was ("line 12").
 
-    `read_as` says what the file was taken for, and which keys for which fields. Numbers count from 1 what
-    `unit` says (line, row or item): of `empty` lines; of `duplicates` (the one left out, the one whose prompt
-    folds alike); of `near` duplicates, which are kept (number, number, Jaccard of their words); of those
-    `left` out for a reason. `unread` are the keys that were not read, and `no_labels` the answers that were
-    no label, with how many rows have them.
+    `read_as` says what the file was taken for, and which keys for which fields; `tool` whose export it is.
+    Numbers count from 1 what `unit` says (line, row or item): of `empty` lines; of `duplicates` (the one left
+    out, the one whose prompt folds alike); of `near` duplicates, which are kept (number, number, Jaccard of
+    their words); of those `left` out for a reason. `unread` are the keys that were not read, and `no_labels`
+    the answers that were no label, with how many rows have them.
     """
 
     cases: tuple[Case, ...]
     sources: tuple[str, ...]
     read_as: str
+    tool: str | None = None
     unit: str = "line"
     empty: tuple[int, ...] = ()
     duplicates: tuple[tuple[int, int], ...] = ()
@@ -142,6 +143,7 @@ def read_prompts(
         cases=tuple(case for _, case in kept),
         sources=tuple(f"{table.unit} {line}" for line in places),
         read_as=_described(table, keys, columns or {}),
+        tool=table.shape and table.shape.name,
         unit=table.unit,
         empty=table.empty,
         duplicates=tuple(duplicates),

@@ -112,7 +112,8 @@ def _read(
         QueueItem(case.id, case.prompt, source, case.label)
         for case, source in zip(read.cases, read.sources, strict=True)
     )
-    return Source(pin_file(path), items, (f"read as {read.read_as}", *read.notes))
+    notes = (f"read as {read.read_as}", *read.notes) if read.tool else read.notes
+    return Source(pin_file(path), items, notes)
 
 
 def _of_corpus(path: Path, taxonomy: Taxonomy) -> Source:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from routerlab.annotate.formats import annotators, chats, evals
-from routerlab.annotate.formats.binary import Numbered, library, read_binary
+from routerlab.annotate.formats.binary import Numbered, read_binary
 from routerlab.annotate.formats.fields import Shape
 from routerlab.annotate.formats.table import is_table, read_table
 from routerlab.core.errors import Faults, LabError
@@ -175,7 +175,8 @@ def _objects(lines: Sequence[str], faults: Faults) -> Numbered:
 
 def _yaml(path: Path, text: str) -> Numbered:
     """The list that a YAML file is, or has under "tests" or another of these names."""
-    yaml = library("yaml", path)
+    import yaml
+
     try:
         whole = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as e:
