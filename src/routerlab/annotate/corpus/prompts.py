@@ -143,7 +143,7 @@ def read_prompts(
         cases=tuple(case for _, case in kept),
         sources=tuple(f"{table.unit} {line}" for line in places),
         read_as=_described(table, keys, columns or {}),
-        tool=table.shape and table.shape.name,
+        tool=table.shape.name if table.shape else None,
         unit=table.unit,
         empty=table.empty,
         duplicates=tuple(duplicates),
