@@ -5,6 +5,8 @@
 
 from typing import NamedTuple
 
+# ruff: noqa: RUF001 - special tokens of DeepSeek are written so
+
 
 class Family(NamedTuple):
     """A template, how the instruction reaches the model through it, and what the model reads."""

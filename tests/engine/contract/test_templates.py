@@ -46,7 +46,9 @@ def test_contents_that_a_template_writes_as_json_stay_within_their_quotes() -> N
 
 
 def test_a_template_that_writes_a_list_of_parts_out_as_one_is_not_used() -> None:
-    only_lists = "{% for m in messages %}{% if m.content is not string %}{{ m.content }}{% endif %}{% endfor %}"
+    only_lists = (
+        "{% for m in messages %}{% if m.content is not string %}{{ m.content }}{% endif %}{% endfor %}"
+    )
     framing = frame(TWO, "score", SHOT, renderer(only_lists, "", ""))
     assert (framing.template, framing.plain_text) == ("plain", DROPS)
 
@@ -56,7 +58,10 @@ def test_a_template_that_writes_a_list_of_parts_out_as_one_is_not_used() -> None
     [
         (TEMPLATES["chatml"], "used"),
         (TEMPLATES["refuses system"], "used, the instruction in the first user turn"),
-        (TEMPLATES["strips turns"], f"used, but not with worked examples, where plain text stands in: {DROPS}"),
+        (
+            TEMPLATES["strips turns"],
+            f"used, but not with worked examples, where plain text stands in: {DROPS}",
+        ),
         (
             "{{ raise_exception('not\n\x1b[31mtoday') }}",
             r"not used, plain text stands in: its chat template fails: not\x0a\x1b[31mtoday",

@@ -73,9 +73,7 @@ def quantile_interval(
     )
 
 
-def quantile_tails(
-    within: int, n: int, q: float, n_effective: float | None = None
-) -> tuple[float, float]:
+def quantile_tails(within: int, n: int, q: float, n_effective: float | None = None) -> tuple[float, float]:
     """One-sided p of "the q-quantile is beyond a limit" and of "it is within", where `within` of n values are.
 
     The quantile_interval of these values ends within the limit exactly where the first p is at most its tail,

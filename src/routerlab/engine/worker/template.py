@@ -109,9 +109,7 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     """JSON that is not escaped for HTML, as jinja2's own is."""
-    return json.dumps(
-        x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
-    )
+    return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def usable(source: str) -> str:

@@ -26,7 +26,9 @@ class Source(Record):
     columns it was read from. The rest is what a session says of itself."""
 
     path: str
-    format: Literal["session", "csv", "jsonl"]
+    format: Literal["session", "csv", "jsonl", "json"]
+    read_as: str | None = None
+    """What a log was taken for, in a line for people."""
     sha256: str | None = None
     columns: dict[str, str] | None = None
     session: str | None = None

@@ -220,7 +220,9 @@ def test_the_hypothesis_on_p95_and_the_gate_are_one_rule(made: Made) -> None:
             gate = result.analysis.by_name[alone.subject].gates[-1]
             words = {"pass": "supported", "fail": "refuted", "undecided": "undecided"}
             assert alone.p is not None
-            by_itself = ("supported" if gate.answer == "pass" else "refuted") if alone.p <= 0.05 else "undecided"
+            by_itself = (
+                ("supported" if gate.answer == "pass" else "refuted") if alone.p <= 0.05 else "undecided"
+            )
             assert by_itself == words[gate.answer]
             found.add(gate.answer)
     assert found == {"undecided", "fail"}

@@ -170,7 +170,9 @@ def _against_limit(hypothesis: Hypothesis, held: Sequence[Held]) -> list[Tested]
             p=one.p,
             p_adjusted=corrected.get(one.arm),
             finding=_finding(hypothesis, corrected.get(one.arm), one.kept),
-            note="; ".join(filter(None, (one.note, _corrected(one.p, corrected.get(one.arm), hypothesis.alpha)))),
+            note="; ".join(
+                filter(None, (one.note, _corrected(one.p, corrected.get(one.arm), hypothesis.alpha)))
+            ),
         )
         for one in held
     ]
