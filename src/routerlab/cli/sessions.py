@@ -131,8 +131,9 @@ def _arm_line(arm: "AnyArmRecord") -> str:
         return f"{arm.name}: baseline {arm.contract} {asks or arm.source_file or ''}".rstrip()
     plain = f" in plain text ({arm.plain_text})" if arm.plain_text else ""
     return (
-        f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}{plain}, {arm.device}, "
-        f"{arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, {arm.llama_cpp}"
+        f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}{plain}, "
+        f"{arm.device}, {arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, "
+        f"{arm.llama_cpp}"
     )
 
 

@@ -108,7 +108,7 @@ def test_a_spreadsheets_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("column", "unit"),
-    [("total_ms", "ms"), ("Duration (s)", "s"), ("elapsedNanos", "ns"), ("time.us", "us"), 
+    [("total_ms", "ms"), ("Duration (s)", "s"), ("elapsedNanos", "ns"), ("time.us", "us"),
      ("took_seconds", "s"), ("latency", "ms")],
 )  # fmt: skip
 def test_a_columns_name_says_its_unit(column: str, unit: str) -> None:

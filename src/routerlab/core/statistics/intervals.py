@@ -74,7 +74,8 @@ def quantile_interval(
 
 
 def quantile_tails(within: int, n: int, q: float, n_effective: float | None = None) -> tuple[float, float]:
-    """One-sided p of "the q-quantile is beyond a limit" and of "it is within", where `within` of n values are.
+    """One-sided p of "the q-quantile is beyond a limit" and of "it is within", where `within` of n values
+    are.
 
     The quantile_interval of these values ends within the limit exactly where the first p is at most its tail,
     (1 - confidence) / 2, and lies beyond it where the second is. `n_effective` as there. n is at least 1.

@@ -142,7 +142,8 @@ def figures(
     """Each coefficient with its percentile bootstrap interval over units (see paired.drawn).
 
     Units are drawn from those with two labels, the same for all coefficients. There is no interval
-    where one is undefined for too many resamples (see paired.middle), or for fewer than two units. The same seed and units, in
+    where one is undefined for too many resamples (see paired.middle), or for fewer than two units. The same
+    seed and units, in
     whatever order they stand, give the same intervals.
     """
     table = table[(table >= 0).sum(axis=1) >= 2]

@@ -124,7 +124,9 @@ def frame(
     prefill = (Piece(how.prefill, special=False),) if how.prefill else ()
     ways: list[tuple[Template, bool]] = [(t, parts) for parts in (False, True) for t in ("chat", "folded")]
     refused = [] if render else ["it has no chat template"]
-    for template, in_parts in ways if render else ():
+    for template, in_parts in ways:
+        if render is None:
+            break
         found = _through_template(render, system, shots, template == "folded", in_parts)
         if not isinstance(found, str):
             before, after, quoted = found

@@ -45,7 +45,8 @@ class RecordedArm(Immediate):
         self._given: Counter[str] = Counter()
 
     def go_on(self, given: Iterable[str]) -> None:
-        """Take these recorded trials, named by id, as given already: a session is gone on with where it was."""
+        """Take these recorded trials, named by id, as given already: a session is gone on with where it
+        was."""
         self._given.update(given)
 
     def _learn(self) -> RemoteInfo:

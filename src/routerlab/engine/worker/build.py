@@ -1,4 +1,4 @@
-"""What is asked in a child process: of the llama.cpp build, which may write to the screen, and of a template."""
+"""What is asked in a child process: of the llama.cpp build, which may write to the screen; of a template."""
 
 import platform
 import re

@@ -125,7 +125,8 @@ class QuantileFigure(Estimate):
 
 class Times(Record):
     """Latencies of the `n` answers, in ascending order in `values`; those that timed out count with the time
-    until then. `unanswered` trials have no latency and count in intervals and gates only; `contended` ran beside other
+    until then. `unanswered` trials have no latency and count in intervals and gates only; `contended` ran
+    beside other
     arms. `parts` are medians of where time went."""
 
     n: int

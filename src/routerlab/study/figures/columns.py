@@ -16,7 +16,8 @@ PROMPT = "prompt"
 class Columns:
     """Column names; None: the default, if the log has it. `repeat` may hold anything that tells repeats
     of a case apart, such as a request id. `error` says what went wrong where nothing else tells the status.
-    A nested field has a dotted path, such as "response.usage.total_tokens". `answer` is the generated text, of which only the length
+    A nested field has a dotted path, such as "response.usage.total_tokens". `answer` is the generated text,
+    of which only the length
     is used, `chars` that length."""
 
     gold: str | None = None

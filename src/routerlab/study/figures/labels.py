@@ -110,8 +110,10 @@ def label_scores(
 ) -> tuple[tuple[LabelScore, ...], Estimate | None]:
     """Precision, recall and F1 of every label, and macro F1: the mean over labels that are gold of a case.
 
-    Intervals bootstrap over cases, two at least. A label that comes in too few of them is undefined in too many
-    resamples and has none (see middle). In macro F1, where it is gold of no case in a resample, it counts as 0
+    Intervals bootstrap over cases, two at least. A label that comes in too few of them is undefined in too
+    many
+    resamples and has none (see middle). In macro F1, where it is gold of no case in a resample, it counts as
+    0
     for the low end and as 1 for the high one: it might have been either.
     """
     if not cases:

@@ -40,7 +40,8 @@ def read_log(
     """The rows of a log; LabError with file and line for whatever cannot be read.
 
     Rows of the same arm and case are an error unless a column tells repeats apart, or they are numbered as
-    they come (`repeats_in_order`). An arm with several contracts becomes several arms, named ARM:CONTRACT. The
+    they come (`repeats_in_order`). An arm with several contracts becomes several arms, named ARM:CONTRACT.
+    The
     unit of latencies is told by their column's name, as in latency_s, unless it is given; else it is ms.
     """
     faults = Faults(path)
@@ -92,7 +93,8 @@ def _doubts(rows: Sequence[Row], found: Mapping[str, str], unit: str) -> Iterato
 @dataclass(frozen=True)
 class _Line:
     """A record of a log, with the number of its line. What it cannot be is a fault there, and the row that is
-    made of it no row to use. `columns` says in which column what is needed is, `lacks` what an answer without a label is."""
+    made of it no row to use. `columns` says in which column what is needed is, `lacks` what an answer without
+    a label is."""
 
     number: int
     record: Mapping[str, Any]

@@ -60,7 +60,8 @@ def quantile(
 
 
 def held(gate: Gate, latency: Times, q: float) -> tuple[float, float]:
-    """One-sided p of "the gate on the q-quantile is missed" and of "it is kept": as the gate itself is answered
+    """One-sided p of "the gate on the q-quantile is missed" and of "it is kept": as the gate itself is
+    answered
     (see quantile_tails). Questions that were never answered took longer than any limit."""
     count = bisect_right if gate.op in ("<=", ">") else bisect_left
     n, worth = latency.n + latency.unanswered, getattr(latency, gate.metric).n_effective

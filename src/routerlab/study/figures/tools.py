@@ -1,4 +1,4 @@
-"""What tools write about requests, as records with our names: promptfoo, Inspect, OpenTelemetry, LiteLLM, vLLM.
+"""What tools write about requests, with our names: promptfoo, Inspect, OpenTelemetry, LiteLLM, batches.
 
 Each is told by its keys. What a tool has besides stays under its dotted path, to be named as a column.
 """
@@ -201,7 +201,8 @@ TOOLS = (
 
 def told_apart(records: list[Numbered]) -> tuple[str | None, list[Numbered]]:
     """The tool that wrote the records, told by the first that fits one, and their rows; else None and the
-    records with nested objects under dotted paths. KeyError, TypeError and such for what only looks like it."""
+    records with nested objects under dotted paths. KeyError, TypeError and such for what only looks like
+    it."""
     for tool in TOOLS:
         if any(tool.fits(record) for _, record in records[:20]):
             return tool.name, [(n, row) for n, record in records for row in tool.rows(record)]

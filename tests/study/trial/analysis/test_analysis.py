@@ -202,32 +202,6 @@ def test_a_session_without_any_answer_is_beyond_any_latency(made: Made) -> None:
     assert test.note == "40 sessions without a latency count as beyond the limit"
 
 
-def test_the_hypothesis_on_p95_and_the_gate_are_one_rule(made: Made) -> None:
-    """Cases asked several times, with and without sessions that were never answered."""
-
-    def lossy(lost: int) -> Callable[[Planned, str], Answer]:
-        def answer(planned: Planned, gold: str) -> Answer:
-            i = planned.index
-            return ("crashed", None, 0.0) if i % 100 < lost else ("ok", gold, 900.0 + 1200.0 * (i % 19 == 7))
-
-        return answer
-
-    found = set()
-    for cases, sessions in ((30, 120), (60, 120), (120, 120)):
-        for lost in (0, 3, 20):
-            result = made(lossy(lost), cases=cases, sessions=sessions)
-            alone = hypothesis(result, "H8").tests[0]
-            gate = result.analysis.by_name[alone.subject].gates[-1]
-            words = {"pass": "supported", "fail": "refuted", "undecided": "undecided"}
-            assert alone.p is not None
-            by_itself = (
-                ("supported" if gate.answer == "pass" else "refuted") if alone.p <= 0.05 else "undecided"
-            )
-            assert by_itself == words[gate.answer]
-            found.add(gate.answer)
-    assert found == {"undecided", "fail"}
-
-
 def test_costs_are_those_of_the_table(made: Made) -> None:
     routes = load_toml(ROUTES, Routes)
     result = made(routes=routes)

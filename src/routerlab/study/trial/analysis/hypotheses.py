@@ -150,7 +150,8 @@ def _p95(_: Hypothesis, limit: float, evidence: Evidence) -> Iterator[Held]:
 
 def _drawn_p(drawn: Doubles, limit: float) -> float | None:
     """Two-sided p of "the figure is at the limit": twice the smaller share of draws beyond it, counting one
-    more of each, and those where it is undefined on both sides (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application, 1997, 4.2)."""
+    more of each, and those where it is undefined on both sides (A. C. Davison and D. V. Hinkley, Bootstrap
+    Methods and their Application, 1997, 4.2)."""
     if np.isnan(drawn).all():
         return None
     least = min(int((~(drawn < limit)).sum()), int((~(drawn > limit)).sum()))
