@@ -97,13 +97,16 @@ def _text(path: Path, data: bytes, suffix: str) -> tuple[str, str]:
 
 
 def _codec(data: bytes) -> str:
-    """By its mark; without one, text of which every other byte is 0 is UTF-16."""
+    """By its mark; without one, text of which every other byte is 0, and hardly another one, is UTF-16."""
     if data.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    zeros = [data[start:4000:2].count(0) > len(data[:4000]) // 4 for start in (0, 1)]
-    return "utf-16-be" if zeros[0] else "utf-16-le" if zeros[1] else "utf-8"
+    even, odd = (data[start:4000:2].count(0) for start in (0, 1))
+    many, few = len(data[:4000]) // 4, len(data[:4000]) // 40
+    return (
+        "utf-16-be" if even > many and odd <= few else "utf-16-le" if odd > many and even <= few else "utf-8"
+    )
 
 
 def _lines(text: str) -> list[str]:
