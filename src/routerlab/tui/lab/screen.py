@@ -6,7 +6,7 @@ from textual import work
 from textual.content import Content
 
 from routerlab.core.errors import LabError
-from routerlab.core.familiarity import UNUSUAL, USUAL
+from routerlab.core.familiarity import UNFAMILIAR, USUAL
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
@@ -43,7 +43,7 @@ SIGNS = (
     "✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged",
     "mass: the probability that the model writes any label at all   tok: evaluated+cached",
     f"familiar: {100 * USUAL:g} % or more of the prompts a router was fitted for are as far off",
-    f"unusual: {100 * UNUSUAL:g} % or more are   unfamiliar: fewer are",
+    f"unusual: {100 * UNFAMILIAR:g} % or more are   unfamiliar: fewer are",
     "abstained → default: not acted on; the prompt goes where one without a label goes",
 )
 
