@@ -4,8 +4,8 @@ import numpy as np
 
 from routerlab.core.statistics.paired import CELLS
 from routerlab.study.figures.arm import Estimate
-from routerlab.study.outcome.analysis.curves import envelope
 from routerlab.study.outcome.analysis.draws import Tasks
+from routerlab.study.outcome.analysis.frontier import envelope
 from routerlab.study.outcome.analysis.policies import Policy
 from routerlab.study.outcome.analysis.result import RightLabel
 from routerlab.study.outcome.matrix import Floats, Matrix

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from routerlab.study.figures.arm import Estimate
-from routerlab.study.outcome.analysis.curves import aiq, deferral, envelope
 from routerlab.study.outcome.analysis.draws import Tasks
+from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope
 from routerlab.study.outcome.analysis.policies import Kind, Policy
 from routerlab.study.outcome.analysis.result import Curve, Standing
 from routerlab.study.outcome.matrix import Floats, Matrix

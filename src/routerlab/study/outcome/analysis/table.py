@@ -70,8 +70,9 @@ def fit(
     """
     score = _by_label(matrix.score, of, n_labels)
     cost = _by_label(_prices(matrix, wanted), of, n_labels)
-    # Equal ones: the cheaper; a label that was never seen: as all tasks. Both far below what is counted.
-    score = score + 1e-6 * score.sum(axis=0) / len(of) - 1e-9 * cost / max(cost.max(), 1e-300)
+    never = np.bincount(of, minlength=n_labels)[:, None] == 0
+    # A label that was never seen: as all tasks; of equal models the cheaper. Both far below what is counted.
+    score = np.where(never, 1e-6 * matrix.score.mean(axis=0), score) - 1e-9 * cost / max(cost.max(), 1e-300)
     may = np.ones(score.shape, dtype=bool) if allowed is None else allowed
     if wanted == BEST:
         best: Ints = np.where(may, score, -np.inf).argmax(axis=1)

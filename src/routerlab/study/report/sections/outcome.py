@@ -86,7 +86,7 @@ def _plane(result: OutcomeResult) -> Section | None:
         return None
 
     def draw() -> str:
-        from routerlab.study.report.plots.plane import plane
+        from routerlab.study.report.plots.tradeoff import plane
 
         return plane("plane", result)
 

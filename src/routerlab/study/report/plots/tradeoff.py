@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import FuncFormatter
 
-from routerlab.study.outcome.analysis.curves import envelope
+from routerlab.study.outcome.analysis.frontier import envelope
 from routerlab.study.outcome.analysis.result import OutcomeResult, Standing
 from routerlab.study.report.plots.latency import WIDTH
 from routerlab.study.report.plots.svg import ACCENT, BAD, GOOD, INK, MIDDLE, PAPER, SOFT, drawing
