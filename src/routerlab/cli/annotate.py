@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from routerlab.annotate.desk.open import Wanted
     from routerlab.annotate.desk.source import Source
 
-Order = Literal["file", "random", "disagreement", "confidence", "errors", "mix"]
+Order = Literal["file", "random", "disagreement", "confidence", "familiarity", "errors", "mix"]
 Name = Annotated[
     str | None, typer.Option("--as", metavar="NAME", help="Who labels (default: the settings' annotator).")
 ]
@@ -47,7 +47,8 @@ def annotate(
         Order,
         typer.Option(
             help="As in the file; at random; where the models disagree most first; the least confident "
-            "first; only what a model got wrong; or disagreement, confidence and random by turns."
+            "first; the least familiar first (this is what to label next); only what a model got wrong; or "
+            "disagreement, confidence, familiarity and random by turns."
         ),
     ] = "file",
     seed: Seed = 0,

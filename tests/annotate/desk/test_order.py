@@ -1,5 +1,7 @@
 """In which order a queue is worked through."""
 
+from dataclasses import replace
+
 import pytest
 
 from routerlab.annotate.desk.item import QueueItem
@@ -50,6 +52,17 @@ def test_ties_are_broken_by_the_seed() -> None:
 
 def test_the_least_confident_comes_first_and_the_unasked_last() -> None:
     assert names("confidence") == ["pair", "claims", "split", "same", "unasked"]
+
+
+def test_the_least_familiar_comes_first_and_what_nobody_knows_last() -> None:
+    known = {"pair": {"a": 0.9, "b": 0.4}, "same": {"a": 0.003}, "split": {"b": 0.6}}
+    items = [replace(one, familiar=known.get(one.id, {})) for one in ITEMS]
+    found = [items[i].id for i in ordered(items, "familiarity", 0)]
+    assert found[:3] == ["same", "split", "pair"]
+    assert set(found[3:]) == {"unasked", "claims"}
+    mixed = [items[i].id for i in ordered(items, "mix", 5)]
+    assert mixed[:3] == [names("disagreement", 5)[0], names("confidence", 5)[0], "same"]
+    assert sorted(mixed) == sorted(i.id for i in items)
 
 
 def test_only_errors_the_most_often_wrong_first() -> None:

@@ -62,6 +62,7 @@ def lab_session(path: Path, corpus: Path | None = None) -> Path:
             probabilities = {label: p, C: 1 - p} if p else None
             asked = {"case": "M-1", "gold": A} if corpus else {"prompt": "Sort a list in Go."}
             common = {"at": NOW, "arm": arm, "status": "ok", "label": label, "probabilities": probabilities}
+            common |= {"familiarity": 0.01} if p else {}
             for j, question in enumerate([asked, {"prompt": "typed, \u202eby hand"}]):
                 row = {"id": f"t{2 * i + j}", "contended": False, **common, **question}
                 file.append(Trial.model_validate(row))
@@ -128,6 +129,8 @@ def test_answers_of_a_session_meet_a_corpus_by_prompt(here: Path) -> None:
     answers = lab_session(here / "s.toml")
     source = load(here / "mine.toml", answers=(answers,))
     assert source.items[0].models == {"small": (B, 0.6), "large": (A, None)}
+    assert source.items[0].familiar == {"small": 0.01}
+    assert load(here / "mine.toml", answers=(answers,)) == source
     assert source.items[1].models == {}
     assert [pin.name for pin in source.answers] == ["s"]
     assert load(here / "mine.toml", "ben", (answers,)).items[0].people == {"ada": Opinion(B)}

@@ -162,8 +162,8 @@ def test_contradicting_and_outdated_decisions_are_noted(tmp_path: Path) -> None:
 def test_models_are_heard_by_their_latest_readable_answer(tmp_path: Path) -> None:
     path = saved(
         tmp_path / "s.toml",
-        answer(1, "small", CODE, at=3, probabilities={CODE: 0.75}),
-        answer(1, "small", COT, at=1, repeat=2),
+        answer(1, "small", CODE, at=3, probabilities={CODE: 0.75}, familiarity=0.25),
+        answer(1, "small", COT, at=1, repeat=2, familiarity=0.5),
         answer(1, "small", None, at=9, repeat=3),
         answer(1, "large", None),
         answer(2, "large", COT, case=None, prompt="typed", gold=CODE),
@@ -171,6 +171,7 @@ def test_models_are_heard_by_their_latest_readable_answer(tmp_path: Path) -> Non
     found = collect([path])
     case, typed = found.units.values()
     assert (case.models, case.sure, case.prompt) == ({"small": CODE}, {"small": 0.75}, None)
+    assert case.familiar == {"small": 0.25}
     assert (typed.models, typed.key, typed.case, typed.gold) == ({"large": COT}, "typed", None, CODE)
     assert found.arms == ("small", "large")
     assert found.annotators == ()

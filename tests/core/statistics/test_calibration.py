@@ -18,6 +18,7 @@ from routerlab.core.statistics.calibration import (
     log_loss,
     reliability,
     risk_coverage,
+    surely_wrong,
 )
 
 SHARES = np.array([[0.9, 0.1], [0.8, 0.2], [0.85, 0.15], [0.3, 0.7]])
@@ -53,6 +54,13 @@ def test_calibration_error_by_hand() -> None:
     assert gap(reliability(SHARES, GOLD)) == pytest.approx(expected)
     everything = abs((0.9 + 0.8 + 0.85 + 0.7) / 4 - 3 / 4)
     assert gap(reliability(SHARES, GOLD, bins=1)) == pytest.approx(everything)
+
+
+def test_surely_wrong_by_hand() -> None:
+    """Of four answers one is wrong and above 0.95; one at it is not above it, and one is right."""
+    confidence, right = np.array([0.96, 0.95, 0.99, 0.5]), np.array([False, False, True, False])
+    assert surely_wrong(confidence, right) == 1 / 4
+    assert surely_wrong(confidence[:0], right[:0]) is None
 
 
 def test_full_confidence_falls_into_the_last_bin() -> None:

@@ -103,6 +103,15 @@ def test_summary_of_a_known_run() -> None:
     assert (b.arm, b.n, b.accuracy, b.p50, b.contended) == ("b", 1, 1.0, 5, True)
 
 
+def test_summary_tells_how_much_was_unfamiliar_and_abstained_from() -> None:
+    told = [(0.5, None), (0.019, True), (0.02, None), (None, None)]
+    trials = [trial(f"c{i}", familiarity=f, abstained=away) for i, (f, away) in enumerate(told)]
+    a, b = summarise([*trials, trial(arm="b")], FAMILIES)
+    assert a.unfamiliar == pytest.approx(1 / 3)
+    assert a.abstained == 1
+    assert (b.unfamiliar, b.abstained) == (None, 0)
+
+
 def test_summary_without_gold_or_answers() -> None:
     (row,) = summarise([trial(None, None, prompt="p", gold=None, status="crashed")], FAMILIES)
     assert (row.n, row.scored, row.accuracy, row.low, row.high) == (1, 0, None, None, None)

@@ -27,6 +27,21 @@ def rows(folder: Path, text: str, columns: Columns | None = None, name: str = "l
     return read_log(write(folder, text, name), columns or Columns()).rows
 
 
+def test_familiarity_and_what_was_abstained_from(tmp_path: Path) -> None:
+    head = "arm,case,gold,label,familiarity,abstained\n"
+    found = rows(tmp_path, head + "a,c1,x,x,0.01,True\na,c2,x,x,0.5,\na,c3,x,x,,False\n")
+    assert [(one.familiarity, one.abstained, one.routed) for one in found] == [
+        (0.01, True, None),
+        (0.5, False, "x"),
+        (None, False, "x"),
+    ]
+    mine = Columns(familiarity="known", abstained="away")
+    (other,) = rows(tmp_path, "arm,case,gold,label,known,away\na,c1,x,x,0.25,yes\n", mine)
+    assert (other.familiarity, other.abstained) == (0.25, True)
+    with pytest.raises(LabError, match=r"log.csv:2: .*'familiarity' holds '2'.* from 0 to 1"):
+        rows(tmp_path, head + "a,c1,x,x,2,\n")
+
+
 def test_our_names_need_no_options(tmp_path: Path) -> None:
     (one,) = rows(tmp_path, HEAD + "a,c1,code/simple,CoT/simple,12.5\n")
     assert (one.arm, one.case, one.gold, one.label, one.latency_ms) == (

@@ -13,6 +13,7 @@ from routerlab.tui.lab.app import RouterLabApp
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.screen import LabScreen
 from tests.tui.harness import settle
+from tests.tui.lab.test_familiarity import tell
 from tests.tui.scripted import CASES, NOW, Bench, bench, specs
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
@@ -80,3 +81,27 @@ def test_before_any_answer(snap_compare: Compare, tmp_path: Path, state: str, si
 
 def starting(made: Bench) -> bool:
     return any(arm.state.phase == "starting" for arm in made.lab.arms.values())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
+def test_unfamiliar(
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    """The arms tell how familiar prompts are, and abstain; the history lists the unfamiliar ones."""
+    made = bench(tmp_path)
+    tell(made, [case.prompt for case in made.lab.corpus.case[2::4]] if made.lab.corpus else ())
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: ready(made, 2))
+        made.lab.replay(made.lab.cases())
+        await made.lab.finished()
+        done = Progress("idle", CASES * 2, CASES * 2, 12.3)
+        monkeypatch.setattr(type(made.lab), "progress", property(lambda lab: done))
+        screen = pilot.app.screen
+        assert isinstance(screen, LabScreen)
+        screen.redraw()
+        await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == CASES, 0.0)
+        await pilot.press("escape", "U")
+        await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == 3)
+
+    assert snap_compare(app_on(made, 2), terminal_size=size, run_before=run)

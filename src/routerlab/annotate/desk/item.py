@@ -19,8 +19,9 @@ class Opinion:
 class QueueItem:
     """A prompt to label. `source` says where it stands in the file it came from.
 
-    `models` is arm -> (label, the probability the arm gave that label, None where it gave none); `people` is
-    annotator -> opinion. Neither is shown before a label is submitted, nor is `gold`.
+    `models` is arm -> (label, the probability the arm gave that label, None where it gave none), `familiar`
+    arm -> how familiar the prompt is to it (0..1), of those that tell it; `people` is annotator -> opinion.
+    None is shown before a label is submitted, nor is `gold`.
     """
 
     id: str
@@ -29,3 +30,4 @@ class QueueItem:
     gold: str | None = None
     models: dict[str, tuple[str, float | None]] = field(default_factory=dict)
     people: dict[str, Opinion] = field(default_factory=dict)
+    familiar: dict[str, float] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from routerlab.annotate.desk.item import QueueItem
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.agreement import vote
 
-Order = Literal["file", "random", "disagreement", "confidence", "errors", "mix"]
+Order = Literal["file", "random", "disagreement", "confidence", "familiarity", "errors", "mix"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 
 
@@ -19,8 +19,10 @@ def ordered(items: Sequence[QueueItem], order: Order, seed: int) -> list[int]:
 
     file: as they stand. random: shuffled. disagreement: the models' votes with the highest entropy first.
     confidence: the least confident first, by the mean probability that the models give their own answer.
-    errors: only those that a model got wrong, the most often wrong first. mix: the three by turns
-    (disagreement, confidence, random). LabError where an order needs what no item has.
+    familiarity: the least familiar first, by its mean over the models that tell it, for what is unlike all
+    that they were fitted to teaches them most. errors: only those that a model got wrong, the most often
+    wrong first. mix: by turns, disagreement, confidence, familiarity if a model tells it, random. LabError
+    where an order needs what no item has.
     """
     shuffled = list(range(len(items)))
     if order == "file":
@@ -29,7 +31,9 @@ def ordered(items: Sequence[QueueItem], order: Order, seed: int) -> list[int]:
     if order == "random":
         return shuffled
     if order == "mix":
-        parts = (ordered(items, "disagreement", seed), ordered(items, "confidence", seed), shuffled)
+        turns: list[Order] = ["disagreement", "confidence"]
+        turns += ["familiarity"] if any(item.familiar for item in items) else []
+        parts = [*(ordered(items, turn, seed) for turn in turns), shuffled]
         return list(dict.fromkeys(i for i in chain.from_iterable(zip_longest(*parts)) if i is not None))
     rank, needs = _RANKS[order]
     ranks = [rank(item) for item in items]
@@ -50,6 +54,11 @@ def _confidence(item: QueueItem) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def _familiarity(item: QueueItem) -> float | None:
+    known = item.familiar.values()
+    return sum(known) / len(known) if known else None
+
+
 def _errors(item: QueueItem) -> float | None:
     right = [label == item.gold for label, _ in item.models.values()]
     return -right.count(False) if right and item.gold else None
@@ -58,6 +67,7 @@ def _errors(item: QueueItem) -> float | None:
 _RANKS: dict[Order, tuple[Callable[[QueueItem], float | None], str]] = {
     "disagreement": (_disagreement, "models' answers"),
     "confidence": (_confidence, "models' probabilities"),
+    "familiarity": (_familiarity, "models' familiarity, which tuned routers tell"),
     "errors": (_errors, "models' answers and gold labels"),
 }
 """What an item is ranked by, the lowest first (an item that has none comes last), and what that needs."""

@@ -163,7 +163,8 @@ def _heard(item: QueueItem, unit: Unit | None, annotator: str) -> QueueItem:
         for name, rating in unit.ratings.items()
         if name != annotator
     }
-    return replace(item, models=models_of(unit), people=people, gold=item.gold or unit.gold)
+    gold = item.gold or unit.gold
+    return replace(item, models=models_of(unit), familiar=unit.familiar, people=people, gold=gold)
 
 
 def models_of(unit: Unit) -> dict[str, tuple[str, float | None]]:

@@ -147,6 +147,9 @@ class _Gathered:
         if trial.status == "ok" and trial.label is not None and at >= self._answered.get(key, at):
             unit.models[trial.arm], self._answered[key] = trial.label, at
             unit.sure[trial.arm] = (trial.probabilities or {}).get(trial.label)
+            unit.familiar.pop(trial.arm, None)
+            if trial.familiarity is not None:
+                unit.familiar[trial.arm] = trial.familiarity
 
     def _enter(self, unit: Unit, name: str, events: Iterable[Annotation], session: str) -> None:
         """Add what the annotator said of one target, in this order, to what the same annotator said of the

@@ -47,9 +47,9 @@ class Unit:
     """One prompt and all that was said about it.
 
     `ratings` are by annotator, `decisions` by adjudicator, `models` by arm (the label of its latest answer
-    that could be read) with `sure`, the probability it gave that label. Who skipped it has no rating; who
-    flagged it or wrote one of the `notes` may have one. `prompt` is None where it is known by its case's id
-    only.
+    that could be read) with `sure`, the probability it gave that label, and `familiar`, how familiar the
+    prompt is to those that tell it. Who skipped it has no rating; who flagged it or wrote one of the `notes`
+    may have one. `prompt` is None where it is known by its case's id only.
     """
 
     key: str
@@ -60,6 +60,7 @@ class Unit:
     decisions: dict[str, Decision] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     sure: dict[str, float | None] = field(default_factory=dict)
+    familiar: dict[str, float] = field(default_factory=dict)
     flagged: set[str] = field(default_factory=set)
     notes: dict[str, str] = field(default_factory=dict)
 

@@ -36,6 +36,12 @@ class Named:
     tokens_in: Annotated[str | None, _column("Tokens read; tokens_in.")] = None
     tokens_out: Annotated[str | None, _column("Tokens generated; tokens_generated.")] = None
     cost: Annotated[str | None, _column("What the request cost; cost.")] = None
+    familiarity: Annotated[
+        str | None, _column("How familiar the prompt is to the arm, 0 to 1; familiarity.")
+    ] = None
+    abstained: Annotated[
+        str | None, _column("Whether the answer is not to be acted on, true or false; abstained.")
+    ] = None
 
 
 @o.spread

@@ -14,11 +14,14 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
     """A row an arm: accuracy with its interval, accuracy per family, parse rate, P50 and P95 in milliseconds.
 
     `families` is the taxonomy's label -> family. Latencies of trials that ran beside others carry a star.
+    Where an arm tells how familiar prompts are, or abstained, there are columns of that.
     """
     names = list(dict.fromkeys(families.values()))
     contended = any(s.contended for s in summaries)
     caption = "* measured while other arms were running" if contended else None
-    headings = ("n", "acc.", "95 %", *names, "parse", "P50 ms", "P95 ms")
+    tell = any(s.unfamiliar is not None or s.abstained for s in summaries)
+    known = ("unfam.", "abst.") if tell else ()
+    headings = ("n", "acc.", "95 %", *names, "parse", *known, "P50 ms", "P95 ms")
     table = figures_table(caption, ["arm"], headings)
     for s in summaries:
         star = "*" if s.contended else ""
@@ -30,6 +33,7 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
             interval,
             *(number(s.families.get(name), 2) for name in names),
             number(s.parse_rate, 2),
+            *((number(s.unfamiliar, 2), str(s.abstained)) if tell else ()),
             number(s.p50, 0, star),
             number(s.p95, 0, star),
         )

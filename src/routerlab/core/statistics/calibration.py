@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+SURE = 0.95
+"""Confidence above which a wrong answer is one that nobody would look at again."""
+
 
 @dataclass(frozen=True)
 class Bin:
@@ -58,6 +61,11 @@ def gap(found: Sequence[Bin]) -> float:
     """Expected calibration error: mean |confidence - accuracy| over the bins, weighted by their size (Naeini
     et al. 2015)."""
     return sum(b.n * abs(b.confidence - b.accuracy) for b in found) / max(1, sum(b.n for b in found))
+
+
+def surely_wrong(confidence: Doubles, right: NDArray[np.bool_]) -> float | None:
+    """The share of all answers that are wrong with a confidence above SURE; None without answers."""
+    return float(((confidence > SURE) & ~right).mean()) if len(right) else None
 
 
 def brier(shares: Doubles, gold: Ints) -> float:

@@ -4,6 +4,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from routerlab.core.familiarity import is_unfamiliar
 from routerlab.core.prediction import Trial
 from routerlab.core.statistics.intervals import wilson
 from routerlab.core.statistics.quantiles import of_sorted
@@ -16,7 +17,9 @@ class ArmSummary:
     `n` counts trials that were not cancelled, `scored` the cases with a gold label. `accuracy` weights cases
     equally, `low` and `high` are its 95 % Wilson interval over cases. `families` holds the accuracy by the
     gold label's family. `p50` and `p95` are total latencies in milliseconds of the trials that were answered;
-    `contended` tells that some of those ran beside other arms. None means: nothing to compute it from.
+    `contended` tells that some of those ran beside other arms. `unfamiliar` is the share of the answers that
+    tell a familiarity whose prompt is unfamiliar, `abstained` counts those not to be acted on. None means:
+    nothing to compute it from.
     """
 
     arm: str
@@ -30,6 +33,8 @@ class ArmSummary:
     p50: float | None
     p95: float | None
     contended: bool
+    unfamiliar: float | None = None
+    abstained: int = 0
 
 
 @dataclass
@@ -144,6 +149,7 @@ def _summary(arm: str, trials: list[Trial], families: Mapping[str, str]) -> ArmS
     low = high = None
     if running.accuracy is not None:
         low, high = wilson(running.accuracy * running.scored, running.scored)
+    known = [trial.familiarity for trial in trials if trial.familiarity is not None]
     return ArmSummary(
         arm=arm,
         n=running.n,
@@ -156,4 +162,6 @@ def _summary(arm: str, trials: list[Trial], families: Mapping[str, str]) -> ArmS
         p50=running.p50,
         p95=running.p95,
         contended=running.contended,
+        unfamiliar=sum(map(is_unfamiliar, known)) / len(known) if known else None,
+        abstained=sum(trial.abstained is True for trial in trials),
     )

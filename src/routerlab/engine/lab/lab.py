@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from routerlab.core.errors import LabError
+from routerlab.core.familiarity import is_unfamiliar
 from routerlab.core.prediction import Item, Prediction, Trial
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.run import Mark, MarkKind
@@ -26,7 +27,7 @@ from routerlab.engine.lab.materials import Materials, arm_record, changed, new_h
 from routerlab.engine.lab.runner import UNSETTLED, Job, Progress, Runner
 from routerlab.settings import Settings
 
-Filter = Literal["all", "errors", "disagreements"]
+Filter = Literal["all", "errors", "disagreements", "unfamiliar"]
 
 
 class Lab:
@@ -185,7 +186,8 @@ class Lab:
     def cases(self, which: Filter = "all", family: str | None = None) -> list[Item]:
         """The corpus's cases that a replay with this filter would ask.
 
-        "errors": an arm's latest answer was wrong; "disagreements": the latest answers differ.
+        "errors": an arm's latest answer was wrong; "disagreements": the latest answers differ; "unfamiliar":
+        the prompt is so to an arm.
         """
         if self.corpus is None:
             return []
@@ -198,9 +200,11 @@ class Lab:
             answers = list(latest.get(case.id, {}).values())
             wrong = any(t.correct is False for t in answers)
             differ = len({t.label for t in answers}) > 1
+            strange = any(is_unfamiliar(t.familiarity) for t in answers)
             if family is not None and self.taxonomy.families.get(case.label or "") != family:
                 continue
-            if which == "all" or (which == "errors" and wrong) or (which == "disagreements" and differ):
+            fits = {"all": True, "errors": wrong, "disagreements": differ, "unfamiliar": strange}
+            if fits[which]:
                 chosen.append(case.item)
         return chosen
 

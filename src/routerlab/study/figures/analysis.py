@@ -7,9 +7,10 @@ from routerlab.core.session.arm import AnyArmRecord, ArmRecord
 from routerlab.core.statistics.gates import Gate
 from routerlab.study.figures.arm import ArmFigures, Settings
 from routerlab.study.figures.compare import cochran, comparisons, unanimity
-from routerlab.study.figures.confidence import calibration
+from routerlab.study.figures.confidence import calibration, sure
 from routerlab.study.figures.costs import CostTable, cost_figure, currency_of, hosting, strangers
 from routerlab.study.figures.gates import apply
+from routerlab.study.figures.kinds import apart, kinds
 from routerlab.study.figures.labels import (
     accuracy,
     answered_error,
@@ -99,6 +100,7 @@ def _figures(
     cases = judged(rows)
     scores, macro = label_scores(cases, labels, settings)
     asked = Counter(row.case for row in rows)
+    confident = sure(rows, labels)
     parsed = grouped((row.case, row.status == "ok") for row in rows if row.status not in UNJUDGED)
     return ArmFigures(
         arm=name,
@@ -120,8 +122,10 @@ def _figures(
         tokens_out=spread([row.tokens_out for row in rows], settings),
         chars_out=spread([row.chars for row in rows], settings),
         cost=cost_figure(name, rows, costs, currency_of(log.currency, costs)),
-        calibration=calibration(rows, labels),
+        calibration=calibration(confident, rows, labels) if confident else None,
         determinism=determinism(rows),
+        kinds=kinds(cases, log.cases, confident, settings),
+        apart=apart(cases, log.cases, settings),
         record=log.arms.get(name),
         memory={when: dict(parts) for when, parts in log.memory.get(name, {}).items()},
     )

@@ -154,7 +154,10 @@ class Calibration(Record):
 
     From "probabilities" over the labels, or from the confidence that a model claims ("self-reported"). The
     Brier score is over all labels (0..2) for probabilities, of right or wrong (0..1) for claims. `distinct`
-    counts different confidences: one means that it tells nothing. `kept` is accuracy against coverage.
+    counts different confidences: one means that it tells nothing. `surely_wrong` is the share of the answers
+    that are wrong with a confidence above 0.95. `kept` is accuracy against coverage, the most confident
+    first. Where familiarity is known, `by_familiarity` is the same with the most familiar first, and
+    `among_familiar` with the most confident first of those whose prompt is not unfamiliar.
     """
 
     source: Literal["probabilities", "self-reported"]
@@ -167,6 +170,32 @@ class Calibration(Record):
     distinct: int
     bins: tuple[Bin, ...]
     kept: tuple[Kept, ...]
+    surely_wrong: float | None = None
+    by_familiarity: tuple[Kept, ...] = ()
+    among_familiar: tuple[Kept, ...] = ()
+
+
+Grouping = Literal["language", "length", "source", "fit"]
+
+
+class KindFigures(Record):
+    """The cases of one `kind`, `by` what they have in common (fit: whether a label fits at all). `ece` and
+    `surely_wrong` are of the `answers` that have a confidence, None where none has."""
+
+    by: Grouping
+    kind: str
+    accuracy: Share
+    answers: int
+    ece: float | None
+    surely_wrong: float | None
+
+
+class Apart(Estimate):
+    """The AUROC of familiarity between the `unfit` cases, which no label fits, and the `others`: the chance
+    that one of the others is the more familiar; DeLong's interval."""
+
+    unfit: int
+    others: int
 
 
 class Determinism(Record):
@@ -197,8 +226,9 @@ class ArmFigures(Record):
     """Everything about one arm. `repeats` is the least and the most often that a case was asked; `statuses`
     count trials. Figures are None where nothing can be computed: accuracy without gold (a control), families
     without a taxonomy. `answered_error` is the share of wrong answers among those not abstained from, where
-    there is a promise or an abstention. `macro_f1` is the mean over labels that are gold of a case. `memory`
-    is bytes of the arm's workers: when ("loaded", "end") -> part -> how many."""
+    there is a promise or an abstention. `kinds` are there where the corpus is at hand. `macro_f1` is the mean
+    over labels that are gold of a case. `memory` is bytes of the arm's workers: when ("loaded", "end") ->
+    part -> how many."""
 
     arm: str
     contract: str | None
@@ -221,6 +251,8 @@ class ArmFigures(Record):
     cost: CostFigure | None
     calibration: Calibration | None
     determinism: Determinism | None
+    kinds: tuple[KindFigures, ...] = ()
+    apart: Apart | None = None
     gates: tuple[GateFigure, ...] = ()
     record: AnyArmRecord | None = None
     memory: dict[str, dict[str, int]] = Field(default_factory=dict)

@@ -32,6 +32,8 @@ class Columns:
     tokens_in: str | None = None
     tokens_out: str | None = None
     cost: str | None = None
+    familiarity: str | None = None
+    abstained: str | None = None
 
 
 NEEDED = ("gold", "predicted", "arm", "case")

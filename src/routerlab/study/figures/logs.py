@@ -145,6 +145,8 @@ class _Line:
             confidence=self._number(self.columns.get("confidence"), most=1.0),
             cost=self._number(self.columns.get("cost")),
             contended=str(self.record.get("contended", "")).lower() in _GOOD,
+            abstained=(self._text("abstained") or "").lower() in _GOOD,
+            familiarity=self._number(self.columns.get("familiarity"), most=1.0),
         )
 
     def _status(self, said: str | None) -> Status:

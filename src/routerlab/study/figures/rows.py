@@ -14,6 +14,7 @@ from routerlab.core.session.file import Opened
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.session.session import Session
 from routerlab.study.figures.arm import Source
+from routerlab.study.figures.cases import CaseFacts, case_facts
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,7 +35,8 @@ class Row:
     slow arm would look quick. It is None where none came or it was not timed alone; `parts_ms` says where it
     went. `chars` is the length of the text that was generated. `probabilities` are over the labels,
     `confidence` is what the model itself claimed. `cost` is that of this request, in the log's currency.
-    `contended` means that others were running, `abstained` that the label is not to be acted on.
+    `contended` means that others were running, `abstained` that the label is not to be acted on;
+    `familiarity` is the prompt's to the arm.
     """
 
     arm: str
@@ -54,6 +56,7 @@ class Row:
     cost: float | None = None
     contended: bool = False
     abstained: bool = False
+    familiarity: float | None = None
 
     @property
     def routed(self) -> str | None:
@@ -76,7 +79,7 @@ class Log:
     """The rows of a file. `families` is label -> family in the taxonomy's order, empty where none is known;
     `arms` what is recorded of the arms, `run` of the benchmark or trial that it is of. `currency` is
     that of the rows' costs, if it is known; `notes` are what a reader of the figures should know of the file.
-    `memory` is arm -> when -> part -> bytes.
+    `memory` is arm -> when -> part -> bytes, `cases` what is known of a case.
     """
 
     rows: tuple[Row, ...]
@@ -87,6 +90,7 @@ class Log:
     currency: str | None = None
     notes: tuple[str, ...] = ()
     memory: Mapping[str, Mapping[str, dict[str, int]]] = field(default_factory=dict)
+    cases: Mapping[str, CaseFacts] = field(default_factory=dict)
 
 
 def session_log(path: Path, opened: Opened) -> Log:
@@ -130,7 +134,8 @@ def session_log(path: Path, opened: Opened) -> Log:
     run = session.runs[-1] if session.runs else None
     families = header.taxonomy.families
     currency, memory = _currency(path, session), _memory(session.marks)
-    return Log(tuple(rows), families, source, dict(session.arms), run, currency, tuple(notes), memory)
+    cases = case_facts(path, session)
+    return Log(tuple(rows), families, source, dict(session.arms), run, currency, tuple(notes), memory, cases)
 
 
 def _memory(marks: Iterable[Mark]) -> dict[str, dict[str, dict[str, int]]]:
@@ -174,6 +179,7 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
         cost=cost(trial.tokens, prices) if prices else None,
         contended=trial.contended,
         abstained=trial.abstained is True,
+        familiarity=trial.familiarity,
     )
 
 

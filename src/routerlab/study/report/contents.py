@@ -9,6 +9,7 @@ from routerlab.study.report.sections import cases as listed
 from routerlab.study.report.sections import labels as labelling
 from routerlab.study.report.sections import origin, summary, trial
 from routerlab.study.report.sections import performance as measuring
+from routerlab.study.report.sections.kinds import kinds
 from routerlab.study.report.subject import Subject, ranked
 
 
@@ -53,6 +54,7 @@ def of_one(subject: Subject, name: str) -> list[Section]:
         labelling.accuracy(subject),
         labelling.labels(subject),
         labelling.confusion(subject, name),
+        kinds(subject),
         labelling.wrong(subject),
         listed.cases(subject),
         summary.pairs(subject),

@@ -20,6 +20,8 @@ from routerlab.tui.shared.text import abbreviations, fit, fit_name
 NUMBER, CASE, AGREE, NOTE = 4, 7, 5, 3
 PROMPT = (22, 16)
 """Columns the prompt should have at least: in a wide and in a narrow terminal."""
+BEYOND = 2**31
+"""A row that no cursor is on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class HistoryTable(DataTable[Text]):
         self._placed = -1
         self._kept: int | None = None
         self._short: dict[str, str] = {}
+        self._rows: dict[int, int] = {}
 
     def reshape(self, shape: Columns, palette: Palette) -> None:
         """Take on another shape and other colours; the rows may be gone then and must be added again."""
@@ -84,6 +87,7 @@ class HistoryTable(DataTable[Text]):
         if not self.live and self._kept is None:
             self._kept = self.cursor_row  # where the person was, until the rows are back
         self.clear(columns=True)
+        self._rows.clear()
         self._short = shape.short
         self._placed = -1
         sizes = [("#", NUMBER), ("case", CASE), ("prompt", shape.prompt), ("gold", shape.label)]
@@ -102,14 +106,19 @@ class HistoryTable(DataTable[Text]):
 
     def append(self, row: RowView) -> None:
         """Add a question at the bottom."""
+        self._rows[row.number] = self.row_count
         self.add_row(*self._cells(row))
         if self._kept is not None and self.row_count > self._kept:
             self.move_cursor(row=self._kept, animate=False)
             self._kept = None
 
-    def change(self, index: int, row: RowView) -> None:
-        """Draw a question again."""
-        key = self.ordered_rows[index].key
+    def lists(self, number: int) -> bool:
+        """Whether there is a row for the question."""
+        return number in self._rows
+
+    def change(self, row: RowView) -> None:
+        """Draw a question again that there is a row for."""
+        key = self.ordered_rows[self._rows[row.number]].key
         for column, text in zip(self.ordered_columns, self._cells(row), strict=True):
             if self.get_cell(key, column.key) != text:
                 self.update_cell(key, column.key, text)
@@ -119,6 +128,16 @@ class HistoryTable(DataTable[Text]):
         self._placed = index
         if self.live and self.cursor_row != index:
             self.move_cursor(row=index, animate=False)
+
+    def stay(self) -> None:
+        """Leave the cursor where the person has it."""
+        self._placed = BEYOND
+
+    def restart(self, at: int | None = None) -> None:
+        """Drop all rows, for others to be added; the cursor will be `at` that row, or on the newest one."""
+        self.clear()
+        self._rows.clear()
+        self._placed, self._kept, self.live = -1, at, at is None
 
     def release(self) -> None:
         """Follow again from the newest answer."""

@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS
+from routerlab.tui.lab.known import known
 from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import panel_text, state_style
 from routerlab.tui.shared.layout import Density, Layout
@@ -27,6 +28,10 @@ class ArmPanel(Widget):
         """Draw the border's words."""
         self._title()
 
+    def on_resize(self) -> None:
+        """The border has room for more words, or fewer."""
+        self._title()
+
     def show(self, view: PanelView, palette: Palette, density: Density) -> None:
         """Draw `view`, if it differs from what is there."""
         if (view, palette, density) == (self.view, self.palette, self.density):
@@ -42,7 +47,7 @@ class ArmPanel(Widget):
         self.set_class(view.phase in ("crashed", "failed"), "-fault")
         number = f" · #{view.question}" if view.question else ""
         self.border_title = Content.styled(view.name, "bold")
-        self.border_subtitle = Content.styled(view.contract + number, p.dim)
+        self.border_subtitle = self._below(view.contract + number)
         if flat:
             style = state_style(view, p)
             if style == "dim":  # a border takes a colour, and that is none
@@ -50,6 +55,12 @@ class ArmPanel(Widget):
             self.styles.border_left = ("outer", style)
         else:
             self.styles.clear_rule("border_left")
+
+    def _below(self, about: str) -> Content:
+        """How the arm was asked, and how familiar the prompt is, where that has no line."""
+        view, p = self.view, self.palette
+        told = known(view.trial, self.outer_size.width - len(about) - 9, p) if self.density != "full" else []
+        return Content.assemble((about, p.dim), *([(" · ", p.dim), *told] if told else []))
 
     def render(self) -> RenderResult:
         """The panel's lines."""

@@ -3,8 +3,10 @@
 import tomli_w
 from textual.content import Content
 
+from routerlab.core.prediction import Trial
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Lab
+from routerlab.tui.lab.known import answered, known
 from routerlab.tui.lab.sitting import Question
 from routerlab.tui.lab.state import annotation, case_name, prompt_of
 from routerlab.tui.lab.strip import note_text
@@ -13,6 +15,8 @@ from routerlab.tui.shared.text import MARKS, milliseconds, probability
 
 LONGEST = 50_000
 """Characters of a prompt or an answer that the dialog shows."""
+LINE = 40
+"""Columns that a line of it has at least."""
 
 
 def question_text(lab: Lab, question: Question, p: Palette) -> Content:
@@ -24,16 +28,17 @@ def question_text(lab: Lab, question: Question, p: Palette) -> Content:
         parts += [("   you ", p.dim), (note, f"bold {p.accent}")]
     parts += [("\n\n", ""), (_cut(prompt_of(lab, question.first)), ""), ("\n", "")]
     for arm, trial in question.trials.items():
-        said = trial.label if trial.label is not None else trial.status
         parts += [
             (f"\n{MARKS[trial.correct]} ", p.mark(trial.correct)),
             (printable(arm), "bold"),
             ("  ", ""),
-            (printable(said), f"bold {p.label(trial.label) if trial.label else p.bad}"),
+            (answered(trial), f"bold {_colour(trial, p)}"),
             (f"  by {printable(trial.member)}" if trial.member else "", p.dim),
             (f"  {milliseconds(trial.latency_ms.total)}", p.dim),
             ("  contended" if trial.contended else "", p.warn),
         ]
+        if trial.familiarity is not None:
+            parts += [("\n  ", ""), *known(trial, LINE, p), (f" familiarity {trial.familiarity:.3f}", p.dim)]
         if trial.probabilities:
             best = sorted(trial.probabilities.items(), key=lambda item: -item[1])
             shown = "   ".join(f"{printable(name)} {probability(value)}" for name, value in best[:8])
@@ -41,6 +46,12 @@ def question_text(lab: Lab, question: Question, p: Palette) -> Content:
         parts += [(f"\n  {_cut(text)}", p.dim) for text in (trial.answer, trial.error) if text]
         parts.append(("\n", ""))
     return Content.assemble(*parts)
+
+
+def _colour(trial: Trial, p: Palette) -> str:
+    if trial.abstained:
+        return p.warn
+    return p.label(trial.label) if trial.label else p.bad
 
 
 def result_text(lab: Lab, question: Question) -> str:

@@ -6,6 +6,7 @@ from textual import work
 from textual.content import Content
 
 from routerlab.core.errors import LabError
+from routerlab.core.familiarity import UNUSUAL, USUAL
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
@@ -41,6 +42,9 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
 SIGNS = (
     "✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged",
     "mass: the probability that the model writes any label at all   tok: evaluated+cached",
+    f"familiar: {USUAL:.0%} or more of the prompts that a router was fitted for are at least as far off   "
+    f"unusual: {UNUSUAL:.0%} or more   unfamiliar: fewer",
+    "abstained → default: the label is not to be acted on; the prompt goes where one without a label goes",
 )
 
 
@@ -86,10 +90,15 @@ class LabScreen(LabView):
             self.query_one(PromptLine).focus()
 
     def action_go_live(self) -> None:
-        """Follow the newest answers."""
-        self.looking = None
-        self.query_one(HistoryTable).release()
-        self.redraw()
+        """Follow the newest answers, among all questions."""
+        self.go_live()
+
+    def action_only_unfamiliar(self) -> None:
+        """List only what is unfamiliar to an arm, or everything again."""
+        if self.only_unfamiliar:
+            self.go_live()
+        elif not self.list_unfamiliar():
+            self.tell("no prompt so far is unfamiliar to an arm that can tell (a tuned router)")
 
     def action_select(self, step: int) -> None:
         """Select a neighbour in the history."""
@@ -151,6 +160,7 @@ class LabScreen(LabView):
             ("All cases once more", "all", None, True),
             ("Errors", "errors", None, True),
             ("Disagreements", "disagreements", None, True),
+            ("Unfamiliar", "unfamiliar", None, True),
             *((f"Family {family}", "all", family, False) for family in families),
         ]
         found = [lab.cases(which, family) for _, which, family, _ in wanted]

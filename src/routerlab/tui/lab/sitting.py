@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from routerlab.core.familiarity import is_unfamiliar
 from routerlab.core.prediction import Trial
 from routerlab.core.statistics.metrics import Running
 
@@ -20,12 +21,19 @@ class Question:
         """The trial that arrived first; a question has at least one."""
         return next(iter(self.trials.values()))
 
+    @property
+    def unfamiliar(self) -> bool:
+        """Whether its prompt is unfamiliar to an arm."""
+        return any(is_unfamiliar(trial.familiarity) for trial in self.trials.values())
+
 
 @dataclass
 class Sitting:
     """Grows trial by trial in constant time; nothing is ever computed over all of it again."""
 
     questions: list[Question] = field(default_factory=list)
+    unfamiliar: list[Question] = field(default_factory=list)
+    """Those that are, in the order in which an arm said so."""
     running: dict[str, Running] = field(default_factory=dict)
     last: dict[str, Question] = field(default_factory=dict)
     """The question each arm answered last."""
@@ -42,6 +50,8 @@ class Sitting:
             question = Question(len(self.questions) + 1)
             self.questions.append(question)
             self._by_group[trial.group] = question
+        if is_unfamiliar(trial.familiarity) and not question.unfamiliar:
+            self.unfamiliar.append(question)
         question.trials[trial.arm] = trial
         self._by_trial[trial.id] = question
         if trial.case is None and self.waiting[trial.arm]:

@@ -10,8 +10,9 @@ from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import Part, duration, fit, one_line, row
 
 
-def strip_text(view: RowView | None, live: bool, width: int, p: Palette) -> Content:
-    """The agreement line; what does not fit is left out from the right. Not `live` is an older question."""
+def strip_text(view: RowView | None, live: bool, width: int, p: Palette, only: str = "") -> Content:
+    """The agreement line; what does not fit is left out from the right. Not `live` is an older question,
+    `only` what the history lists if not all."""
     if view is None:
         return Content.styled(
             fit("No answers yet: type a prompt above, or replay the corpus with F5", width), p.dim
@@ -20,6 +21,8 @@ def strip_text(view: RowView | None, live: bool, width: int, p: Palette) -> Cont
     vote = view.vote
     where = (f"live #{view.number}", p.accent) if live else (f"looking at #{view.number}", f"bold {p.warn}")
     groups: list[list[Part]] = [[where, (f" {view.name}", p.dim)]]
+    if only:
+        groups.append([(only, p.warn)])
     if vote.label:
         groups.append([(printable(vote.label), f"bold {p.label(vote.label)}")])
     elif vote.votes > 1:

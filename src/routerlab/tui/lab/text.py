@@ -10,6 +10,7 @@ from textual.content import Content
 from routerlab.core.prediction import Trial
 from routerlab.core.text import printable
 from routerlab.engine.arms.arm import Phase
+from routerlab.tui.lab.known import answered, known, known_line
 from routerlab.tui.lab.state import PanelView
 from routerlab.tui.shared.layout import Density
 from routerlab.tui.shared.palette import Palette
@@ -80,7 +81,8 @@ def device_text(view: PanelView, width: int) -> str:
 def _full(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     state = state_line(replace(view, device=""), width, p)
     lines = [state, [(device_text(view, width), p.dim)], []]
-    lines += [_label_line(view, width, p), *_detail(view, width, p), []]
+    lines += [_label_line(view, width, p), *_detail(view, width, p)]
+    lines.append(known_line(view.trial, _names(view.labels, width), width, p))
     if view.trial and view.trial.status != "refused":
         t = view.trial.latency_ms
         parts = (t.total, t.queue, t.tokenize, t.prefill, t.generate)
@@ -116,7 +118,7 @@ def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
     mark, colour = trial.correct, p.label(trial.label)
     return [
         (MARKS[mark] + " ", colour if mark is None else f"bold {p.mark(mark)}"),
-        (fit(printable(trial.label), width - len(value) - 3), f"bold {colour}"),
+        (fit(answered(trial), width - len(value) - 3), f"bold {p.warn if trial.abstained else colour}"),
         (" " + value, "bold"),
     ]
 
@@ -168,8 +170,13 @@ def _bars(view: PanelView, trial: Trial, width: int, p: Palette) -> list[list[Pa
         best = sorted(labels, key=lambda name: -scores.get(name, 0.0))[: room - 1]
         labels = tuple(name for name in labels if name in best)
         more = [[(fit(f"{len(view.labels) - len(best)} labels less likely", width), p.faint)]]
-    names = min(max(map(len, labels)), max(8, width - 13))
+    names = _names(labels, width)
     return [_bar_line(name, scores.get(name, 0.0), trial, names, width, p) for name in labels] + more
+
+
+def _names(labels: Sequence[str], width: int) -> int:
+    """Columns of the names before bars."""
+    return min(max(map(len, labels)), max(8, width - 13))
 
 
 def _bar_line(name: str, score: float, trial: Trial, names: int, width: int, p: Palette) -> list[Part]:
@@ -266,8 +273,11 @@ def _state_short(view: PanelView, width: int, p: Palette) -> list[Part]:
         done = "" if view.fraction is None else f" {view.fraction:.0%}"
         return [(fit(f"{_state(view)}  {view.stage}{done}", width), p.accent)]
     text = f"{_state(view)}  "
+    told = known(view.trial, width - len(text) - 2, p)
     about = " · ".join(s for s in (view.contract, view.device, view.layers) if s)
-    return [(text, state_style(view, p)), (fit(about, width - len(text)), p.dim)]
+    told = [("  ", ""), *told] if told else []
+    room = width - len(text) - sum(len(part) for part, _ in told)
+    return [(text, state_style(view, p)), (fit(about, room), p.dim), *told]
 
 
 def _wrapped(text: str, width: int, style: str, room: int) -> list[list[Part]]:

@@ -55,6 +55,7 @@ class LabView(Page):
         self.learning = Learning()
         self.sitting = Sitting()
         self.looking: Question | None = None
+        self.only_unfamiliar = False
         self._dirty = True
         self._changed: dict[int, Question] = {}
         self._stop: Callable[[], None] = lambda: None
@@ -172,7 +173,10 @@ class LabView(Page):
         """What the arms make of the question together; below it, with room, its prompt."""
         view = state.row(self.lab, self.question, ()) if self.question else None
         live = self.looking is None
-        text = strip_text(view, live, width, p)
+        only = ""
+        if self.only_unfamiliar:
+            only = f"{len(self.sitting.unfamiliar)} of {len(self.sitting.questions)}: unfamiliar only"
+        text = strip_text(view, live, width, p, only)
         if tall:
             prompt = one_line(view.prompt, width) if view else ""
             text = Content.assemble(text, "\n", (prompt, p.dim))
@@ -183,11 +187,11 @@ class LabView(Page):
         table = self.query_one(HistoryTable)
         arms = list(self.lab.arms) or list(self.sitting.running)
         table.reshape(columns(self.size.width, arms, self.lab.taxonomy.labels), colours)
-        questions = self.sitting.questions
+        questions = self._listed
         known = table.row_count
-        for number, question in self._changed.items():
-            if number <= known:
-                table.change(number - 1, state.row(self.lab, question, arms))
+        for question in self._changed.values():
+            if table.lists(question.number):
+                table.change(state.row(self.lab, question, arms))
         self._changed.clear()
         for question in questions[known : known + ROWS_A_DRAW]:
             table.append(state.row(self.lab, question, arms))
@@ -199,7 +203,9 @@ class LabView(Page):
             # walks them all and holds the screen up for a quarter of a second (5,000 rows, 4 arms).
             gc.freeze()
         self._behind = behind
-        if latest := self.sitting.latest:
+        if self.only_unfamiliar:
+            table.stay()
+        elif latest := self.sitting.latest:
             table.follow(min(latest.number, table.row_count) - 1)
 
     # --- the question that is looked at ---
@@ -209,15 +215,39 @@ class LabView(Page):
         """The question that panels, strip and annotations are about."""
         return self.looking or self.sitting.latest
 
+    @property
+    def _listed(self) -> list[Question]:
+        """The questions of the history's rows."""
+        return self.sitting.unfamiliar if self.only_unfamiliar else self.sitting.questions
+
+    def list_unfamiliar(self) -> bool:
+        """List but the unfamiliar questions, and look at the last of them; whether there are any."""
+        found = self.sitting.unfamiliar
+        if found:
+            self.only_unfamiliar, self.looking = True, found[-1]
+            self.query_one(HistoryTable).restart(len(found) - 1)
+            self._dirty = True
+        return bool(found)
+
+    def go_live(self) -> None:
+        """List all questions and follow the newest answers."""
+        table = self.query_one(HistoryTable)
+        self.looking = None
+        if self.only_unfamiliar:
+            self.only_unfamiliar = False
+            table.restart()
+        else:
+            table.release()
+        self._dirty = True
+
     @on(HistoryTable.Picked)
     def _picked(self, event: HistoryTable.Picked) -> None:
-        self.looking = None if event.index is None else self.sitting.questions[event.index]
+        self.looking = None if event.index is None else self._listed[event.index]
         self._dirty = True
 
     @on(PromptLine.Sent)
     def _sent(self, event: PromptLine.Sent) -> None:
-        self.query_one(HistoryTable).release()
-        self.looking = None
+        self.go_live()
         try:
             self.lab.ask(event.prompt)
             self.sitting.asked(list(self.lab.arms))

@@ -59,7 +59,8 @@ def confusion(name: str, arm: ArmFigures, labels: Sequence[str]) -> str:
 
 def confidence(name: str, found: Calibration, limit: float | None) -> str:
     """Left: accuracy of answers by their confidence. Right: accuracy of the most confident answers, by their
-    share of all; `limit` is the accuracy that a gate asks for."""
+    share of all; dashed: of the most familiar; dotted: of the most confident that are not unfamiliar. `limit`
+    is the accuracy that a gate asks for."""
     with drawing(name, 460, 250) as d:
         ax, kept = d.figure.subplots(1, 2)
         ax.set_title("accuracy by confidence")
@@ -82,10 +83,11 @@ def confidence(name: str, found: Calibration, limit: float | None) -> str:
             clip_on=False,
         )
         kept.set_title("accuracy by coverage")
-        curve = sorted(found.kept, key=lambda k: k.coverage)
-        kept.plot([k.coverage for k in curve], [k.accuracy for k in curve], color=ACCENT, lw=1.4)
-        if len(curve) == 1:
-            kept.plot([curve[0].coverage], [curve[0].accuracy], "o", color=ACCENT, ms=4, clip_on=False)
+        for curve, style in ((found.kept, "-"), (found.by_familiarity, "--"), (found.among_familiar, ":")):
+            marker = "o" if len(curve) == 1 else ""
+            x, y = [k.coverage for k in curve], [k.accuracy for k in curve]
+            colour = ACCENT if style == "-" else INK
+            kept.plot(x, y, color=colour, lw=1.4, ls=style, marker=marker, ms=4, clip_on=not marker)
         if limit is not None:
             kept.axhline(limit, color=GOOD, lw=0.8, ls="--")
         for one in (ax, kept):

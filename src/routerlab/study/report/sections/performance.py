@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from routerlab.core.familiarity import UNUSUAL
+from routerlab.core.statistics.calibration import Kept
 from routerlab.study.figures.arm import ArmFigures, Calibration, Spread
 from routerlab.study.figures.rows import PARTS
 from routerlab.study.report import words as w
@@ -133,6 +135,11 @@ def confidence(subject: Subject, name: str) -> Section | None:
         "the dashed diagonal confidence is what it says. Right: accuracy of the most confident answers, by "
         "the share of all trials that they are."
     )
+    if rankings := _rankings(sure):
+        caption += (
+            " Dashed: of the most familiar instead. Dotted: of the most confident whose prompt is not "
+            "unfamiliar."
+        )
     rows = [
         (
             arm.arm,
@@ -141,10 +148,11 @@ def confidence(subject: Subject, name: str) -> Section | None:
             w.share(found.confidence),
             w.share(found.accuracy),
             w.share(found.ece),
+            w.share(found.surely_wrong),
             w.share(found.brier),
             w.share(found.log_loss),
             str(found.distinct),
-            *(w.share(_kept(found, least)) for least in (0.5, 0.8)),
+            *(w.share(_kept(found.kept, least)) for least in (0.5, 0.8)),
         )
         for arm, found in sure
     ]
@@ -155,6 +163,7 @@ def confidence(subject: Subject, name: str) -> Section | None:
         "Confidence",
         "Accuracy",
         "ECE",
+        "Wrong above .95",
         "Brier",
         "Log-loss",
         "Different",
@@ -165,10 +174,41 @@ def confidence(subject: Subject, name: str) -> Section | None:
         heads,
         rows,
         names=2,
-        caption="Different: how many confidences there are. Half, most: accuracy of the most confident "
-        "answers, at least 50 % and 80 % of all trials.",
+        caption="Wrong above .95: share of the answers that are wrong, and more confident than that. "
+        "Different: how many confidences there are. Half, most: accuracy of the most confident answers, at "
+        "least 50 % and 80 % of all trials.",
     )
-    return Section("Confidence", (Grid(figures, caption), told), detail=True)
+    return Section("Confidence", (Grid(figures, caption), told, *rankings), detail=True)
+
+
+def _rankings(sure: Sequence[tuple[ArmFigures, Calibration]]) -> list[Block]:
+    """Accuracy against coverage by what answers are kept first; nothing where no arm tells a familiarity or
+    abstains."""
+    rows: list[Row] = []
+    for arm, found in sure:
+        curves = (
+            ("confidence", found.kept),
+            ("familiarity", found.by_familiarity),
+            ("confidence, if not unfamiliar", found.among_familiar),
+        )
+        if found.by_familiarity:
+            rows += [(arm.arm, by, *_at(kept)) for by, kept in curves if kept]
+        if kept := arm.answered_error:
+            right = Cell(w.share(1 - kept.value), f"{w.share(kept.n / arm.cases)} kept")
+            rows.append((arm.arm, "all that it does not abstain from", right, w.NONE, w.NONE, w.NONE))
+    if not rows:
+        return []
+    caption = (
+        "Accuracy of the answers that are kept: all of them, and of the first by confidence or familiarity "
+        "as many as are 90, 80 and 50 % of all trials. Unfamiliar: a familiarity below "
+        f"{UNUSUAL:g}, as {UNUSUAL:.0%} of prompts like those fitted to have."
+    )
+    return [table(("Arm", "Kept first by", "All", "90 %", "80 %", "Half"), rows, names=2, caption=caption)]
+
+
+def _at(kept: Sequence[Kept]) -> list[Cell | str]:
+    all_of_them = Cell(w.share(kept[-1].accuracy), f"{w.share(kept[-1].coverage)} kept")
+    return [all_of_them, *(w.share(_kept(kept, least)) for least in (0.9, 0.8, 0.5))]
 
 
 def _reliability(arm: ArmFigures, found: Calibration, name: str, limit: float | None) -> Figure:
@@ -181,8 +221,8 @@ def _reliability(arm: ArmFigures, found: Calibration, name: str, limit: float | 
     return Figure(name, says, draw, title=arm.arm, caption=f"ECE {w.share(found.ece)}")
 
 
-def _kept(found: Calibration, least: float) -> float | None:
-    return next((k.accuracy for k in found.kept if k.coverage >= least), None)
+def _kept(kept: Sequence[Kept], least: float) -> float | None:
+    return next((k.accuracy for k in kept if k.coverage >= least), None)
 
 
 def determinism(subject: Subject) -> Section | None:
