@@ -10,7 +10,7 @@ import pytest
 from routerlab.core.prediction import Prediction, Trial
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab.known import known
-from routerlab.tui.lab.state import Figures, PanelView
+from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import panel_text
 from routerlab.tui.shared.layout import Density, panel_height
 from routerlab.tui.shared.palette import Palette
@@ -36,9 +36,7 @@ def told(familiarity: float | None, abstained: bool | None = None) -> PanelView:
             "contended": False,
         }
     )
-    return PanelView(
-        "a", "probe", "ready", None, "", None, "", "CPU 92 MiB", "CPU build", LABELS, trial, 1, Figures()
-    )
+    return PanelView("a", "probe", "ready", None, "", None, "", "CPU 92 MiB", "CPU build", LABELS, trial, 1)
 
 
 def lines(view: PanelView, density: Density, width: int) -> list[str]:
@@ -135,7 +133,7 @@ async def test_the_history_lists_only_what_is_unfamiliar(tmp_path: Path) -> None
         await s.until(lambda: s.screen.question is s.screen.sitting.questions[0], "the first")
         await s.pilot.press("1")
         await s.shows("looking at #1", "you code/simple")
-        await s.pilot.press("v")
+        await s.pilot.press("enter")
         await s.shows("Question #1", "unfamiliar", "familiarity 0.003", "abstained → default · ")
         await s.pilot.press("escape")
         s.lab.ask("asdf again")

@@ -22,5 +22,5 @@ async def test_a_panel_and_the_dialog_name_the_member_that_answered(tmp_path: Pa
         here.lab.ask("Why is the sky blue?")
         await here.until(lambda: len(here.lab.session.trials) == 1, "the answer")
         await here.until(lambda: "by tiny:probe" in here.panels()[0], "who answered")
-        await here.pilot.press("escape", "v")
+        await here.pilot.press("escape", "enter")
         await here.shows("by tiny:probe", "minute:probe: refused: too long")

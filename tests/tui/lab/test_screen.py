@@ -237,7 +237,7 @@ async def test_hostile_text_is_harmless(tmp_path: Path) -> None:
         s.lab.ask("x" * 1_000_000)
         arm = next(iter(s.lab.arms.values()))
         await s.until(lambda: s.table.row_count == 2, "two rows")
-        await s.pilot.press("escape", "k", "v")
+        await s.pilot.press("escape", "k", "enter")
         await s.until(lambda: isinstance(s.app.screen, Read), "the question")
         await s.shows("\\x1b[2J[red]b[/red]\\u202egold")
         assert "\x1b" not in s.picture()

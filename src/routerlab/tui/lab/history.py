@@ -15,7 +15,7 @@ from routerlab.tui.lab.state import RowView
 from routerlab.tui.lab.strip import note_text
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.palette import Palette, cell, rich_style
-from routerlab.tui.shared.text import abbreviations, fit, fit_name
+from routerlab.tui.shared.text import abbreviations, fit, fit_name, short_labels
 
 NUMBER, CASE, AGREE, NOTE = 4, 7, 5, 3
 PROMPT = (22, 16)
@@ -45,7 +45,8 @@ def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
     least, gap = (PROMPT[0], 2) if width >= NARROW else (PROMPT[1], 1)
     rest = width - 2 - sum(n + gap for n in (NUMBER, CASE, AGREE, NOTE)) - gap
     longest = max(len(label) for label in labels)
-    for size in (longest, 12, 8, 6, 4, 2):
+    named = max(map(len, short_labels(labels).values()))
+    for size in sorted({longest, min(longest, named), min(longest, 2)}, reverse=True):
         # gold and annotation are as wide as a label, an arm's answer has its mark before it
         prompt = rest - (2 * size + gap) - len(arms) * (size + 2 + gap)
         if size <= longest and prompt >= least:
