@@ -111,7 +111,7 @@ def tell(made: Bench, unfamiliar: Collection[str] = UNFAMILIAR) -> None:
 
 
 async def test_a_panel_of_thirty_columns_has_the_word_in_its_border(tmp_path: Path) -> None:
-    async with sitting(tmp_path, arms=4, size=(120, 24), prepare=tell) as s:
+    async with sitting(tmp_path, arms=4, size=(120, 40), prepare=tell, view="card") as s:
         s.lab.ask("hi")
         await s.until(partial(answered, s.lab, 4), "the answers")
         await s.shows("score · #1 · unfamiliar ─", "json · #1 · unfamiliar")

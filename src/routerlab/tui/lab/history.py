@@ -42,14 +42,15 @@ class Columns:
 
 def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
     """The widest labels that leave the prompt enough room."""
-    least, gap = (PROMPT[0], 2) if width >= NARROW else (PROMPT[1], 1)
-    rest = width - 2 - sum(n + gap for n in (NUMBER, CASE, AGREE, NOTE)) - gap
-    longest = max(len(label) for label in labels)
-    named = max(map(len, short_labels(labels).values()))
-    for size in sorted({longest, min(longest, named), min(longest, 2)}, reverse=True):
+    roomy, tight = (PROMPT[0], 2), (PROMPT[1], 1)
+    longest, named = max(map(len, labels)), max(map(len, short_labels(labels).values()))
+    forms = [(size, space) for size in (longest, min(longest, named)) for space in (roomy, tight)]
+    forms = [(longest, roomy), *forms[2:], (2, roomy)] if width >= NARROW else [*forms[1::2], (2, tight)]
+    for size, (least, gap) in forms:
         # gold and annotation are as wide as a label, an arm's answer has its mark before it
+        rest = width - 2 - sum(n + gap for n in (NUMBER, CASE, AGREE, NOTE)) - gap
         prompt = rest - (2 * size + gap) - len(arms) * (size + 2 + gap)
-        if size <= longest and prompt >= least:
+        if prompt >= least:
             break
     return Columns(tuple(arms), tuple(labels), size, max(least, prompt), gap)
 
@@ -149,6 +150,11 @@ class HistoryTable(DataTable[Text]):
     def pick(self, index: int) -> None:
         """Move to a row as a person would."""
         self.move_cursor(row=max(0, min(index, self.row_count - 1)), animate=False)
+
+    def on_resize(self) -> None:
+        """The row that was in sight stays there when the question opens above."""
+        if self.row_count:
+            self.move_cursor(row=self.cursor_row, animate=False)
 
     def watch_show_vertical_scrollbar(self, shown: bool) -> None:
         """Textual does not tell a hidden scroll bar where the table is: it would appear at the top."""

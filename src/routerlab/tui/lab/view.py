@@ -215,14 +215,12 @@ class LabView(Page):
         )
 
     def _matrix(self, width: int, height: int, p: Palette) -> Content:
-        questions, at = self._listed, self.question
-        if self.view != "matrix" or at is None or at not in questions[-1:]:
-            index = next((i for i, q in enumerate(questions) if q is at), 0) if self.view == "matrix" else 0
-        else:
-            index = len(questions) - 1
-        return matrix_text(
-            list(self.lab.arms), questions if self.view == "matrix" else (), index, width, height, p
-        )
+        if self.view != "matrix":
+            return Content()
+        questions = self._listed
+        backwards = range(len(questions) - 1, -1, -1)
+        at = next((i for i in backwards if questions[i] is self.question), len(questions) - 1)
+        return matrix_text(list(self.lab.arms), questions, at, width, height, p)
 
     def _draw_focus(self, arms: Sequence[state.PanelView], plan: Places, p: Palette) -> None:
         """The question, beside the history or above it, with what the arms said to it and nothing else."""
