@@ -74,6 +74,7 @@ class HistoryTable(DataTable[Text]):
         self._palette: Palette | None = None
         self.live = True
         self._placed = -1
+        self._height = 0
         self._kept: int | None = None
         self._short: dict[str, str] = {}
         self._rows: dict[int, int] = {}
@@ -151,10 +152,11 @@ class HistoryTable(DataTable[Text]):
         """Move to a row as a person would."""
         self.move_cursor(row=max(0, min(index, self.row_count - 1)), animate=False)
 
-    def on_resize(self) -> None:
-        """The row that was in sight stays there when the question opens above."""
-        if self.row_count:
+    def on_resize(self, event: events.Resize) -> None:
+        """The selected row stays in sight when the question opens above; more rows are no reason to move."""
+        if self.row_count and event.size.height != self._height:
             self.move_cursor(row=self.cursor_row, animate=False)
+        self._height = event.size.height
 
     def watch_show_vertical_scrollbar(self, shown: bool) -> None:
         """Textual does not tell a hidden scroll bar where the table is: it would appear at the top."""
