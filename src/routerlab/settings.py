@@ -2,6 +2,7 @@
 
 import getpass
 import re
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
-from routerlab.core.files.toml import line_numbers, load_toml, once, read_text, unless
+from routerlab.core.files.toml import line_numbers, load_toml, once, read_text, unless, validate
 from routerlab.core.remote import Remote
 from routerlab.paths import config_file
 
@@ -120,8 +121,35 @@ def set_threads(threads: int, path: Path | None = None) -> Path:
             lines[at - 1] = re.sub(r"=\s*[^\s#]+", f"= {threads}", lines[at - 1], count=1)
         else:
             lines.insert(0, f"threads = {threads}")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_new(file.resolve(), "\n".join(lines).encode())  # behind a link, if it is one
+        _write(file, "\n".join(lines))
     except OSError as e:
         raise LabError(f"{file}: cannot be written: {e.strerror}") from None
     return file
+
+
+def add_table(table: str, path: Path | None = None) -> Path:
+    """Put a table behind all that the settings file has, and leave that as it is; the file's path.
+
+    LabError when the file is not valid, or would not be with it, or cannot be written.
+    """
+    file = path or config_file()
+    text = ""
+    if file.exists():
+        load_settings(file)
+        text = read_text(file)
+    text += ("\n" if text.endswith("\n") else "\n\n" if text else "") + table
+    try:
+        data = tomllib.loads(text)
+    except ValueError as e:
+        raise LabError(f"{file}: no table can be added: {e}") from None
+    validate(file, Settings, data, text)
+    try:
+        _write(file, text)
+    except OSError as e:
+        raise LabError(f"{file}: cannot be written: {e.strerror}") from None
+    return file
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_new(file.resolve(), text.encode())  # behind a link, if it is one

@@ -116,6 +116,28 @@ def test_tables_fit_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.Monkey
     assert max(map(len, table[table.index(" arm ") :].splitlines())) <= 80
 
 
+def test_a_table_tells_what_was_unfamiliar_and_abstained_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = session(tmp_path / "s1.toml")
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "unfam." not in run("show", path).stdout
+    with SessionFile.open(path) as file:
+        for n, (known, away) in enumerate([(0.5, None), (0.3, None), (0.001, True)], 4):
+            file.append(trial(n, "c", repeat=n, familiarity=known, abstained=away))
+    table = run("show", path).stdout
+    lines = table[table.index(" arm ") :].splitlines()
+    (row,) = [line for line in lines if line.startswith(" c ")]
+    assert row.split()[-4:-2] == ["0.33", "1"]
+    assert max(map(len, lines)) <= 80
+    rows = [json.loads(line) for line in run("export", path, "--format", "jsonl").stdout.splitlines()]
+    assert [(r["familiarity"], r["abstained"]) for r in rows[-3:]] == [
+        (0.5, None),
+        (0.3, None),
+        (0.001, True),
+    ]
+
+
 def test_show_json(tmp_path: Path) -> None:
     path = session(tmp_path / "s1.toml")
     with path.open("ab") as f:

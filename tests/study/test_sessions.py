@@ -21,6 +21,7 @@ from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.study.figures.rows import session_log
 from routerlab.study.load import analysis_of, load
 from routerlab.study.report.blocks import Table
+from routerlab.study.report.sections.labels import accuracy
 from routerlab.study.report.sections.performance import latency
 from routerlab.study.report.subject import Subject
 from tests.conftest import REPO
@@ -196,3 +197,30 @@ def test_an_exported_session_gives_the_same_figures(tmp_path: Path, shape: str) 
         assert ours.model_copy(update=unsaid) == theirs.model_copy(update=unsaid)
     assert one.pairs == other.pairs
     assert one.verdict == other.verdict
+
+
+@pytest.mark.parametrize("shape", ["toml", "jsonl", "csv"])
+def test_a_lenient_arm_has_both_parse_rates_and_no_lenient_answer_is_parsed(
+    tmp_path: Path, shape: str
+) -> None:
+    lenient = remote("big").model_copy(update={"parse": "lenient"})
+    said = [trial(1, 0, arm="big", strict=True), trial(2, 1, arm="big", strict=False)]
+    none = trial(3, 2, arm="big", label=None, status="unparsed", strict=False)
+    path = session(tmp_path / "s.toml", lenient, remote("plain"), *said, none, trial(4, 0, arm="plain"))
+    if shape != "toml":
+        out = tmp_path / f"s.{shape}"
+        args = ["export", str(path), "--format", shape, "--out", str(out)]
+        assert CliRunner().invoke(app, args).exit_code == 0
+        path = out
+    found = analysis_of(load(path))
+    big, plain = found.arms
+    assert big.parse_rate
+    assert big.lenient_rate
+    assert big.accuracy
+    assert (big.parse_rate.hits, big.lenient_rate.hits, big.accuracy.right) == (1, 2, 2)
+    assert plain.lenient_rate is None
+    section = accuracy(Subject("s", path, found))
+    (table,) = [one for one in section.blocks if isinstance(one, Table) and "Read leniently" in one.heads]
+    assert [row[-1].text for row in table.rows] == ["0.667", "-"]
+    if shape == "toml":
+        assert (big.contract, plain.contract) == ("json, lenient", "json")

@@ -11,7 +11,15 @@ from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.choose import FOLDS
-from routerlab.tune.fit import NEVER, STRENGTHS, calibrated_loss, fit, out_of_fold, temperature
+from routerlab.tune.fit import (
+    NEVER,
+    STRENGTHS,
+    calibrated_loss,
+    fit,
+    honest_temperature,
+    out_of_fold,
+    temperature,
+)
 from tests.tune.harness import balanced, noise, telling
 
 
@@ -115,3 +123,16 @@ def test_what_is_chosen_is_chosen_in_three_seeded_folds() -> None:
     again = splits(gold, group, FOLDS, seed=5)
     assert all((a[1] == b[1]).all() for a, b in zip(folds, again, strict=True))
     assert all(not set(group[a]) & set(group[b]) for a, b in folds)
+
+
+def test_the_temperature_is_that_of_the_cases_on_which_most_is_claimed() -> None:
+    rng = np.random.default_rng(5)
+    gold, part = rng.integers(0, 3, 600), np.repeat([0, 1, 2], [300, 250, 50])
+    logits = rng.normal(size=(600, 3))
+    logits[np.arange(600), gold] += np.array([4.0, 1.0, -1.0])[part]
+    own = [temperature(logits[part == k], gold[part == k]) for k in range(3)]
+    assert own[0] < own[1] < own[2]
+    assert honest_temperature(logits, gold, part) == own[1]  # the third has too few to tell
+    assert honest_temperature(logits, gold, np.zeros(600, int)) == temperature(logits, gold)
+    few = slice(550, 600)
+    assert honest_temperature(logits[few], gold[few], part[few]) == own[2]

@@ -9,7 +9,7 @@ from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.router import Router, load_router
 from routerlab.engine.lab.factory import ModelArms
-from routerlab.engine.lab.specs import SUFFIXES, arm_spec, arm_specs, local_routers
+from routerlab.engine.lab.specs import LENIENT, SUFFIXES, arm_spec, arm_specs, local_routers
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _single(spec: Spec) -> ArmSpec:
 
 
 def _specs(text: str) -> list[ArmSpec]:
-    if text.endswith(".toml") or text.rpartition(":")[2] in (*SUFFIXES, "probe", "cascade"):
+    if text.endswith(".toml") or text.rpartition(":")[2] in (*SUFFIXES, LENIENT, "probe", "cascade"):
         return [arm_spec(text, "score")]
     plain = [arm_spec(f"{text}:{suffix}", "score") for suffix in SUFFIXES]
     return [*plain, *_routers_for(plain[0].model)]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from routerlab.cli import cache, sessions
+from routerlab.cli import cache, remote, sessions
 from routerlab.cli.annotate import annotate
 from routerlab.cli.bench import group as bench
 from routerlab.cli.corpus import group as corpus
@@ -44,6 +44,7 @@ for name, noun in (
     ("trial", trial),
     ("models", models),
     ("corpus", corpus),
+    ("remote", remote),
     ("cache", cache),
     ("sessions", sessions),
 ):

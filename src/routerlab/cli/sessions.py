@@ -125,7 +125,10 @@ def _arm_line(arm: "AnyArmRecord") -> str:
         of = f" from {arm.recording}" if arm.recording else ""
         said = " ".join(filter(None, (arm.served_model, arm.system_fingerprint))) or "nothing yet"
         where = f"{arm.model} at {arm.base_url}"
-        return f"{arm.name}: {arm.kind}{of}, {where}, which called itself {said}; {arm.client}"
+        ways = "".join(
+            f"; {way}" for way in (arm.parse and f"parse {arm.parse}", *(arm.adapted or ())) if way
+        )
+        return f"{arm.name}: {arm.kind}{of}, {where}, which called itself {said}; {arm.client}{ways}"
     if not isinstance(arm, ArmRecord):
         asks = ", ".join(f"{member.name} ({member.model_file})" for member in arm.member)
         return f"{arm.name}: baseline {arm.contract} {asks or arm.source_file or ''}".rstrip()
@@ -231,6 +234,7 @@ def _row(session: "Session", index: int, labels: list[str], corpus: "Corpus | No
         "contended": trial.contended,
         "answer": trial.answer,
         "error": trial.error,
+        "strict": trial.strict,
         "member": trial.member,
         "annotation_label": state.label,
         "annotation_skipped": state.skipped,

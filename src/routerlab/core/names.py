@@ -6,3 +6,9 @@ Schedule = Literal["exclusive", "parallel"]
 """Whether models take turns, as anything timed should, or answer all at once."""
 Split = Literal["none", "layer", "row"]
 """How a model lies on several devices: on one of them only, whole layers on each, or rows of every tensor."""
+Parse = Literal["strict", "lenient"]
+"""How a generated answer is read: as the study did, or with whatever else a label can be told from."""
+Reasoning = Literal["default", "low", "off"]
+"""How much a remote model may think before it answers: as its server has it, little, or not at all."""
+Server = Literal["deepseek", "openai", "mistral", "openrouter", "vllm", "ollama", "llama-server", "lm-studio"]
+"""Servers whose habits are known."""

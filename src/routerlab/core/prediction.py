@@ -34,12 +34,13 @@ class Latency(Record):
 class Tokens(Record):
     """Tokens taken from the cached prefix, decoded in the prefill, and generated; `dropped` are those of the
     prompt that the router's window left out, if any (at least so many, of a huge one whose middle is not
-    read)."""
+    read). `reasoning` are those of the generated that a remote model thought with, if its server says so."""
 
     cached: int = 0
     evaluated: int = 0
     generated: int = 0
     dropped: int | None = None
+    reasoning: int | None = None
 
 
 class Attempt(Record):
@@ -68,6 +69,7 @@ class Prediction(Record):
     stands, but the prompt goes where one without a label would go (see `routed`). `confidence` is what the
     model itself claimed under the `json` contract. `answer` is the raw text of a generated answer, `error`
     says why there is no label or, where there is one, which members of the arm failed on the way to it.
+    `strict` is there where an answer was read leniently: whether the contract's own reading has a label too.
     `member` names the one whose answer it is, of an arm that is made of several. `batched` is true for an
     answer that was computed together with others: its times are its share of theirs, or those of a busy
     server, and no latency. `together` is how many questions that came at once were decoded together, this one
@@ -84,6 +86,7 @@ class Prediction(Record):
     confidence: float | None = None
     answer: str | None = None
     error: str | None = None
+    strict: bool | None = None
     member: str | None = None
     batched: bool | None = None
     together: int | None = None

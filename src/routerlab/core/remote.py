@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, JsonValue, field_validator
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.names import Parse, Reasoning, Server
 from routerlab.core.prediction import Record, Tokens
 
 Body = dict[str, JsonValue]
@@ -48,7 +49,11 @@ class Remote(Record):
     `key_env` is absent where no key is needed. `timeout_s` is the limit in seconds for one answer, if it is
     to be shorter than that of other arms; within it a question is tried again `retries` times at most.
     `concurrency` is how many questions may be under way when many are asked together. `body` goes with every
-    request, for what a server would otherwise do on its own (penalties, thinking); sessions have it too.
+    request, for what a server would otherwise do on its own (penalties); sessions have it too.
+
+    `reasoning` is how much the model may think first ("default": as its server has it); what is sent for that
+    depends on the `server`, which is otherwise told from the address. `reasoning_tokens` are allowed for it
+    besides the answer's own. `parse` is how answers are read ("strict" unless it says otherwise).
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -58,6 +63,10 @@ class Remote(Record):
     key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
     prices: Prices | None = None
     body: Body = Field(default_factory=dict)
+    server: Server | None = None
+    reasoning: Reasoning | None = None
+    reasoning_tokens: int | None = Field(default=None, ge=0, le=65536)
+    parse: Parse | None = None
     timeout_s: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
     retries: int = Field(default=2, ge=0, le=10)
     concurrency: int = Field(default=4, ge=1, le=64)

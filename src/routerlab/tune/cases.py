@@ -45,10 +45,16 @@ class Training:
     corpora: tuple[Corpus, ...] = ()
 
     @property
+    def part(self) -> Ints:
+        """The number in `corpora` of each case's own; one more where it is of none of them."""
+        numbers = {name: k for k, corpus in enumerate(self.corpora) for name in corpus.by_id}
+        return np.array([numbers.get(case.id, len(self.corpora)) for case in self.cases], dtype=np.int64)
+
+    @property
     def by_corpus(self) -> list[tuple[Corpus, Ints]]:
         """Each of `corpora` with the row numbers of its cases."""
-        ids = [case.id for case in self.cases]
-        return [(c, np.flatnonzero([i in c.by_id for i in ids])) for c in self.corpora]
+        part = self.part
+        return [(corpus, np.flatnonzero(part == k)) for k, corpus in enumerate(self.corpora)]
 
     @property
     def hard(self) -> Bools:

@@ -12,7 +12,7 @@ import numpy as np
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import Bools, Ints, Training, splits
-from routerlab.tune.fit import STRENGTHS, Doubles, Floats, fit, out_of_fold, temperature
+from routerlab.tune.fit import STRENGTHS, Doubles, Floats, fit, honest_temperature, out_of_fold
 
 FOLDS, OUTER_FOLDS, FEWER = 3, 10, 1500
 """Folds by which anything is chosen, and those by which that is judged; half of the latter suffice from so
@@ -131,7 +131,7 @@ def judged(candidates: Candidates, training: Training, seed: int, rows: Ints, se
     folds = splits(gold, training.group[own], FOLDS, seed)
     features = candidates.features(setting)[own]
     logits = out_of_fold(features, gold, len(training.labels), setting.strength, folds)
-    t = temperature(logits, gold)
+    t = honest_temperature(logits, gold, training.part[own])
     shares = softmax(logits / t)
     losses = np.full(len(rows), np.nan)
     losses[usable] = -np.log(np.maximum(shares[np.arange(len(own)), gold], np.finfo(float).tiny))

@@ -19,6 +19,9 @@ STRENGTHS = (10.0, 3.0, 30.0)
 WIDE = 4
 """Columns a row from which on it pays to rotate."""
 
+LEAST = 100
+"""Cases that can tell a temperature of their own."""
+
 NEVER = -50.0
 """Logit of a label without a case."""
 
@@ -91,6 +94,14 @@ def temperature(logits: Doubles, gold: Ints) -> float:
         a, b = high - ratio * (high - low), low + ratio * (high - low)
         low, high = (low, b) if loss(a) < loss(b) else (a, high)
     return float(np.exp((low + high) / 2))
+
+
+def honest_temperature(logits: Doubles, gold: Ints, part: Ints) -> float:
+    """The highest temperature that any `part` of the cases, of at least LEAST, has by itself: a head that is
+    calibrated on easy prompts claims too much on others, and too low a claim does less harm."""
+    sizes = zip(*np.unique(part, return_counts=True), strict=True)
+    parts = [part == k for k, n in sizes if n >= LEAST] or [part >= 0]
+    return max(temperature(logits[own], gold[own]) for own in parts)
 
 
 def calibrated_loss(logits: Doubles, gold: Ints) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from routerlab.tune.cases import held_out, overlay_tests, splits, training
 from routerlab.tune.choose import Nested, Setting
 from routerlab.tune.familiarity import familiarity
 from routerlab.tune.features import Reader, Tell, Workbench
-from routerlab.tune.fit import STRENGTHS, Linear, fit, temperature
+from routerlab.tune.fit import STRENGTHS, Linear, fit, honest_temperature
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
@@ -135,7 +135,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
                 work = partial(fit, features[rows], whole.gold[rows], n_labels, setting.strength)
                 logits[tested] = (await off_loop(work)).logits(features[tested])
             tell("cross-validating", i + 1, len(folds))
-        t = temperature(after, whole.gold)
+        t = honest_temperature(after, whole.gold, whole.part)
         linear = await off_loop(lambda: fit(features, whole.gold, n_labels, setting.strength))
         oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
         known, near = familiarity(features, whole.gold, whole.group, plan.seed)

@@ -14,6 +14,7 @@ from routerlab.core.statistics.metrics import (
     Running,
     accuracy,
     family_accuracy,
+    lenient_rate,
     parse_rate,
     summarise,
 )
@@ -145,3 +146,13 @@ def test_a_long_run_of_right_answers_stays_exactly_one() -> None:
     for i in range(3000):
         mean.add(f"c{i % 7}", True)
     assert mean.value == 1.0
+
+
+def test_what_only_a_lenient_reading_has_is_not_parsed() -> None:
+    trials = [trial("c1", strict=True), trial("c2", strict=False), trial("c3", None, strict=False)]
+    assert parse_rate(trials) == pytest.approx(1 / 3)
+    assert lenient_rate(trials) == pytest.approx(2 / 3)
+    assert lenient_rate([trial("c1")]) is None
+    (row,) = summarise(trials, FAMILIES)
+    assert row.parse_rate == pytest.approx(1 / 3)
+    assert row.lenient_rate == pytest.approx(2 / 3)

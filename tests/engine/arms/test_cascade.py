@@ -358,6 +358,6 @@ def test_a_file_of_an_earlier_version_is_refused_with_the_command_that_makes_a_n
     with pytest.raises(LabError) as caught:
         load_router(path)
     assert str(caught.value) == (
-        f"{path}: is a cascade of an earlier version; make it anew: routerlab tune cascade "
+        f"{path}: is of an earlier version; make it anew: routerlab tune cascade "
         f"{tmp_path}/small.toml {tmp_path}/large.toml --rule confidence --out {path}"
     )

@@ -181,6 +181,13 @@ async def test_what_is_not_as_pinned_fails_and_is_named(
         assert (await arm.ask("hello", 5.0)).status == "crashed"
 
 
+def test_a_router_of_an_earlier_version_is_refused_with_the_command_that_makes_a_new_one(copy: Path) -> None:
+    copy.write_text(copy.read_text().replace("schema_version = 2", "schema_version = 1"))
+    with pytest.raises(LabError) as caught:
+        load_router(copy)
+    assert str(caught.value) == f"{copy}: is of an earlier version; make it anew: routerlab tune tiny"
+
+
 async def test_other_weights_fail_and_are_named(made: Tuned, tmp_path: Path) -> None:
     other = deep_model(tmp_path / "deep.gguf", seed=1)
     async with running(as_model(factory()(tuned_spec(made, model=other)))) as arm:

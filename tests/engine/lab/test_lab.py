@@ -133,6 +133,12 @@ async def test_filters_choose_by_the_latest_answers(tmp_path: Path) -> None:
     assert 0 < len(wrong) < len(by_case)
     assert {i.case for i in it.lab.cases("errors")} == wrong
     assert {i.case for i in it.lab.cases("disagreements")} == split
+    assert it.lab.cases("unfamiliar") == []
+    odd = trials(it)[0].model_copy(update={"id": "t900000", "repeat": 2, "familiarity": 0.019})
+    it.lab.session.add(odd)
+    assert [i.case for i in it.lab.cases("unfamiliar")] == [odd.case]
+    it.lab.session.add(odd.model_copy(update={"id": "t900001", "repeat": 3, "familiarity": 0.02}))
+    assert it.lab.cases("unfamiliar") == []
     families = it.lab.taxonomy.families
     assert all(families[str(i.gold)] == "CoT" for i in it.lab.cases(family="CoT"))
     assert sum(len(it.lab.cases(family=f)) for f in ("code", "CoT", "hybrid")) == len(by_case)

@@ -12,7 +12,7 @@ from typing import Any
 from routerlab.core.prediction import Prediction
 from routerlab.core.remote import Remote
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
+from routerlab.engine.remote.arm import FIRST, RemoteArm, RemoteSpec
 from tests.conftest import PATIENCE_S
 from tests.engine.asking import FRONT_DOOR
 
@@ -107,12 +107,15 @@ SAYS = says()
 
 @dataclass
 class Server:
-    """Does `script` in turn, then what is usual. `asked` are the questions it got, not those for models."""
+    """Does `script` in turn, then what is usual. `asked` are the questions it got, not those for models, and
+    not the one that an arm asks while it loads: that is among `began`, and `first` answers it."""
 
     script: deque[Act] = field(default_factory=deque)
     models: Act = MODELS
+    first: Act = SAYS
     usual: Act = SAYS
     asked: list[Request] = field(default_factory=list)
+    began: list[Request] = field(default_factory=list)
     port: int = 0
     open: int = 0
     """Connections that are open now."""
@@ -154,6 +157,9 @@ class Server:
             writer.close()
 
     def _next(self, request: Request) -> Act:
+        if FIRST.encode() in request.body:
+            self.began.append(request)
+            return self.first
         self.asked.append(request)
         return self.script.popleft() if self.script else self.usual
 
@@ -211,7 +217,7 @@ def serving_beside(*script: Act) -> Iterator[Server]:
 
 
 @asynccontextmanager
-async def asking(server: Server, taxonomy: Taxonomy = FRONT_DOOR, **more: Any) -> AsyncIterator[RemoteArm]:
+async def asking(server: Server, taxonomy: Taxonomy = FRONT_DOOR, /, **more: Any) -> AsyncIterator[RemoteArm]:
     """A remote arm that is ready; afterwards nothing of it is left."""
     before = asyncio.all_tasks()
     arm = RemoteArm(RemoteSpec(name="remote:test", remote=server.remote(**more)), taxonomy)

@@ -16,6 +16,7 @@ from tests.engine.remote.server import (
     asking,
     dribbles,
     error,
+    hang_up,
     http,
     never,
     says,
@@ -98,17 +99,20 @@ async def test_a_server_that_is_not_there_is_a_failed_arm(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("models", "message"),
+    ("first", "message"),
     [
         (error(401, "bad key"), f"HTTP 401 Unauthorized: bad key; see the key in {KEY_ENV}"),
+        (error(404, "no model m"), "HTTP 404 Not Found: no model m"),
         (error(429), "HTTP 429 Too Many Requests: no (3 attempts)"),
         (error(500), "HTTP 500 Internal Server Error: no (3 attempts)"),
         (http(301, b"", {"Location": "https://other.example/v1"}), "it sends us to other.example"),
+        (http(200, b"<html>hello"), "no chat completion but a web page: see base_url"),
+        (http(200, b'{"error": {"message": "out of order"}}'), "HTTP 200 OK, but an error: out of order"),
     ],
 )
-async def test_a_server_of_no_use_is_a_failed_arm(models: Act, message: str) -> None:
+async def test_a_server_of_no_use_is_a_failed_arm(first: Act, message: str) -> None:
     async with serving() as server:
-        server.models = models
+        server.first = first
         arm = await start(server)
         assert arm.state.phase == "failed"
         assert message in arm.state.message
@@ -124,6 +128,32 @@ async def test_a_server_need_not_list_its_models(models: Act) -> None:
         async with asking(server) as arm:
             assert arm.state.message == ""
             assert (await arm.ask("x", PATIENCE_S)).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        (error(401, "no lists"), "HTTP 401 Unauthorized: no lists"),
+        (error(403), "HTTP 403 Forbidden: no"),
+        (error(429), "HTTP 429 Too Many Requests: no"),
+        (error(500), "HTTP 500 Internal Server Error: no"),
+        (http(301, b"", {"Location": "https://other.example/v1"}), "it sends us to other.example"),
+        (hang_up, "connection failed: "),
+        (never, "no answer in 0.2 s"),
+    ],
+)
+async def test_a_server_that_lists_no_models_is_asked_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, models: Act, message: str
+) -> None:
+    monkeypatch.setattr("routerlab.engine.remote.arm.MODELS_S", 0.2)
+    async with serving() as server:
+        server.models = models
+        async with asking(server) as arm:
+            assert arm.state.message.startswith("it does not say which models it has: ")
+            assert message in arm.state.message
+            assert _info(arm).note == arm.state.message
+            assert (await arm.ask("x", PATIENCE_S)).status == "ok"
+    assert len(server.began) == 1
 
 
 async def test_a_model_that_is_not_listed_is_told() -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from routerlab.core.prediction import Trial
 from routerlab.engine.lab.materials import arm_record
+from routerlab.engine.remote.redact import redactor
 from tests.conftest import PATIENCE_S
 from tests.engine.remote.harness import files, runner, settings_text
 from tests.engine.remote.server import (
     KEY,
+    SIMPLE,
     Act,
     Request,
     asked_once,
@@ -64,15 +66,79 @@ ECHOES = {
     "type": echo(200, "type"),
     "garbage": echo(200, "text"),
     "escaped": http(403, b'{"error": {"message": "' + ESCAPED.encode() + b'"}}'),
+    "part": error(401, f"Incorrect API key provided: {KEY[:8]}*******{KEY[-4:]}."),
+    "part-content": says(f"your key is {KEY[:6]}...{KEY[-5:]}"),
+    "part-200": http(200, json.dumps({"error": {"message": f"****{KEY[-4:]} is invalid"}}).encode()),
+    "part-type": says(model=f"m-{KEY[:12]}"),
     "quoted": error(403, f"GET /?key={quote(KEY, safe='')}"),
 }
 
 
+KEYS = (KEY, "sk-proj-abcDEF1234567890ghiJKL", "0f3a9b7c2d8e41f6a5b4c3d2e1f00918")
+PARTIAL = [
+    ("Incorrect API key provided: {0:.8}***************{1}. You can find", 4),
+    ("Your api key: ****{1} is invalid", 4),
+    ("key {0:.4}...{1} has no credit", 4),
+    ("key starting with {0:.8}", 0),
+    ("key ending in {1}", 4),
+    ("invalid x-api-key: {2}", 0),
+    ("Authorization: Bearer {2}", 0),
+    ("Authorization%3A%20Bearer%20{2}", 0),
+    ("GET /v1/chat?key={2}&x=1", 0),
+    ("see https://user:{2}@h.example/v1", 0),
+    ('{{"api_key": "{2}"}}', 0),
+    ("got the wrong half: {0:.16}", 0),
+    ("shown as {0:.3}•••••{1}", 3),
+    ("{0:.6}<redacted>{1}", 4),
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(("text", "last"), PARTIAL)
+def test_no_part_of_a_key_is_left(key: str, text: str, last: int) -> None:
+    end = key[-last:] if last else ""
+    shown = redactor(key)(text.format(key, end, key))
+    assert "***" in shown
+    assert not [key[i : i + 5] for i in range(len(key) - 4) if key[i : i + 5] in shown]
+    assert not end or end not in shown
+
+
+@pytest.mark.parametrize("form", [KEY[::-1], KEY.encode().hex(), base64.b64encode(KEY.encode()).decode()])
+def test_no_other_writing_of_the_key_is_left(form: str) -> None:
+    assert redactor(KEY)(f"you sent {form}.") == "you sent ***."
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["sk-ant-api03-abcdefghijkl", "gsk_abcdefghijklmnop", "hf_abcdefghijklmnop", "Bearer abc.def-ghi",
+     "AIza" + "x" * 35, "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "api_key=abcd1234"],
+)  # fmt: skip
+def test_other_peoples_keys_are_hidden_too(text: str) -> None:
+    for clean in (redactor(None), redactor(KEY)):
+        assert text.split("=")[-1].split()[-1] not in clean(f"upstream said {text} is bad")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SIMPLE,
+        "the key of a map is unique...",
+        "a token limit of 128; task-oriented",
+        "risk-assessment: ...",
+        "x" * 50,
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redactor(KEY)(text) == text
+
+
 def leaks(text: str | bytes) -> bool:
-    """Whether the key is in the text, as it is or in one of the forms that requests give it."""
+    """Whether the key is in the text, as it is, in part, or in one of the forms that requests give it."""
     data = text.encode() if isinstance(text, str) else text
     forms = (
         KEY,
+        KEY[:8],
+        KEY[-6:],
         quote(KEY, safe=""),
         ESCAPED,
         base64.b64encode(KEY.encode()).decode(),
@@ -120,7 +186,7 @@ def test_no_file_and_no_output_of_the_commands_has_the_key(tmp_path: Path) -> No
             run("sessions", "export", "s.toml", "--format", "jsonl"),
             run("sessions", "export", "s.toml", "--format", "csv"),
         ]
-        server.models = echo(401)
+        server.models = server.first = echo(401)
         told.append(run("route", "x", "--arm", "remote:test"))
     assert [done.returncode for done in told] == [0, 0, 0, 0, 3]
     assert len(server.asked) > len(ECHOES)

@@ -1,12 +1,24 @@
 """The study's contract on the real model: greedy, at most 128 new tokens, parsed."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer
+from routerlab.core.names import Parse
+from routerlab.engine.contract.contract import MAX_NEW_TOKENS, frame, parse_answer
+from routerlab.engine.worker import inference
+from routerlab.engine.worker.generate import Written
 from routerlab.engine.worker.llama import Context, Model
-from tests.engine.asking import TWO, Asked, taxonomy
+from tests.engine.asking import TWO, Asked, open_model, taxonomy
+from tests.engine.tiny import TEMPLATES, build
+
+_ASKED = "enable_thinking is not defined or enable_thinking"
+THINKS = {
+    "chatml thinks": "{% if add_generation_prompt %}<think>\n{% endif %}",
+    "chatml asks": "{% if add_generation_prompt and (" + _ASKED + ") %}<think>\n{% endif %}",
+}
+"""What some templates have behind the head of the answer, and others unless they are told not to."""
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +104,40 @@ def test_every_family_generates_the_same_again(tiny_models: dict[str, Model], fa
     again = [asked.ask(p) for p in ("another thing", "one")]
     assert [p.answer for p in again] == [p.answer for p in reversed(first)]
     asked.predictor.context.close()
+
+
+@pytest.mark.parametrize(
+    ("template", "written", "parse", "label", "strict"),
+    [
+        ("chatml", '<think>{"label": "b"}?</think>{"label": "a"}', "strict", "a", None),
+        ("chatml thinks", '{"label": "b"}?</think>{"label": "a"}', "strict", "a", None),
+        ("chatml thinks", '{"label": "b"}? Hm', "strict", None, None),
+        ("chatml asks", '{"label": "a"}', "strict", "a", None),
+        ("chatml", "{'label': 'A'}", "strict", None, None),
+        ("chatml", "{'label': 'A'}", "lenient", "a", False),
+        ("chatml", '{"label": "a"}', "lenient", "a", True),
+    ],
+)
+def test_an_answer_is_read_without_thoughts_and_as_it_is_asked_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    template: str,
+    written: str,
+    parse: Parse,
+    label: str | None,
+    strict: bool | None,
+) -> None:
+    """Tiny models think nothing, so what this one writes is put there."""
+    model = open_model(build(tmp_path / "m.gguf", template=TEMPLATES["chatml"] + THINKS.get(template, "")))
+    tokens = model.tokenize(written, special=False)
+    monkeypatch.setattr(inference, "generate", lambda *_: [Written(tokens)])
+    of = taxonomy(("a", "b"))
+    framing = frame(of, "json", (), model.chat_renderer())
+    predictor = inference.Predictor(model, framing, of.labels, 1024, 1, lambda _: None, parse=parse)
+    answer = predictor.predict("x", lambda: False)
+    assert (answer.label, answer.strict) == (label, strict)
+    assert (answer.answer or "").strip() == written
+    assert answer.tokens.generated == len(tokens)
+    assert answer.status == ("ok" if label else "unparsed")
+    predictor.context.close()
+    model.close()

@@ -26,6 +26,12 @@ from tests.study.figures.harness import LABELS, log, row
 QUICK = Settings(resamples=200)
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One case is enough for a kind of its own."""
+    monkeypatch.setattr("routerlab.study.figures.kinds.FEW", 1)
+
+
 def sure(case: str, right: bool, p: float, familiarity: float | None = None, **more: Any) -> Row:
     """An answer of probability `p`, right or not; gold is code/simple."""
     label, other = LABELS[:2] if right else (LABELS[1], LABELS[0])
@@ -54,6 +60,7 @@ def test_lengths(words: int, kind: str) -> None:
     assert length(words) == kind
 
 
+@pytest.mark.usefixtures("few")
 def test_every_kind_has_the_figures_of_its_own_cases() -> None:
     """Three German cases, one right in one of two repeats; one English; one of which nothing is known."""
     rows = [
@@ -85,6 +92,7 @@ def test_every_kind_has_the_figures_of_its_own_cases() -> None:
     assert (english.accuracy.value, english.surely_wrong) == (0.0, 0.0)
 
 
+@pytest.mark.usefixtures("few")
 def test_an_arm_without_confidence_has_accuracies_all_the_same() -> None:
     facts = {"a": CaseFacts(3, "de"), "b": CaseFacts(3, "en")}
     found = figures([row("a"), row("b", None)], facts).kinds
@@ -93,6 +101,20 @@ def test_an_arm_without_confidence_has_accuracies_all_the_same() -> None:
         ("en", 0.0, 0, None),
     ]
     assert figures([row("a"), row("b")]).kinds == ()
+
+
+def test_small_languages_are_told_together() -> None:
+    """Five English cases, two French, four German and a Greek one; a single small one keeps its name."""
+    languages = ["el", "fr", "fr", "de", "de", "de", "de", *["en"] * 5]
+    facts = {f"c{i}": CaseFacts(3, language) for i, language in enumerate(languages)}
+    rows = [row(f"c{i}", LABELS[0] if i else None) for i in range(12)]
+    found = figures(rows, facts).kinds
+    assert [(one.kind, one.accuracy.n) for one in found] == [("en", 5), ("3 others", 7)]
+    assert found[1].accuracy.value == pytest.approx(6 / 7)
+    facts = {
+        name: replace(one, language="en" if one.language != "el" else "el") for name, one in facts.items()
+    }
+    assert [one.kind for one in figures(rows, facts).kinds] == ["en", "el"]
 
 
 def test_rankings_by_familiarity_and_among_the_familiar() -> None:
@@ -160,6 +182,7 @@ source = "strangers"
 """
 
 
+@pytest.mark.usefixtures("few")
 def test_a_session_tells_its_cases_by_the_corpus_that_it_pins(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(CORPUS)
     pin = pin_corpus(load_toml(tmp_path / "mine.toml", Corpus), tmp_path / "mine.toml")

@@ -127,7 +127,7 @@ async def test_replay_from_the_screen(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=1, prepare=held) as s:
         await s.pilot.press("f5")
         await s.until(lambda: isinstance(s.app.screen, Choose), "the replay dialog")
-        await s.shows("All cases", "12 cases", "Family hybrid", "Disagreements")
+        await s.shows("All cases", "12 cases", "Family hybrid", "Disagreements", "Unfamiliar")
         await s.pilot.press("enter")
         await s.until(lambda: s.lab.progress.phase == "running", "a run")
         await s.shows("replay running", "0/12")

@@ -160,9 +160,8 @@ def _model_again(record: "ArmRecord") -> "ArmSpec":
         with suppress(LabError):
             model = find_model(model.name)
     encoding = next((e for e, words in DESCRIBED.items() if words == record.encoding), "json-name")
-    return ArmSpec.model_validate(
-        {"name": record.name, "model": model, "contract": record.contract, "encoding": encoding}
-    )
+    told = {"name": record.name, "model": model, "contract": record.contract, "encoding": encoding}
+    return ArmSpec.model_validate(told | {"parse": record.parse})
 
 
 def _if_here(text: str, contract: Untuned) -> "Spec | None":

@@ -13,12 +13,16 @@ from routerlab.core.text import printable
 def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) -> Table:
     """A row an arm: accuracy with its interval, accuracy per family, parse rate, P50 and P95 in milliseconds.
 
-    `families` is the taxonomy's label -> family. Latencies of trials that ran beside others carry a star.
-    Where an arm tells how familiar prompts are, or abstained, there are columns of that.
+    `families` is the taxonomy's label -> family. Latencies of trials that ran beside others carry a star. An
+    arm that is read leniently has both parse rates. Where an arm tells how familiar prompts are, or
+    abstained, there are columns of that.
     """
     names = list(dict.fromkeys(families.values()))
     contended = any(s.contended for s in summaries)
-    caption = "* measured while other arms were running" if contended else None
+    notes = ["* measured while other arms were running"] if contended else []
+    if any(s.lenient_rate is not None for s in summaries):
+        notes.append("parse: read strictly, and + leniently")
+    caption = "\n".join(notes) or None
     tell = any(s.unfamiliar is not None or s.abstained for s in summaries)
     known = ("unfam.", "abst.") if tell else ()
     headings = ("n", "acc.", "95 %", *names, "parse", *known, "P50 ms", "P95 ms")
@@ -32,7 +36,7 @@ def summary_table(summaries: Sequence[ArmSummary], families: Mapping[str, str]) 
             number(s.accuracy, 2),
             interval,
             *(number(s.families.get(name), 2) for name in names),
-            number(s.parse_rate, 2),
+            number(s.parse_rate, 2, "" if s.lenient_rate is None else f" +{s.lenient_rate:.2f}"),
             *((number(s.unfamiliar, 2), str(s.abstained)) if tell else ()),
             number(s.p50, 0, star),
             number(s.p95, 0, star),

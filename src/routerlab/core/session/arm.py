@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from routerlab.core.files.toml import canonical_sha256
+from routerlab.core.names import Parse, Reasoning
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Body, Hosting, Prices
 
@@ -13,8 +14,9 @@ class ArmRecord(Record):
 
     `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
     lies on several GPUs; `concurrency` is how many questions that come at once are decoded together, None
-    where each is alone. `max_error` is what its router promises (see `Promise`). `load_ms` is a cold start
-    only where the prefix was not kept on the disk from an earlier one.
+    where each is alone. `max_error` is what its router promises (see `Promise`), `parse` how generated
+    answers are read where that is not strictly. `load_ms` is a cold start only where the prefix was not kept
+    on the disk from an earlier one.
     """
 
     at: datetime
@@ -42,13 +44,14 @@ class ArmRecord(Record):
     split: Literal["layer", "row"] | None = None
     concurrency: int | None = None
     prefix_kept: bool | None = None
+    parse: Parse | None = None
     load_ms: float
     name: str
 
     @property
     def identity(self) -> tuple[str, ...]:
         """What its answers depend on: two records of one name that differ in it are two arms."""
-        return (self.model_sha256, self.prompt_sha256, self.router_sha256 or "")
+        return (self.model_sha256, self.prompt_sha256, self.router_sha256 or "", self.parse or "strict")
 
 
 class BaselineRecord(Record):
@@ -77,7 +80,10 @@ class RemoteRecord(Record):
     """An arm behind an OpenAI-compatible endpoint became ready, or said something else of itself than before.
 
     `remote` is its name in the settings or the plan, `model` what was asked for, `body` what went with every
-    request; `served_model` and `system_fingerprint` are what the server called itself in its answers. A
+    request; `served_model` and `system_fingerprint` are what the server called itself in its answers.
+    `reasoning`, `reasoning_tokens` and `parse` are as they were asked for (see Remote). `sent` are the
+    parameters of every request where they are not the contract's own, `adapted` says in words what the server
+    did not take, which was left out or put otherwise. A
     "recorded" arm asked nobody: it gave again what is in the session `recording`.
     """
 
@@ -95,6 +101,11 @@ class RemoteRecord(Record):
     retries: int
     prices: Prices | None = None
     body: Body | None = None
+    reasoning: Reasoning | None = None
+    reasoning_tokens: int | None = None
+    parse: Parse | None = None
+    sent: Body | None = None
+    adapted: tuple[str, ...] | None = None
     recording: str | None = None
     recording_sha256: str | None = None
     load_ms: float
@@ -103,8 +114,14 @@ class RemoteRecord(Record):
     @property
     def identity(self) -> tuple[str, ...]:
         """What its answers depend on (see ArmRecord), as far as a server says so."""
-        body = canonical_sha256(self.body or {})
+        body = canonical_sha256({**(self.body or {}), **(self.sent or {}), **self._ways})
         return (self.base_url, self.model, self.served_model or "", body, self.prompt_sha256)
+
+    @property
+    def _ways(self) -> dict[str, object]:
+        """How it is asked and read where that is not the contract's own way."""
+        ways = {"adapted": self.adapted and list(self.adapted), "parse": self.parse}
+        return {key: value for key, value in ways.items() if value and value != "strict"}
 
 
 AnyArmRecord = ArmRecord | BaselineRecord | RemoteRecord

@@ -1,7 +1,7 @@
 """Figures of an arm from its trials: accuracy, parse rate, latency. All accuracies weight cases equally."""
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from routerlab.core.familiarity import is_unfamiliar
@@ -17,9 +17,10 @@ class ArmSummary:
     `n` counts trials that were not cancelled, `scored` the cases with a gold label. `accuracy` weights cases
     equally, `low` and `high` are its 95 % Wilson interval over cases. `families` holds the accuracy by the
     gold label's family. `p50` and `p95` are total latencies in milliseconds of the trials that were answered;
-    `contended` tells that some of those ran beside other arms. `unfamiliar` is the share of the answers that
-    tell a familiarity whose prompt is unfamiliar, `abstained` counts those not to be acted on. None means:
-    nothing to compute it from.
+    `contended` tells that some of those ran beside other arms. `lenient_rate` is the share with a label of an
+    arm that is read leniently; its `parse_rate` counts what the strict reading has too. `unfamiliar` is the
+    share of the answers that tell a familiarity whose prompt is unfamiliar, `abstained` counts those not to
+    be acted on. None means: nothing to compute it from.
     """
 
     arm: str
@@ -33,6 +34,7 @@ class ArmSummary:
     p50: float | None
     p95: float | None
     contended: bool
+    lenient_rate: float | None = None
     unfamiliar: float | None = None
     abstained: int = 0
 
@@ -119,9 +121,21 @@ def accuracy(trials: Iterable[Trial]) -> float | None:
 def parse_rate(trials: Iterable[Trial]) -> float | None:
     """Share of the trials that gave a label, cancelled and unrouted ones left out; None without trials.
 
-    A refusal, crash or timeout counts against it, as it does against accuracy.
+    A refusal, crash or timeout counts against it, as it does against accuracy; so does a label that only a
+    lenient reading found.
     """
-    asked = [trial.status == "ok" for trial in trials if trial.status not in ("cancelled", "unrouted")]
+    return _share(trials, lambda trial: trial.status == "ok" and trial.strict is not False)
+
+
+def lenient_rate(trials: Sequence[Trial]) -> float | None:
+    """The same with what only a lenient reading found; None where nothing was read so."""
+    if all(trial.strict is None for trial in trials):
+        return None
+    return _share(trials, lambda trial: trial.status == "ok")
+
+
+def _share(trials: Iterable[Trial], good: Callable[[Trial], bool]) -> float | None:
+    asked = [good(trial) for trial in trials if trial.status not in ("cancelled", "unrouted")]
     return sum(asked) / len(asked) if asked else None
 
 
@@ -162,6 +176,7 @@ def _summary(arm: str, trials: list[Trial], families: Mapping[str, str]) -> ArmS
         p50=running.p50,
         p95=running.p95,
         contended=running.contended,
+        lenient_rate=lenient_rate(trials),
         unfamiliar=sum(map(is_unfamiliar, known)) / len(known) if known else None,
         abstained=sum(trial.abstained is True for trial in trials),
     )

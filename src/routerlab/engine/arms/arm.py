@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from routerlab.core.errors import LabError
+from routerlab.core.names import Parse
 from routerlab.core.prediction import Prediction, Record
 from routerlab.engine.contract.info import Info
 from routerlab.engine.contract.names import ContractName, Encoding, Instruction
@@ -26,7 +27,8 @@ class Spec(Record):
 class ArmSpec(Spec):
     """An arm that is a model, or several: `model` is a GGUF file, a cascade's the last.
 
-    `router` is the file that a tuned arm was read from; what it says wins over the lab's exemplars.
+    `router` is the file that a tuned arm was read from; what it says wins over the lab's exemplars. `parse`
+    is how a generated answer is read, "strict" unless it says otherwise.
     """
 
     model: Path
@@ -34,6 +36,7 @@ class ArmSpec(Spec):
     encoding: Encoding = "json-name"
     instruction: Instruction = "full"
     router: Path | None = None
+    parse: Parse | None = None
 
 
 @dataclass(frozen=True)

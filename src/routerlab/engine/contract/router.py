@@ -188,7 +188,7 @@ class Evidence(Record):
 class Router(Record):
     """A tuned model: contract, exemplars, window, and a head (`probe`) or a calibration (`score`)."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str = Field(pattern=f"^{NAME}$")
     contract: Literal["probe", "score"]
     encoding: Encoding = "json-name"
@@ -258,15 +258,26 @@ class _OldCascade(Record, extra="ignore"):
     member: tuple[FilePin, ...]
 
 
+class _OldEvidence(Record, extra="ignore"):
+    command: str
+
+
+class _OldRouter(Record, extra="ignore"):
+    evidence: _OldEvidence
+
+
 def load_router(path: Path) -> Router | Cascade:
     """The router in `path`; LabError with file and line when it is not one, with the command that makes a new
-    one when it is a cascade of an earlier version."""
+    one when it is of an earlier version."""
     peek = load_toml(path, _Peek)
-    if peek.contract != "cascade":
-        return load_toml(path, Router)
     if peek.schema_version == 1:
-        old = load_toml(path, _OldCascade)
-        members = [str(path.parent / member.file) for member in old.member]
-        words = ["routerlab", "tune", "cascade", *members, "--rule", old.rule, "--out", str(path)]
-        raise LabError(f"{path}: is a cascade of an earlier version; make it anew: {shlex.join(words)}")
-    return load_toml(path, Cascade)
+        raise LabError(f"{path}: is of an earlier version; make it anew: {_again(path, peek)}")
+    return load_toml(path, Cascade) if peek.contract == "cascade" else load_toml(path, Router)
+
+
+def _again(path: Path, peek: _Peek) -> str:
+    if peek.contract != "cascade":
+        return load_toml(path, _OldRouter).evidence.command
+    old = load_toml(path, _OldCascade)
+    members = [str(path.parent / member.file) for member in old.member]
+    return shlex.join(["routerlab", "tune", "cascade", *members, "--rule", old.rule, "--out", str(path)])

@@ -82,6 +82,7 @@ class ModelArms:
             model=spec.model.absolute(),
             contract=spec.contract,
             encoding=router.encoding if router else spec.encoding,
+            parse=spec.parse or "strict",
             instruction=router.instruction if router else spec.instruction,
             taxonomy=self._taxonomy,
             exemplars=router.exemplar if router else self._exemplars,

@@ -59,6 +59,7 @@ def arm_record(arm: Arm) -> AnyArmRecord | None:
             model_file=str(spec.model),
             device=info.device,
             router_file=str(spec.router) if spec.router else None,
+            parse=spec.parse,
             name=spec.name,
         )
     if isinstance(info, BaselineInfo):

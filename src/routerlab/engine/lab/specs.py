@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.names import Parse
 from routerlab.core.remote import Remote, api_key, find_remote
 from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.arms.baseline import BaselineSpec
@@ -26,6 +27,8 @@ SUFFIXES: dict[str, tuple[Untuned, Encoding]] = {
     "json": ("json", "json-name"),
 }
 """How an untuned arm says how it is asked."""
+LENIENT = "json-lenient"
+"""The suffix of an arm that is asked as `json`, and whose answers are read leniently."""
 
 
 REMOTE = "remote:"
@@ -83,9 +86,9 @@ def arm_spec(text: str, contract: Untuned) -> ArmSpec:
     """The arm that `text` names: a catalogue id, a GGUF path or the stem of a file in a models folder; or a
     router: a `.toml` file, or `NAME:probe` for one in ./routers, the user's folder or the package.
 
-    A suffix `:json`, `:score`, `:score-name` or `:score-code` wins over `contract`. The arm is named after
-    the catalogue entry or the file, with any suffix but `score` added. LabError when there is no such model,
-    with what to do.
+    A suffix `:json`, `:json-lenient`, `:score`, `:score-name` or `:score-code` wins over `contract`. The arm
+    is named after the catalogue entry or the file, with any suffix but `score` added. LabError when there is
+    no such model, with what to do.
     """
     if text.endswith(".toml"):
         return router_spec(Path(text))
@@ -93,14 +96,16 @@ def arm_spec(text: str, contract: Untuned) -> ArmSpec:
     if head and tail in ("probe", "cascade"):
         return router_spec(find_router(head))
     encoding: Encoding = "json-name"
-    if head and tail in SUFFIXES:
-        text, (contract, encoding) = head, SUFFIXES[tail]
+    lenient = bool(head) and tail == LENIENT
+    if head and (tail in SUFFIXES or lenient):
+        text, (contract, encoding) = head, SUFFIXES["json" if lenient else tail]
     model = find_model(text)
     entry = next((e for e in load_catalog().model if e.file == model.name), None)
-    suffix = next(s for s, way in SUFFIXES.items() if way == (contract, encoding))
+    suffix = LENIENT if lenient else next(s for s, way in SUFFIXES.items() if way == (contract, encoding))
     base = entry.id if entry else model.stem
     name = base if suffix == "score" else f"{base}:{suffix}"
-    return ArmSpec(name=name, model=model, contract=contract, encoding=encoding)
+    parse: Parse | None = "lenient" if lenient else None
+    return ArmSpec(name=name, model=model, contract=contract, encoding=encoding, parse=parse)
 
 
 def local_routers() -> list[Path]:

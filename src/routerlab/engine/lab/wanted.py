@@ -8,7 +8,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.engine.arms.cascade import member_files
 from routerlab.engine.contract.router import Cascade, MadeFrom, ModelPin, load_router
-from routerlab.engine.lab.specs import SUFFIXES, find_router, local_routers
+from routerlab.engine.lab.specs import LENIENT, SUFFIXES, find_router, local_routers
 from routerlab.models import pull as pulling
 from routerlab.models.catalog import Entry, closest, find_model, load_catalog
 from routerlab.models.fingerprint import file_sha256
@@ -35,7 +35,7 @@ def wanted(text: str) -> list[Wanted]:
     """
     catalog = load_catalog()
     head, _, tail = text.rpartition(":")
-    if entry := catalog.get(head if tail in SUFFIXES else text):
+    if entry := catalog.get(head if tail in (*SUFFIXES, LENIENT) else text):
         return [Wanted(entry)]
     if text.endswith(".toml"):
         return _of_router(Path(text))

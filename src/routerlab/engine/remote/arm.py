@@ -1,7 +1,8 @@
 """An arm that is a model behind an OpenAI-compatible endpoint, asked under the `json` contract.
 
 What is asked is what a model here is asked under that contract: the same system prompt, greedy, as many
-tokens, and the answer is read by the same parser. Requests and retries: endpoint.py.
+tokens, and the answer is read by the same parser. What a server does not take of it is found out with one
+question while the arm loads (terms.py). Requests and retries: endpoint.py.
 """
 
 import asyncio
@@ -13,23 +14,33 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.core.prediction import Attempt, Latency, Prediction, Tokens
+from routerlab.core.prediction import Attempt, Latency, Prediction
 from routerlab.core.remote import Remote, api_key
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.arm import Spec, Watched
-from routerlab.engine.contract.contract import MAX_NEW_TOKENS, parse_answer, system_prompt
+from routerlab.engine.contract.contract import system_prompt
 from routerlab.engine.contract.names import ContractName
 from routerlab.engine.remote.completion import Completion, read_completion, read_models
+from routerlab.engine.remote.extract import extract
 from routerlab.engine.remote.info import RemoteInfo
+from routerlab.engine.remote.terms import Terms, terms_of
 
 if TYPE_CHECKING:
     from routerlab.engine.remote.endpoint import Endpoint, Reply
 
 T = TypeVar("T")
-START_S = 30.0
-"""Time for a server to say which models it has, attempts and waits included."""
-LONGEST_ANSWER = 8192
-"""Characters of an answer that are written down; 128 tokens have fewer, but a server may not count."""
+MODELS_S = 5.0
+"""Time for a server to say which models it has. One that does not is asked a question all the same."""
+FIRST_S = 120.0
+"""Time for the first answer, attempts and waits included: a server may have to load the model."""
+FIRST = "Write a regular expression that matches ISO dates."
+"""What a server is asked first."""
+PERSONAL = (401, 402, 403, 429)
+"""Statuses of a refusal that is of who asks or how often, not of what is in the request."""
+ROUNDS = 8
+"""Requests at most until a server takes one, each without what it refused of the one before."""
+RECORDED = {"base_url", "model", "hosting", "retries", "prices", "reasoning", "reasoning_tokens", "parse"}
+"""What the arm's record has of the remote as it is; its body is left out where it is empty."""
 
 
 class RemoteSpec(Spec):
@@ -51,6 +62,9 @@ class RemoteArm(Watched):
         self._labels = taxonomy.labels
         self._system = system_prompt(taxonomy, "json")
         self._endpoint: Endpoint | None = None
+        self._terms = terms_of(spec.remote)
+        self.first: Prediction | None = None
+        """The answer to the question that it was asked while it loaded."""
         self._tasks: set[asyncio.Task[Any]] = set()
         """What is under way."""
         self._heard = ""
@@ -61,46 +75,78 @@ class RemoteArm(Watched):
         """Counts starts and stops: what began in an earlier life must not touch a later one."""
 
     async def start(self) -> None:
-        """Read the key and ask the server which models it has, for an arm that is ready should be there.
-
-        A server that keeps no such list is asked nothing more.
-        """
+        """Read the key, ask the server which models it has, and ask it a question: an arm that is ready
+        answers. What its server does not take is found out here, once. A list of models it need not have."""
         self._life += 1
         life, begun, remote = self._life, time.perf_counter(), self.spec.remote
-        stage = f"asking {remote.host}"
-        self._enter("loading", stage=stage, message="", info=None)
+        self._enter("loading", stage=f"asking {remote.host}", message="", info=None)
+        self.first = None
         endpoint, fault = await asyncio.to_thread(_connect, remote)
         if life == self._life and endpoint is not None:
             self._endpoint = endpoint
-            reply = await self._under_way(endpoint.models(START_S))
-            if life != self._life or reply is None:  # stopped meanwhile, and closed then
+            found = await self._under_way(self._begin(endpoint, begun))
+            if life != self._life or not found:  # stopped meanwhile, and closed then; or ready
                 return
-            fault = _fault(remote, reply)
-            if not fault:
-                note = _note(remote, reply.content)
-                info = self._info(endpoint.library, note, (time.perf_counter() - begun) * 1000.0)
-                self._enter("ready", stage="", message=note, info=info)
-                return
+            fault = found
             self._endpoint = None
         if endpoint is not None:
             await endpoint.close()
         if life == self._life:
             self._enter("failed", stage="", message=fault)
 
-    def _info(self, library: str, note: str, load_ms: float) -> RemoteInfo:
-        remote = self.spec.remote
+    async def _begin(self, endpoint: "Endpoint", begun: float) -> str:
+        """Come to terms with the server; why that cannot be, or "" and the arm is ready."""
+        life, remote = self._life, self.spec.remote
+        listed = await endpoint.models(MODELS_S)
+        terms = terms_of(remote)
+        for _ in range(ROUNDS):
+            attempts: list[Attempt] = []
+            sent = time.perf_counter()
+            reply = await endpoint.ask(terms.request(self._system, FIRST), FIRST_S, attempts)
+            other = None if reply.http in PERSONAL else terms.without(reply.refusal)
+            if other is None:
+                break
+            terms = other
+        if reply.status != "ok":
+            where = f"; see the key in {remote.key_env}" if remote.key_env else ""
+            return f"{reply.error}{where if reply.http in (401, 403) else ''}"
+        if life != self._life:
+            return ""
+        self._terms = terms
+        info = self._info(endpoint.library)
+        self.state = replace(self.state, info=info)
+        answer = self._read(endpoint, reply)
+        if answer.status == "crashed":
+            return answer.error or ""
+        spent = Latency(total=(time.perf_counter() - sent) * 1000.0)
+        self.first = answer.model_copy(update={"latency_ms": spent, "attempts": tuple(attempts)})
+        notes = [*_notes(remote, listed), *terms.changed]
+        if answer.error and answer.error.startswith("it reasoned"):
+            notes.append(answer.error)
+        if remote.reasoning == "off" and answer.tokens.reasoning:
+            notes.append(f"it reasoned with {answer.tokens.reasoning} tokens although that is off")
+        told = {"note": "; ".join(notes), "load_ms": (time.perf_counter() - begun) * 1000.0}
+        self._heard = ""
+        ready = (self.state.info or info).model_copy(update=told)  # by now with what the server calls itself
+        self._enter("ready", stage="", message=ready.note, info=ready)
+        return ""
+
+    def _info(self, library: str) -> RemoteInfo:
+        remote, terms = self.spec.remote, self._terms
+        usual = Terms(remote.model, body=remote.body)
         return RemoteInfo(
             at=datetime.now(UTC),
             kind="remote",
             contract="json",
-            **remote.model_dump(include={"base_url", "model", "hosting", "retries", "prices"}),
+            **remote.model_dump(include=RECORDED),
             remote=remote.name,
             prompt_sha256=canonical_sha256({"system": self._system}),
             client=library,
             body=remote.body or None,
+            sent=terms.parameters if terms.parameters != usual.parameters else None,
+            adapted=terms.changed or None,
             local=remote.is_local,
-            load_ms=load_ms,
-            note=note,
+            load_ms=0.0,
             name=self.spec.name,
         )
 
@@ -151,12 +197,7 @@ class RemoteArm(Watched):
         text = prompt.encode("utf-8", "replace").decode()  # half a surrogate pair is no text to send
         begun = time.perf_counter()
         try:
-            reply = await endpoint.ask(
-                [{"role": "system", "content": self._system}, {"role": "user", "content": text}],
-                MAX_NEW_TOKENS,
-                limit,
-                attempts,
-            )
+            reply = await endpoint.ask(self._terms.request(self._system, text), limit, attempts)
         except asyncio.CancelledError:
             answer = Prediction(status="cancelled")
         else:
@@ -172,26 +213,11 @@ class RemoteArm(Watched):
         try:
             completion = read_completion(reply.content)
         except ValueError as e:
-            self._heard = f"{self.spec.remote.host}: {e}"
+            self._heard = endpoint.short(f"{self.spec.remote.host}: {e}")
             return Prediction(status="crashed", error=self._heard)
         self._note_server(endpoint, completion)
-        choice = completion.choices[0]
-        written = choice.message.content or ""
-        parsed = parse_answer(written, self._labels)
-        shown = endpoint.clean(written)
-        error = None
-        if parsed.label is None:  # what is wrong shows a part of the answer
-            error = endpoint.clean(parse_answer(shown, self._labels).error or "its label has the key in it")
-            if choice.finish_reason == "length":
-                error += f" (it ended at the limit of {MAX_NEW_TOKENS} tokens)"
-        return Prediction(
-            status="ok" if parsed.label is not None else "unparsed",
-            label=parsed.label,
-            confidence=parsed.confidence,
-            answer=shown[:LONGEST_ANSWER].encode("utf-8", "replace").decode(),
-            error=error,
-            tokens=completion.usage.tokens if completion.usage else Tokens(),
-        )
+        parse = self.spec.remote.parse or "strict"
+        return extract(completion, self._labels, parse, self._terms.limit, endpoint.clean)
 
     def _note_server(self, endpoint: "Endpoint", completion: Completion) -> None:
         """What the server says of itself goes into the arm's record; where it changes, into another one."""
@@ -240,23 +266,14 @@ def _connect(remote: Remote) -> "tuple[Endpoint | None, str]":
         return None, f"{remote.host}: {why}"
 
 
-def _fault(remote: Remote, reply: "Reply") -> str:
-    """Why a server that replied so to the question for its models is of no use; "" if it may be.
-
-    Some have no list, and say so with 404, 405 or another status.
-    """
-    if reply.status == "ok" or (reply.http or 0) in set(range(400, 500)) - {401, 403, 429}:
-        return ""
-    hint = f"; see the key in {remote.key_env}" if reply.http in (401, 403) and remote.key_env else ""
-    return f"{reply.error}{hint}"
-
-
-def _note(remote: Remote, models: bytes) -> str:
-    """What a person should know before asking, in a line; "" if nothing."""
+def _notes(remote: Remote, listed: "Reply") -> list[str]:
+    """What a person should know before asking, a line each."""
     notes = []
     if remote.shows_the_key:
         notes.append(f"the key in {remote.key_env} crosses the network unencrypted (http)")
-    listed = read_models(models)
-    if listed and remote.model not in listed:
+    if listed.status != "ok" and listed.http not in (404, 405, 501):
+        notes.append(f"it does not say which models it has: {listed.error}")
+    names = read_models(listed.content)
+    if names and remote.model not in names:
         notes.append(f"{remote.host} does not list a model {remote.model}")
-    return "; ".join(notes)
+    return notes

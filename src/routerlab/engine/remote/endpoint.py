@@ -5,9 +5,8 @@ streamed: an answer counts when all of it is here. Imported only when a remote a
 """
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +14,7 @@ from http.client import responses
 from itertools import count
 from math import isfinite
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -23,6 +22,8 @@ import openai
 from routerlab.core.prediction import Attempt, Status
 from routerlab.core.remote import Remote
 from routerlab.core.text import printable
+from routerlab.engine.remote.completion import read_error, refused_key
+from routerlab.engine.remote.redact import redactor
 
 LARGEST = 2**20
 """Bytes of an answer that are read at most; what the contract asks for has a few hundred."""
@@ -32,6 +33,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_WAIT_S = 60.0
 """A server that wants more is not waited for."""
 _CLIP = 300
+_HEARD = 4096
+"""Characters of what a server says that are looked at."""
 _KEPT = frozenset({"host", "accept", "content-type", "content-length", "connection", "user-agent"})
 """Headers that are sent. The library's others tell of this machine, or come from OpenAI's own variables."""
 
@@ -45,12 +48,13 @@ class TooLargeError(Exception):
 @dataclass(frozen=True)
 class Reply:
     """`content` is the body of the answer if `status` is "ok"; else `error` says why there is none. `http` is
-    the last HTTP status, None where there was not even that."""
+    the last HTTP status, None where there was not even that. `refusal` is all that the server said of it."""
 
     status: Status
     content: bytes = b""
     error: str | None = None
     http: int | None = None
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class _Outcome:
     error: str | None = None
     again: bool = False
     wait_s: float | None = None
+    refusal: str = ""
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -86,14 +91,14 @@ class _Bounded(httpx2.AsyncByteStream):
 class Endpoint:
     """A connection to a remote's endpoint. The key is in the requests that are under way and nowhere else.
 
-    `library` is the client library and its version, `clean` takes the key out of what the server says.
+    `library` is the client library and its version, `clean` takes secrets out of what the server says.
     """
 
     library = f"openai {openai.__version__}"
 
     def __init__(self, remote: Remote, key: str | None) -> None:
         self._remote = remote
-        self.clean = _without(key)
+        self.clean = redactor(key)
 
         async def strip_down(request: httpx2.Request) -> None:
             for name in set(request.headers) - _KEPT:
@@ -124,39 +129,27 @@ class Endpoint:
             http_client=self._http,
         )
 
-    async def ask(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        max_tokens: int,
-        timeout_s: float,
-        attempts: list[Attempt],
-    ) -> Reply:
-        """The answer to a chat, greedy. Every attempt is added to `attempts`, also when this is cancelled."""
-        body = {
-            **self._remote.body,
-            "model": self._remote.model,
-            "messages": messages,
-            "temperature": 0.0,
-            "max_tokens": max_tokens,
-        }
+    async def ask(self, body: Mapping[str, Any], timeout_s: float, attempts: list[Attempt]) -> Reply:
+        """The answer to a chat. Every attempt is added to `attempts`, also when this is cancelled."""
         return await self._exchange(
             lambda: self._client.post("/chat/completions", body=body, cast_to=httpx2.Response),
             timeout_s,
             attempts,
+            self._remote.retries,
         )
 
     async def models(self, timeout_s: float) -> Reply:
-        """The server's list of models."""
+        """The server's list of models, asked for once."""
         return await self._exchange(
-            lambda: self._client.get("/models", cast_to=httpx2.Response), timeout_s, []
+            lambda: self._client.get("/models", cast_to=httpx2.Response), timeout_s, [], 0
         )
 
     async def close(self) -> None:
         """Close every connection."""
         await self._http.aclose()
 
-    async def _exchange(self, send: Send, timeout_s: float, attempts: list[Attempt]) -> Reply:
-        """Send until there is an answer, the attempts are used up, or the time is."""
+    async def _exchange(self, send: Send, timeout_s: float, attempts: list[Attempt], retries: int) -> Reply:
+        """Send until there is an answer, it was tried again `retries` times, or the time is used up."""
         begun = time.perf_counter()
         last = ""
         try:
@@ -169,7 +162,7 @@ class Endpoint:
                     last = f"{self._remote.host}: {outcome.error}{tried}"
                     pause = FIRST_PAUSE_S * 2 ** (n - 1) if outcome.wait_s is None else outcome.wait_s
                     left = timeout_s - (time.perf_counter() - begun)
-                    if not outcome.again or n > self._remote.retries or pause > min(left, LONGEST_WAIT_S):
+                    if not outcome.again or n > retries or pause > min(left, LONGEST_WAIT_S):
                         break
                     await asyncio.sleep(pause)
         except TimeoutError:
@@ -178,7 +171,7 @@ class Endpoint:
         if outcome.again and outcome.wait_s is not None and pause > min(left, LONGEST_WAIT_S):
             last += f"; it asks to wait {pause:g} s, which is too long"
         declined = outcome.http is not None and 300 <= outcome.http < 500
-        return Reply("refused" if declined else "crashed", error=last, http=outcome.http)
+        return Reply("refused" if declined else "crashed", b"", last, outcome.http, outcome.refusal)
 
     async def _attempt(self, send: Send, begun: float, attempts: list[Attempt]) -> _Outcome:
         sent = time.perf_counter()
@@ -200,68 +193,54 @@ class Endpoint:
     async def _outcome(self, send: Send) -> _Outcome:
         """Whatever a library raises has an end here: its errors hold the request, and that the key."""
         try:
-            return _Outcome(200, (await send()).content)
+            response = await send()
+            return self._unless_error(response)
         except openai.APIStatusError as e:
-            response = e.response
-            return _Outcome(
-                response.status_code,
-                error=self._told(response),
-                again=response.status_code == 429 or response.status_code >= 500,
-                wait_s=_retry_after(response.headers),
-            )
+            return self._declined(e.response, e.response.status_code)
         except openai.APITimeoutError:
             return _Outcome(error=f"no connection in {CONNECT_S:g} s", again=True)
         except openai.APIConnectionError as e:
-            return _Outcome(error=self._short(f"connection failed: {_reason(e.__cause__ or e)}"), again=True)
+            return _Outcome(error=self.short(f"connection failed: {_reason(e.__cause__ or e)}"), again=True)
         except TooLargeError:
             return _Outcome(error=f"the answer is larger than {LARGEST // 2**20} MiB")
         except Exception as e:
-            return _Outcome(error=self._short(f"the request failed: {_reason(e)}"))
+            return _Outcome(error=self.short(f"the request failed: {_reason(e)}"))
 
-    def _told(self, response: httpx2.Response) -> str:
+    def _unless_error(self, response: httpx2.Response) -> _Outcome:
+        """A good status, under which some servers send an error all the same, with a status of its own."""
+        told, code = read_error(response.content)
+        if not told:
+            return _Outcome(200, response.content)
+        return self._declined(response, code or 200)
+
+    def _declined(self, response: httpx2.Response, code: int) -> _Outcome:
         """The status in words, and what the server says about it."""
-        code = response.status_code
+        said, key = read_error(response.content)[0], refused_key(response.content)
         text = f"HTTP {code} {responses.get(code, '')}".strip()
         if 300 <= code < 400:
-            return self._short(
-                f"{text}: it sends us to {_host(response)}, which is not followed; see base_url"
-            )
-        said = _message(response.content)
-        return self._short(f"{text}: {said}" if said else text)
+            text += f": it sends us to {_host(response)}, which is not followed; see base_url"
+        elif code == 200:
+            text += f", but an error: {said}"
+        elif said:
+            text += f": {said}"
+        return _Outcome(
+            code,
+            error=self.short(text),
+            again=code == 429 or code >= 500,
+            wait_s=_retry_after(response.headers),
+            refusal=self.clean(f"{said[:_HEARD]} {key[:_CLIP]}"),
+        )
 
-    def _short(self, text: str) -> str:
-        text = printable(self.clean(text))
+    def short(self, text: str) -> str:
+        """One line that may be shown and written down."""
+        text = printable(self.clean(text[:_HEARD]))
         return text if len(text) <= _CLIP else text[: _CLIP - 3] + "..."
-
-
-def _without(key: str | None) -> Callable[[str], str]:
-    """Text with *** where the key is, as it is or as it is written in an address."""
-    forms = dict.fromkeys((key, quote(key, safe=""))) if key else {}
-
-    def clean(text: str) -> str:
-        for form in forms:
-            text = text.replace(form, "***")
-        return text
-
-    return clean
-
-
-def _message(body: bytes) -> str:
-    """What an error's body says, in the places where servers put it; "" if it is not JSON."""
-    try:
-        value: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    for key in ("error", "message", "detail"):
-        if isinstance(value, dict) and key in value:
-            value = value[key]
-    return value if isinstance(value, str) else ""
 
 
 def _host(response: httpx2.Response) -> str:
     """Where a redirect points."""
     try:
-        return urlsplit(response.headers.get("location", "")).netloc or "another page"
+        return urlsplit(response.headers.get("location", "")).netloc.rpartition("@")[2] or "another page"
     except ValueError:
         return "no address"
 

@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from routerlab.core.names import Parse
 from routerlab.core.prediction import Latency, Prediction, Tokens
 from routerlab.engine.contract.contract import (
     CUT,
     MAX_NEW_TOKENS,
     Framing,
     build_trie,
-    parse_answer,
     window_cut,
 )
 from routerlab.engine.contract.head import Head
+from routerlab.engine.contract.parse import read_answer
 from routerlab.engine.contract.router import Abstain
 from routerlab.engine.contract.scaling import Calibrator
+from routerlab.engine.contract.thought import begins
 from routerlab.engine.worker.generate import generate
 from routerlab.engine.worker.layers import LayerReader
 from routerlab.engine.worker.likelihood import PREFIX, Scores, label_scores, recurrent_label_scores
@@ -71,22 +73,25 @@ class Predictor:
         window: int | None = None,
         prefixes: Prefixes | None = None,
         slots: int = 1,
+        parse: Parse = "strict",
     ) -> None:
         """Make the context and decode the prefix, or take it from `prefixes`; `progress` gets the fraction.
 
         LoadError when memory is short, PromptTooLongError when the prefix alone does not fit. `slots` is how
-        many prompts `predict_many` puts into one decode.
+        many prompts `predict_many` puts into one decode, `parse` how generated answers are read.
         """
         self.model = model
         self.labels = tuple(labels)
         self.window = window
         self.features: NDArray[np.float32] | None = None
         self._head = head
+        self._parse = parse
         self._calibrator = calibrator or Calibrator()
         self._abstain = abstain or Abstain()
         self._mark = model.tokenize(CUT, special=False)
         before = model.tokenize_pieces(framing.prefix, start=True)
         self.suffix = model.tokenize_pieces(framing.suffix, start=False)
+        self._begun = begins(framing.suffix[-1].text) if framing.suffix else False
         self._gap, self._starts = framing.gap, False
         if framing.template == "own":
             before, self.suffix = model.around()
@@ -341,7 +346,7 @@ class Predictor:
     def _generate(
         self, questions: Sequence[Question], cancelled: Callable[[], bool], among: int
     ) -> list[Prediction]:
-        """Whole answers, read under the `json` contract."""
+        """Whole answers, read under the `json` contract without what was thought aloud before."""
         begun = time.perf_counter()
         room = self.n_ctx - len(self.prefix)
         asked = [q.tokens for q in questions]
@@ -350,7 +355,8 @@ class Predictor:
         answers = []
         for question, own in zip(questions, written, strict=True):
             text = b"".join(self.model.piece(t) for t in own.tokens).decode("utf-8", "replace")
-            parsed = parse_answer(text, self.labels)
+            read = read_answer(text, self.labels, self._parse, self._begun)
+            parsed = read.parsed
             times = {"prefill": own.prefill_s * 1000.0, "generate": own.generate_s * 1000.0}
             answers.append(
                 Prediction(
@@ -359,6 +365,7 @@ class Predictor:
                     confidence=parsed.confidence,
                     answer=text,
                     error=parsed.error,
+                    strict=read.strict,
                     latency_ms=Latency(
                         tokenize=question.tokenize, **(times if among == 1 else {"generate": share})
                     ),

@@ -17,6 +17,7 @@ from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from numpy.typing import NDArray
 
 from routerlab.engine.contract.contract import Message, Piece, Render
+from routerlab.engine.contract.thought import is_mark
 from routerlab.engine.worker.build import BuildInfo
 from routerlab.engine.worker.laps import Laps
 from routerlab.engine.worker.layers import LayerReader
@@ -177,9 +178,11 @@ class Model:
         return tokens
 
     def piece(self, token: int) -> bytes:
-        """The bytes a token stands for; nothing for a special token."""
+        """The bytes a token stands for; nothing for a special token, unless it marks a thought."""
         buffer = ctypes.create_string_buffer(256)
         n = c.llama_token_to_piece(self.vocab, token, buffer, 256, 0, False)
+        if n == 0 and is_mark(text := self._token_text(token)):
+            return text.encode()
         return buffer.raw[: max(n, 0)]
 
     def ends(self, token: int) -> bool:

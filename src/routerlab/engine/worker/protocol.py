@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from routerlab.core.names import Parse
 from routerlab.core.prediction import Prediction, Record
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.contract.contract import Exemplar
@@ -26,6 +27,7 @@ class Load(Record):
     contract: ContractName
     encoding: Encoding
     instruction: Instruction = "full"
+    parse: Parse = "strict"
     taxonomy: Taxonomy
     exemplars: tuple[Exemplar, ...]
     exemplars_sha256: str | None

@@ -201,6 +201,7 @@ def load(
         abstain=request.abstain,
         window=window,
         slots=request.slots,
+        parse=request.parse,
         prefixes=None
         if encoder
         else Prefixes(

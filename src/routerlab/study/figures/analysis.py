@@ -98,7 +98,10 @@ def _figures(
     scores, macro = label_scores(cases, labels, settings)
     asked = Counter(row.case for row in rows)
     confident = sure(rows, labels)
-    parsed = grouped((row.case, row.status == "ok") for row in rows if row.status not in UNJUDGED)
+    answered = [row for row in rows if row.status not in UNJUDGED]
+    parsed = grouped((row.case, row.status == "ok" and row.strict is not False) for row in answered)
+    lenient = any(row.strict is not None for row in rows)
+    found = grouped((row.case, row.status == "ok") for row in answered) if lenient else {}
     return ArmFigures(
         arm=name,
         contract=rows[0].contract,
@@ -114,6 +117,7 @@ def _figures(
         families=family_accuracy(cases, log.families, settings),
         answered_error=answered_error(cases, settings) if _abstains(rows, log.arms.get(name)) else None,
         parse_rate=share(list(parsed.values()), settings),
+        lenient_rate=share(list(found.values()), settings),
         confusion=confusion(cases, labels),
         latency=times(rows, settings),
         tokens_out=spread([row.tokens_out for row in rows], settings),

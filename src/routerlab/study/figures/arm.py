@@ -226,9 +226,10 @@ class ArmFigures(Record):
     """Everything about one arm. `repeats` is the least and the most often that a case was asked; `statuses`
     count trials. Figures are None where nothing can be computed: accuracy without gold (a control), families
     without a taxonomy. `answered_error` is the share of wrong answers among those not abstained from, where
-    there is a promise or an abstention. `kinds` are there where the corpus is at hand. `macro_f1` is the mean
-    over labels that are gold of a case. `memory` is bytes of the arm's workers: when ("loaded", "end") ->
-    part -> how many."""
+    there is a promise or an abstention. `parse_rate` is of the strict reading, whatever the arm,
+    `lenient_rate` of one that is read leniently. `kinds` are there where the corpus is at hand. `macro_f1` is
+    the mean over labels that are gold of a case. `memory` is bytes of the arm's workers: when ("loaded",
+    "end") -> part -> how many."""
 
     arm: str
     contract: str | None
@@ -256,6 +257,7 @@ class ArmFigures(Record):
     gates: tuple[GateFigure, ...] = ()
     record: AnyArmRecord | None = None
     memory: dict[str, dict[str, int]] = Field(default_factory=dict)
+    lenient_rate: Share | None = None
 
     @property
     def corridors(self) -> tuple[Cell, ...]:

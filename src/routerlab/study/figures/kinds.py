@@ -16,6 +16,8 @@ LENGTHS = ((15, "below 15 words"), (60, "15 to 59 words"), (250, "60 to 249 word
 """Below how many words a prompt has which length; the rest is LONG."""
 LONG = "250 words or more"
 FITS, UNFIT = "a label fits", "no label fits"
+FEW = 5
+"""Cases below which a language or source is told together with others as small."""
 
 
 def length(words: int) -> str:
@@ -26,14 +28,20 @@ def length(words: int) -> str:
 def kinds(
     cases: Cases, known: Mapping[str, CaseFacts], found: Sure | None, settings: Settings
 ) -> tuple[KindFigures, ...]:
-    """Of each kind that there are cases of: lengths from short to long, of the others the largest first. A
-    grouping with all cases in one kind is left out, for it says nothing new."""
+    """Of each kind that there are cases of: lengths from short to long, of the others the largest first, with
+    those of FEW cases together at the end. A grouping with all cases in one kind is left out, for it says
+    nothing new."""
     at = grouped((row.case, i) for i, row in enumerate(found.rows)) if found else {}
     named = {case: dict(_kinds(known[case])) for case in cases if case in known}
     figures: list[KindFigures] = []
     for by, order in _ORDERS.items():
         parts = grouped((of[by], case) for case, of in named.items() if by in of)
         names = sorted(parts, key=lambda name: order.index(name) if order else -len(parts[name]))
+        small = [name for name in names if len(parts[name]) < FEW and not order]
+        if len(small) > 1:
+            rest = f"{len(small)} others"
+            parts[rest] = [case for name in small for case in parts.pop(name)]
+            names = [*(name for name in names if name in parts), rest]
         for name in names if len(parts) > 1 else ():
             right = [[row.right is True for row in cases[case]] for case in parts[name]]
             accuracy = share(right, settings)

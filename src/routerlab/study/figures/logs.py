@@ -143,6 +143,7 @@ class _Line:
             chars=self._count("chars") if answer is None else len(answer),
             probabilities=self._numbers(shares, most=1.0),
             confidence=self._number(self.columns.get("confidence"), most=1.0),
+            strict={"true": True, "false": False}.get(str(self.record.get("strict")).lower()),
             cost=self._number(self.columns.get("cost")),
             contended=str(self.record.get("contended", "")).lower() in _GOOD,
             abstained=(self._text("abstained") or "").lower() in _GOOD,

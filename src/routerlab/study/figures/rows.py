@@ -9,7 +9,7 @@ from typing import TypeVar
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Status, Trial
 from routerlab.core.remote import cost
-from routerlab.core.session.arm import AnyArmRecord, RemoteRecord
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord, RemoteRecord
 from routerlab.core.session.file import Opened
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.session.session import Session
@@ -34,7 +34,8 @@ class Row:
     `latency_ms` is the time of the whole answer, and of one that timed out the time until then: without it a
     slow arm would look quick. It is None where none came or it was not timed alone; `parts_ms` says where it
     went. `chars` is the length of the text that was generated. `probabilities` are over the labels,
-    `confidence` is what the model itself claimed. `cost` is that of this request, in the log's currency.
+    `confidence` is what the model itself claimed. `strict` is there of an answer that was read leniently:
+    whether the contract's own reading has a label too. `cost` is that of this request, in the log's currency.
     `contended` means that others were running, `abstained` that the label is not to be acted on;
     `familiarity` is the prompt's to the arm.
     """
@@ -53,6 +54,7 @@ class Row:
     chars: int | None = None
     probabilities: Mapping[str, float] | None = None
     confidence: float | None = None
+    strict: bool | None = None
     cost: float | None = None
     contended: bool = False
     abstained: bool = False
@@ -162,6 +164,7 @@ def trial_row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None)
     gave_up = trial.status == "timeout" and latency.total > 0
     timed = (trial.status in ANSWERED or gave_up) and not trial.batched
     prices = record.prices if isinstance(record, RemoteRecord) else None
+    lenient = isinstance(record, RemoteRecord | ArmRecord) and record.parse == "lenient"
     return Row(
         arm=trial.arm,
         case=case,
@@ -169,7 +172,7 @@ def trial_row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None)
         gold=trial.gold,
         label=trial.label,
         status=trial.status,
-        contract=record.contract if record else None,
+        contract=f"{record.contract}{', lenient' if lenient else ''}" if record else None,
         latency_ms=latency.total if timed else None,
         parts_ms={part: getattr(latency, part) for part in PARTS} if timed else None,
         tokens_in=trial.tokens.cached + trial.tokens.evaluated,
@@ -177,6 +180,7 @@ def trial_row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None)
         chars=None if trial.answer is None else len(trial.answer),
         probabilities=trial.probabilities,
         confidence=trial.confidence,
+        strict=trial.strict,
         cost=cost(trial.tokens, prices) if prices else None,
         contended=trial.contended,
         abstained=trial.abstained is True,

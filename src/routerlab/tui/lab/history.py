@@ -62,9 +62,9 @@ class HistoryTable(DataTable[Text]):
 
     @dataclass
     class Picked(Message):
-        """The person moved to a row (its index), or back to following (None)."""
+        """The person moved to a question (its number), or back to following (None)."""
 
-        index: int | None
+        number: int | None
 
     def __init__(self) -> None:
         super().__init__(
@@ -172,7 +172,7 @@ class HistoryTable(DataTable[Text]):
         if live and self.live:
             return
         self.live = live
-        self.post_message(self.Picked(None if live else self.cursor_row))
+        self.post_message(self.Picked(None if live else list(self._rows)[self.cursor_row]))
 
     def _cells(self, row: RowView) -> list[Text]:
         shape, p, short = self.shape, self._palette, self._short

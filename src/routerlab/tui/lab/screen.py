@@ -50,9 +50,9 @@ SIGNS = (
     "(60 more): so many cases would decide, if they came out as those so far   ▾ what orders the lines",
     "coverage: the share of the answers that are to be acted on   P95: 95 of 100 answers are as quick",
     "label mass: the probability that a model writes any label at all   claims: what it says of itself",
-    f"familiar: {USUAL:.0%} or more of the prompts that a router was fitted for are at least as far off   "
-    f"unusual: {UNUSUAL:.0%} or more   unfamiliar: fewer",
-    "abstained → default: the label is not to be acted on; the prompt goes where one without a label goes",
+    f"familiar: {100 * USUAL:g} % or more of the prompts a router was fitted for are as far off",
+    f"unusual: {100 * UNUSUAL:g} % or more are   unfamiliar: fewer are",
+    "abstained → default: not acted on; the prompt goes where one without a label goes",
 )
 
 

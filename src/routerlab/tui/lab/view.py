@@ -318,7 +318,7 @@ class LabView(Page):
 
     @on(HistoryTable.Picked)
     def _picked(self, event: HistoryTable.Picked) -> None:
-        self.looking = None if event.index is None else self._listed[event.index]
+        self.looking = None if event.number is None else self.sitting.questions[event.number - 1]
         self._dirty = True
 
     @on(PromptLine.Sent)

@@ -2,6 +2,7 @@
 label fits."""
 
 from routerlab.study.figures.arm import ArmFigures, Grouping
+from routerlab.study.figures.kinds import FEW
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Lines, Row, Section, table
 from routerlab.study.report.subject import Subject
@@ -20,8 +21,8 @@ def kinds(subject: Subject) -> Section | None:
     if not blocks:
         return None
     said = (
-        "Of few answers ECE is large by chance alone. Words are what white space parts: Chinese and Japanese "
-        "prompts have few."
+        f"Languages and sources with fewer than {FEW} cases are told together. Of few answers ECE is large "
+        "by chance alone. Words are what white space parts: Chinese and Japanese prompts have few."
     )
     return Section("Kinds of prompts", (*blocks, Lines((said,))), detail=True)
 

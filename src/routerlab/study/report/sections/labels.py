@@ -28,6 +28,7 @@ def accuracy(subject: Subject) -> Section:
         names=2,
         caption="Exact match. Repeats are averaged within a case; by trial: every trial counts the same.",
     )
+    lenient = any(arm.lenient_rate for arm in analysis.arms)
     rows: list[Row] = [
         (
             arm.arm,
@@ -35,11 +36,15 @@ def accuracy(subject: Subject) -> Section:
             w.estimate(arm.task_accuracy),
             w.estimate(arm.macro_f1),
             w.estimate(arm.parse_rate),
+            *([w.estimate(arm.lenient_rate)] if lenient else []),
         )
         for arm in analysis.arms
     ]
     more = table(
-        ("Arm", "How trials ended", "Task type alone", "Macro F1", "Answers read"),
+        (
+            *("Arm", "How trials ended", "Task type alone", "Macro F1", "Answers read"),
+            *(["Read leniently"] if lenient else []),
+        ),
         rows,
         names=2,
         caption="Task type alone: the right family, whatever the rest. Answers read: share with a label.",

@@ -201,7 +201,7 @@ def _rankings(sure: Sequence[tuple[ArmFigures, Calibration]]) -> list[Block]:
     caption = (
         "Accuracy of the answers that are kept: all of them, and of the first by confidence or familiarity "
         "as many as are 90, 80 and 50 % of all trials. Unfamiliar: a familiarity below "
-        f"{UNUSUAL:g}, as {UNUSUAL:.0%} of prompts like those fitted to have."
+        f"{UNUSUAL:g}, as {100 * UNUSUAL:g} % of prompts like those fitted to have."
     )
     return [table(("Arm", "Kept first by", "All", "90 %", "80 %", "Half"), rows, names=2, caption=caption)]
 
