@@ -87,7 +87,7 @@ def test_a_decision_is_that_of_the_command(router: Router) -> None:
     assert sum((decision.probabilities or {}).values()) == pytest.approx(1.0, abs=1e-6)
     assert 0 < decision.latency_ms.prefill < decision.latency_ms.total
     assert decision.ok
-    assert str(decision).startswith("code/simple 1.00, ")
+    assert str(decision).startswith(f"code/simple {decision.probability:.2f}, ")
     assert Decision.model_validate(json.loads(json.dumps(decision.to_dict()))) == decision
 
 

@@ -56,7 +56,7 @@ def test_the_id_of_a_model_is_no_path(copy: Path, tmp_path_factory: pytest.TempP
         ("layer = 3", "layer = -1", r"head\.layer: "),
         ("[head]", "[head]\nother = 1", r"head\.other: no key of this name"),
         ('name = "r"', 'name = "a b"', r"r\.toml:2: name: "),
-        ("schema_version = 1", "schema_version = 2", r"r\.toml:1: schema_version: "),
+        ("schema_version = 2", "schema_version = 3", r"r\.toml:1: schema_version: "),
         ("[head]", "[head", r"r\.toml:\d+: not valid TOML"),
     ],
 )

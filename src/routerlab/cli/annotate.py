@@ -40,7 +40,8 @@ Seed = Annotated[int, typer.Option(help="Seed of the order, and of how ties are 
 
 def annotate(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A session, a corpus, a text file or JSONL of prompts.")
+        Path,
+        typer.Argument(metavar="FILE", help="A session, a corpus or a file of prompts, whatever its format."),
     ],
     name: Name = None,
     order: Annotated[
@@ -62,6 +63,7 @@ def annotate(
         ),
     ] = None,
     columns: o.ColumnMap = None,
+    turn: o.WhichTurn = "first",
     near: o.Near = NEAR_REPORT,
     session: SessionFile = None,
     taxonomy: o.TaxonomyFile = None,
@@ -92,6 +94,7 @@ def annotate(
             labels,
             who,
             columns=column_map(columns or ()),
+            turn=turn,
             near=near or None,
             answers=answers or (),
             progress=tell,

@@ -15,7 +15,10 @@ from routerlab.core.errors import LabError
 def lab(
     arm: o.Arms = None,
     corpus: Annotated[
-        Path | None, typer.Option("--corpus", help="Cases to replay; the sixty by default.")
+        Path | None,
+        typer.Option(
+            "--corpus", help="Cases to replay, a corpus or a file of prompts; the sixty by default."
+        ),
     ] = None,
     contract: o.Contract = None,
     schedule: o.ScheduleOption = None,

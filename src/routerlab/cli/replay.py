@@ -21,7 +21,9 @@ BULK = 16
 
 @o.spread
 def replay(
-    corpus: Annotated[Path | None, typer.Argument(help="A corpus file; the sixty cases by default.")] = None,
+    corpus: Annotated[
+        Path | None, typer.Argument(help="A corpus, or a file of prompts; the sixty cases by default.")
+    ] = None,
     arm: o.Arms = None,
     contract: o.Contract = None,
     repeats: Annotated[int, typer.Option(min=1, help="How often every arm is asked every case.")] = 1,

@@ -132,9 +132,11 @@ def _arm_line(arm: "AnyArmRecord") -> str:
     if not isinstance(arm, ArmRecord):
         asks = ", ".join(f"{member.name} ({member.model_file})" for member in arm.member)
         return f"{arm.name}: baseline {arm.contract} {asks or arm.source_file or ''}".rstrip()
+    plain = f" in plain text ({arm.plain_text})" if arm.plain_text else ""
     return (
-        f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}, {arm.device}, "
-        f"{arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, {arm.llama_cpp}"
+        f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}{plain}, "
+        f"{arm.device}, {arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, "
+        f"{arm.llama_cpp}"
     )
 
 

@@ -12,3 +12,20 @@ Reasoning = Literal["default", "low", "off"]
 """How much a remote model may think before it answers: as its server has it, little, or not at all."""
 Server = Literal["deepseek", "openai", "mistral", "openrouter", "vllm", "ollama", "llama-server", "lm-studio"]
 """Servers whose habits are known."""
+
+Turn = Literal["first", "last", "all-user"]
+"""Which of a conversation's turns are prompts: the user's first, the last, or each of them."""
+
+CorpusFormat = Literal[
+    "csv",
+    "jsonl",
+    "prodigy",
+    "doccano",
+    "label-studio",
+    "argilla",
+    "promptfoo",
+    "inspect",
+    "openai",
+    "parquet",
+]
+"""What a corpus can be written as."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -20,7 +20,7 @@ from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.columns import Columns
 from routerlab.study.figures.costs import CostTable
 from routerlab.study.figures.gates import DEFAULT_GATES
-from routerlab.study.figures.logs import read_log
+from routerlab.study.figures.logs import Unit, read_log
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Log, session_log
 from routerlab.study.trial.analysis.load import finished_trial
@@ -36,10 +36,10 @@ def load(
     path: Path,
     columns: Columns | None = None,
     taxonomy: Taxonomy | None = None,
-    unit: Literal["ms", "s"] = "ms",
+    unit: Unit = "auto",
     repeats_in_order: bool = False,
 ) -> Log:
-    """The rows of a session (.toml) or of a log (.csv, .tsv, .jsonl); LabError when it cannot be read.
+    """The rows of a session (.toml) or of a log (.csv, .tsv, .jsonl, .json); LabError when it cannot be read.
 
     A log has the families of `taxonomy`; without one, those of the taxonomy that ships, if all of its gold
     labels are there. A session has its own.

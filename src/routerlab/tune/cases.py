@@ -47,6 +47,8 @@ class Training:
     @property
     def part(self) -> Ints:
         """The number in `corpora` of each case's own; one more where it is of none of them."""
+        if not self.corpora:
+            return np.zeros(len(self.gold), dtype=np.int64)
         numbers = {name: k for k, corpus in enumerate(self.corpora) for name in corpus.by_id}
         return np.array([numbers.get(case.id, len(self.corpora)) for case in self.cases], dtype=np.int64)
 

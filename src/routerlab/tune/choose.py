@@ -87,7 +87,8 @@ def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) ->
     """The setting for the cases of `rows`: layer, strength, layer again, then way to ask and window.
     Nothing of any other row is looked at.
 
-    Each time the quickest is taken that is worse than the best found so far by no more than noise.
+    Each time the quickest is taken that is worse than the best found so far by no more than noise, and the
+    first of the strengths unless another is better by more than that.
     """
     tried: dict[Setting, Choice] = {}
 
@@ -111,7 +112,8 @@ def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) ->
     found = best().setting
     for strength in STRENGTHS:
         judge(replace(found, strength=strength))
-    strength = best().setting.strength
+    usual = judge(replace(found, strength=STRENGTHS[0]))
+    strength = STRENGTHS[0] if as_good(usual, best()) else best().setting.strength
     chosen = quickest([replace(first, layer=k, strength=strength) for k in candidates.layers])
     chosen = quickest([replace(chosen, way=way, window=window) for way, window in candidates.table])
     return Choosing(best(), judge(chosen), tuple(tried.values()))

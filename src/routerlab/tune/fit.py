@@ -14,7 +14,8 @@ Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
 STRENGTHS = (10.0, 3.0, 30.0)
-"""Inverse regularisation tried, times the number of features: the penalty then hardly depends on it."""
+"""Inverse regularisation tried, the usual one first, times the number of features: the penalty then hardly
+depends on that."""
 
 WIDE = 4
 """Columns a row from which on it pays to rotate."""
@@ -44,7 +45,7 @@ def fit(features: Floats, gold: Ints, n_labels: int, strength: float) -> Linear:
     from threadpoolctl import threadpool_limits
 
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
-    model = LogisticRegression(C=strength / features.shape[1], max_iter=300, tol=1e-4)
+    model = LogisticRegression(C=strength / features.shape[1], max_iter=1000, tol=1e-4)
     with threadpool_limits(1):  # matrices this small are slower on several threads
         rows, back = _rotated((features - mean) / scale)
         model.fit(rows, gold)

@@ -108,3 +108,31 @@ def test_the_threshold_of_near_duplicates() -> None:
     Path("p.txt").write_text("one two three\none two four\n")
     assert "near" not in run("p.txt", "--out", "a.toml")
     assert "line 1 and line 2 (0.50)" in run("p.txt", "--out", "b.toml", "--near", "0.5")
+
+
+def test_a_preview_comes_first_and_may_be_all() -> None:
+    rows = [{"text": f"prompt {i}\n\x1b[2J", "accept": ["code/simple"], "answer": "accept"} for i in range(5)]
+    rows.append({"text": "x", "accept": [], "answer": "ignore"})
+    Path("p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = run("p.jsonl", "--dry-run", "--near", "0").splitlines()
+    assert said[0] == (
+        "read as JSONL of Prodigy: prompt = text, label = accept or label, of answers accepted"
+    )
+    assert said[1] == "  line 1: code/simple | prompt 0 \\x1b[2J"
+    assert said[4:] == ["left out, answer ignore: 1", "  line 6"]
+    assert [path.name for path in Path().iterdir()] == ["p.jsonl"]
+    result = CliRunner().invoke(app, ["corpus", "import", "p.jsonl", "--out", "mine.toml", "--near", "0"])
+    assert result.stderr.splitlines() == said[:4]
+    assert result.stdout.splitlines()[0] == "mine.toml: 5 cases, 5 of them labelled"
+    with pytest.raises(LabError, match=r"^name the corpus to make with --out, or say --dry-run"):
+        run("p.jsonl")
+
+
+def test_the_option_for_turns() -> None:
+    turns = [{"from": "human", "value": text} for text in ("one", "two")]
+    Path("p.json").write_text(json.dumps([{"id": "c", "conversations": turns}]))
+    run("p.json", "--out", "mine.toml", "--turn", "all-user")
+    assert [(c.prompt, c.group) for c in load_corpus(Path("mine.toml"), TAX).case] == [
+        ("one", "c"),
+        ("two", "c"),
+    ]

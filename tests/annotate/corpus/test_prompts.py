@@ -1,4 +1,4 @@
-"""Prompts from text and JSONL files: what is kept, what is left out and told, what is refused."""
+"""Prompts from files: what is kept, what is left out and told, what is refused."""
 
 import json
 import time
@@ -141,14 +141,7 @@ def test_notes_are_short_and_the_findings_are_whole(tmp_path: Path) -> None:
         ([{"prompt": "a\0b"}], None, ":1: a NUL character in the prompt"),
         (['{"prompt": "a\\ud800"}'], None, ":1: prompt: should be a valid string"),
         ([{"prompt": "a"}, '{"prompt": '], None, ":2: not valid JSON ("),
-        (["[" * 100_000], None, ": a JSON array"),
         ([{"prompt": "a"}, "[" * 100_000], None, ":2: not valid JSON ("),
-        (
-            [[{"prompt": "a"}]],
-            None,
-            ": a JSON array; make it JSONL, an object a line, such as with jq -c '.[]'",
-        ),
-        (["[", '  {"prompt": "a"}', "]"], None, ": a JSON array; make it JSONL"),
         ([{"prompt": "a"}, "7"], None, ":2: not a JSON object"),
         (
             [{"prompt": "a"}, {"prompt": "b", "label": "poem"}],
@@ -180,11 +173,9 @@ def test_what_is_wrong_is_told_with_its_line(
     [
         ("p.txt", b"one\ntw\xffo\n", ":2: not UTF-8 text; save it as UTF-8"),
         ("p.jsonl", b'{"prompt": "a"}\n{"prompt": "\xff"}\n', ":2: not UTF-8 text"),
-        ("p.txt", "one\n".encode("utf-16"), ":1: a NUL byte"),
         ("p.txt", b"one\ntwo\0\n", ":2: a NUL byte, so this is not UTF-8 text"),
         ("p.txt", b"", ": holds no prompt"),
         ("p.txt", b" \n\n", ": holds no prompt"),
-        ("p.CSV", b"prompt,label\n", ": .csv is not read; make it JSONL"),
     ],
 )
 def test_files_that_are_no_text(tmp_path: Path, name: str, data: bytes, expected: str) -> None:
@@ -201,7 +192,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_columns_of_a_text_file_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LabError, match=r"--map is for JSONL"):
+    with pytest.raises(LabError, match=r"--map is for rows with keys"):
         text(tmp_path, "a\n", columns={"prompt": "text"})
 
 

@@ -179,10 +179,10 @@ def test_a_changed_session_is_read_again(here: Path) -> None:
     [
         ("gone.txt", None, "no such file"),
         ("empty.txt", b"\n \n", "holds no prompt"),
-        ("bad.txt", b"\xff\xfe", "UTF-8"),
+        ("bad.txt", b"a\xff\xfe", "UTF-8"),
         ("bad.jsonl", b'{"prompt": "x"}\n{"prompt"\n', "bad.jsonl:2:"),
         ("bad.toml", b"= nonsense", "bad.toml:1"),
-        ("t.csv", b"a,b\n", "JSONL"),
+        ("t.csv", b"a,b\nc,d\n", "--map prompt=KEY"),
         ("two.toml", CORPUS.replace("M-2", "M-1").encode(), "duplicate id 'M-1'"),
     ],
 )
@@ -218,3 +218,14 @@ def test_hostile_prompts_survive_labelling(here: Path) -> None:
     assert [desk.session.cases[i.id].prompt for i in desk.items] == hostile
     assert desk.count("submitted") == len(hostile)
     desk.file.close()
+
+
+def test_what_another_tools_export_was_read_as_is_said(here: Path) -> None:
+    path = here / "p.jsonl"
+    path.write_text(
+        '{"text": "a", "label": "code/simple", "answer": "accept"}\n{"text": "b", "answer": "ignore"}\n'
+    )
+    source = load(path)
+    assert [(i.prompt, i.gold) for i in source.items] == [("a", "code/simple")]
+    assert source.notes[0].startswith("read as JSONL of Prodigy: prompt = text")
+    assert source.notes[1:] == ("left out, answer ignore: 1 (line 2)",)

@@ -23,6 +23,7 @@ from routerlab.models import pull as pulling
 from routerlab.models.devices import Device
 from routerlab.models.progress import Progress, StoppedError
 from routerlab.models.quantize import Origin, origin_file
+from tests.engine.tiny import TEMPLATES
 
 CATALOG = """schema_version = 1
 [[model]]
@@ -56,9 +57,11 @@ file = "terms.gguf"
 """
 
 
-def write(path: Path, name: str = "Tiny") -> Path:
+def write(path: Path, name: str = "Tiny", template: str | None = None) -> Path:
     w = gguf.GGUFWriter(path, "llama")
     w.add_name(name)
+    if template:
+        w.add_chat_template(template)
     w.add_block_count(1)
     w.add_tensor("t", np.ones(64, dtype=np.float32))
     w.write_header_to_file()
@@ -141,11 +144,23 @@ def test_info(models: Path) -> None:
     path = write(models / "tiny.gguf", "Evil \x1b[31m[bold]")
     out, _ = run("info", "tiny")
     assert "Evil \\x1b[31m[bold]" in out
-    assert "none: a base model" in out
+    assert "none: a base model, asked in plain text" in out
     data = json.loads(run("info", str(path), "--format", "json")[0])
     assert data["parameters"] == 64
     assert data["architecture"] == "llama"
     assert data["memory"]["total"] > 0
+
+
+def test_info_says_how_a_chat_template_is_used(models: Path) -> None:
+    path = write(models / "tiny.gguf", template="{{ raise_exception('not \x1b today') }}")
+    said = r"not used, plain text stands in: its chat template fails: not \x1b today"
+    assert json.loads(run("info", str(path), "--format", "json")[0])["template_use"] == said
+
+
+def test_an_endless_chat_template_is_told() -> None:
+    assert build.describe_template(TEMPLATES["endless product"], 0.3) == (
+        "refused when it is loaded: it runs longer than 0.3 s"
+    )
 
 
 def test_info_of_what_is_no_model(models: Path) -> None:

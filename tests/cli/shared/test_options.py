@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from routerlab.cli.shared.open import open_materials
 from routerlab.cli.shared.options import Machine, settings_with, spread
-from routerlab.core.corpus import load_corpus
+from routerlab.core.corpus import Corpus, load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import SessionFile
-from routerlab.core.session.session import pin_corpus, pin_taxonomy, pinned_files
+from routerlab.core.session.session import pin_corpus, pin_taxonomy, pinned, pinned_files
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
 from tests.core.session.harness import HEADER
@@ -117,3 +117,19 @@ def test_options_win_over_the_settings_file(own_folders: Path, monkeypatch: pyte
     file.write_text('annotator = "ada"\ncontxt = 1024\n')
     with pytest.raises(LabError, match=r"settings.toml:2: contxt"):
         settings_with()
+
+
+def test_a_file_of_prompts_is_a_corpus_that_a_session_can_pin(workspace: Path) -> None:
+    Path("p.csv").write_text("Prompt;label\nwhy;CoT/simple\n")
+    found = open_materials(TAXONOMY, Path("p.csv"), Path("s.toml"))
+    again = open_materials(TAXONOMY, Path("p.csv"), Path("s.toml"))
+    assert found.corpus is not None
+    assert [(case.prompt, case.label) for case in found.corpus.case] == [("why", "CoT/simple")]
+    assert found.corpus_path is not None
+    assert found.corpus_path == again.corpus_path == next(Path("corpora").iterdir())
+    assert pinned(pin_corpus(found.corpus, found.corpus_path), Path("s.toml"), ROUTING60, Corpus)
+    Path("q.csv").write_text("question\nwhy\n")
+    with pytest.raises(LabError, match=r"with --map prompt=KEY of `routerlab corpus import`$"):
+        open_materials(TAXONOMY, Path("q.csv"))
+    Path("corpus").write_text(Path("cases.toml").read_text())
+    assert open_materials(Path("two.toml"), Path("corpus")).corpus_path == Path("corpus")

@@ -10,6 +10,7 @@ from routerlab.core.statistics.intervals import (
     effective_n,
     quantile_interval,
     quantile_ranks,
+    quantile_tails,
     wilson,
 )
 
@@ -57,6 +58,20 @@ def test_order_statistic_interval_is_scipys(n: int, q: float) -> None:
     low, high = quantile_interval(list(values), q)
     assert (np.nan if low is None else low) == pytest.approx(expected.low, nan_ok=True)
     assert (np.nan if high is None else high) == pytest.approx(expected.high, nan_ok=True)
+
+
+@pytest.mark.parametrize("n", [1, 40, 72, 120, 300])
+@pytest.mark.parametrize("worth", [1.0, 0.71, 0.4])
+def test_tails_of_a_limit_are_those_of_the_interval(n: int, worth: float) -> None:
+    effective = max(1.0, worth * n)
+    values = [float(i) for i in range(n)]
+    for q in (0.5, 0.95):
+        low, high = quantile_interval(values, q, n_effective=effective)
+        for within in range(n + 1):
+            beyond, kept = quantile_tails(within, n, q, effective)
+            limit = within - 0.5
+            assert (beyond <= 0.025) == (high is not None and high <= limit)
+            assert (kept <= 0.025) == (low is not None and low > limit)
 
 
 def test_p95_is_open_above_until_there_are_72() -> None:

@@ -127,7 +127,18 @@ def test_bootstrap_does_not_depend_on_order_or_blocks(monkeypatch: pytest.Monkey
     assert draw(rows, 500, seed=7).shape == whole.shape
 
 
+def test_what_is_undefined_may_have_been_anything() -> None:
+    """So with some of it the interval is no narrower than without."""
+    known = np.linspace(0, 1, 980)
+    found, all_known = middle(np.concatenate([known, [np.nan] * 20])), middle(known)
+    assert found
+    assert all_known
+    assert found[0] < all_known[0]
+    assert found[1] > all_known[1]
+
+
 def test_what_has_no_interval() -> None:
     assert bootstrap_ratio([1.0], [1.0]) is None
     assert middle(np.array([np.nan, np.nan])) is None
+    assert middle(np.array([np.nan] * 3 + [0.5] * 97)) is None
     assert bootstrap_ratio([1.0, 1.0], [1.0, 1.0]) == (1.0, 1.0)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.core.session.arm import ArmRecord
 from routerlab.engine.arms import process
 from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.info import ArmInfo
+from routerlab.engine.lab.materials import arm_record
 from routerlab.engine.worker.protocol import Failed, Ready
 from routerlab.settings import Settings
 from tests.engine import tiny
@@ -137,6 +139,10 @@ async def test_templates_that_cannot_be_used_are_replaced(tmp_path: Path, templa
         assert arm.state.phase == "ready", arm.state.message
         assert isinstance(arm.state.info, ArmInfo)
         assert arm.state.info.template == "plain"
+        assert arm.state.message == f"asked in plain text: {arm.state.info.plain_text}"
+        record = arm_record(arm)
+        assert isinstance(record, ArmRecord)
+        assert (record.plain_text or "").startswith("its chat template fails: ")
         assert (await arm.ask("hello", 30.0)).status == "ok"
 
 

@@ -114,6 +114,13 @@ async def test_repeats_are_given_in_turn_and_then_from_the_first(corpus: Path) -
     assert [t.label for t in again if t.case == "A"] == ["code/simple", "code/complex", "code/simple"]
 
 
+async def test_a_session_that_is_gone_on_with_gets_the_next_answers(corpus: Path) -> None:
+    live = await recording(corpus, says(), says(COMPLEX), says(COMPLEX), says(), repeats=2)
+    again = await sitting(recorded(), corpus, corpus.parent / "again.toml", repeats=1)
+    again += await sitting(recorded(), corpus, corpus.parent / "again.toml", repeats=2)
+    assert [t.recorded for t in again] == [t.id for t in live]
+
+
 async def test_a_prompt_that_was_not_recorded_is_refused(corpus: Path) -> None:
     await recording(corpus)
     (trial,) = (await sitting(recorded(), corpus, corpus.parent / "again.toml", typed=("else",)))[2:]
@@ -196,6 +203,6 @@ def test_commands_go_on_with_a_remote_and_replay_it_offline(tmp_path: Path) -> N
     assert [t.recorded for t in read_session(tmp_path / "again.toml").session.trials] == [
         "t000001",
         "t000002",
-        "t000001",
-        "t000002",
+        "t000003",
+        "t000004",
     ]

@@ -296,7 +296,7 @@ def test_leaks_are_told_and_written_down(here: Path) -> None:
         (["--arm", "no-such-model"], 3, "no model of this name"),
         (["--arm", "control", "--require", "accuracy=1"], 2, "gates: not a gate: 'accuracy=1'"),
         (["--arm", "control", "--repeats", "0"], 2, "--repeats"),
-        (["--arm", "control", "--corpus", "one.gguf"], 2, "one.gguf: not UTF-8"),
+        (["--arm", "control", "--corpus", "one.gguf"], 2, "one.gguf:2: not UTF-8 text"),
         (["--arm", "control", "--out", "one.gguf"], 2, "one.gguf: not a session"),
         (["--arm", "broken.gguf"], 2, "broken: its provenance cannot be told"),
         (["frob"], 2, "No such command"),

@@ -87,6 +87,15 @@ def test_the_interval_of_macro_f1_is_the_bootstrap_over_cases() -> None:
     assert (macro.low, macro.high) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])), abs=0.02)
 
 
+def test_a_label_in_one_case_has_no_interval_and_macro_f1_a_wide_one() -> None:
+    """A third of the resamples do not have the case, so they say nothing of its label."""
+    answers = [row("rare", "y", gold="y"), *(row(f"c{i}", "x", gold="x") for i in range(59))]
+    (_, rare), macro = label_scores(judged(answers), ("x", "y"), Settings(resamples=2000))
+    assert (rare.f1, rare.low, rare.high) == (1.0, None, None)
+    assert macro
+    assert (macro.value, macro.low, macro.high) == (1.0, 0.5, 1.0)
+
+
 def test_confusion_is_scikit_learns() -> None:
     rows = drawn(200, seed=3)
     names = [*LABELS, None]

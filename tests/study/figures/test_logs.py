@@ -239,9 +239,9 @@ def test_a_column_that_was_named_must_be_there(tmp_path: Path) -> None:
 def test_files_that_are_no_logs(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no such file"):
         load(tmp_path / "none.csv")
-    with pytest.raises(LabError, match=r"a log ends in .csv, .tsv or .jsonl, a session in .toml"):
+    with pytest.raises(LabError, match=r"a log ends in .csv, .tsv, .jsonl or .json, a session in .toml"):
         load(write(tmp_path, HEAD, "log.txt"))
-    path = tmp_path / "latin.csv"
+    path = tmp_path / "latin.jsonl"
     path.write_bytes(HEAD.encode() + b"a,c1,x,\xe9,1\n")
     with pytest.raises(LabError, match="not UTF-8 text"):
         load(path)

@@ -12,9 +12,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from routerlab.annotate.corpus.prompts import read_objects
+from routerlab.annotate.formats.rows import read_rows
 from routerlab.core.corpus import Annotated, Case, CaseId, Corpus, Fit, prompt_sha256
-from routerlab.core.errors import LabError, several
+from routerlab.core.errors import Faults, LabError, several
 from routerlab.core.files.toml import Loc, once, unless
 from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
@@ -110,8 +110,8 @@ class Filled:
 
 
 def fill(overlay: Overlay, files: Sequence[Path], key: str | None = None) -> Filled:
-    """The overlay with the prompts of these files, JSONL or a JSON array of objects; `key` says where those
-    have their prompt.
+    """The overlay with the prompts of these files, of any format that is read; `key` says where those have
+    their prompt.
 
     One without that key has it under "prompt" or "instruction" (AlpacaEval), or as the first of its "turns",
     a text or an object with "content" (the question files of Arena-Hard and MT-Bench). LabError for a file
@@ -143,7 +143,9 @@ def fill(overlay: Overlay, files: Sequence[Path], key: str | None = None) -> Fil
 
 
 def _prompts(path: Path, key: str | None) -> list[str]:
-    rows = read_objects(path)
+    faults = Faults(path)
+    rows = [row for _, row in read_rows(path, faults).rows]
+    faults.end()
     found = [prompt for row in rows if isinstance(prompt := _prompt(row, key), str)]
     if not found:
         keys = ", ".join(dict.fromkeys(k for row in rows for k in row)) or "none"

@@ -1,4 +1,4 @@
-"""What there is to annotate: the prompts of a session, a corpus, a text or a JSONL file, as queue items."""
+"""What there is to annotate: the prompts of a session, a corpus or a file of prompts, as queue items."""
 
 import hashlib
 import json
@@ -19,6 +19,7 @@ from routerlab.core.corpus import check_corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import read_bytes
+from routerlab.core.names import Turn
 from routerlab.core.session.file import peek_session, read_session
 from routerlab.core.session.session import Pin, Session, pin_corpus, pin_file, pinned_files, short_path
 from routerlab.core.session.snapshot import trim
@@ -56,21 +57,23 @@ def load_source(
     annotator: str,
     *,
     columns: Mapping[str, str] | None = None,
+    turn: Turn = "first",
     near: float | None = None,
     answers: Sequence[Path] = (),
     progress: Progress = lambda what, done, total: None,
 ) -> Source:
     """The prompts in `path`, with what the models and the other annotators of `answers` said of them.
 
-    A session's own trials and annotations count too; the annotator's own are no other's. `columns` and
-    `near` are for text and JSONL (see corpus/prompts.py). What was read is kept in the cache, by the content
-    of every file it came from. LabError naming file, place and remedy when a file is not what it should be.
+    A session's own trials and annotations count too; the annotator's own are no other's. `columns`, `turn`
+    and `near` are for files of prompts (see corpus/prompts.py). What was read is kept in the cache, by
+    the content of every file it came from. LabError naming file, place and remedy when a file is not what it
+    should be.
     """
-    key = _key([path, *answers], taxonomy, annotator, dict(columns or {}), near)
+    key = _key([path, *answers], taxonomy, annotator, dict(columns or {}), turn, near)
     file = queue_cache() / f"{key}.json"
     if (known := _load(file)) is not None:
         return replace(known, pin=known.pin.model_copy(update={"path": short_path(path)}))
-    source = _read(path, taxonomy, columns, near, progress)
+    source = _read(path, taxonomy, columns, turn, near, progress)
     sessions = [path, *answers] if is_session(path) else list(answers)
     if sessions:
         source = _with_answers(source, sessions, annotator, progress)
@@ -94,6 +97,7 @@ def _read(
     path: Path,
     taxonomy: Taxonomy,
     columns: Mapping[str, str] | None,
+    turn: Turn,
     near: float | None,
     progress: Progress,
 ) -> Source:
@@ -103,12 +107,13 @@ def _read(
     if path.suffix.lower() == ".toml":
         progress(path.name, 0, 1)
         return _of_corpus(path, taxonomy)
-    read = read_prompts(path, taxonomy, columns=columns, near=near)
+    read = read_prompts(path, taxonomy, columns=columns, turn=turn, near=near)
     items = tuple(
         QueueItem(case.id, case.prompt, source, case.label)
         for case, source in zip(read.cases, read.sources, strict=True)
     )
-    return Source(pin_file(path), items, read.notes)
+    notes = (f"read as {read.read_as}", *read.notes) if read.tool else read.notes
+    return Source(pin_file(path), items, notes)
 
 
 def _of_corpus(path: Path, taxonomy: Taxonomy) -> Source:

@@ -15,7 +15,8 @@ def fill(
         Path, typer.Argument(metavar="OVERLAY", help="A corpus without texts, or the name of one that ships.")
     ],
     files: Annotated[
-        list[Path], typer.Option("--from", metavar="FILE", help="JSONL that has prompts; may be given often.")
+        list[Path],
+        typer.Option("--from", metavar="FILE", help="A file that has the prompts; may be given often."),
     ],
     columns: o.ColumnMap = None,
     out: Annotated[
@@ -25,7 +26,7 @@ def fill(
 ) -> None:
     """Find an overlay's prompts in files that you have; write its parts, NAME-dev.toml and NAME-test.toml.
 
-    Prompts are known by hash, whatever file they are in: JSONL with `prompt`, the question files of
+    Prompts are known by hash, whatever file they are in: rows with `prompt`, the question files of
     Arena-Hard and MT-Bench, others by --map prompt=KEY. What is found is written; what is missing is listed,
     and the exit code is then 1.
 

@@ -5,6 +5,7 @@ import typer
 from routerlab.cli.corpus.adjudicate import adjudicate
 from routerlab.cli.corpus.agreement import agreement
 from routerlab.cli.corpus.check import check
+from routerlab.cli.corpus.export import export
 from routerlab.cli.corpus.fill import fill
 from routerlab.cli.corpus.import_ import import_
 from routerlab.cli.corpus.overlay import overlay
@@ -18,5 +19,5 @@ app.command(
     "routerlab corpus check mine.toml --taxonomy mine-taxonomy.toml"
 )(check)
 app.command("import")(import_)
-for command in (adjudicate, agreement, promote, split, stats, overlay, fill):
+for command in (adjudicate, agreement, promote, split, stats, overlay, fill, export):
     app.command()(command)

@@ -209,6 +209,7 @@ def info(
     from dataclasses import asdict
 
     from routerlab.cli.shared.tables import cell
+    from routerlab.engine.worker.build import describe_template
     from routerlab.models.catalog import find_model
     from routerlab.models.gguf import read_header
     from routerlab.models.memory import estimate
@@ -220,8 +221,12 @@ def info(
     origin = load_origin(path)
     context = min(header.context_length or 4096, 4096)
     need = estimate(header, context)
+    asked = None
+    if header.chat_template and not header.embedding:
+        asked = describe_template(header.chat_template)
     data = asdict(header) | {
         "path": str(path),
+        "template_use": asked,
         "memory": asdict(need) | {"total": need.total, "context": context},
         "origin": origin and origin.model_dump(mode="json") | {"warnings": origin.warnings},
     }
@@ -236,8 +241,9 @@ def info(
         f"{human(need.kv)} cache, {human(need.buffers)} buffers"
     )
     template = header.chat_template
-    lacks = "none" if header.embedding else "none: a base model"
-    data["chat_template"] = lacks if template is None else f"{len(template):,} characters"
+    lacks = "none" if header.embedding else "none: a base model, asked in plain text"
+    data["chat_template"] = lacks if template is None else f"{len(template):,} characters; {asked}"
+    del data["template_use"]
     data |= {key: "yes" if data[key] else "no" for key in ("recurrent", "encoder")}
     data["pooling"] = dict(enumerate(POOLINGS)).get(header.pooling, header.pooling)
     del data["state_per_layer"]

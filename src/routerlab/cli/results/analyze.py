@@ -26,6 +26,7 @@ class Named:
     status: Annotated[str | None, _column("How it ended: ok, unparsed, ..., or true and false; status.")] = (
         None
     )
+    error: Annotated[str | None, _column("What went wrong, where no status says so; error.")] = None
     repeat: Annotated[str | None, _column("What tells repeats of a case apart; repeat.")] = None
     contract: Annotated[str | None, _column("How the arm was asked; contract.")] = None
     confidence: Annotated[
@@ -46,12 +47,19 @@ class Named:
 
 @o.spread
 def analyze(
-    log: Annotated[Path, typer.Argument(metavar="FILE", help="A session, or a log: .csv, .tsv, .jsonl.")],
+    log: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A session, or a log: .csv, .tsv, .jsonl, .json.")
+    ],
     columns: Named,
     repeats_in_order: Annotated[
         bool, typer.Option("--repeats-in-order", help="Rows of the same arm and case are repeats.")
     ] = False,
-    unit: Annotated[Literal["ms", "s"], typer.Option(help="The unit of the log's latencies.")] = "ms",
+    unit: Annotated[
+        Literal["auto", "s", "ms", "us", "ns"],
+        typer.Option(
+            "--latency-unit", help="The unit of the log's latencies; auto: as their column's name says."
+        ),
+    ] = "auto",
     percentile: Annotated[
         Convention | None, typer.Option(help="The convention for P50, P95, P99: study is sorted[int(q*n)].")
     ] = None,
@@ -76,13 +84,16 @@ def analyze(
 ) -> None:
     """Accuracy, latency, cost, calibration, comparisons of arms, gates and a verdict, with intervals.
 
+    A log's encoding, dialect and the tool that wrote it (promptfoo, Inspect, OpenTelemetry, LiteLLM, a batch)
+    are found out, and what was taken for what is said first, on stderr; a nested field has a dotted name.
+
     Repeats of a case are averaged within it first; an answer that could not be read is an error. Columns that
     are called as `routerlab sessions export` calls them need not be named, and p:LABEL are probabilities.
 
     Example: routerlab analyze log.csv --predicted answer --latency ms --repeat request_id --out analysis.json
     """
     from routerlab.cli.results.show import show
-    from routerlab.cli.shared.show import save_json
+    from routerlab.cli.shared.show import save_json, say
     from routerlab.core.statistics.gates import parse_gate
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.study.figures.columns import Columns
@@ -93,9 +104,10 @@ def analyze(
     gates = [parse_gate(text) for text in require or ()]
     prices = load_costs(costs) if costs else None
     labels = load_taxonomy(taxonomy) if taxonomy else None
-    analysis = analysis_of(
-        load(log, Columns(**asdict(columns)), labels, unit, repeats_in_order), percentile, gates, prices, seed
-    )
+    read = load(log, Columns(**asdict(columns)), labels, unit, repeats_in_order)
+    if read.source.read_as:
+        say(f"read as {read.source.read_as}")
+    analysis = analysis_of(read, percentile, gates, prices, seed)
     if out:
         save_json(out, analysis)
     show(Subject(log.stem, log, analysis), format, details)

@@ -1,5 +1,6 @@
 """What commands open: taxonomy and corpus, arms, a session, a lab."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from routerlab.core.session.arm import AnyArmRecord, ArmRecord
     from routerlab.core.session.file import SessionFile
     from routerlab.core.session.session import Pin
+    from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arms.arm import ArmSpec, Spec
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials
@@ -45,8 +47,48 @@ def open_materials(
     taxonomy = load_taxonomy(path)
     if corpus_file is None and path == TAXONOMY:
         corpus_file = ROUTING60
+    if corpus_file and not _is_corpus(corpus_file):
+        corpus_file = _imported(corpus_file, taxonomy, session)
     corpus = load_corpus(corpus_file, taxonomy) if corpus_file else None
     return Materials(taxonomy, path, corpus, corpus_file)
+
+
+def _is_corpus(file: Path) -> bool:
+    """Whether the file is TOML by its name or its text; so is one that is not there, which is told later."""
+    if file.suffix.lower() == ".toml" or not file.is_file():
+        return True
+    with file.open("rb") as f:
+        return re.search(rb"^schema_version\s*=", f.read(65536), re.MULTILINE) is not None
+
+
+def _imported(file: Path, taxonomy: "Taxonomy", session: Path | None) -> Path:
+    """A corpus made of a file of prompts, for a session to pin: it lies beside the session, with its hash."""
+    from routerlab.annotate.corpus.file import write_corpora
+    from routerlab.annotate.corpus.prompts import read_prompts
+    from routerlab.core.corpus import Corpus
+    from routerlab.paths import sessions_dir
+
+    try:
+        read = read_prompts(file, taxonomy)
+    except LabError as e:
+        if "--map" not in str(e):
+            raise
+        raise LabError(f"{e} of `routerlab corpus import`", e.code) from None
+    for line in (*read.preview, *read.notes):
+        say(line)
+    corpus = Corpus(
+        schema_version=1,
+        name=file.stem,
+        taxonomy=taxonomy.name,
+        source=f"imported from {file.name}",
+        case=read.cases,
+    )
+    folder = session.parent if session else sessions_dir()
+    path = folder / "corpora" / f"{file.stem}-{corpus.sha256[:12]}.toml"
+    if not path.exists():
+        write_corpora({path: corpus}, force=True)
+    say(f"kept as {path}")
+    return path
 
 
 def cases_of(materials: "Materials", how: str = "with --corpus") -> "Corpus":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from routerlab.core.names import Schedule, Split
+from routerlab.core.names import Schedule, Split, Turn
 from routerlab.engine.contract.names import Untuned
 
 if TYPE_CHECKING:
@@ -47,9 +47,14 @@ ColumnMap = Annotated[
     typer.Option(
         "--map",
         metavar="FIELD=KEY",
-        help="Which key of a JSONL file holds prompt, id, label, notes, group, language, difficulty or also, "
-        "for example --map prompt=text; by default the one of that name. May be given several times.",
+        help="Which key or column holds prompt, id, label, notes, group, language, difficulty or also, for "
+        "example --map prompt=text or --map prompt=data.question; by default the one of that name. May be "
+        "given several times.",
     ),
+]
+WhichTurn = Annotated[
+    Turn,
+    typer.Option("--turn", help="Of a conversation: the user's first turn, the last, or each as a case."),
 ]
 Near = Annotated[
     float,

@@ -14,9 +14,10 @@ class ArmRecord(Record):
 
     `model_size` is in bytes; `encoding` is how labels are written for the contract; `split` is how the model
     lies on several GPUs; `concurrency` is how many questions that come at once are decoded together, None
-    where each is alone. `max_error` is what its router promises (see `Promise`), `parse` how generated
-    answers are read where that is not strictly. `load_ms` is a cold start only where the prefix was not kept
-    on the disk from an earlier one.
+    where each is alone. `plain_text` is why plain text stands in for a chat template, None where it does not.
+    `max_error` is what its router promises (see `Promise`), `parse` how generated answers are read where that
+    is not strictly. `load_ms` is a cold start only where the prefix was not kept on the disk from an earlier
+    one.
     """
 
     at: datetime
@@ -29,6 +30,7 @@ class ArmRecord(Record):
     quantization: str
     contract: str
     encoding: str
+    plain_text: str | None = None
     prompt_sha256: str
     exemplars_sha256: str | None = None
     router_file: str | None = None

@@ -73,6 +73,22 @@ def quantile_interval(
     )
 
 
+def quantile_tails(within: int, n: int, q: float, n_effective: float | None = None) -> tuple[float, float]:
+    """One-sided p of "the q-quantile is beyond a limit" and of "it is within", where `within` of n values
+    are.
+
+    The quantile_interval of these values ends within the limit exactly where the first p is at most its tail,
+    (1 - confidence) / 2, and lies beyond it where the second is. `n_effective` as there. n is at least 1.
+    """
+    from scipy.special import bdtr
+
+    as_many = n if n_effective is None else max(1, floor(min(n_effective, n) + 1e-9))
+    ranks = floor(within * as_many / n + 1e-9)
+    beyond = 1 - float(bdtr(ranks - 1, as_many, q)) if ranks else 1.0
+    most = ceil((within + 1) * as_many / n - 1e-9) - 1
+    return beyond, float(bdtr(most, as_many, q)) if most < as_many else 1.0
+
+
 def effective_n(clusters: Sequence[tuple[int, int]]) -> float:
     """How many independent observations clustered ones are worth, from 1 to as many as there are.
 

@@ -77,12 +77,19 @@ def draw(rows: Doubles, resamples: int, seed: int) -> Doubles:
 
 
 def middle(figures: Doubles, confidence: float = 0.95) -> tuple[float, float] | None:
-    """The percentile interval: the middle of what was drawn, NaN left out; None where nothing is left."""
-    found = figures[~np.isnan(figures)]
-    if not len(found):
+    """The percentile interval: the middle of what was drawn.
+
+    NaN, where it was undefined, may have been anything, so it counts as beyond either end; None where that is
+    more than an end leaves out. Without it the rest would look more certain than it is.
+    """
+    tail = (1 - confidence) / 2
+    undefined = np.isnan(figures)
+    if not len(figures) or undefined.mean() > tail:
         return None
-    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return (float(low), float(high))
+    lows, highs = (np.where(undefined, far, figures) for far in (-np.inf, np.inf))
+    low = np.quantile(lows, tail, method="higher" if undefined.any() else "linear")
+    high = np.quantile(highs, 1 - tail, method="lower" if undefined.any() else "linear")
+    return (float(low), float(high)) if np.isfinite([low, high]).all() else None
 
 
 def bootstrap_ratio(

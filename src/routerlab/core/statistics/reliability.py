@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.core.statistics.paired import drawn
+from routerlab.core.statistics.paired import drawn, middle
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -141,8 +141,9 @@ def figures(
 ) -> dict[str, Figure]:
     """Each coefficient with its percentile bootstrap interval over units (see paired.drawn).
 
-    Units are drawn from those with two labels, the same for all coefficients. Resamples for which one is
-    undefined are left out; there is no interval for fewer than two units. The same seed and units, in
+    Units are drawn from those with two labels, the same for all coefficients. There is no interval
+    where one is undefined for too many resamples (see paired.middle), or for fewer than two units. The same
+    seed and units, in
     whatever order they stand, give the same intervals.
     """
     table = table[(table >= 0).sum(axis=1) >= 2]
@@ -160,12 +161,7 @@ def _figure(value: float, again: list[Doubles]) -> Figure:
     """The value with the middle 95 % of what it was when drawn again."""
     if np.isnan(value):
         return Figure(None, None)
-    found = np.concatenate([np.empty(0), *again])
-    found = found[~np.isnan(found)]
-    if not len(found):
-        return Figure(value, None)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Figure(value, (float(low), float(high)))
+    return Figure(value, middle(np.concatenate([np.empty(0), *again])))
 
 
 @dataclass(frozen=True)

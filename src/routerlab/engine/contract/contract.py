@@ -19,13 +19,15 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.text import printable
 from routerlab.engine.contract.encoding import writing
 from routerlab.engine.contract.names import ContractName, Encoding, Instruction
 
 MAX_NEW_TOKENS = 128
 """The study's limit on a generated answer."""
 
-Message = dict[str, str]
+Message = dict[str, Any]
+"""`role` and `content`: a text, or a list of parts, which are {"type": "text", "text": ...}."""
 Render = Callable[[list[Message]], str]
 """Chat messages -> text with the generation prompt; raises anything when the template refuses them."""
 Template = Literal["chat", "folded", "plain", "own"]
@@ -54,7 +56,8 @@ class Framing:
     """The text around the user's prompt: `prefix` + prompt + `suffix`, then an answer.
 
     `tails` are the scored continuations in the taxonomy's label order (empty for `json`). `gap` belongs
-    between prefix and prompt, where tokenizers take a space and the word after it for one token.
+    between prefix and prompt, where tokenizers take a space and the word after it for one token. `quoted`:
+    the template writes contents as JSON strings. `plain_text` says why plain text stands in for a template.
     """
 
     prefix: tuple[Piece, ...]
@@ -62,13 +65,20 @@ class Framing:
     tails: tuple[str, ...]
     template: Template
     gap: str = ""
+    quoted: bool = False
+    plain_text: str | None = None
+
+    def written(self, prompt: str) -> str:
+        """The user's prompt as it stands between prefix and suffix."""
+        return self.gap + (_in_json(prompt) if self.quoted else prompt)
 
     @property
     def sha256(self) -> str:
         """Hash of everything a model reads besides the prompt, and of the scored tails."""
         pieces = [[[p.text, p.special] for p in part] for part in (self.prefix, self.suffix)]
         read: dict[str, Any] = {"pieces": pieces, "tails": list(self.tails)}
-        return canonical_sha256(read | ({"gap": self.gap} if self.gap else {}))
+        gap = {"gap": self.gap} if self.gap else {}
+        return canonical_sha256(read | gap | ({"quoted": True} if self.quoted else {}))
 
 
 def system_prompt(
@@ -103,22 +113,28 @@ def frame(
 ) -> Framing:
     """The framing for a model with the chat template `render`, or without one (None).
 
-    A template that refuses a system message or drops content gets the instruction inside the first
-    user turn; one that still does not carry every message through is replaced by a plain few-shot text.
+    A template that refuses a system message or drops content gets the instruction inside the first user
+    turn, and one that reads lists of parts gets those; one that still does not carry every message through is
+    replaced by a plain few-shot text.
     """
     system = system_prompt(taxonomy, contract, encoding, instruction)
     how = writing(taxonomy, contract, encoding)
     asked = () if contract == "json" else exemplars_for(taxonomy, exemplars)
     shots = [(shot.prompt, how.answer(taxonomy.labels.index(shot.label))) for shot in asked]
     prefill = (Piece(how.prefill, special=False),) if how.prefill else ()
-    tried: tuple[Template, ...] = ("chat", "folded")
-    for template in tried:
-        if render and (found := _through_template(render, system, shots, folded=template == "folded")):
+    ways: list[tuple[Template, bool]] = [(t, parts) for parts in (False, True) for t in ("chat", "folded")]
+    refused = [] if render else ["it has no chat template"]
+    for template, in_parts in ways:
+        if render is None:
             break
-    else:
-        template, found = "plain", _plain(system, shots)
-    before, after = found
-    return Framing(before, (*after, *prefill), how.tails, template)
+        found = _through_template(render, system, shots, template == "folded", in_parts)
+        if not isinstance(found, str):
+            before, after, quoted = found
+            return Framing(before, (*after, *prefill), how.tails, template, quoted=quoted)
+        refused.append(found)
+    before, after = _plain(system, shots)
+    why = "; ".join(dict.fromkeys(refused))
+    return Framing(before, (*after, *prefill), how.tails, "plain", plain_text=why)
 
 
 OWN_PREFIXES = {
@@ -140,29 +156,44 @@ def own_frame(architecture: str, name: str | None) -> Framing:
     return Framing((Piece(before, special=False),) if text else (), (), (), "own", text[len(before) :])
 
 
+DROPS = "its chat template drops, repeats or reorders messages"
+
+
 def _through_template(
-    render: Render, system: str, shots: Shots, folded: bool
-) -> tuple[tuple[Piece, ...], tuple[Piece, ...]] | None:
-    """Render with a marker for each content, then split there: contents never pass through the template."""
+    render: Render, system: str, shots: Shots, folded: bool, in_parts: bool
+) -> tuple[tuple[Piece, ...], tuple[Piece, ...], bool] | str:
+    """Render with a marker for each content, then split there: contents never pass through the template.
+
+    Prefix, suffix, and whether contents are written as JSON, which the marker's quote tells; or why not.
+    """
     turns = [("system", system)] if not folded else []
     turns += [turn for prompt, answer in shots for turn in (("user", prompt), ("assistant", answer))]
     roles = [*(role for role, _ in turns), "user"]  # the last is for the user's text
-    messages = [{"role": role, "content": f"@@piece-{i}@@"} for i, role in enumerate(roles)]
+    marks = [f'@@piece-{i}"@@' for i in range(len(roles))]
+    contents = [[{"type": "text", "text": mark}] if in_parts else mark for mark in marks]
     try:
-        text = render(messages)
-    except Exception:  # a template is a stranger's program: whatever it raises means "not like this"
-        return None
-    parts = re.split(r"@@piece-(\d+)@@", text)
-    if parts[1::2] != [str(i) for i in range(len(roles))]:
-        return None
+        text = render([{"role": r, "content": c} for r, c in zip(roles, contents, strict=True)])
+    except Exception as e:  # a template is a stranger's program: whatever it raises means "not like this"
+        return f"its chat template fails: {printable(str(e) or type(e).__name__)[:100]}"
+    marker, *others = dict.fromkeys(re.findall(r'@@piece-\d+(\\?"@@)', text)) or [""]
+    parts = re.split(rf"@@piece-(\d+){re.escape(marker)}", text) if marker else []
+    listed = in_parts and parts and re.search(r"""["']text["']: ?["']$""", parts[0])
+    if others or listed or parts[1::2] != [str(i) for i in range(len(roles))]:
+        return DROPS
+    quoted = marker.startswith("\\")
+    put = _in_json if quoted else str
     pieces: list[Piece] = []
     for i, markup in enumerate(parts[0:-1:2]):
         pieces.append(Piece(markup, special=True))
         if folded and i == 0:
-            pieces.append(Piece(system + "\n\n", special=False))
+            pieces.append(Piece(put(system + "\n\n"), special=False))
         if i < len(turns):
-            pieces.append(Piece(turns[i][1], special=False))
-    return tuple(pieces), (Piece(parts[-1], special=True),)
+            pieces.append(Piece(put(turns[i][1]), special=False))
+    return tuple(pieces), (Piece(parts[-1], special=True),), quoted
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _plain(system: str, shots: Shots) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:

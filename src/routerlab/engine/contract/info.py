@@ -45,6 +45,8 @@ class ArmInfo(Info):
     quantization: str
     encoding: str
     template: Literal["chat", "folded", "plain", "own"]
+    plain_text: str | None = None
+    """Why plain text stands in for a chat template."""
     encoder: bool = False
     """Whether each token sees all others."""
     prompt_sha256: str

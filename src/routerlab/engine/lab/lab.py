@@ -25,6 +25,7 @@ from routerlab.engine.lab.factory import ArmFactory
 from routerlab.engine.lab.keeper import Keeper
 from routerlab.engine.lab.materials import Materials, arm_record, changed, new_header
 from routerlab.engine.lab.runner import UNSETTLED, Job, Progress, Runner
+from routerlab.engine.remote.playback import RecordedArm
 from routerlab.settings import Settings
 
 Filter = Literal["all", "errors", "disagreements", "unfamiliar"]
@@ -134,6 +135,8 @@ class Lab:
 
     def _open(self, spec: Spec, key: str) -> None:
         arm = self.arms[key] = self._make_arm(spec)
+        if isinstance(arm, RecordedArm):
+            arm.go_on(t.recorded for t in self.session.trials if t.arm == spec.name and t.recorded)
         arm.on_change = self._arm_changed
         self.runner.add(arm, key)
         self._start_arm(arm)

@@ -33,7 +33,8 @@ class Materials:
 def changed(one: AnyArmRecord, other: AnyArmRecord) -> list[str]:
     """The fields in which the records differ, besides what differs each time the same arm is loaded.
 
-    `other` is the later one: what a server has not said of itself yet is no difference.
+    `other` is the later one: what a server has not said of itself yet is no difference, nor why plain text
+    stands in, which follows from the prompt and which older sessions do not say.
     """
     a, b = (_lasting(record.model_dump()) for record in (one, other))
     unsaid = {key for key in ("served_model", "system_fingerprint") if b.get(key) is None}
@@ -43,7 +44,7 @@ def changed(one: AnyArmRecord, other: AnyArmRecord) -> list[str]:
 def _lasting(data: dict[str, object]) -> dict[str, object]:
     members = data.get("member", ())
     assert isinstance(members, tuple)
-    once = dict.fromkeys(("at", "load_ms", "prefix_kept"))
+    once = dict.fromkeys(("at", "load_ms", "prefix_kept", "plain_text"))
     return {**data, **once, "member": tuple(_lasting(member) for member in members)}
 
 

@@ -7,6 +7,7 @@ Every trial of it names the one that it repeats, and has that one's status, toke
 import asyncio
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from routerlab.core.corpus import Corpus
@@ -41,7 +42,12 @@ class RecordedArm(Immediate):
         self._stage = f"reading {spec.file}"
         self._taxonomy = taxonomy
         self._trials: dict[str, list[Trial]] = {}
-        self._asked: Counter[str] = Counter()
+        self._given: Counter[str] = Counter()
+
+    def go_on(self, given: Iterable[str]) -> None:
+        """Take these recorded trials, named by id, as given already: a session is gone on with where it
+        was."""
+        self._given.update(given)
 
     def _learn(self) -> RemoteInfo:
         info, self._trials = read_recording(self.spec, self._taxonomy)
@@ -58,8 +64,8 @@ class RecordedArm(Immediate):
                 error=f"{self.spec.file} has no answer of {self.spec.remote} to this prompt",
             )
         await asyncio.sleep(0)  # one turn of the event loop, so that a long replay can be watched and stopped
-        trial = trials[self._asked[prompt] % len(trials)]
-        self._asked[prompt] += 1
+        trial = trials[sum(self._given[t.id] for t in trials) % len(trials)]
+        self._given[trial.id] += 1
         timed = not (trial.batched or trial.contended)  # contention there is not to be seen in the trial here
         told = {"recorded": trial.id, "batched": None if timed else True}
         return Prediction.model_validate(trial.model_dump(include=_KEPT) | told)

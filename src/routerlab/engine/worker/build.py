@@ -1,7 +1,8 @@
-"""What the installed llama.cpp build can do, asked in a child process: loading it may write to the screen."""
+"""What is asked in a child process: of the llama.cpp build, which may write to the screen; of a template."""
 
 import platform
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,16 @@ def describe_build() -> BuildInfo:
         reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise LabError(f"llama-cpp-python cannot be loaded: {reason}", Exit.MISSING)
     return BuildInfo.model_validate_json(result.stdout)
+
+
+def describe_template(source: str, limit_s: float = 5.0) -> str:
+    """How a model with this chat template is asked, in one line (see template.usable)."""
+    command = [sys.executable, "-m", "routerlab.engine.worker.template", str(limit_s)]
+    text = source.encode("utf-8", "replace")
+    result = subprocess.run(command, input=text, capture_output=True, check=False, timeout=60)
+    if result.returncode == -signal.SIGALRM:
+        return f"refused when it is loaded: it runs longer than {limit_s:g} s"
+    return result.stdout.decode().strip() or "could not be tried"
 
 
 def usable_cpus() -> int:

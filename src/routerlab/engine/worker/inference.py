@@ -92,7 +92,7 @@ class Predictor:
         before = model.tokenize_pieces(framing.prefix, start=True)
         self.suffix = model.tokenize_pieces(framing.suffix, start=False)
         self._begun = begins(framing.suffix[-1].text) if framing.suffix else False
-        self._gap, self._starts = framing.gap, False
+        self._written, self._starts = framing.written, False
         if framing.template == "own":
             before, self.suffix = model.around()
             before += [t for p in framing.prefix for t in model.tokenize(p.text, special=False, start=True)]
@@ -238,7 +238,7 @@ class Predictor:
         Where both ends of a huge prompt have more than can be used, its middle is not read: for a megabyte
         some tokenizers take minutes.
         """
-        prompt = self._gap + prompt
+        prompt = self._written(prompt)
         wanted = self.room if self.window is None else max(self.window, 1)
         end = max(END, 8 * wanted)
         if len(prompt) > 2 * end:

@@ -8,20 +8,20 @@ import ctypes
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import llama_cpp
 import numpy as np
 from llama_cpp import llama_cpp as c
-from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from numpy.typing import NDArray
 
-from routerlab.engine.contract.contract import Message, Piece, Render
+from routerlab.engine.contract.contract import Piece, Render
 from routerlab.engine.contract.thought import is_mark
 from routerlab.engine.worker.build import BuildInfo
 from routerlab.engine.worker.laps import Laps
 from routerlab.engine.worker.layers import LayerReader
 from routerlab.engine.worker.offload import devices, pointers
+from routerlab.engine.worker.template import renderer
 from routerlab.models.placement import Placement
 
 BATCH = 512
@@ -190,24 +190,12 @@ class Model:
         return bool(c.llama_vocab_is_eog(self.vocab, token))
 
     def chat_renderer(self) -> Render | None:
-        """The file's chat template, rendering in the library's sandbox; None when none there can be used."""
+        """The file's chat template, rendering in a sandbox; None when the file has none."""
         raw = c.llama_model_chat_template(self.handle, None)
         if not raw:
             return None
-        try:
-            formatter = Jinja2ChatFormatter(
-                template=raw.decode("utf-8", "replace"),
-                eos_token=self._token_text(c.llama_vocab_eos(self.vocab)),
-                bos_token=self._token_text(c.llama_vocab_bos(self.vocab)),
-            )
-        except Exception:  # a stranger's template: any fault means that it cannot be used
-            return None
-
-        def render(messages: list[Message]) -> str:
-            result: Any = formatter(messages=messages, enable_thinking=False)  # type: ignore[arg-type]
-            return str(result.prompt)
-
-        return render
+        bos, eos = (self._token_text(of(self.vocab)) for of in (c.llama_vocab_bos, c.llama_vocab_eos))
+        return renderer(raw.decode("utf-8", "replace"), bos, eos)
 
     def _token_text(self, token: int) -> str:
         return c.llama_vocab_get_text(self.vocab, token).decode("utf-8", "replace") if token >= 0 else ""

@@ -11,10 +11,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO
 
 from routerlab.core.errors import LabError
@@ -46,41 +45,11 @@ from routerlab.engine.worker.protocol import (
     encode,
     to_worker,
 )
+from routerlab.engine.worker.template import limits
 from routerlab.models.catalog import load_catalog
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
 from routerlab.models.placement import Placement, shortfall
-
-TEMPLATE_MEMORY = 1 << 30
-"""Bytes that a chat template may take."""
-
-
-@contextmanager
-def limits(seconds: float) -> Iterator[None]:
-    """Bound what a stranger's program in this process may take, where the system can.
-
-    Too much memory is a MemoryError. Too much time ends the process with SIGALRM, which the lab knows: a
-    Python handler would not run while the program is inside one long operation, such as a huge power.
-    """
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        most = int(statm.read_text().split()[0]) * resource.getpagesize() + TEMPLATE_MEMORY
-        bounds = [n for n in (soft, hard) if n != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_AS, (min([most, *bounds]), hard))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
@@ -230,6 +199,7 @@ def load(
         contract=request.contract,
         encoding=encoding,
         template=framing.template,
+        plain_text=framing.plain_text,
         encoder=header.encoder,
         prompt_sha256=framing.sha256,
         exemplars_sha256=request.exemplars_sha256 if shown else None,
@@ -249,7 +219,8 @@ def load(
         split=placed.split if len(placed.devices) > 1 else None,
         concurrency=together if together > 1 else None,
         note="; ".join(
-            [f"decodes {together} at once, not {request.concurrency}"] * (together < request.concurrency)
+            [f"asked in plain text: {framing.plain_text}"] * bool(framing.plain_text)
+            + [f"decodes {together} at once, not {request.concurrency}"] * (together < request.concurrency)
             + ["cannot tell how familiar a prompt is: tune it (again)"]
             * bool(request.abstain.familiarity and not (head and head.familiarity))
         ),

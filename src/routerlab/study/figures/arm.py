@@ -4,6 +4,7 @@ Shares are 0..1, times milliseconds. `low` and `high` are the ends of the two-si
 confidence; None is an open end, or no interval at all where the figure says so.
 """
 
+from math import inf
 from typing import Literal
 
 from pydantic import Field
@@ -25,7 +26,9 @@ class Source(Record):
     columns it was read from. The rest is what a session says of itself."""
 
     path: str
-    format: Literal["session", "csv", "jsonl"]
+    format: Literal["session", "csv", "jsonl", "json"]
+    read_as: str | None = None
+    """What a log was taken for, in a line for people."""
     sha256: str | None = None
     columns: dict[str, str] | None = None
     session: str | None = None
@@ -107,14 +110,23 @@ class Cell(Record):
 
 class QuantileFigure(Estimate):
     """A quantile in milliseconds with its order-statistic interval. Repeats of a case are alike: all
-    latencies together count there as `n_effective` of them."""
+    latencies together count there as `n_effective` of them, and in the interval, but not in the value,
+    questions that were never answered took longer than any. `beyond`: so many were not that all of the
+    interval is beyond every answer; `low` is then the longest."""
 
     n_effective: float
+    beyond: bool = False
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The interval as gates are answered from it, with infinity where it is `beyond`."""
+        return (inf if self.beyond else self.low, self.high)
 
 
 class Times(Record):
     """Latencies of the `n` answers, in ascending order in `values`; those that timed out count with the time
-    until then. `unanswered` trials have no latency and are not in the figures; `contended` ran beside other
+    until then. `unanswered` trials have no latency and count in intervals and gates only; `contended` ran
+    beside other
     arms. `parts` are medians of where time went."""
 
     n: int

@@ -39,6 +39,8 @@ def apply(gates: Sequence[Gate], arm: Judged, settings: Settings) -> tuple[GateF
 def _answer(gate: Gate, arm: Judged, settings: Settings) -> GateFigure:
     value, low, high = _figure(gate.metric, arm)
     answer = gate.answer(low, high) if value is not None else "undecided"
+    if gate.metric in QUANTILES and arm.latency:
+        answer = gate.answer(*getattr(arm.latency, gate.metric).ends)
     more = _more(gate, arm, settings) if value is not None and answer == "undecided" else None
     return GateFigure(gate=str(gate), value=value, low=low, high=high, answer=answer, more=more)
 
@@ -80,7 +82,7 @@ def _more_for_quantile(gate: Gate, latency: Times, cases: int, settings: Setting
     """Cases with as many repeats as those so far are worth as many observations each."""
     worth = getattr(latency, gate.metric).n_effective
     count = bisect_right if gate.op in ("<=", ">") else bisect_left
-    within = count(latency.values, gate.limit) / latency.n
+    within = count(latency.values, gate.limit) / (latency.n + latency.unanswered)
     n = max(1, round(worth))
     needed = values_for_quantile(gate, QUANTILES[gate.metric], within, n, settings.confidence)
     return None if needed is None else max(1, ceil(needed * cases / worth - 1e-9) - cases)

@@ -110,8 +110,11 @@ def label_scores(
 ) -> tuple[tuple[LabelScore, ...], Estimate | None]:
     """Precision, recall and F1 of every label, and macro F1: the mean over labels that are gold of a case.
 
-    Intervals bootstrap over cases, two at least; a label that is gold of none in a resample does not count
-    there.
+    Intervals bootstrap over cases, two at least. A label that comes in too few of them is undefined in too
+    many
+    resamples and has none (see middle). In macro F1, where it is gold of no case in a resample, it counts as
+    0
+    for the low end and as 1 for the high one: it might have been either.
     """
     if not cases:
         return (), None
@@ -137,8 +140,13 @@ def label_scores(
                 high=high,
             )
         )
-    low, high = middle(_macro(by_label, drawn_gold), settings.confidence) or (None, None)
-    return tuple(scores), Estimate(value=float(_macro(f1[None], gold[None])[0]), low=low, high=high)
+    is_gold = gold > 1e-12
+    sides = [
+        middle(np.where(drawn_gold > 1e-12, by_label, unknown)[:, is_gold].mean(axis=1), settings.confidence)
+        for unknown in (0.0, 1.0)
+    ]
+    low, high = (sides[0][0], sides[1][1]) if sides[0] and sides[1] else (None, None)
+    return tuple(scores), Estimate(value=float(f1[is_gold].mean()), low=low, high=high)
 
 
 def _counts(cases: Cases, labels: Sequence[str]) -> Doubles:
@@ -160,15 +168,6 @@ def _f1(hits: Doubles, given: Doubles, gold: Doubles) -> Doubles:
     """F1 = 2 hits / (given + gold), NaN for a label that is neither (van Rijsbergen 1979)."""
     both = given + gold
     found: Doubles = np.divide(2 * hits, both, out=np.full_like(both, np.nan), where=both > 1e-12)
-    return found
-
-
-def _macro(f1: Doubles, gold: Doubles) -> Doubles:
-    """The mean over labels with gold, for each row; NaN where there is none."""
-    counts = gold > 1e-12
-    n = counts.sum(axis=1)
-    total = np.where(counts, f1, 0.0).sum(axis=1)
-    found: Doubles = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
     return found
 
 

@@ -1,123 +1,106 @@
-"""Anybody's log of requests, CSV or JSON lines, as rows."""
+"""Anybody's log of requests as rows: which column holds what, and what its values mean."""
 
-import csv
 import hashlib
-import io
-import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from routerlab.core.errors import Faults, LabError
-from routerlab.core.files.toml import read_text
 from routerlab.core.prediction import Status
+from routerlab.core.statistics.quantiles import percentile
 from routerlab.study.figures.arm import Source
-from routerlab.study.figures.columns import PROBABILITY, PROMPT, Columns, resolve
+from routerlab.study.figures.columns import NEEDED, PROBABILITY, PROMPT, Columns, resolve
+from routerlab.study.figures.records import plain_number, read_records
 from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row, grouped
 
 _GOOD, _BAD = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_LINES = (".jsonl", ".ndjson")
-_BIGGEST_FIELD = 2**31 - 1
+_NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0"})
 _PARTS = {part: f"{part}_ms" for part in PARTS}
+Unit = Literal["auto", "s", "ms", "us", "ns"]
+_SCALES: Mapping[str, float] = {"s": 1000.0, "ms": 1.0, "us": 0.001, "ns": 1e-6}
+_WORDS = {
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("millis", "millisecond", "milliseconds"), "ms"),
+    **dict.fromkeys(("micros", "microsecond", "microseconds"), "us"),
+    **dict.fromkeys(("nano", "nanos", "nanosecond", "nanoseconds"), "ns"),
+}
+_FEW_MS = 20.0
+"""So quick is hardly a model at P95; in seconds it is usual."""
 
 
 def read_log(
     path: Path,
     columns: Columns,
-    unit: Literal["ms", "s"] = "ms",
+    unit: Unit = "auto",
     repeats_in_order: bool = False,
 ) -> Log:
     """The rows of a log; LabError with file and line for whatever cannot be read.
 
     Rows of the same arm and case are an error unless a column tells repeats apart, or they are numbered as
     they come (`repeats_in_order`). An arm with several contracts becomes several arms, named ARM:CONTRACT.
+    The
+    unit of latencies is told by their column's name, as in latency_s, unless it is given; else it is ms.
     """
     faults = Faults(path)
-    lines = list(_records(path, faults))
+    kind, tool, lines = read_records(path, faults)
     if not lines:
         faults.end()
         raise LabError(f"{path}: no rows; there is nothing to analyse")
     there = dict.fromkeys(name for _, record in lines for name in record)
     try:
-        found = resolve(path, columns, there)
+        found = resolve(path, columns, there, [n for n in NEEDED if n != "gold"] if tool else NEEDED)
     except LabError:
         faults.end()  # lines that cannot be read may be why a column is not there
         raise
-    scale = 1000.0 if unit == "s" else 1.0
-    rows = [_Line(number, record, found, faults).row(scale) for number, record in lines]
+    taken, why = (unit, "as given") if unit != "auto" else unit_of(found.get("latency", ""))
+    asked = not tool or any(record.get(found["predicted"]) for _, record in lines)
+    lacks: Status = "unparsed" if asked else "unrouted"
+    rows = [_Line(number, record, found, faults, lacks).row(_SCALES[taken]) for number, record in lines]
     _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
     faults.end()
+    units = {"latency": f" in {taken}, {why}"}
     source = Source(
         path=str(path),
-        format="jsonl" if path.suffix.lower() in _LINES else "csv",
+        format="csv" if kind.startswith("CSV") else "json" if kind == "JSON" else "jsonl",
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         columns=found,
+        read_as=f"{tool or kind}: " + "; ".join(f"{n} is {c}{units.get(n, '')}" for n, c in found.items()),
     )
-    untimed = "the log has no column of latencies; name it with --latency"
-    notes = () if "latency" in found else (untimed,)
-    return Log(tuple(_by_contract(rows)), {}, source, notes=notes)
+    return Log(tuple(_by_contract(rows)), {}, source, notes=tuple(_doubts(rows, found, taken)))
 
 
-def _records(path: Path, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Each record with the number of its last line."""
-    suffix = path.suffix.lower()
-    text = read_text(path).removeprefix("\ufeff")
-    if suffix in _DELIMITERS:
-        yield from _csv(path, text, _DELIMITERS[suffix], faults)
-    elif suffix in _LINES:
-        yield from _jsonl(text, faults)
-    else:
-        raise LabError(
-            f"{path}: the name says not what it is; a log ends in .csv, .tsv or .jsonl, a session in .toml"
-        )
+def unit_of(column: str) -> tuple[str, str]:
+    """The unit that a column's name says, and how it was told: latency_s, Duration (ms), elapsedNanos."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", column)
+    told = [_WORDS.get(word.lower(), word.lower()) for word in words]
+    found = next((word for word in reversed(told) if word in _SCALES), None)
+    return (found, "by its name") if found else ("ms", "for nothing says otherwise (--latency-unit)")
 
 
-def _csv(path: Path, text: str, delimiter: str, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    csv.field_size_limit(_BIGGEST_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        header = next(reader, [])
-        twice = {name for name in header if header.count(name) > 1}
-        if twice:
-            raise LabError(f"{path}:1: column {sorted(twice)[0]!r} is there twice; rename one of them")
-        for fields in reader:
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                faults.add(reader.line_num, f"{len(fields)} fields where the header has {len(header)}")
-                continue
-            yield reader.line_num, dict(zip(header, fields, strict=True))
-    except csv.Error as e:
-        faults.add(reader.line_num, f"not valid CSV: {e}")  # nothing below can be told apart
-
-
-def _jsonl(text: str, faults: Faults) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as e:
-            faults.add(number, f"not JSON: {e}")
-            continue
-        if isinstance(record, dict):
-            yield number, record
-        else:
-            faults.add(number, "not a JSON object; a log has one object a line")
+def _doubts(rows: Sequence[Row], found: Mapping[str, str], unit: str) -> Iterator[str]:
+    if "latency" not in found:
+        yield "the log has no column of latencies; name it with --latency"
+    if "gold" not in found:
+        yield "the log does not say what is right, so nothing is judged; name the column with --gold"
+    p95 = percentile([row.latency_ms for row in rows if row.latency_ms is not None], 0.95)
+    if unit == "ms" and p95 is not None and 0 < p95 < _FEW_MS and found["latency"] != "total_ms":
+        yield f"P95 is {p95:g} ms: if the log is in seconds, say --latency-unit s"
 
 
 @dataclass(frozen=True)
 class _Line:
     """A record of a log, with the number of its line. What it cannot be is a fault there, and the row that is
-    made of it no row to use. `columns` says in which column what is needed is."""
+    made of it no row to use. `columns` says in which column what is needed is, `lacks` what an answer without
+    a label is."""
 
     number: int
     record: Mapping[str, Any]
     columns: Mapping[str, str]
     faults: Faults
+    lacks: Status
 
     def row(self, scale: float) -> Row:
         """The row, times multiplied by `scale`; its repeat is not numbered yet."""
@@ -155,6 +138,8 @@ class _Line:
         word = (given or "").lower()
         if word in get_args(Status):
             status: Status = word  # type: ignore[assignment]
+        elif given is None and (self._text("error") or "").strip().lower() not in _NO_ERROR:
+            status = "crashed"
         elif given is None or word in _GOOD:
             status = "ok"
         elif word in _BAD:
@@ -167,7 +152,7 @@ class _Line:
                 f"status {given!r} is not known; there are {known}, and true or false for an answer that "
                 "could be read or not",
             )
-        return "unparsed" if status == "ok" and said is None else status
+        return self.lacks if status == "ok" and said is None else status
 
     def _text(self, field: str) -> str | None:
         value = self.record.get(self.columns.get(field, ""))
@@ -195,7 +180,7 @@ class _Line:
         if value is None or value == "":
             return None
         try:
-            number = float("nan") if isinstance(value, bool) else float(value)
+            number = float("nan") if isinstance(value, bool) else float(plain_number(value))
         except (TypeError, ValueError):
             number = float("nan")
         if isfinite(number) and 0 <= number <= most:

@@ -1,8 +1,11 @@
 """How long answers take, and how long they are."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from math import inf
 
-from routerlab.core.statistics.intervals import effective_n, quantile_interval
+from routerlab.core.statistics.gates import Gate
+from routerlab.core.statistics.intervals import effective_n, quantile_interval, quantile_tails
 from routerlab.core.statistics.quantiles import of_sorted, percentile
 from routerlab.study.figures.arm import QuantileFigure, Settings, Spread, Times
 from routerlab.study.figures.rows import ANSWERED, PARTS, Row, grouped
@@ -14,29 +17,56 @@ def times(rows: Sequence[Row], settings: Settings) -> Times | None:
     if not timed:
         return None
     ordered = sorted(ms for _, ms in timed)
+    silent = [row.case for row in rows if row.latency_ms is None and row.status not in ANSWERED]
     return Times(
         n=len(ordered),
         timed_out=sum(row.status == "timeout" for row in rows if row.latency_ms is not None),
-        unanswered=sum(row.status not in ANSWERED for row in rows if row.latency_ms is None),
+        unanswered=len(silent),
         contended=sum(row.contended for row in rows if row.latency_ms is not None),
         mean=sum(ordered) / len(ordered),
-        p50=quantile(timed, ordered, 0.5, settings),
-        p95=quantile(timed, ordered, 0.95, settings),
-        p99=quantile(timed, ordered, 0.99, settings),
+        p50=quantile(timed, ordered, 0.5, settings, silent),
+        p95=quantile(timed, ordered, 0.95, settings, silent),
+        p99=quantile(timed, ordered, 0.99, settings, silent),
         parts=_parts(rows, settings),
         values=tuple(ordered),
     )
 
 
 def quantile(
-    timed: Sequence[tuple[str, float]], ordered: Sequence[float], q: float, settings: Settings
+    timed: Sequence[tuple[str, float]],
+    ordered: Sequence[float],
+    q: float,
+    settings: Settings,
+    silent: Sequence[str] = (),
 ) -> QuantileFigure:
     """The quantile of (case, milliseconds), whose milliseconds `ordered` has in ascending order; repeats of a
-    case count for its interval by how alike they are in being beyond it. At least one."""
+    case count for its interval by how alike they are in being beyond it. At least one.
+
+    `silent` are the cases of questions that were never answered: in the interval they took longer than any.
+    """
     value = of_sorted(ordered, q, settings.percentile) or 0.0
-    worth = worth_of((case, ms > value) for case, ms in timed)
-    low, high = quantile_interval(ordered, q, settings.confidence, worth)
-    return QuantileFigure(value=value, low=low, high=high, n_effective=worth)
+    everything = [*ordered, *[inf] * len(silent)]
+    at = (of_sorted(everything, q) or 0.0) if silent else value
+    beyond = [(case, ms > at) for case, ms in timed] + [(case, True) for case in silent]
+    worth = worth_of(beyond)
+    low, high = quantile_interval(everything, q, settings.confidence, worth)
+    return QuantileFigure(
+        value=value,
+        low=ordered[-1] if low == inf else low,
+        high=None if high == inf else high,
+        n_effective=worth,
+        beyond=low == inf,
+    )
+
+
+def held(gate: Gate, latency: Times, q: float) -> tuple[float, float]:
+    """One-sided p of "the gate on the q-quantile is missed" and of "it is kept": as the gate itself is
+    answered
+    (see quantile_tails). Questions that were never answered took longer than any limit."""
+    count = bisect_right if gate.op in ("<=", ">") else bisect_left
+    n, worth = latency.n + latency.unanswered, getattr(latency, gate.metric).n_effective
+    missed, kept = quantile_tails(count(latency.values, gate.limit), n, q, worth)
+    return (missed, kept) if gate.op in ("<=", "<") else (kept, missed)
 
 
 def worth_of(beyond: Iterable[tuple[str, bool]]) -> float:

@@ -31,7 +31,10 @@ def _about(arm: ArmFigures, families: Mapping[str, str]) -> Iterator[str]:
     if times and times.timed_out:
         yield f"{times.timed_out} of {times.n} latencies are of trials that timed out: at least so long"
     if times and times.unanswered:
-        yield f"{times.unanswered} trials without an answer have no latency; the quantiles are without them"
+        yield (
+            f"{times.unanswered} trials without an answer have no latency; quantiles are without them, their "
+            "intervals and gates not"
+        )
     if times and times.contended:
         yield f"{times.contended} of {times.n} latencies were measured while other arms ran"
     if sure and sure.distinct == 1 and sure.n > 1:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from routerlab.core.statistics.gates import Gate
 from routerlab.core.statistics.paired import Doubles, holm
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Row, judged
-from routerlab.study.figures.times import worth_of
+from routerlab.study.figures.times import held
 from routerlab.study.trial.analysis.f1 import confusion, p_at_limit
 from routerlab.study.trial.analysis.result import Economics, Finding, HypothesisResult, Tested
 from routerlab.study.trial.protocol.interim import Pair, look_points, step_down
@@ -137,41 +138,24 @@ def _f1(hypothesis: Hypothesis, limit: float, evidence: Evidence) -> Iterator[He
 
 
 def _p95(_: Hypothesis, limit: float, evidence: Evidence) -> Iterator[Held]:
-    """Whether fewer than 5 % of the sessions take longer than the limit; one without a latency does."""
+    """Whether 95 % of the sessions are within the limit, by the rule of the gate on P95."""
     for arm in evidence.analysis.arms:
-        rows = evidence.rows[arm.arm]
         if arm.arm not in evidence.trial.routed or arm.latency is None:
             continue
-        note = ""
-        if lost := sum(row.latency_ms is None for row in rows):
-            note = f"{lost} sessions without a latency count as beyond the limit"
-        elif arm.cases < len(rows) and all((row.latency_ms or 0.0) <= limit for row in rows):
-            note = f"no session is beyond the limit, so {len(rows)} count as their {arm.cases} cases"
-        yield Held(arm.arm, arm.latency.p95, *_quantile_test(rows, limit), note)
-
-
-def _quantile_test(rows: Sequence[Row], limit: float) -> tuple[float, bool]:
-    """Two-sided binomial p of "P95 is at the limit", and whether it is rather below; repeats of a case count
-    by how alike they are."""
-    from scipy.special import bdtr
-
-    beyond = [(row.case, row.latency_ms is None or row.latency_ms > limit) for row in rows]
-    worth = max(1, int(worth_of(beyond) + 1e-9))
-    share = sum(longer for _, longer in beyond) / len(beyond)
-    few = float(bdtr(min(worth, np.ceil(share * worth - 1e-9)), worth, 0.05))
-    at_least = np.floor(share * worth + 1e-9)
-    many = 1.0 if at_least < 1 else 1 - float(bdtr(at_least - 1, worth, 0.05))
-    return min(1.0, 2 * min(few, many)), share <= 0.05
+        lost = arm.latency.unanswered
+        note = f"{lost} sessions without a latency count as beyond the limit" if lost else ""
+        missed, kept = held(Gate("p95", "<=", limit), arm.latency, 0.95)
+        yield Held(arm.arm, arm.latency.p95, min(1.0, 2 * min(missed, kept)), missed < kept, note)
 
 
 def _drawn_p(drawn: Doubles, limit: float) -> float | None:
     """Two-sided p of "the figure is at the limit": twice the smaller share of draws beyond it, counting one
-    more of each (A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application, 1997, 4.2)."""
-    known = drawn[~np.isnan(drawn)]
-    if not len(known):
+    more of each, and those where it is undefined on both sides (A. C. Davison and D. V. Hinkley, Bootstrap
+    Methods and their Application, 1997, 4.2)."""
+    if np.isnan(drawn).all():
         return None
-    least = min(int((known >= limit).sum()), int((known <= limit).sum()))
-    return min(1.0, 2 * (least + 1) / (len(known) + 1))
+    least = min(int((~(drawn < limit)).sum()), int((~(drawn > limit)).sum()))
+    return min(1.0, 2 * (least + 1) / (len(drawn) + 1))
 
 
 def _against_limit(hypothesis: Hypothesis, held: Sequence[Held]) -> list[Tested]:
@@ -187,10 +171,18 @@ def _against_limit(hypothesis: Hypothesis, held: Sequence[Held]) -> list[Tested]
             p=one.p,
             p_adjusted=corrected.get(one.arm),
             finding=_finding(hypothesis, corrected.get(one.arm), one.kept),
-            note=one.note,
+            note="; ".join(
+                filter(None, (one.note, _corrected(one.p, corrected.get(one.arm), hypothesis.alpha)))
+            ),
         )
         for one in held
     ]
+
+
+def _corrected(p: float | None, adjusted: float | None, alpha: float) -> str:
+    """What to know where a gate on the same figure, which is about one arm, may say more; "" elsewhere."""
+    undone = p is not None and adjusted is not None and p <= alpha < adjusted
+    return "decided for this arm alone, but not with Holm's correction over the arms" if undone else ""
 
 
 def _finding(hypothesis: Hypothesis, p: float | None, kept: bool) -> Finding:

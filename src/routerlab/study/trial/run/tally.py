@@ -45,6 +45,8 @@ class Tally:
         self._queue = OwnQueue() if turns else None
         self._timed: list[tuple[str, float]] = []
         self._ordered: list[float] = []
+        self._silent: list[str] = []
+        """The cases of those that have no latency at all."""
         self._latest: deque[float] = deque()
         self._said: Mapping[str, Said] = gates_now(gates, {})
         self._judged = 0
@@ -65,6 +67,8 @@ class Tally:
             ms = trial.latency_ms.total + (wait if self._response else 0.0)
             self._timed.append((trial.case or "", ms))
             insort(self._ordered, ms)
+        elif trial.status not in ANSWERED:
+            self._silent.append(trial.case or "")
 
     def _wait(self, trial: Trial) -> float:
         """As `waits.service_rows` has it."""
@@ -82,10 +86,11 @@ class Tally:
     def gates(self) -> Mapping[str, Said]:
         """Each gate's answer so far. Computed when there are new answers: 1.4 ms for one about latency and
         10,000 answers."""
-        if self._judged != len(self._timed):
-            self._judged = len(self._timed)
+        if self._judged != self.over and self._timed:
+            self._judged = self.over
             names = {gate.metric for gate in self._gates} & QUANTILES.keys()
-            figures = {n: quantile(self._timed, self._ordered, QUANTILES[n], self._settings) for n in names}
+            timed = (self._timed, self._ordered)
+            figures = {n: quantile(*timed, QUANTILES[n], self._settings, self._silent) for n in names}
             self._said = gates_now(self._gates, figures)
         return self._said
 
@@ -108,6 +113,6 @@ def gates_now(gates: Sequence[Gate], figures: Mapping[str, QuantileFigure]) -> d
 def _now(gate: Gate, figure: QuantileFigure | None) -> Said:
     if figure is None:
         return "too few"
-    answer = gate.answer(figure.low, figure.high)
+    answer = gate.answer(*figure.ends)
     needed = figure.high if gate.op in ("<=", "<") else figure.low
     return "too few" if answer == "undecided" and needed is None else answer
