@@ -115,6 +115,16 @@ def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
     assert load_corpus(one, TAX).sha256 != load_corpus(two, TAX).sha256
 
 
+def test_a_copy_with_other_cases_has_its_own_hash_and_index(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(SOUND)
+    whole = load_corpus(path, TAX)
+    assert len({whole.sha256, *whole.by_id}) == 3  # worked out, and kept by the original
+    half = whole.model_copy(update={"case": whole.case[1:]})
+    assert half.sha256 != whole.sha256
+    assert list(half.by_id) == ["A-2"]
+
+
 def test_the_corpora_that_ship() -> None:
     cases, exemplars = load_corpus(ROUTING60, TAX), load_corpus(EXEMPLARS, TAX)
     assert [sum(c.label == label for c in cases.case) for label in TAX.labels] == [10] * 6

@@ -2,8 +2,7 @@
 
 import pytest
 
-from routerlab.core.familiarity import UNUSUAL, USUAL, familiarity_word, is_unfamiliar
-from routerlab.tune.promise import UNFAMILIAR
+from routerlab.core.familiarity import UNFAMILIAR, USUAL, familiarity_word, is_unfamiliar
 
 
 @pytest.mark.parametrize(
@@ -12,7 +11,7 @@ from routerlab.tune.promise import UNFAMILIAR
         (1.0, "familiar"),
         (USUAL, "familiar"),
         (0.199, "unusual"),
-        (UNUSUAL, "unusual"),
+        (UNFAMILIAR, "unusual"),
         (0.0199, "unfamiliar"),
         (0, "unfamiliar"),
     ],
@@ -24,7 +23,3 @@ def test_each_limit_belongs_to_the_more_familiar_word(familiarity: float, word: 
 
 def test_what_is_not_told_is_not_unfamiliar() -> None:
     assert not is_unfamiliar(None)
-
-
-def test_a_promise_abstains_from_what_the_word_calls_unfamiliar() -> None:
-    assert UNFAMILIAR == UNUSUAL

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from routerlab.core.familiarity import UNFAMILIAR
 from routerlab.engine.contract.router import Promise
 from routerlab.tune.cases import Bools
 from routerlab.tune.fit import Doubles
-from routerlab.tune.promise import CONFIDENCE, LEVELS, UNFAMILIAR, in_words, promise
+from routerlab.tune.promise import CONFIDENCE, LEVELS, in_words, promise
 
 DRAWS, CASES, LIMIT = 2000, 300, 0.05
 

@@ -8,14 +8,12 @@ rejected: whichever is true first, it is rejected with a probability of at most 
 above it are false.
 """
 
+from routerlab.core.familiarity import UNFAMILIAR
 from routerlab.engine.contract.router import Promise
 from routerlab.tune.cases import Bools
 from routerlab.tune.fit import Doubles
 
 CONFIDENCE = 0.9
-UNFAMILIAR = 0.02
-"""Familiarity below which an answer is not trusted, however probable: fixed in advance, so that nothing is
-chosen by it, and of prompts like those fitted to it costs 2 %."""
 LEVELS = tuple(level / 100 for level in range(99, -1, -1))
 """Thresholds tested, in this order, which must not depend on the answers."""
 

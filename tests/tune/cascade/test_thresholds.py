@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from routerlab.core.familiarity import UNFAMILIAR
 from routerlab.tune.cascade import thresholds as chosen
 from routerlab.tune.cascade.thresholds import (
     MOST,
@@ -19,7 +20,6 @@ from routerlab.tune.cascade.thresholds import (
     point,
     steps,
 )
-from routerlab.tune.promise import UNFAMILIAR
 
 WISHES = [
     Wish(), Wish(accuracy=0.5), Wish(accuracy=0.9), Wish(accuracy=1.0), Wish(ms=1.0), Wish(ms=60.0),

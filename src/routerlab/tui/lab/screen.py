@@ -6,7 +6,7 @@ from textual import work
 from textual.content import Content
 
 from routerlab.core.errors import LabError
-from routerlab.core.familiarity import UNUSUAL, USUAL
+from routerlab.core.familiarity import UNFAMILIAR, USUAL
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
@@ -51,7 +51,7 @@ SIGNS = (
     "coverage: the share of the answers that are to be acted on   P95: 95 of 100 answers are as quick",
     "label mass: the probability that a model writes any label at all   claims: what it says of itself",
     f"familiar: {100 * USUAL:g} % or more of the prompts a router was fitted for are as far off",
-    f"unusual: {100 * UNUSUAL:g} % or more are   unfamiliar: fewer are",
+    f"unusual: {100 * UNFAMILIAR:g} % or more are   unfamiliar: fewer are",
     "abstained → default: not acted on; the prompt goes where one without a label goes",
 )
 

@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 
 from routerlab.core.errors import LabError
+from routerlab.core.familiarity import UNFAMILIAR
 from routerlab.tune.cases import Bools, Ints
 from routerlab.tune.fit import Doubles
 from routerlab.tune.out_of_fold import OutOfFold
-from routerlab.tune.promise import UNFAMILIAR
 
 STEPS = (*(i / 20 for i in range(18)), *(i / 100 for i in range(90, 101)))
 """Thresholds tried: at 0 a member answers all that it knows, at 1 only if it is certain."""

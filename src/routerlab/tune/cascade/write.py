@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from routerlab.core.familiarity import UNFAMILIAR
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.router import Cascade, Evidence, FilePin, Router
 from routerlab.tune.cascade.compare import Compared, compare
@@ -23,7 +24,6 @@ from routerlab.tune.cascade.thresholds import (
     outcome,
     point,
 )
-from routerlab.tune.promise import UNFAMILIAR
 from routerlab.tune.rows import row
 from routerlab.tune.write import save_toml
 from routerlab.version import __version__

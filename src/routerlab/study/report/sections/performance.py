@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from routerlab.core.familiarity import UNUSUAL
+from routerlab.core.familiarity import UNFAMILIAR
 from routerlab.core.statistics.calibration import Kept
 from routerlab.study.figures.arm import ArmFigures, Calibration, Spread
 from routerlab.study.figures.rows import PARTS
@@ -201,7 +201,7 @@ def _rankings(sure: Sequence[tuple[ArmFigures, Calibration]]) -> list[Block]:
     caption = (
         "Accuracy of the answers that are kept: all of them, and of the first by confidence or familiarity "
         "as many as are 90, 80 and 50 % of all trials. Unfamiliar: a familiarity below "
-        f"{UNUSUAL:g}, as {100 * UNUSUAL:g} % of prompts like those fitted to have."
+        f"{UNFAMILIAR:g}, as {100 * UNFAMILIAR:g} % of prompts like those fitted to have."
     )
     return [table(("Arm", "Kept first by", "All", "90 %", "80 %", "Half"), rows, names=2, caption=caption)]
 
