@@ -7,7 +7,7 @@ import pytest
 
 from routerlab.core.prediction import Latency, Status, Trial
 from routerlab.study.figures.gates import DEFAULT_GATES
-from routerlab.study.figures.running import RunningArm, Standing, standing
+from routerlab.study.figures.tally import RunningArm, Standing, standing
 from routerlab.tui.lab.agreement import agreement
 from routerlab.tui.lab.focus import answers_text
 from routerlab.tui.lab.matrix import matrix_text

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from routerlab.core.statistics.gates import Answer, parse_gate
 from routerlab.study.figures.arm import GateFigure
-from routerlab.study.figures.running import Standing
+from routerlab.study.figures.tally import Standing
 from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import DOTS, FAULTY, LOADING, pending, state_short, state_style
 from routerlab.tui.lab.times import sparkline, time_bar
