@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy.stats import permutation_test  # type: ignore[attr-defined]
 
-from routerlab.study.figures.arm import Settings
+from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.outcome.analysis.draws import Tasks
 from routerlab.study.outcome.analysis.effects import break_even, flipped, right_label
 from routerlab.study.outcome.analysis.policies import by_labels, control
@@ -39,21 +39,40 @@ def test_the_matched_effect_by_hand() -> None:
     assert found.break_even == pytest.approx(0.0)
 
 
+def test_a_wrong_label_that_leads_to_a_dearer_model_is_judged_at_equal_cost() -> None:
+    # Small is right on half, large on all, at 1 and 2: money buys 0.5 a unit. Two easy ones are sent to large
+    # by mistake: each scores 0.5 more for 1 more, just what it is worth, so nothing is left at equal cost.
+    score = [[1, 1], [0, 1], [1, 1], [0, 1]]
+    m = matrix(score, labels=[EASY, EASY, HARD, HARD])
+    router = by_labels("r", "router", m, [HARD, HARD, HARD, HARD], routes())
+    right = by_labels("gold", "gold", m, m.labels, routes())
+    found = right_label(m, Tasks(m.group, QUICK), router, right, control(m, routes()))
+    assert found is not None
+    assert found.matched is not None
+    assert found.net is not None
+    assert found.matched_cost is not None
+    assert (found.matched.value, found.matched_cost.value) == (-0.5, pytest.approx(-1000))
+    assert found.net.value == pytest.approx(0.0)
+
+
 def test_break_even_is_where_the_line_of_quality_meets_the_other() -> None:
     # Right labels give 0.8, the other 0.7; a wrong label costs 0.4: a quarter may be wrong.
-    point, says = break_even(0.8, 0.7, 0.4, 10, "the control")
+    def cost(value: float) -> Estimate:
+        return Estimate(value=value, low=None, high=None)
+
+    point, says = break_even(0.8, 0.7, cost(0.4), 10, "the control")
     assert point == pytest.approx(0.75)
     assert says == "as good as the control from an accuracy of 0.750 on"
-    assert break_even(0.6, 0.7, 0.4, 10, "it")[0] is None
-    assert break_even(0.8, 0.7, -0.1, 10, "it")[0] == 0.0
-    assert break_even(0.8, 0.7, 0.0, 0, "it")[0] is None
+    assert break_even(0.6, 0.7, cost(0.4), 10, "it")[0] is None
+    assert break_even(0.8, 0.7, cost(-0.1), 10, "it")[0] == 0.0
+    assert break_even(0.8, 0.7, None, 0, "it")[0] is None
 
 
 def test_flipped_signs_are_scipys_permutation_test() -> None:
     rng = np.random.default_rng(5)
     differences = rng.normal(0.3, 1, 40)
     own = flipped(differences, np.arange(40), 20_000, 0)
-    theirs = stats.permutation_test(
+    theirs = permutation_test(
         (differences,), np.mean, permutation_type="samples", n_resamples=20_000, rng=1
     ).pvalue
     assert own == pytest.approx(theirs, abs=0.01)

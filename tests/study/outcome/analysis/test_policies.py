@@ -39,7 +39,7 @@ def test_a_label_or_model_that_does_not_fit_is_named() -> None:
 
 
 def test_the_oracle_takes_the_cheapest_right_answer_and_else_the_best() -> None:
-    score = [[1, 1, 1], [0, 1, 1], [0.2, 0.2, 0.1], [0.2, 0.5, 0.6]]
+    score = np.array([[1, 1, 1], [0, 1, 1], [0.2, 0.2, 0.1], [0.2, 0.5, 0.6]])
     m = matrix(score, models=("a", "b", "c"))
     assert p.oracle(m).shares.argmax(axis=1).tolist() == [0, 1, 0, 2]
 

@@ -5,8 +5,6 @@ import pickle
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from routerlab.core.corpus import prompt_sha256
@@ -80,6 +78,7 @@ def test_routerbenchs_wide_table(tmp_path: Path, ending: str) -> None:
             ",".join(columns) + '\n"gsm.1","' + repr([PROMPT]) + '","gsm",1.0,0.25,"text",0.002,0.0001\n'
         )
     else:
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
         pq.write_table(pa.table({c: [v] for c, v in zip(columns, values, strict=True)}), path)
     found = read_table(path, "routerbench")
     assert [(one.model, one.score, one.cost) for one in found] == [("a/x", 1.0, 0.002), ("b", 0.25, 0.0001)]

@@ -70,7 +70,7 @@ def analyse(
         if (effect := right_label(matrix, tasks, one, right, found[0]))
     ]
     signals = [signal(name, matrix, tasks, labels) for name, _, labels in givers]
-    said = verdict(told, effects, signals, worth, len(matrix.tasks))
+    said = verdict(told, effects, signals, curves, worth, len(matrix.tasks))
     subject = next((one for one in found if one.name == said.router), None)
     if left_out:
         notes.append(f"{left_out} tasks are left out: some model's answer to them has no score")

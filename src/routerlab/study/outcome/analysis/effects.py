@@ -1,6 +1,7 @@
 """The effect of a right label: what a wrong one costs, on the same task."""
 
 import numpy as np
+import numpy.typing as npt
 
 from routerlab.core.statistics.paired import CELLS
 from routerlab.study.figures.arm import Estimate
@@ -10,6 +11,8 @@ from routerlab.study.outcome.analysis.policies import Policy
 from routerlab.study.outcome.analysis.result import RightLabel
 from routerlab.study.outcome.matrix import Floats, Matrix
 
+Flags = npt.NDArray[np.bool_]
+
 
 def right_label(
     matrix: Matrix, tasks: Tasks, router: Policy, gold: Policy, control: Policy
@@ -17,74 +20,102 @@ def right_label(
     """What right labels are worth to this router; None where it or gold has no labels.
 
     Matched: on tasks where its label is wrong, the same task's score under the gold route minus that under
-    the router's. All else is equal, so this is the effect; where both lead to the same model it is 0.
+    the router's. All else is equal, so this is the effect; where both lead to the same model it is 0. A wrong
+    label may lead to a better and dearer model: `net` is what is left of the effect at equal cost.
     """
     if router.labels is None or gold.labels is None:
         return None
     known = np.array([label is not None for label in gold.labels])
     wrong = known & np.array([a != b for a, b in zip(router.labels, gold.labels, strict=True)])
-    gained = ((gold.shares - router.shares) * matrix.score).sum(axis=1)
     strayed = wrong & (gold.shares.argmax(axis=1) != router.shares.argmax(axis=1))
-    n, n_wrong = int(known.sum()), int(wrong.sum())
-    matched = cost = p = None
+    n, n_wrong, settings = int(known.sum()), int(wrong.sum()), tasks.settings
+    gained = _between(gold, router, matrix.score)
+    quality = [float((one.shares * matrix.score).sum(axis=1)[known].mean()) for one in (gold, control)]
+    priced = not np.isnan(matrix.cost).any()
+    matched = spent = net = p = None
     if n_wrong:
-        columns = [wrong * gained, wrong.astype(float)]
-        if priced := not np.isnan(matrix.cost).any():
-            columns.append(wrong * ((gold.shares - router.shares) * matrix.cost).sum(axis=1) * 1000)
-        drawn = tasks.sums(np.column_stack(columns))
-        below = np.where(drawn[:, 1] > 0, drawn[:, 1], np.nan)
-        matched = tasks.estimate(gained[wrong].mean(), drawn[:, 0] / below)
-        p = flipped(gained[wrong], tasks.of[wrong], tasks.settings.resamples, tasks.settings.seed)
+        columns = np.column_stack([wrong * gained, wrong])
+        matched = _ratio(tasks, columns)
+        p = flipped(gained[wrong], tasks.of[wrong], settings.resamples, settings.seed)
         if priced:
-            cost = tasks.estimate(columns[2].sum() / n_wrong, drawn[:, 2] / below)
-    quality = np.array([(one.shares * matrix.score).sum(axis=1)[known].mean() for one in (gold, control)])
-    worth = float(gained[wrong].mean()) if n_wrong else 0.0
-    at_random = _random_quality(matrix, gold, known)
-    even, says = break_even(quality[0], quality[1], worth, n_wrong, "the control")
-    even_random, also = break_even(quality[0], at_random, worth, n_wrong, "random routing at equal cost")
+            spent = _ratio(
+                tasks, np.column_stack([wrong * _between(gold, router, matrix.cost * 1000), wrong])
+            )
+            net = _net(matrix, tasks, gold, router, known, wrong)
+    says = []
+    even, said = break_even(quality[0], quality[1], matched, n_wrong, "the control")
+    says.append(said)
+    even_random = None
+    if priced:
+        at = np.array([(gold.shares * matrix.cost).sum(axis=1)[known].mean()])
+        chance = float(envelope(matrix.cost[known].mean(axis=0), matrix.score[known].mean(axis=0), at)[0])
+        even_random, said = break_even(quality[0], chance, net, n_wrong, "random routing at equal cost")
+        says.append(said)
     return RightLabel(
         router=router.name,
         tasks=n,
         wrong=n_wrong,
         strayed=int(strayed.sum()),
         matched=matched,
-        matched_cost=cost,
+        matched_cost=spent,
+        net=net,
         p=p,
         apart=apart(matrix, tasks, router, gold),
-        per_point=worth / 100 if n_wrong else None,
+        per_point=matched.value / 100 if matched else None,
         break_even=even,
         break_even_random=even_random,
-        says=f"{says}; {also}",
+        says="; ".join(says),
     )
 
 
-def break_even(right: float, other: float, worth: float, wrong: int, what: str) -> tuple[float | None, str]:
+def _between(one: Policy, other: Policy, table: Floats) -> Floats:
+    """(tasks,): what the one gets of a table more than the other."""
+    found: Floats = ((one.shares - other.shares) * table).sum(axis=1)
+    return found
+
+
+def _ratio(tasks: Tasks, columns: Floats) -> Estimate:
+    """The sum of the first column over that of the second."""
+    drawn = tasks.sums(columns)
+    above, below = columns.sum(axis=0)
+    return tasks.estimate(above / below, drawn[:, 0] / np.where(drawn[:, 1] > 0, drawn[:, 1], np.nan))
+
+
+def _net(matrix: Matrix, tasks: Tasks, gold: Policy, router: Policy, known: Flags, wrong: Flags) -> Estimate:
+    """What a right label is worth beyond its cost: how much higher gold is above random routing at gold's
+    cost than the router at the router's, over the share of wrong labels."""
+    m = len(matrix.models)
+    parts = [
+        (one.shares * table).sum(axis=1) for one in (gold, router) for table in (matrix.score, matrix.cost)
+    ]
+    columns = np.column_stack([*parts, matrix.score, matrix.cost, wrong, known]) * known[:, None]
+    sums = np.vstack([columns.sum(axis=0), tasks.sums(columns)])
+    means = sums / np.where(sums[:, -1:] > 0, sums[:, -1:], np.nan)
+    chance = envelope(means[:, 4 + m : 4 + 2 * m], means[:, 4 : 4 + m], means[:, [1, 3]])
+    above = (means[:, 0] - chance[:, 0]) - (means[:, 2] - chance[:, 1])
+    net = above / np.where(means[:, -2] > 0, means[:, -2], np.nan)
+    return tasks.estimate(net[0], net[1:])
+
+
+def break_even(
+    right: float, other: float, effect: Estimate | None, wrong: int, what: str
+) -> tuple[float | None, str]:
     """The accuracy from which routing is as good as `other`, and that in words; None for no such one.
 
-    A router with accuracy a has the quality right - (1 - a) worth: with every label right `right`, and each
-    wrong one costs `worth`, as those of the router did. That is linear in a.
+    A router with accuracy a has the quality right - (1 - a) effect: with every label right `right`, and each
+    wrong one costs `effect`, as those of the router did. That is linear in a.
     """
     if right < other - 1e-12:
         return None, f"right labels all the way stay {other - right:.3f} below {what}"
-    if not wrong:
+    if not wrong or effect is None:
         return None, f"no label was wrong, so what a wrong one costs against {what} is not known"
-    if worth <= 0:
+    if effect.value <= 0:
         return 0.0, f"its wrong labels cost no quality, so it keeps up with {what} at any accuracy"
-    point = max(0.0, 1 - (right - other) / worth)
+    point = max(0.0, 1 - (right - other) / effect.value)
     return point, f"as good as {what} from an accuracy of {point:.3f} on"
 
 
-def _random_quality(matrix: Matrix, gold: Policy, known: np.ndarray) -> float:
-    """What random routing gets for the price of right labels; with unknown prices, at the same mix."""
-    score = matrix.score[known].mean(axis=0)
-    if np.isnan(matrix.cost).any():
-        return float(gold.shares[known].mean(axis=0) @ score)
-    cost = matrix.cost[known].mean(axis=0)
-    spent = np.array([(gold.shares * matrix.cost).sum(axis=1)[known].mean()])
-    return float(envelope(cost, score, spent)[0])
-
-
-def flipped(differences: Floats, groups: np.ndarray, times: int, seed: int) -> float:
+def flipped(differences: Floats, groups: npt.NDArray[np.intp], times: int, seed: int) -> float:
     """The two-sided p that paired differences are symmetric around 0: how often their mean is as far from 0
     when signs are drawn, one a group.
 

@@ -95,33 +95,39 @@ def curve(
     """A way of routing at all prices: `shares` at each of them, and in which order tasks go to the strong
     model instead of the weak one (`ends`: their columns)."""
     drawn = tasks.times(FEW_DRAWS)
-    area, points = None, []
+    area = more = None
+    points: list[tuple[float, float]] = []
     if not np.isnan(matrix.cost).any():
         cost = np.stack([(one * matrix.cost).sum(axis=1) for one in shares], axis=1) * 1000
         quality = np.stack([(one * matrix.score).sum(axis=1) for one in shares], axis=1)
         points = sorted(set(zip(cost.mean(axis=0).tolist(), quality.mean(axis=0).tolist(), strict=True)))
         kept = np.unique(np.column_stack([cost.T, quality.T]), axis=0, return_index=True)[1]
-        columns = np.hstack([cost[:, kept], quality[:, kept], matrix.cost * 1000])
+        columns = np.hstack([cost[:, kept], quality[:, kept], matrix.cost * 1000, matrix.score])
         sums = np.vstack([np.ones(len(tasks.of)), drawn]) @ columns
         means = sums / np.concatenate([[len(tasks.of)], drawn.sum(axis=1)])[:, None]
         k = len(kept)
-        models = means[:, 2 * k :]
-        found = aiq(means[:, :k], means[:, k : 2 * k], models.min(axis=1), models.max(axis=1))
-        area = tasks.estimate(found[0], found[1:]) if not np.isnan(found[0]) else None
+        prices, scores = np.split(means[:, 2 * k :], 2, axis=1)
+        least, most = prices.min(axis=1), prices.max(axis=1)
+        found = aiq(means[:, :k], means[:, k : 2 * k], least, most)
+        if not np.isnan(found[0]):
+            area = tasks.estimate(found[0], found[1:])
+            gap = found - aiq(prices, scores, least, most)
+            more = tasks.estimate(gap[0], gap[1:])
     low, high = matrix.score[:, ends[0]], matrix.score[:, ends[1]]
     whole = deferral(priority, low, high) if priority is not None else None
-    gap = None
+    recovered = None
     if whole is not None and priority is not None and not np.isnan(whole.apgr):
-        gap = tasks.estimate(float(whole.apgr), deferral(priority, low, high, drawn).apgr)
+        recovered = tasks.estimate(float(whole.apgr), deferral(priority, low, high, drawn).apgr)
     return Curve(
         name=name,
         kind=kind,
         aiq=area,
-        apgr=gap,
+        vs_random=more if kind != "random" else None,
+        apgr=recovered,
         cpt50=whole.cpt(0.5) if whole else None,
         cpt80=whole.cpt(0.8) if whole else None,
         points=tuple(points),
-        deferral=_thinned(whole.share, whole.pgr) if whole and gap else (),
+        deferral=_thinned(whole.share, whole.pgr) if whole and recovered else (),
     )
 
 

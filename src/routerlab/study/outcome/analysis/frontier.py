@@ -6,6 +6,8 @@ import numpy as np
 
 from routerlab.study.outcome.matrix import Floats
 
+Ends = Floats | np.float64
+
 
 def envelope(cost: Floats, quality: Floats, at: Floats) -> Floats:
     """The best quality that random mixes of points get for at most the cost `at`: (..., k) from (..., n)
@@ -28,7 +30,7 @@ def envelope(cost: Floats, quality: Floats, at: Floats) -> Floats:
     return found
 
 
-def aiq(cost: Floats, quality: Floats, low: Floats, high: Floats) -> Floats:
+def aiq(cost: Floats, quality: Floats, low: Ends, high: Ends) -> Floats:
     """RouterBench's average improvement in quality: the area below the hull of a router's points from the
     cost `low` to `high`, over high - low (arXiv 2403.12031, section 3). `cost` and `quality` are (..., n),
     the ends (...); NaN where they are not apart.

@@ -6,7 +6,15 @@ from math import ceil
 from typing import Literal
 
 from routerlab.study.figures.arm import Estimate
-from routerlab.study.outcome.analysis.result import Finding, RightLabel, Signal, Standing, Statement, Verdict
+from routerlab.study.outcome.analysis.result import (
+    Curve,
+    Finding,
+    RightLabel,
+    Signal,
+    Standing,
+    Statement,
+    Verdict,
+)
 
 WORTH = 0.02
 """The least difference of mean scores that matters, where nobody says another."""
@@ -40,31 +48,34 @@ def verdict(
     standings: Sequence[Standing],
     effects: Sequence[RightLabel],
     signals: Sequence[Signal],
+    curves: Sequence[Curve],
     worth: float,
     n: int,
 ) -> Verdict:
-    """About the most accurate router that was judged; without gold, the one that does best; without routers,
-    gold labels; without any, what labels say of the models.
+    """About the most accurate router (without gold the first), by the routing table; without routers, right
+    labels. Without a table, about the tables that would suit the labels.
 
-    Right routing gives better answers where a right label is better than a wrong one on the same task, and
-    routing better than random routing at the same cost. Refuted where either is. `n` tasks were judged.
+    Right routing gives better answers where a right label is better than a wrong one on the same task, beyond
+    its cost, and routing better than random routing at the same cost. Refuted where either is. `n` tasks were
+    judged.
     """
-    routers = [one for one in standings if one.kind == "router"] or [
-        one for one in standings if one.kind in ("gold", "annotator", "table")
-    ]
-    subject = max(routers, key=lambda one: (one.accuracy or 0.0, one.quality.value), default=None)
+    kinds = {one.kind for one in standings}
+    wanted = next((kind for kind in ("router", "gold", "annotator", "table") if kind in kinds), None)
+    subject = max(
+        (one for one in standings if one.kind == wanted), key=lambda one: one.accuracy or 0.0, default=None
+    )
     statements = []
     right = next((one for one in effects if subject and one.router == subject.name), None)
-    if right and right.matched:
-        says = "a right label gives a better answer than a wrong one"
-        statements.append(_statement("label", says, right.matched, worth, n))
-    if subject and (against := subject.vs_random or subject.vs_mix):
+    if right and (effect := right.net or right.matched):
+        beyond = ", beyond what it costs" if right.net else ""
+        says = f"a right label gives a better answer than a wrong one{beyond}"
+        statements.append(_statement("label", says, effect, worth, n))
+    if wanted == "table":
+        statements += _of_tables(signals, curves, worth, n)
+    elif subject and (against := subject.vs_random or subject.vs_mix):
         what = "at the same cost" if subject.vs_random else "with the same mix"
         says = f"{subject.name} gives better answers than random routing {what}"
         statements.append(_statement("random", says, against, worth, n))
-    if not statements and signals:
-        says = f"a table by {signals[0].labels} gives better answers than the best model alone"
-        statements.append(_statement("table", says, signals[0].gain, worth, n))
     findings = {one.finding for one in statements}
     overall: Finding = (
         "refuted" if "refuted" in findings else "supported" if findings == {"supported"} else "undecided"
@@ -80,6 +91,17 @@ def verdict(
         statements=tuple(statements),
         sentences=sentences,
     )
+
+
+def _of_tables(signals: Sequence[Signal], curves: Sequence[Curve], worth: float, n: int) -> list[Statement]:
+    """What tables that are fitted to the first labels get: at all prices, or where none are known at any."""
+    labels = signals[0].labels
+    own = next((one for one in curves if one.name == f"tables by {labels}"), None)
+    if own and own.vs_random:
+        says = f"tables by {labels} give better answers than random routing, mean over all costs"
+        return [_statement("random", says, own.vs_random, worth, n)]
+    says = f"a table by {labels} gives better answers than the best model alone"
+    return [_statement("table", says, signals[0].gain, worth, n)]
 
 
 def _statement(
@@ -101,11 +123,13 @@ def _answer(overall: Finding, statements: Sequence[Statement]) -> str:
     }
     if overall != "undecided":
         return plain[overall]
-    many = [one.needed for one in statements if one.needed]
     if not statements:
         return "Undecided: there is neither a router nor a set of labels to judge."
-    return "Undecided whether right routing gives better answers with these models" + (
-        f"; {max(many):,} tasks like these would decide." if many else "."
+    many = [one.needed for one in statements if one.finding == "undecided"]
+    most = "more than a million" if None in many else f"{max(n for n in many if n):,}"
+    return (
+        "Undecided whether right routing gives better answers with these models; "
+        f"{most} tasks like these would decide."
     )
 
 

@@ -148,6 +148,7 @@ def _effects(result: OutcomeResult) -> Section | None:
             str(one.strayed),
             difference(one.matched),
             w.p_value(one.p),
+            difference(one.net),
             difference(one.apart),
             "" if one.per_point is None else f"{one.per_point:+.4f}",
             w.share(one.break_even),
@@ -161,6 +162,7 @@ def _effects(result: OutcomeResult) -> Section | None:
         "To another model",
         "Right minus wrong, same task",
         "p",
+        "At equal cost",
         "Right minus wrong, other tasks",
         "A point of accuracy",
         "Break-even, control",
@@ -168,7 +170,8 @@ def _effects(result: OutcomeResult) -> Section | None:
     )
     note = (
         "Same task: its score under the right label minus that under the wrong one, mean over wrong labels; "
-        "all else is equal. Other tasks: of the same label and difficulty, which may still be harder. "
+        "all else is equal. At equal cost: less what random routing would get for what the right label costs "
+        "more. Other tasks: of the same label and difficulty, which may still be harder. "
         "Break-even: the accuracy from which routing is as good as that."
     )
     lines = Lines(tuple(map(_sentence, result.effects)))
@@ -219,7 +222,14 @@ def _signals(result: OutcomeResult) -> Section | None:
 
 def _curves(result: OutcomeResult) -> Section | None:
     rows: list[Row] = [
-        (one.name, w.estimate(one.aiq), w.estimate(one.apgr), w.share(one.cpt50), w.share(one.cpt80))
+        (
+            one.name,
+            w.estimate(one.aiq),
+            difference(one.vs_random),
+            w.estimate(one.apgr),
+            w.share(one.cpt50),
+            w.share(one.cpt80),
+        )
         for one in result.curves
     ]
     note = (
@@ -229,7 +239,8 @@ def _curves(result: OutcomeResult) -> Section | None:
         "0.5, 0.8."
     )
     return Section(
-        "At all prices", (table(("Way", "AIQ", "APGR", "CPT 50 %", "CPT 80 %"), rows, caption=note),)
+        "At all prices",
+        (table(("Way", "AIQ", "Against random", "APGR", "CPT 50 %", "CPT 80 %"), rows, caption=note),),
     )
 
 
