@@ -73,7 +73,7 @@ def test_from_a_table_to_a_verdict(folder: Path, capsys: pytest.CaptureFixture[s
     assert out[0].startswith("Verdict")
     said = [line for line in out[1:] if line.strip()][:3]
     assert said[0].startswith("Supported: right routing gives better answers")
-    assert "A right label gives a better answer than a wrong one: +" in said[1]
+    assert "A right label gives a better answer than a wrong one, beyond what it costs: +" in said[1]
     assert said[2].startswith("The labels (gold labels) explain 100.0%")
     saved = json.loads((folder / "result.json").read_text())
     assert saved["verdict"]["finding"] == "supported"

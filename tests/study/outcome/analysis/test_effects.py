@@ -51,7 +51,7 @@ def test_a_wrong_label_that_leads_to_a_dearer_model_is_judged_at_equal_cost() ->
     assert found.matched is not None
     assert found.net is not None
     assert found.matched_cost is not None
-    assert (found.matched.value, found.matched_cost.value) == (-0.5, pytest.approx(-1000))
+    assert [found.matched.value, found.matched_cost.value] == pytest.approx([-0.5, -1000])
     assert found.net.value == pytest.approx(0.0)
 
 

@@ -38,9 +38,8 @@ def right_label(
         matched = _ratio(tasks, columns)
         p = flipped(gained[wrong], tasks.of[wrong], settings.resamples, settings.seed)
         if priced:
-            spent = _ratio(
-                tasks, np.column_stack([wrong * _between(gold, router, matrix.cost * 1000), wrong])
-            )
+            dearer = _between(gold, router, matrix.cost * 1000)
+            spent = _ratio(tasks, np.column_stack([wrong * dearer, wrong]))
             net = _net(matrix, tasks, gold, router, known, wrong)
     says = []
     even, said = break_even(quality[0], quality[1], matched, n_wrong, "the control")
@@ -85,9 +84,8 @@ def _net(matrix: Matrix, tasks: Tasks, gold: Policy, router: Policy, known: Flag
     """What a right label is worth beyond its cost: how much higher gold is above random routing at gold's
     cost than the router at the router's, over the share of wrong labels."""
     m = len(matrix.models)
-    parts = [
-        (one.shares * table).sum(axis=1) for one in (gold, router) for table in (matrix.score, matrix.cost)
-    ]
+    tables = (matrix.score, matrix.cost)
+    parts = [(one.shares * table).sum(axis=1) for one in (gold, router) for table in tables]
     columns = np.column_stack([*parts, matrix.score, matrix.cost, wrong, known]) * known[:, None]
     sums = np.vstack([columns.sum(axis=0), tasks.sums(columns)])
     means = sums / np.where(sums[:, -1:] > 0, sums[:, -1:], np.nan)

@@ -41,8 +41,8 @@ class RightLabel(Record):
     sent `strayed` of them to another model than the right one would have.
 
     `matched` is the score under the right label minus that under the wrong one, mean over the wrong ones,
-    task by task; `p` is that of no effect (signs flipped). `matched_cost` the same in cost of 1,000 tasks, and `net`
-    the effect less what random routing would get for that difference of cost: at equal cost.
+    task by task; `p` is that of no effect (signs flipped). `matched_cost` is the same in cost of 1,000 tasks,
+    and `net` the effect less what random routing would get for that much: at equal cost.
     `apart` is the score where the label is right minus that where it is wrong, among tasks of the same gold
     label and difficulty: other tasks, so it may be that they are harder. `per_point` is what one more
     percentage point of accuracy brings. `break_even` is the accuracy from which the router's answers are as
@@ -90,8 +90,9 @@ class Signal(Record):
 
 class Curve(Record):
     """A way of routing at all prices: `points` are (cost of 1,000 tasks, quality). `aiq` is the area below
-    their hull, `vs_random` how much more that is than of random mixes of models, `apgr`, `cpt50`, `cpt80` are of the share of tasks that the strongest model gets instead of
-    the weakest."""
+    their hull, `vs_random` how much more that is than of random mixes of models. `apgr`, `cpt50` and `cpt80`
+    are of the share of tasks that the strongest model gets instead of the weakest; `deferral` are (share, gap
+    recovered)."""
 
     name: str
     kind: Kind

@@ -232,6 +232,7 @@ def _curves(result: OutcomeResult) -> Section | None:
         )
         for one in result.curves
     ]
+    heads = ("Way", "AIQ", "Against random", "APGR", "CPT 50 %", "CPT 80 %")
     note = (
         "AIQ: the mean height of the hull over the models' costs (RouterBench, arXiv 2403.12031). APGR: the "
         f"mean part recovered of the gap from {result.weak} to {result.strong} when ever more tasks go to "
@@ -240,7 +241,7 @@ def _curves(result: OutcomeResult) -> Section | None:
     )
     return Section(
         "At all prices",
-        (table(("Way", "AIQ", "Against random", "APGR", "CPT 50 %", "CPT 80 %"), rows, caption=note),),
+        (table(heads, rows, caption=note),),
     )
 
 
