@@ -49,6 +49,7 @@ def run(*arguments: object) -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """120 tasks: small answers the simple ones, large the others; a router that is right on four of five."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
     rng = np.random.default_rng(0)
     rows, said = ["task,model,score,cost,prompt,label,difficulty"], ["task,arm,label"]
     for i in range(120):
