@@ -28,8 +28,8 @@ class Answered:
 
 @dataclass(frozen=True)
 class Asked:
-    """How a question is asked: at most so many new tokens, an end at the first of the texts of `stop`, and the
-    seconds that the whole answer may take."""
+    """How a question is asked: at most so many new tokens, an end at the first of the texts of `stop`, and
+    the seconds that the whole answer may take."""
 
     max_tokens: int
     stop: tuple[str, ...]

@@ -83,7 +83,9 @@ class Chatter:
             else:
                 self._open.remove(one)
                 self._writer.drop(one.written)
-        while self._waiting and self._writer.fits(len(self._waiting[0].tokens), self._limit(self._waiting[0])):
+        while self._waiting and self._writer.fits(
+            len(self._waiting[0].tokens), self._limit(self._waiting[0])
+        ):
             one = self._waiting.popleft()
             stops = one.chat.stop
             over = (lambda tokens, stops=stops: self._stops(tokens, stops)) if stops else None
@@ -117,7 +119,6 @@ class Chatter:
             tokens_in=len(one.tokens),
             tokens_out=len(one.written.tokens),
             first_ms=(time.perf_counter() - one.since - one.written.generate_s) * 1000.0,
-            total_ms=(time.perf_counter() - one.since) * 1000.0,
         )
 
 
@@ -192,7 +193,7 @@ def main() -> None:
     assert isinstance(loaded, LoadChat)
     chatter = start(loaded, pipe)
     while True:
-        said = []
+        said: list[Said] = []
         try:
             while True:
                 asked = pipe.requests.get(block=not chatter.busy)

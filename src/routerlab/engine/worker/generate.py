@@ -12,8 +12,8 @@ from routerlab.engine.worker.llama import AbortedError, Context, Model
 
 @dataclass
 class Written:
-    """The tokens of an answer, and the seconds of the prefill and of what came after it. `ended` says that the
-    model ended it, and not the limit."""
+    """The tokens of an answer, and the seconds of the prefill and of what came after it. `ended` says that
+    the model ended it, and not the limit."""
 
     tokens: list[int] = field(default_factory=list)
     prefill_s: float = 0.0
@@ -36,8 +36,8 @@ class _Slot:
 
 
 class Writer:
-    """Continuous batching: every decode holds one token of each answer in progress and the prompts that begin,
-    at most `slots` of them and `room` tokens with all that they may still write."""
+    """Continuous batching: every decode holds one token of each answer in progress and the prompts that
+    begin, at most `slots` of them and `room` tokens with all that they may still write."""
 
     def __init__(self, context: Context, model: Model, start: int, slots: int, room: int) -> None:
         """Prompts continue the prefix of `start` tokens."""

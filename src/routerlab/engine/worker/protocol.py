@@ -22,7 +22,7 @@ Measure = Literal["steps", "bare"]
 
 
 class LoadModel(Record):
-    """What the first message to a worker says whatever the model is for: which one, and where it is wanted."""
+    """What a worker's first message says whatever the model is for: which one, and where it is wanted."""
 
     model: Path
     n_ctx: int
@@ -81,8 +81,8 @@ class Ask(Record):
 
 
 class Chat(Record):
-    """Answer a prompt, greedily, until the model ends, a text of `stop` is there, or `max_tokens` are. Several
-    may be under way; each is answered with its `id`."""
+    """Answer a prompt, greedily, until the model ends, a text of `stop` is there, or `max_tokens` are.
+    Several may be under way; each is answered with its `id`."""
 
     kind: Literal["chat"] = "chat"
     id: int
@@ -141,8 +141,8 @@ class Answer(Record):
 
 
 class Said(Record):
-    """The answer to chat `id`. `first_ms` is the time to its first token, `total_ms` to its last, in the worker;
-    without a `finish` there is none, and `error` says why."""
+    """The answer to chat `id`. `first_ms` is the time to its first token, in the worker; without a `finish`
+    there is no answer, and `error` says why."""
 
     kind: Literal["said"] = "said"
     id: int
@@ -151,7 +151,6 @@ class Said(Record):
     tokens_in: int = 0
     tokens_out: int = 0
     first_ms: float = 0.0
-    total_ms: float = 0.0
     error: str | None = None
 
 
