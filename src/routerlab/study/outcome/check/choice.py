@@ -2,7 +2,6 @@
 
 import re
 
-from routerlab.study.outcome.check.extract import plain
 from routerlab.study.outcome.task import ChoiceCheck
 
 _CUES = (
@@ -10,8 +9,10 @@ _CUES = (
     r"antwort|lösung|richtig|ergebnis|also|réponse|solution|donc|respuesta|solución|opción|risposta|resposta|"
     r"答案|回答|ответ"
 )
-_FILL = r"(?:[\s*_`:=>\"'“”(\[.,~-]|\b(?:is|are|be|would|will|the|a|an|option|choice|answer|ist|lautet|die|der|est|la|le|es|" \
+_FILL = (
+    r"(?:[\s*_`:=>\"'“”(\[.,~-]|\b(?:is|are|be|would|will|the|a|an|option|choice|answer|ist|lautet|die|der|est|la|le|es|"
     r"el|è|é|是|为)\b)*"
+)
 
 
 def check_choice(check: ChoiceCheck, answer: str) -> tuple[float, str]:
@@ -65,7 +66,7 @@ def _cued(answer: str, options: tuple[str, ...]) -> list[tuple[int, str]]:
 
 
 def _alone(answer: str, options: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Lines that are an option, or bold options that begin or end a line; not where several lines list them."""
+    """Lines that are an option and nothing else; else the only letter that begins a line, as in "B) ..."."""
     found, at = [], 0
     for line in answer.splitlines(keepends=True):
         bare = re.sub(r"^[\s*_`#>\"(\[]+|[\s*_`\").\]!:,]+$", "", line)
@@ -80,11 +81,13 @@ def _alone(answer: str, options: tuple[str, ...]) -> list[tuple[int, str]]:
         for m in re.finditer(rf"^[\s*_`(]*{_pattern(options)}[*_`]*[).:]", answer, re.MULTILINE)
         if _letter(m["option"])
     ]
-    return [(at, o) for at, o in lettered] if len({o for _, o in lettered}) == 1 else []
+    return lettered if len({option for _, option in lettered}) == 1 else []
 
 
 def _anywhere(options: tuple[str, ...]) -> re.Pattern[str]:
     if not all(map(_letter, options)):
         return re.compile(_pattern(options))
     letters = "".join(map(re.escape, options))
-    return re.compile(rf"(?:(?<=[(\[*`\"])|(?<!\w)(?=.[).:\]*`\"]|.[.!]?\s*$))(?P<option>[{letters}])(?!\w)", re.MULTILINE)
+    return re.compile(
+        rf"(?:(?<=[(\[*`\"])|(?<!\w)(?=.[).:\]*`\"]|.[.!]?\s*$))(?P<option>[{letters}])(?!\w)", re.MULTILINE
+    )

@@ -1,4 +1,4 @@
-"""What an answer contains: code blocks with their languages and names, JSON, list entries, tables, headings."""
+"""What an answer contains: code blocks with their languages and names, JSON, lists, tables, headings."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ _SAME = {
     "md": "markdown",
     "htm": "html",
 }
-_ITEM = re.compile(r"^\s*(?:[-*+•‣–]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s+(?=\S)")
+_ITEM = re.compile(r"^\s*(?:[-*+•‣\u2013]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s+(?=\S)")
 _RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _MOST = 200
 """Places of a text that are tried as the start of JSON."""
@@ -89,7 +89,8 @@ def code_of(answer: str, language: str) -> str:
 
 def file_of(answer: str, name: str) -> str | None:
     """The content of the block of that name: the last whose fence, line above or first line says it, looked
-    for in this order. A line that only names the file is not part of it. A path before the name is as good."""
+    for in this order; None where there is none. A first line that is only the name is not part of it. A path
+    before the name is as good."""
     found = blocks(answer)
     named = re.compile(rf"(?<![\w.-])(?:[\w.-]+/|/)*{re.escape(name)}(?![\w-]|\.\w)", re.IGNORECASE)
     for block in reversed(found):
@@ -124,7 +125,8 @@ def files_of(answer: str) -> dict[str, str]:
 def _only(named: re.Pattern[str], line: str) -> bool:
     """Whether a line, without comment marks, decoration and words such as "file", is the name alone."""
     return bool(named.search(line)) and not re.search(
-        r"[^\W\d_]", re.sub(r"\b(?:file|filename|datei|fichier|archivo)\b", "", named.sub("", line), flags=re.I)
+        r"[^\W\d_]",
+        re.sub(r"\b(?:file|filename|datei|fichier|archivo)\b", "", named.sub("", line), flags=re.I),
     )
 
 
@@ -190,8 +192,8 @@ def is_fence(line: str) -> bool:
 
 
 def table(answer: str) -> list[list[str]]:
-    """The rows of the first Markdown table, its header first; else those of the CSV in a block that says so, or
-    of the lines that have commas; else none."""
+    """The rows of the first Markdown table, its header first; else those of the CSV in a block that says so,
+    or of the lines that have commas; else none."""
     every = answer.splitlines()
     for at in range(1, len(every)):
         if "|" in every[at - 1] and "-" in every[at] and _RULE.match(every[at]):
@@ -201,11 +203,17 @@ def table(answer: str) -> list[list[str]]:
                     break
                 rows.append(_cells(line))
             return rows
-    said = [b.text for b in blocks(answer) if b.language == "csv"] or [b.text for b in blocks(answer)] or [answer]
+    said = (
+        [b.text for b in blocks(answer) if b.language == "csv"]
+        or [b.text for b in blocks(answer)]
+        or [answer]
+    )
     some = [line for line in said[-1].splitlines() if "," in line or ";" in line]
     mark = ";" if some and some[0].count(";") > some[0].count(",") else ","
     try:
-        return [[cell.strip() for cell in row] for row in csv.reader(some, delimiter=mark, skipinitialspace=True)]
+        return [
+            [cell.strip() for cell in row] for row in csv.reader(some, delimiter=mark, skipinitialspace=True)
+        ]
     except csv.Error:
         return []
 

@@ -2,10 +2,6 @@
 
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, _WrappedReferencingError, best_match
-from referencing import Registry
-
 from routerlab.core.errors import LabError
 from routerlab.study.outcome.check.extract import json_of
 from routerlab.study.outcome.task import JsonCheck
@@ -14,8 +10,8 @@ _NOTHING = object()
 
 
 def check_json(check: JsonCheck, answer: str) -> tuple[float, str]:
-    """The share of the schema (if there is one) and the values, and what was wrong. LabError for a schema that is
-    none."""
+    """The share of the schema (if there is one) and the values, and what was wrong. LabError for a schema
+    that is none."""
     try:
         value = json_of(answer)
     except ValueError as e:
@@ -35,10 +31,15 @@ def check_json(check: JsonCheck, answer: str) -> tuple[float, str]:
 
 def _fault(schema: dict[str, Any], value: Any) -> str | None:
     """The worst fault under the schema; None for none. No other document is fetched."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError, best_match
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
     try:
         Draft202012Validator.check_schema(schema)
         worst = best_match(Draft202012Validator(schema, registry=Registry()).iter_errors(value))
-    except (SchemaError, _WrappedReferencingError) as e:
+    except (SchemaError, Unresolvable) as e:
         raise LabError(f"the schema is no JSON Schema: {str(e).splitlines()[0]}") from None
     except RecursionError:
         return "is nested too deep"

@@ -7,7 +7,7 @@ import unicodedata
 from routerlab.study.outcome.task import NumberCheck
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_DIGITS = r"\d{1,3}(?:[,.'’_ \u00a0\u2009\u202f]\d{3})+(?![\d])(?:[.,]\d+)?|\d+(?:[.,]\d+)?|\.\d+"
+_DIGITS = r"\d{1,3}(?:[,.'\u2019_ \u00a0\u2009\u202f]\d{3})+(?![\d])(?:[.,]\d+)?|\d+(?:[.,]\d+)?|\.\d+"
 _NUMBER = re.compile(
     rf"""(?P<sign>(?<![\w)\]])[-+]\s?)?(?<![\d.,])(?:[$€£]\s?)?
     (?:(?P<whole>\d+)\s+(?=\d+/\d+))?
@@ -15,7 +15,7 @@ _NUMBER = re.compile(
     |(?P<digits>{_DIGITS})
      (?:\s?/\s?(?P<by>\d+(?:\.\d+)?)(?![\d/])
      |[eE](?P<e>[+-]?\d{{1,4}})(?!\w)
-     |\s?(?:×|x|X|\*|·|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?\{{?(?P<ten>[+-]?\d{{1,4}})\}}?
+     |\s?(?:\u00d7|x|X|\*|·|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?\{{?(?P<ten>[+-]?\d{{1,4}})\}}?
      |\s?(?:\^|\*\*)\s?\{{?(?P<power>[+-]?\d{{1,3}})\}}?)?)
     (?P<percent>\s?(?:\\?%|percent\b|per\ cent\b|Prozent\b))?""",
     re.VERBOSE,
@@ -36,8 +36,8 @@ def check_number(check: NumberCheck, answer: str) -> tuple[float, str]:
 def number_of(answer: str, after: str | None = None) -> tuple[float, ...]:
     """How the answer's number can be read, the likeliest first; none where there is no number.
 
-    It is the first after the last `after` (if that line goes on with "=", the one after the last "="), or the last
-    of all. 25 % is 25 or 0.25; 1,234 and 1.234 may be thousands or not.
+    It is the first after the last `after` (if that line goes on with "=", the one after the last "="), or
+    the last of all. 25 % is 25 or 0.25; 1,234 and 1.234 may be thousands or not.
     """
     text = _folded(answer)
     if after is not None and (parts := re.split(re.escape(_folded(after)), text, flags=re.IGNORECASE))[1:]:
@@ -56,7 +56,7 @@ def _folded(text: str) -> str:
     text = re.sub(
         "[¼-¾⅐-⅞]", lambda m: " " + unicodedata.normalize("NFKC", m[0]).replace("\u2044", "/"), text
     )
-    return re.sub("[−–‑]", "-", text).replace("\\,", "").replace("{,}", ",")
+    return re.sub("[\u2212\u2013\u2011]", "-", text).replace("\\,", "").replace("{,}", ",")
 
 
 def _readings(found: re.Match[str]) -> tuple[float, ...]:
@@ -81,7 +81,7 @@ def _readings(found: re.Match[str]) -> tuple[float, ...]:
 
 def _digits(text: str) -> list[float]:
     """The ways to read digits with separators: a lone comma or point before three digits may be either."""
-    bare = re.sub(r"[\s'’_]", "", text)
+    bare = re.sub(r"[\s'\u2019_]", "", text)
     marks = re.findall(r"[.,]", bare)
     if not marks:
         last = [float(text.split(" ")[-1])] if " " in text else []

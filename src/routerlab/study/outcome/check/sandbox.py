@@ -1,7 +1,7 @@
-"""Where answers' code runs: hostile until shown otherwise, so it gets no network, no processes and no files but its own.
+"""Where answers' code runs. It is hostile until shown otherwise: no network, no process, no file but its own.
 
-In bubblewrap where that is there and works, with namespaces of its own; else in a process that Landlock confines; else
-one that only Python itself guards. Limits and a filter of system calls hold in all of them.
+In bubblewrap where that is there and works, with namespaces of its own; else in a process that Landlock
+confines; else in one that only Python itself guards. Limits and a filter of system calls hold in all of them.
 """
 
 import functools
@@ -28,6 +28,7 @@ START_S = 20.0
 TMPFS = 64 * 2**20
 _MAIN = "import sys; sys.path.append({!r}); from inside.harness import main; sys.path.pop(); main()"
 _SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache")
+_PYTHON: str = getattr(sys, "_base_executable", sys.executable)  # not the virtual environment's
 _DEVICES = ("/dev/null", "/dev/urandom", "/dev/zero")
 
 
@@ -52,8 +53,8 @@ class Sandbox:
     words: str
 
     def run(self, job: Job) -> tuple[str | None, ...]:
-        """For each test None if it passed, else what was wrong. All of them run in one start; each in a process of
-        its own, for at most `seconds` of processor time."""
+        """For each test None if it passed, else what was wrong. All of them run in one start, each in a
+        process of its own, for at most `seconds` of processor time."""
         return _run(self.kind, job)[1]
 
 
@@ -82,10 +83,10 @@ def try_sandbox(kind: Kind) -> Sandbox | None:
 
 def _run(kind: Kind, job: Job) -> tuple[list[str], tuple[str | None, ...]]:
     """Which layers hold, and the results."""
-    with tempfile.TemporaryDirectory(prefix="routerlab-", ignore_cleanup_errors=True) as work:
+    with tempfile.TemporaryDirectory(prefix="routerlab-answer-", ignore_cleanup_errors=True) as work:
         boxed = kind == "bubblewrap"
         here = "/box" if boxed else str(HERE)
-        command = [sys._base_executable, "-P", "-s", "-S", "-B", "-c", _MAIN.format(here)]
+        command = [_PYTHON, "-P", "-s", "-S", "-B", "-c", _MAIN.format(here)]
         readable = None if boxed else [*_SYSTEM, *_DEVICES, *_library()]
         process = subprocess.Popen(
             [*_bubblewrap(), *command] if boxed else command,
@@ -139,8 +140,10 @@ def _library() -> tuple[str, ...]:
 
 def _interpreter() -> tuple[str, ...]:
     shared = Path(sysconfig.get_config_var("LIBDIR") or "/") / (sysconfig.get_config_var("INSTSONAME") or "-")
-    program = sys._base_executable
-    return tuple(dict.fromkeys(p for p in (program, os.path.realpath(program), str(shared)) if Path(p).is_file()))
+    program = _PYTHON
+    return tuple(
+        dict.fromkeys(p for p in (program, os.path.realpath(program), str(shared)) if Path(p).is_file())
+    )
 
 
 @functools.cache
@@ -151,7 +154,7 @@ def _version() -> str:
 
 @functools.cache
 def _bubblewrap() -> tuple[str, ...]:
-    """The command that the interpreter's follows: nothing is there but the interpreter, and /tmp in memory."""
+    """The command that the interpreter's follows: nothing is there but Python, and /tmp in memory."""
     standard = sysconfig.get_path("stdlib")
     command = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session"]
     command += ["--cap-drop", "ALL"]

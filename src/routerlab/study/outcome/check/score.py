@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
-from routerlab.core.errors import LabError
+from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.study.outcome.check.choice import check_choice
-from routerlab.study.outcome.check.extract import file_of
+from routerlab.study.outcome.check.extract import file_of, files_of
 from routerlab.study.outcome.check.facts import check_facts, check_regex
 from routerlab.study.outcome.check.json import check_json
 from routerlab.study.outcome.check.number import check_number
@@ -40,13 +41,15 @@ class Scored:
 
 
 def score(task: Task, answer: str, sandbox: Sandbox) -> Scored:
-    """The weighted mean of the task's checks of that answer; nothing scores 0. LabError where a check itself is
-    wrong."""
+    """The weighted mean of the task's checks of that answer; an empty one scores 0. LabError where a check
+    itself is wrong."""
+    if missing := [name for name in ("jsonschema", "pronouncing", "regex") if find_spec(name) is None]:
+        raise LabError(f"checking answers needs {missing[0]}: pip install 'routerlab[outcome]'", Exit.MISSING)
     if not answer.strip():
         return Scored(0.0, ("there is no answer",))
     try:
         unsupported(task)
-        share, said = _all(task.check, answer, sandbox)
+        share, said = _all(task.check, answer, files_of(answer), sandbox)
     except LabError as e:
         raise LabError(f"task {task.id}: {e}", e.code) from None
     return Scored(share, tuple(printable(line)[:SAID] for line in said))
@@ -62,21 +65,25 @@ def unsupported(task: Task) -> None:
             )
 
 
-def _all(checks: Iterable[Check], answer: str, sandbox: Sandbox, *, is_file: bool = False) -> tuple[float, list[str]]:
+def _all(
+    checks: Iterable[Check], answer: str, files: dict[str, str], sandbox: Sandbox, *, is_file: bool = False
+) -> tuple[float, list[str]]:
     total = weights = 0.0
     said: list[str] = []
     for check in checks:
-        share, words = _one(check, answer, sandbox, is_file)
+        share, words = _one(check, answer, files, sandbox, is_file)
         total += check.weight * share
         weights += check.weight
         said += [f"{check.why or check.kind}: {line}" for line in words]
     return (total / weights if weights else 1.0), said
 
 
-def _one(check: Check, answer: str, sandbox: Sandbox, is_file: bool) -> tuple[float, list[str]]:
+def _one(
+    check: Check, answer: str, files: dict[str, str], sandbox: Sandbox, is_file: bool
+) -> tuple[float, list[str]]:
     match check:
         case PythonCheck():
-            share, words = check_python(check, answer, sandbox, is_file=is_file)
+            share, words = check_python(check, answer, files, sandbox, is_file=is_file)
         case NumberCheck():
             share, words = check_number(check, answer)
         case ChoiceCheck():
@@ -93,6 +100,6 @@ def _one(check: Check, answer: str, sandbox: Sandbox, is_file: bool) -> tuple[fl
             content = file_of(answer, check.name)
             if content is None:
                 return 0.0, [f"{check.name} is not there"]
-            share, said = _all(check.check, content, sandbox, is_file=True)
+            share, said = _all(check.check, content, files, sandbox, is_file=True)
             return share, [f"{check.name}: {line}" for line in said]
     return share, [words] if words else []

@@ -7,8 +7,10 @@ from routerlab.core.corpus import fold
 from routerlab.study.outcome.check import extract
 from routerlab.study.outcome.task import Count, TextCheck
 
-_SHORT = r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bvs)(?<!\be\.g)(?<!\bi\.e)(?<!\bz\.B)(?<!\betc)(?<!\bca)"
-_SENTENCE = re.compile(rf"(?:[!?…]|{_SHORT}\.)+[\"'”’»)\]*_]*(?=\s|$)|[。！？]")
+_SHORT = "".join(
+    rf"(?<!\b{word})" for word in ("Mr", "Mrs", "Ms", "Dr", "St", "vs", r"e\.g", r"i\.e", r"z\.B", "ca")
+)
+_SENTENCE = re.compile(rf"(?:[!?…]|{_SHORT}\.)+[\"'”\u2019»)\]*_]*(?=\s|$)|[\u3002\uff01\uff1f]")
 
 
 def check_text(check: TextCheck, answer: str) -> tuple[float, str]:
@@ -66,7 +68,9 @@ def _table_rules(check: TextCheck, answer: str) -> Iterator[tuple[str, str]]:
 def _line_rules(check: TextCheck, lines: list[str]) -> Iterator[tuple[str, str]]:
     if check.words_a_line is not None:
         counts = [len(word_list(line)) for line in lines]
-        wrong = [f"line {n}: {out}" for n, c in enumerate(counts, 1) if (out := _outside(check.words_a_line, c))]
+        wrong = [
+            f"line {n}: {out}" for n, c in enumerate(counts, 1) if (out := _outside(check.words_a_line, c))
+        ]
         yield "words_a_line", "" if lines and not wrong else (wrong or ["no lines"])[0]
     if check.syllables is not None:
         yield "syllables", _syllables(check.syllables, lines)
@@ -84,7 +88,7 @@ def word_list(text: str) -> list[str]:
 
 
 def sentences(answer: str) -> int:
-    """How many sentences: by their final marks; what goes on to the end of a paragraph without one is one, too."""
+    """How many sentences, by their final marks; a paragraph's end without one ends a sentence, too."""
     count = 0
     for paragraph in re.split(r"\n\s*\n", "\n".join(_unfenced(answer))):
         parts = _SENTENCE.split(paragraph)
@@ -125,7 +129,7 @@ def _syllables(wanted: tuple[int, ...], lines: list[str]) -> str:
 
 
 def _rhyme(pattern: str, lines: list[str]) -> str:
-    """Lines of one letter rhyme with the one before of that letter; another character than a letter is free."""
+    """A line rhymes with the last one of its letter; a character that is no letter leaves a line free."""
     from routerlab.study.outcome.check.verse import rhymes
 
     if len(lines) != len(pattern):

@@ -1,19 +1,17 @@
 """Syllables and rhymes of English, by the CMU Pronouncing Dictionary (as `pronouncing` reads it).
 
-A word that it does not have is taken by its spelling: a syllable a group of vowels, without a silent final e; a rhyme
-where the last such group and what follows are written alike.
+A word that it does not have is taken by its spelling: a syllable a group of vowels, without a silent final e;
+a rhyme where the last such group and what follows are written alike.
 """
 
 import re
-
-import pronouncing
 
 _SILENT = re.compile(r"(?<=[^aeiouyl])e$|(?<=[aeiouy]l)e$|(?<=[^aeiouytd])ed$|(?<=[^aeiouyscxz])es$")
 
 
 def words(line: str) -> list[str]:
     """The words of a line, in lower case, apostrophes straight."""
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", re.sub("[’‘]", "'", line.casefold()))
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", re.sub("[\u2019\u2018]", "'", line.casefold()))
 
 
 def syllables(line: str) -> set[int]:
@@ -27,28 +25,30 @@ def syllables(line: str) -> set[int]:
 
 
 def _counts(word: str) -> set[int]:
-    if phones := pronouncing.phones_for_word(word):
-        return {pronouncing.syllable_count(each) for each in phones}
-    if word.endswith("'s") and (base := pronouncing.phones_for_word(word[:-2])):
+    from pronouncing import phones_for_word, syllable_count
+
+    if phones := phones_for_word(word):
+        return {syllable_count(each) for each in phones}
+    if word.endswith("'s") and (base := phones_for_word(word[:-2])):
         more = word[-3] in "sxz" or word[-4:-2] in ("ch", "sh", "ce", "ge")
-        return {pronouncing.syllable_count(each) + more for each in base}
+        return {syllable_count(each) + more for each in base}
     return {max(1, len(re.findall(r"[aeiouyà-ÿ]+", _SILENT.sub("", word.replace("'", "")))))}
 
 
 def rhymes(one: str, other: str) -> bool:
     """Whether two lines' last words rhyme; a word does not with itself."""
-    first, second = (words(line)[-1:] for line in (one, other))
+    first, second = words(one)[-1:], words(other)[-1:]
     if not first or not second or first == second:
         return False
-    return bool(_endings(first[0]) & _endings(second[0])) or (
-        not (pronouncing.phones_for_word(first[0]) and pronouncing.phones_for_word(second[0]))
-        and _spelled(first[0]) == _spelled(second[0])
-    )
+    here, there = _endings(first[0]), _endings(second[0])
+    return bool(here & there) if here and there else _spelled(first[0]) == _spelled(second[0])
 
 
 def _endings(word: str) -> set[str]:
     """The sounds from the last stressed vowel on, for each way to say it; stress marks do not count."""
-    return {re.sub(r"\d", "", pronouncing.rhyming_part(each)) for each in pronouncing.phones_for_word(word)}
+    from pronouncing import phones_for_word, rhyming_part
+
+    return {re.sub(r"\d", "", rhyming_part(each)) for each in phones_for_word(word)}
 
 
 def _spelled(word: str) -> str:

@@ -1,1 +1,1 @@
-"""What runs in the sandbox, in an interpreter without site-packages: only the standard library is imported here."""
+"""What runs in the sandbox, in an interpreter that has the standard library only."""

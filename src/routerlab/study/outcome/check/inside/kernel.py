@@ -1,7 +1,7 @@
 """What the kernel refuses a process from now on: limits, capabilities, processes, sockets, files elsewhere.
 
-Linux only, by system calls through ctypes; numbers and layouts are those of the kernel's headers (linux/filter.h,
-linux/seccomp.h, linux/landlock.h). Each function says whether it worked, and what it refused stays refused.
+Linux only, by system calls through ctypes; numbers and layouts are those of the kernel's headers
+(linux/filter.h, seccomp.h, landlock.h, capability.h). Each says whether it worked; what is refused stays so.
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import platform
 import resource
 import struct
 import sys
+from contextlib import suppress
 
 MEMORY = 512 * 2**20
 """Bytes of address space."""
@@ -74,8 +75,9 @@ def limit(seconds: int, *, processes: bool) -> None:
     for name, value in most.items():
         number = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(number)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(number, (value, value))
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with suppress(ValueError, OSError):  # of a system that does not know this one
+            resource.setrlimit(number, (least, least))
 
 
 def drop_capabilities() -> bool:
@@ -138,9 +140,9 @@ def _no_new_privileges() -> bool:
     return _prctl(38, 1)
 
 
-def _prctl(*arguments: int | bytes) -> bool:
-    values = [ctypes.c_ulong(a) if isinstance(a, int) else a for a in (*arguments, 0, 0, 0)][:5]
-    return bool(ctypes.CDLL(None).prctl(ctypes.c_int(arguments[0]), *values[1:]) == 0)
+def _prctl(option: int, value: int, more: int | bytes = 0) -> bool:
+    rest = [ctypes.c_ulong(more) if isinstance(more, int) else more, ctypes.c_ulong(0), ctypes.c_ulong(0)]
+    return bool(ctypes.CDLL(None).prctl(ctypes.c_int(option), ctypes.c_ulong(value), *rest) == 0)
 
 
 def _syscall(number: int, *arguments: int | bytes | None) -> int:
