@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routerlab.cli.outcome.check import checker
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
 
@@ -34,6 +33,8 @@ def run(
     from routerlab.engine.worker.build import describe_build
     from routerlab.resources import TAXONOMY
     from routerlab.settings import load_settings
+    from routerlab.study.outcome.check.sandbox import open_sandbox
+    from routerlab.study.outcome.check.score import score as score_answer
     from routerlab.study.outcome.run.begin import new_header, open_outcomes
     from routerlab.study.outcome.run.plan import load_plan, places
     from routerlab.study.outcome.run.run import Work
@@ -47,12 +48,14 @@ def run(
     tasks = load_tasks(Path(plan.tasks), taxonomy)
     where = places(file, plan, routes, settings.remote)
     build = describe_build()
-    check, sandbox = checker()
-    header = new_header(plan, tasks, routes, where, settings, build, sandbox)
+    sandbox = open_sandbox()
+    first = tasks.task[0]
+    score_answer(first, first.reference, sandbox)  # what checks need is here, or is told before all is asked
+    header = new_header(plan, tasks, routes, where, settings, build, sandbox.words)
     session, note = open_outcomes(out, header, resume)
     for line in filter(None, (note, _torn(session))):
         say(line)
-    work = Work(plan, tasks, routes, where, settings, check)
+    work = Work(plan, tasks, routes, where, settings, sandbox)
     with session:
         lost = asyncio.run(_carry_out(work, session))
     say(f"session: {out}")

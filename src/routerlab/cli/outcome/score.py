@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.outcome.check import checker
 from routerlab.cli.shared.show import say
 
 
@@ -23,12 +22,12 @@ def score(
     """
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.resources import TAXONOMY
+    from routerlab.study.outcome.check.sandbox import open_sandbox
     from routerlab.study.outcome.load import read_outcomes
     from routerlab.study.outcome.run.score import score_anew
     from routerlab.study.outcome.task import load_tasks
 
     before = read_outcomes(file)
-    check, sandbox = checker()
     after = load_tasks(tasks, load_taxonomy(TAXONOMY))
-    changed = score_anew(file, before, after, check, sandbox, out)
+    changed = score_anew(file, before, after, open_sandbox(), out)
     say(f"session: {out}; {len(before.of)} answers, {changed} of another score than before")

@@ -17,10 +17,11 @@ from routerlab.engine.lab.start import Say
 from routerlab.engine.worker.protocol import LoadChat
 from routerlab.models.placement import want
 from routerlab.settings import Settings
+from routerlab.study.outcome.check.sandbox import Sandbox
 from routerlab.study.outcome.load import OutcomeFile
 from routerlab.study.outcome.record import Outcome
 from routerlab.study.outcome.run.plan import Plan
-from routerlab.study.outcome.run.score import Check, scored
+from routerlab.study.outcome.run.score import scored
 from routerlab.study.outcome.task import Task, Tasks
 from routerlab.study.trial.protocol.routing_table import Routes
 
@@ -29,15 +30,15 @@ Chat = Callable[[str, Asked], Awaitable[Answered]]
 
 @dataclass(frozen=True)
 class Work:
-    """What is carried out: a plan, with all that it names; `where` each model is; `check` gives an answer its
-    score."""
+    """What is carried out: a plan, with all that it names; `where` each model is; `sandbox` is for what
+    answers' checks run."""
 
     plan: Plan
     tasks: Tasks
     routes: Routes
     where: dict[str, Path | Remote]
     settings: Settings
-    check: Check
+    sandbox: Sandbox
 
 
 async def carry_out(work: Work, file: OutcomeFile, say: Say, show: Callable[[Progress], None]) -> list[str]:
@@ -202,7 +203,7 @@ class _Run:
             contended=contended,
             checked=False,
         )
-        outcome = await asyncio.to_thread(scored, outcome, task, self._work.check)
+        outcome = await asyncio.to_thread(scored, outcome, task, self._work.sandbox)
         self._file.append(outcome)
         self._done += 1
         elapsed = time.monotonic() - self._begun
