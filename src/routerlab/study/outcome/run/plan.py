@@ -1,7 +1,7 @@
 """Which tasks are asked of which downstream models, and how: decided before the first question."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -36,14 +36,9 @@ class ChatSettings(Record):
 
     system: str | None = Field(default=None, min_length=1)
     max_tokens: int = Field(default=512, ge=1, le=8192)
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     timeout_s: float = Field(default=600.0, gt=0)
     context: int = Field(default=4096, ge=256)
-
-    @model_validator(mode="after")
-    def _stops_at_something(self) -> "ChatSettings":
-        unless([(("stop", i), "an empty text") for i, text in enumerate(self.stop) if not text])
-        return self
 
 
 class Caps(Record):
