@@ -13,6 +13,7 @@ from routerlab.cli.corpus import group as corpus
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab
 from routerlab.cli.models import commands as models
+from routerlab.cli.outcome import group as outcome
 from routerlab.cli.replay import replay
 from routerlab.cli.results.analyze import analyze
 from routerlab.cli.results.check import check
@@ -42,6 +43,7 @@ for name, noun in (
     ("tune", tune),
     ("bench", bench),
     ("trial", trial),
+    ("outcome", outcome),
     ("models", models),
     ("corpus", corpus),
     ("remote", remote),
