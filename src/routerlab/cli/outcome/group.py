@@ -4,14 +4,16 @@ import typer
 
 from routerlab.cli.outcome.run import run
 from routerlab.cli.outcome.score import score
+from routerlab.cli.outcome.tasks import tasks
 
 app = typer.Typer(
     name="outcome",
     help="Does right routing give better answers: tasks that a machine can check, answered once by every "
     "downstream model.",
-    epilog="Example: routerlab outcome run benchmarks/outcome/local.toml --out outcomes.toml",
+    epilog="Example: routerlab outcome tasks corpus/tasks.toml | "
+    "routerlab outcome run benchmarks/outcome/local.toml --out outcomes.toml",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for command in (run, score):
+for command in (tasks, run, score):
     app.command()(command)

@@ -5,14 +5,14 @@ import re
 from routerlab.study.outcome.task import ChoiceCheck
 
 _CUES = (
-    r"answers?|solution|choice|options?|correct|right|conclusion|verdict|result|therefore|thus|hence|final|decision|"
-    r"antwort|lösung|richtig|ergebnis|also|réponse|solution|donc|respuesta|solución|opción|risposta|resposta|"
-    r"答案|回答|ответ"
+    r"\b(?:answers?|solution|choice|correct|right|conclusion|verdict|result|therefore|thus|hence|final|decision|"
+    r"antwort|lösung|richtig|ergebnis|réponse|donc|respuesta|solución|risposta|resposta)|答案|回答|ответ"
 )
 _FILL = (
-    r"(?:[\s*_`:=>\"'“”(\[.,~-]|\b(?:is|are|be|would|will|the|a|an|option|choice|answer|ist|lautet|die|der|est|la|le|es|"
-    r"el|è|é|是|为)\b)*"
+    r"(?:[\s*_`:=>\"'\u201c\u201d(\[{.,~$\\-]|"
+    r"\b(?:is|are|be|would|will|the|an?|option|choice|answer|boxed|text|ist|lautet|die|der|est|la|le|es|el|è|é)\b|是|为)"
 )
+_SAID_RIGHT = r"[\s*_`\"'\u201d)\]]{0,4}\s(?:is|ist|est|es)\s+(?:the\s+|la\s+)?(?:correct|right|best|answer|richtig|bonne)"
 
 
 def check_choice(check: ChoiceCheck, answer: str) -> tuple[float, str]:
@@ -61,8 +61,11 @@ def _letter(option: str) -> bool:
 
 
 def _cued(answer: str, options: tuple[str, ...]) -> list[tuple[int, str]]:
-    cued = re.compile(rf"(?i:(?:{_CUES}){_FILL}){_pattern(options)}(?!\s+(?:or|oder|ou|o)\b)")
-    return [(m.start("option"), _which(m["option"], options)) for m in cued.finditer(answer)]
+    option = _pattern(options)
+    after = re.compile(rf"(?i:{_CUES}){_FILL}{{0,12}}{option}(?!\s+(?:or|oder|ou|o)\b)")
+    before = re.compile(option + _SAID_RIGHT, re.IGNORECASE)
+    found = [*after.finditer(answer), *(m for m in before.finditer(answer) if m["option"] in options)]
+    return [(m.start("option"), _which(m["option"], options)) for m in found]
 
 
 def _alone(answer: str, options: tuple[str, ...]) -> list[tuple[int, str]]:
@@ -78,7 +81,7 @@ def _alone(answer: str, options: tuple[str, ...]) -> list[tuple[int, str]]:
         return found
     lettered = [
         (m.start(), m["option"])
-        for m in re.finditer(rf"^[\s*_`(]*{_pattern(options)}[*_`]*[).:]", answer, re.MULTILINE)
+        for m in re.finditer(rf"^[ \t*_`(]*{_pattern(options)}[*_`]*[).:]", answer, re.MULTILINE)
         if _letter(m["option"])
     ]
     return lettered if len({option for _, option in lettered}) == 1 else []

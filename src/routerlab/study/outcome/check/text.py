@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 from routerlab.core.corpus import fold
 from routerlab.study.outcome.check import extract
@@ -27,7 +28,7 @@ def _rules(check: TextCheck, answer: str) -> Iterator[tuple[str, str]]:
         "words": lambda: len(word_list(" ".join(lines))),
         "lines": lambda: len(lines),
         "sentences": lambda: sentences(answer),
-        "paragraphs": lambda: len(re.findall(r"\S(?:.*\n)*?(?=\s*\n|\s*\Z)", "\n".join(_unfenced(answer)))),
+        "paragraphs": lambda: len(_paragraphs(answer)),
         "items": lambda: len(extract.items(answer)),
     }
     for name, count in counts.items():
@@ -90,10 +91,16 @@ def word_list(text: str) -> list[str]:
 def sentences(answer: str) -> int:
     """How many sentences, by their final marks; a paragraph's end without one ends a sentence, too."""
     count = 0
-    for paragraph in re.split(r"\n\s*\n", "\n".join(_unfenced(answer))):
+    for paragraph in _paragraphs(answer):
         parts = _SENTENCE.split(paragraph)
         count += sum(any(c.isalnum() for c in part) for part in parts)
     return count
+
+
+def _paragraphs(answer: str) -> list[str]:
+    """What empty lines part."""
+    groups = groupby(_unfenced(answer), key=lambda line: bool(line.strip()))
+    return ["\n".join(some) for filled, some in groups if filled]
 
 
 def _unfenced(answer: str) -> list[str]:
