@@ -10,7 +10,7 @@ IMPORTED = (
     "routerlab.cli.main",
     "routerlab.engine.lab.factory",
     "routerlab.engine.worker.worker",
-    "routerlab.engine.worker.chat",
+    "routerlab.engine.worker.downstream",
     "routerlab.bench.peers.child",
     "routerlab.study.benchmark.run",
     "routerlab.study.trial.run.run",

@@ -89,5 +89,5 @@ def test_one_writer_and_no_other_kind_of_file(tmp_path: Path) -> None:
     assert len(caught.value.parts) == 2
     assert "'trial'" in str(caught.value.parts[1])
     path.write_text('schema_version = 1\nname = "x"\n')
-    with pytest.raises(LabError, match="not a session"):
+    with pytest.raises(LabError, match="not a session of outcomes"):
         read_outcomes(path)

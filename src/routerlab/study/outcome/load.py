@@ -1,10 +1,13 @@
 """Outcome sessions: read, gone on with, and as a matrix."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from routerlab.core.errors import LabError
 from routerlab.core.files.append import Appended, begin, cut, going_on
 from routerlab.core.files.toml import read_bytes
 from routerlab.core.session.fragment import header_text, record_text
@@ -35,6 +38,8 @@ def read_outcomes(path: Path) -> Outcomes:
 
 def _parse(path: Path, data: bytes) -> tuple[Outcomes, int]:
     sound = data[: written(data)]
+    if not re.search(rb'^kind\s*=\s*"outcomes"', sound[:4096], re.MULTILINE):
+        raise LabError(f"{path}: not a session of outcomes, such as `routerlab outcome run` makes")
     found = Outcomes(read_head(path, sound, OutcomeHeader))
     return found, read_records(path, sound, KINDS, found.add)[0]
 
@@ -73,15 +78,16 @@ class OutcomeFile(Appended):
 def load_matrix(path: Path) -> Matrix:
     """The session in `path` as a matrix; LabError as `read_outcomes`. What was not asked, or could not be
     checked, is NaN."""
-    return matrix_of(read_outcomes(path))
+    found = read_outcomes(path)
+    return matrix_of(found.header, found.of.values())
 
 
-def matrix_of(outcomes: Outcomes) -> Matrix:
-    """The matrix: tasks and models in the header's order."""
-    header = outcomes.header
+def matrix_of(header: OutcomeHeader, outcomes: Iterable[Outcome]) -> Matrix:
+    """The matrix of these, tasks and models in the header's order; the last of a task and model counts."""
+    known = {(one.task, one.model): one for one in outcomes}
 
     def column(key: str) -> Floats:
-        rows = [[outcomes.of.get((task.id, model.name)) for model in header.model] for task in header.task]
+        rows = [[known.get((task.id, model.name)) for model in header.model] for task in header.task]
         told = [[None if one is None else getattr(one, key) for one in row] for row in rows]
         return np.array([[np.nan if x is None else x for x in row] for row in told], np.float64)
 

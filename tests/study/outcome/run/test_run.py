@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.engine.arms import chat as arm
+from routerlab.engine.arms import downstream as arm
 from routerlab.study.outcome.load import load_matrix, read_outcomes
 from tests.study.outcome.harness import IN, OUT, carried_out, carry, opened, plan_file, task, tiny_model
 

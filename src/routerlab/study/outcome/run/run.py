@@ -11,7 +11,7 @@ from pathlib import Path
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.remote import Remote
 from routerlab.engine.arms.arm import ArmSpec
-from routerlab.engine.arms.chat import Answered, Asked, ChatModel
+from routerlab.engine.arms.downstream import Answered, Asked, ChatModel
 from routerlab.engine.lab.runner import Progress
 from routerlab.engine.lab.start import Say
 from routerlab.engine.worker.protocol import LoadChat
@@ -99,7 +99,7 @@ class _Run:
 
     async def remote(self, name: str, remote: Remote) -> None:
         """Ask a remote model what it owes, some questions at a time."""
-        from routerlab.engine.remote.chat import RemoteChat
+        from routerlab.engine.remote.downstream import RemoteChat
 
         chat = self._work.plan.chat
         todo = self._todo(name)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from routerlab.engine.arms import chat as arm
+from routerlab.engine.arms import downstream as arm
 from routerlab.engine.arms.arm import ArmSpec
-from routerlab.engine.arms.chat import Answered, Asked, ChatModel
+from routerlab.engine.arms.downstream import Answered, Asked, ChatModel
 from routerlab.engine.worker.protocol import LoadChat
 from routerlab.models.placement import want
 from tests.engine import tiny

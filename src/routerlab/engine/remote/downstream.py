@@ -7,7 +7,7 @@ from dataclasses import replace
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Attempt
 from routerlab.core.remote import Remote, api_key, cost
-from routerlab.engine.arms.chat import Answered, Asked
+from routerlab.engine.arms.downstream import Answered, Asked
 from routerlab.engine.contract.thought import spoken
 from routerlab.engine.remote.completion import read_completion
 from routerlab.engine.remote.endpoint import Endpoint, Reply

@@ -40,7 +40,7 @@ class ChatModel(ModelArm):
     """A GGUF model that answers prompts, in a worker that is watched and replaced like any other. It stays
     "ready" while it answers, for it may be asked more."""
 
-    _program = "routerlab.engine.worker.chat"
+    _program = "routerlab.engine.worker.downstream"
 
     def __init__(self, spec: ArmSpec, load: LoadChat) -> None:
         super().__init__(spec, load, asyncio.Lock())
