@@ -20,8 +20,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for command in (tasks, run, score):
+for command in (tasks, run, score, labels, analyze, report, table):
     app.command()(command)
 app.command("import")(import_)
-for command in (labels, analyze, report, table):
-    app.command()(command)
