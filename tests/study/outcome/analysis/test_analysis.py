@@ -102,13 +102,14 @@ def test_without_a_table_labellers_get_the_one_that_suits_them() -> None:
 
 def test_a_direct_router_that_wins_is_said_to() -> None:
     m, _ = planted(200, 0.0, 1.0, 5)
-    score = np.eye(2)[np.random.default_rng(0).integers(0, 2, 200)]
+    score = np.eye(2)[(np.random.default_rng(0).random(200) < 0.7).astype(int)]
     m = matrix(score, m.cost, m.labels)
     known = {prompt_sha256(t): np.append(row, 1.0) for t, row in zip(m.tasks, score, strict=True)}
     result = analyse(m, "s", features=Features("probe", known), settings=QUICK)
     assert any(
         note.startswith("the direct router beats the learned table by gold labels") for note in result.notes
     )
+    assert any("the direct router recovers 1." in note for note in result.notes)
     with pytest.raises(LabError, match="no features of 200 of 200 tasks"):
         analyse(m, "s", features=Features("probe", {}), settings=QUICK)
 

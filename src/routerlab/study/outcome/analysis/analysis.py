@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from routerlab.core.errors import LabError
-from routerlab.study.figures.arm import Settings
+from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.outcome.analysis import policies as p
 from routerlab.study.outcome.analysis.direct import predicted
 from routerlab.study.outcome.analysis.draws import Tasks
@@ -60,7 +60,7 @@ def analyse(
         rival, line = _direct(matrix, tasks, features)
         found.insert(-1, rival)
         curves.insert(-1, line)
-        notes += _rivalry(matrix, tasks, found, rival)
+        notes += [*_rivalry(matrix, tasks, found, rival), *_orders(curves)]
     told = standings(matrix, tasks, found, gold)
     right = next((one for one in found if one.kind == "gold"), None)
     effects = [
@@ -191,6 +191,23 @@ def _rivalry(matrix: Matrix, tasks: Tasks, found: Sequence[p.Policy], rival: p.P
     loses = gap.high is not None and gap.high < 0
     says = "beats" if wins else "loses to" if loses else "is not told apart from"
     return [f"the direct router {says} the {tables[best - 1].name}: {gap.value:+.3f}{ends}"]
+
+
+def _orders(curves: Sequence[Curve]) -> list[str]:
+    """Which of them better tells the tasks that need the strong model: the direct router, or labels."""
+    rival = next(one for one in curves if one.kind == "direct")
+    tables = [one for one in curves if one.kind == "table" and one.apgr]
+    if not rival.apgr or not tables:
+        return []
+    best = max(tables, key=lambda one: one.apgr.value if one.apgr else 0.0)
+    told = [f"{one.apgr.value:.2f}{_interval(one.apgr)}" for one in (rival, best) if one.apgr]
+    return [
+        f"of the gap between models the direct router recovers {told[0]} on average, {best.name} {told[1]}"
+    ]
+
+
+def _interval(found: Estimate) -> str:
+    return "" if found.low is None or found.high is None else f" ({found.low:.2f} to {found.high:.2f})"
 
 
 def _failures(matrix: Matrix, subject: p.Policy, most: int = 20) -> tuple[Failure, ...]:
