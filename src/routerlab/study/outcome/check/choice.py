@@ -10,7 +10,8 @@ _CUES = (
 )
 _FILL = (
     r"(?:[\s*_`:=>\"'\u201c\u201d(\[{.,~$\\-]|"
-    r"\b(?:is|are|be|would|will|the|an?|option|choice|answer|boxed|text|ist|lautet|die|der|est|la|le|es|el|è|é)\b|是|为)"
+    r"\b(?:is|are|be|would|will|the|an?|option|choice|answer|boxed|text|"
+    r"ist|lautet|die|der|est|la|le|es|el|è|é)\b|是|为)"
 )
 _SAID_RIGHT = r"[\s*_`\"'\u201d)\]]{0,4}\s(?:is|ist|est|es)\s+(?:the\s+|la\s+)?(?:correct|right|best|answer|richtig|bonne)"
 

@@ -10,8 +10,8 @@ _LONG = 120
 def check_python(
     check: PythonCheck, answer: str, files: dict[str, str], sandbox: Sandbox, *, is_file: bool = False
 ) -> tuple[float, str]:
-    """The share of the tests that pass, and the first that did not. `files` lie beside the code. With `is_file`
-    the answer is a file's content, all of it code."""
+    """The share of the tests that pass, and the first that did not. `files` lie beside the code. With
+    `is_file` the answer is a file's content, all of it code."""
     code = answer if is_file else code_of(answer, check.language)
     job = Job(check.tests, answer, code, check.run, check.setup, check.seconds, files)
     results = sandbox.run(job)

@@ -1,7 +1,8 @@
 """Runs an answer's code and its tests, each in a process of its own: a job on stdin, a line a test on stdout.
 
 The code never runs in this process. A child has a pipe and the nonce that says "passed"; stdout it has not.
-Not prevented: code that looks for the nonce among its own process's frames, or patches a module that tests use.
+Not prevented: code that looks for the nonce among its own process's frames, that patches a module which tests
+use, or that gives a built-in's name to something of its own.
 """
 
 import ast
@@ -108,7 +109,7 @@ def _child(
     guarded: bool,
 ) -> None:
     """Never returns. What is used after the code has run is bound before: it can patch any module."""
-    leave, write, execute, anything, words = os._exit, os.write, exec, BaseException, _words
+    leave, write, execute, anything, words, honest = os._exit, os.write, exec, BaseException, _words, _honest
     pristine = dict(vars(builtins))
     try:
         pipe = _closed(pipe)
@@ -135,7 +136,8 @@ def _child(
             space["__builtins__"] = vars(builtins)  # which tests may patch: input, print
             execute(compile(job["code"], "answer.py", "exec", dont_inherit=True), space)
         space |= {
-            "__builtins__": pristine | {"__honest__": _honest},
+            "__builtins__": pristine,
+            "__honest__": honest,
             "answer": job["answer"],
             "code": job["code"],
         }
