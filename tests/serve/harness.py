@@ -10,10 +10,14 @@ from typing import Any
 import httpx2
 
 from routerlab.api import AsyncRouter
+from routerlab.core.names import Turn
 from routerlab.core.prediction import Prediction
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
 from routerlab.serve.app import Server
+from routerlab.serve.chat.forward import new_client
+from routerlab.serve.chat.reply import Choosing
+from routerlab.serve.chat.stickiness import Stickiness
 from routerlab.serve.front import Front, MakeRouter, Wanted, load_work
 from routerlab.serve.ledger import Keep, Recorder
 from routerlab.serve.limits import Limits
@@ -81,6 +85,8 @@ async def serving(
     host: str = "127.0.0.1",
     wanted: Wanted | None = None,
     headers: Mapping[str, str] | None = None,
+    sticky: float = 0.0,
+    turn: Turn | None = "last",
     **more: Any,
 ) -> AsyncIterator[Visit]:
     """A server whose router is the first arm, or one of `make`; the others are its shadows. All is closed in
@@ -96,7 +102,9 @@ async def serving(
         return AsyncRouter(by_name[name], FRONT_DOOR.labels, PATIENCE_S)
 
     front = Front(lambda: load_work(asked, limits, metrics, recorder, make or scripted), recorder, limits)
-    server = Server(front, limits, metrics, token, lines.append)
+    models = new_client()
+    choosing = Choosing(models, Stickiness(sticky), turn)
+    server = Server(front, limits, metrics, choosing, token, lines.append)
     await front.load()
     sock = listen(host, 0)
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -111,6 +119,7 @@ async def serving(
         await task
         await front.close()
         await recorder.close()
+        await models.aclose()
 
 
 async def raw(url: str, data: bytes, half_close: bool = False) -> bytes:

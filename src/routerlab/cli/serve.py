@@ -1,7 +1,7 @@
 """`routerlab serve`: options in, an address out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,6 +31,22 @@ def serve(
             "several times.",
         ),
     ] = None,
+    routes: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[VARIANT=]FILE",
+            help="A routing table whose models have endpoints: chats with model `auto`, or `auto:VARIANT`, "
+            "go where it says. May be given several times.",
+        ),
+    ] = None,
+    turn: Annotated[
+        Literal["last", "first", "conversation"],
+        typer.Option(help="What of a chat is decided on: the user's last or first turn, or all of it."),
+    ] = "last",
+    sticky: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="For so long a conversation goes to no weaker model."),
+    ] = 0.0,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Listen on this address of the machine, not on loopback.")
     ] = LOOPBACK,
@@ -69,8 +85,9 @@ def serve(
 ) -> None:
     """Serve a router's decisions over HTTP. SIGTERM or Ctrl+C ends it, SIGHUP loads all anew.
 
-    POST /v1/route takes {"prompt": ...}; GET /health, /ready and /metrics are for those who watch. On another
-    address than loopback it needs a token in the environment variable ROUTERLAB_SERVE_TOKEN.
+    POST /v1/route takes {"prompt": ...}; with --routes, POST /v1/chat/completions takes chats with the model
+    `auto` and sends them on; GET /health, /ready and /metrics are for those who watch. On another address
+    than loopback it needs a token in the environment variable ROUTERLAB_SERVE_TOKEN.
 
     Example: routerlab serve --router smollm2-135m:probe
     """
@@ -101,6 +118,7 @@ def serve(
         shadows=tuple(shadow or ()),
         workers=workers,
         taxonomy=taxonomy,
+        tables=_tables(routes or []),
         settings=given,
     )
     token, keep = read_token(host), _keep(keep_prompts, redact)
@@ -111,6 +129,9 @@ def serve(
 
     async def main() -> None:
         from routerlab.serve.app import Server
+        from routerlab.serve.chat.forward import new_client
+        from routerlab.serve.chat.reply import Choosing
+        from routerlab.serve.chat.stickiness import Stickiness
         from routerlab.serve.front import Front, load_work
         from routerlab.serve.ledger import Recorder
         from routerlab.serve.metrics import Metrics
@@ -119,16 +140,31 @@ def serve(
         metrics = Metrics()
         recorder = Recorder(folder, keep, metrics, say)
         front = Front(lambda: load_work(wanted, limits, metrics, recorder), recorder, limits)
-        server = Server(front, limits, metrics, token, say)
         say(f"loading {router} ...")
         try:
-            await run(server, sock, host, lambda url: print(url, flush=True))
+            async with new_client() as client:
+                read = None if turn == "conversation" else turn
+                choosing = Choosing(client, Stickiness(sticky), read)
+                server = Server(front, limits, metrics, choosing, token, say)
+                await run(server, sock, host, lambda url: print(url, flush=True))
         finally:
             await recorder.close()
         if recorder.path is not None:
             say(f"the session is {recorder.path}")
 
     asyncio.run(main())
+
+
+def _tables(texts: list[str]) -> dict[str, Path]:
+    """Variant -> routing table; LabError when one is named twice."""
+    found: dict[str, Path] = {}
+    for text in texts:
+        variant, equals, file = text.partition("=")
+        name = variant if equals else ""
+        if name in found or not (file if equals else variant):
+            raise LabError(f"--routes {text}: write FILE once, and VARIANT=FILE once for each variant")
+        found[name] = Path(file if equals else variant)
+    return found
 
 
 def _keep(share: float, redact: str | None) -> "Keep":

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routerlab.core.errors import LabError
 from routerlab.serve.access import Access
+from routerlab.serve.chat.reply import Choosing, names, reply
 from routerlab.serve.dialects.route import RouteBody, labelled, parse, told
 from routerlab.serve.front import Front
 from routerlab.serve.limits import Limits, RefusedError, off_loop, read_body, unless_gone
@@ -28,6 +29,7 @@ class Server:
     front: Front
     limits: Limits
     metrics: Metrics
+    choosing: Choosing
     token: str | None
     tell: Tell
 
@@ -66,8 +68,27 @@ class Server:
         asked: RouteBody = await off_loop(len(body), lambda: parse(body, RouteBody))
         with self.front.using() as work:
             decision = await work.decider.decide(asked.prompt)
-            await work.decider.settle(asked.prompt, decision, None)
-        return JSONResponse(told(labelled(decision), None))
+            table = work.tables.get("")
+            allowed = table.targets(decision.routed) if table else []
+            target = allowed[0].name if allowed else None
+            await work.decider.settle(asked.prompt, decision, target)
+        return JSONResponse(told(labelled(decision), target))
+
+    async def chat(self, request: Request, body: bytes) -> Response:
+        """`POST /v1/chat/completions`."""
+        with self.front.using() as work:
+            return await reply(
+                body, request.headers, work.decider, work.tables, self.choosing, self.limits, self.metrics
+            )
+
+    async def models(self, request: Request) -> Response:
+        """`GET /v1/models`."""
+        with self.front.using() as work:
+            made = [
+                {"id": name, "object": "model", "created": 0, "owned_by": "routerlab"}
+                for name in names(work.tables)
+            ]
+        return JSONResponse({"object": "list", "data": made})
 
     def posted(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """The handler with the body read, ended when the client leaves."""
@@ -90,7 +111,9 @@ def application(server: Server, host: str) -> ASGIApp:
         Route("/ready", server.ready),
         Route("/metrics", server.counted),
         Route("/admin/reload", server.reload, methods=["POST"]),
+        Route("/v1/models", server.models),
         Route("/v1/route", server.posted(server.route), methods=["POST"]),
+        Route("/v1/chat/completions", server.posted(server.chat), methods=["POST"]),
     ]
     app = Router(routes, redirect_slashes=False, default=_nowhere)
     return Access(app, server.token, host, server.limits, server.metrics, server.tell)

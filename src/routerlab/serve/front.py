@@ -12,6 +12,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.lab.materials import Materials
 from routerlab.resources import TAXONOMY
+from routerlab.serve.chat.candidates import Table, load_table
 from routerlab.serve.decide import Decider, Pool
 from routerlab.serve.ledger import Recorder
 from routerlab.serve.limits import Limits
@@ -40,6 +41,7 @@ class Work:
 
     materials: Materials
     decider: Decider
+    tables: Mapping[str, Table]
 
     @property
     def ready(self) -> bool:
@@ -64,7 +66,7 @@ async def load_work(
     def from_files(arm: str) -> AsyncRouter:
         return load_async_router(arm, taxonomy=taxonomy, **wanted.settings)
 
-    def read() -> tuple[Materials, list[Pool]]:
+    def read() -> tuple[Materials, dict[str, Table], list[Pool]]:
         of, count = make or from_files, wanted.workers
         pools = [
             Pool([of(arm) for _ in range(n)])
@@ -73,12 +75,14 @@ async def load_work(
         names = [pool.name for pool in pools]
         if again := next((name for name in names if names.count(name) > 1), None):
             raise LabError(f"{again} cannot be its own shadow: name another arm")
-        return Materials(load_taxonomy(taxonomy), taxonomy, None, None), pools
+        materials = Materials(load_taxonomy(taxonomy), taxonomy, None, None)
+        tables = {name: load_table(path, materials.taxonomy) for name, path in wanted.tables.items()}
+        return materials, tables, pools
 
-    materials, (main, *shadows) = await asyncio.to_thread(read)
+    materials, tables, (main, *shadows) = await asyncio.to_thread(read)
     decider = Decider(main, shadows, limits, metrics, recorder)
     await decider.start()
-    return Work(materials, decider)
+    return Work(materials, decider, tables)
 
 
 class Front:
