@@ -13,6 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from routerlab.core.errors import LabError
 from routerlab.serve.access import Access
 from routerlab.serve.chat.reply import Choosing, names, reply
+from routerlab.serve.dialects import openai, system_one
+from routerlab.serve.dialects.question import answer
 from routerlab.serve.dialects.route import RouteBody, labelled, parse, told
 from routerlab.serve.front import Front
 from routerlab.serve.limits import Limits, RefusedError, off_loop, read_body, unless_gone
@@ -74,6 +76,20 @@ class Server:
             await work.decider.settle(asked.prompt, decision, target)
         return JSONResponse(told(labelled(decision), target))
 
+    async def ask_system_one(self, request: Request, body: bytes) -> Response:
+        """`POST /v1/systemone`."""
+        return await self._decisions(body, system_one.Body)
+
+    async def ask_openai(self, request: Request, body: bytes) -> Response:
+        """`POST /v1/decisions`."""
+        return await self._decisions(body, openai.Body)
+
+    async def _decisions(self, body: bytes, model: type[system_one.Body] | type[openai.Body]) -> Response:
+        asked = await off_loop(len(body), lambda: parse(body, model))
+        with self.front.using() as work:
+            answers = await answer(work, asked.asked, asked.text)
+            return JSONResponse(asked.told(work.decider.main.name, answers))
+
     async def chat(self, request: Request, body: bytes) -> Response:
         """`POST /v1/chat/completions`."""
         with self.front.using() as work:
@@ -113,6 +129,8 @@ def application(server: Server, host: str) -> ASGIApp:
         Route("/admin/reload", server.reload, methods=["POST"]),
         Route("/v1/models", server.models),
         Route("/v1/route", server.posted(server.route), methods=["POST"]),
+        Route("/v1/systemone", server.posted(server.ask_system_one), methods=["POST"]),
+        Route("/v1/decisions", server.posted(server.ask_openai), methods=["POST"]),
         Route("/v1/chat/completions", server.posted(server.chat), methods=["POST"]),
     ]
     app = Router(routes, redirect_slashes=False, default=_nowhere)

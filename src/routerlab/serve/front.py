@@ -17,6 +17,8 @@ from routerlab.serve.decide import Decider, Pool
 from routerlab.serve.ledger import Recorder
 from routerlab.serve.limits import Limits
 from routerlab.serve.metrics import Metrics
+from routerlab.serve.scorers import Scorers
+from routerlab.settings import Settings, load_settings
 
 MakeRouter = Callable[[str], AsyncRouter]
 """From an arm's name to a router; tests put a scripted one here."""
@@ -42,6 +44,7 @@ class Work:
     materials: Materials
     decider: Decider
     tables: Mapping[str, Table]
+    scorers: Scorers
 
     @property
     def ready(self) -> bool:
@@ -51,6 +54,7 @@ class Work:
     async def close(self) -> None:
         """End all of it."""
         await self.decider.close()
+        await self.scorers.close()
 
 
 async def load_work(
@@ -66,7 +70,7 @@ async def load_work(
     def from_files(arm: str) -> AsyncRouter:
         return load_async_router(arm, taxonomy=taxonomy, **wanted.settings)
 
-    def read() -> tuple[Materials, dict[str, Table], list[Pool]]:
+    def read() -> tuple[Materials, dict[str, Table], Settings, list[Pool]]:
         of, count = make or from_files, wanted.workers
         pools = [
             Pool([of(arm) for _ in range(n)])
@@ -75,14 +79,16 @@ async def load_work(
         names = [pool.name for pool in pools]
         if again := next((name for name in names if names.count(name) > 1), None):
             raise LabError(f"{again} cannot be its own shadow: name another arm")
+        own = load_settings().model_copy(update=dict(wanted.settings))
         materials = Materials(load_taxonomy(taxonomy), taxonomy, None, None)
         tables = {name: load_table(path, materials.taxonomy) for name, path in wanted.tables.items()}
-        return materials, tables, pools
+        return materials, tables, own, pools
 
-    materials, tables, (main, *shadows) = await asyncio.to_thread(read)
+    materials, tables, own, (main, *shadows) = await asyncio.to_thread(read)
     decider = Decider(main, shadows, limits, metrics, recorder)
     await decider.start()
-    return Work(materials, decider, tables)
+    scorers = Scorers(main.arm, own, limits)
+    return Work(materials, decider, tables, scorers)
 
 
 class Front:
