@@ -87,7 +87,6 @@ async def serving(
     headers: Mapping[str, str] | None = None,
     sticky: float = 0.0,
     turn: Turn | None = "last",
-    **more: Any,
 ) -> AsyncIterator[Visit]:
     """A server whose router is the first arm, or one of `make`; the others are its shadows. All is closed in
     the end, and what was written can be read then."""
@@ -96,7 +95,8 @@ async def serving(
     lines: list[str] = []
     metrics = Metrics()
     recorder = Recorder(folder / "sessions", keep or Keep(), metrics, lines.append)
-    asked = replace(wanted or Wanted(names[0] if names else "arm"), shadows=tuple(names[1:]), **more)
+    asked = wanted or Wanted(names[0] if names else "arm")
+    asked = replace(asked, shadows=tuple(names[1:])) if names else asked
 
     def scripted(name: str) -> AsyncRouter:
         return AsyncRouter(by_name[name], FRONT_DOOR.labels, PATIENCE_S)

@@ -72,6 +72,9 @@ async def load_work(
 
     def read() -> tuple[Materials, dict[str, Table], Settings, list[Pool]]:
         of, count = make or from_files, wanted.workers
+        own = load_settings().model_copy(update=dict(wanted.settings))
+        materials = Materials(load_taxonomy(taxonomy), taxonomy, None, None)
+        tables = {name: load_table(path, materials.taxonomy) for name, path in wanted.tables.items()}
         pools = [
             Pool([of(arm) for _ in range(n)])
             for arm, n in ((wanted.router, count), *((s, 1) for s in wanted.shadows))
@@ -79,9 +82,6 @@ async def load_work(
         names = [pool.name for pool in pools]
         if again := next((name for name in names if names.count(name) > 1), None):
             raise LabError(f"{again} cannot be its own shadow: name another arm")
-        own = load_settings().model_copy(update=dict(wanted.settings))
-        materials = Materials(load_taxonomy(taxonomy), taxonomy, None, None)
-        tables = {name: load_table(path, materials.taxonomy) for name, path in wanted.tables.items()}
         return materials, tables, own, pools
 
     materials, tables, own, (main, *shadows) = await asyncio.to_thread(read)

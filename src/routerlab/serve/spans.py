@@ -19,5 +19,6 @@ def span(name: str, attributes: Told) -> Iterator[Callable[[Told], None]]:
         yield lambda _: None
         return
     tracer = trace.get_tracer("routerlab")
-    with tracer.start_as_current_span(name, attributes=attributes, record_exception=False) as current:
+    silent = {"record_exception": False, "set_status_on_exception": False}
+    with tracer.start_as_current_span(name, attributes=attributes, **silent) as current:
         yield lambda more: current.set_attributes(dict(more))

@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`: decide, choose, send on, and try the next where one fails."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from starlette.responses import Response
 
 from routerlab.api import Decision
 from routerlab.core.names import Turn
-from routerlab.serve.chat.body import read_chat
+from routerlab.serve.chat.body import Chat, read_chat
 from routerlab.serve.chat.candidates import Table
 from routerlab.serve.chat.forward import FaultError, Relay, begin
 from routerlab.serve.chat.stickiness import Stickiness
@@ -52,12 +53,17 @@ async def reply(
 ) -> Response:
     """The answer of the model that the prompt belongs to, or of the next that may have it; RefusedError when
     the body is no good, the queue is full, or no model answers."""
-    chat = await off_loop(len(body), lambda: read_chat(body))
+
+    def read() -> tuple[Chat, str]:
+        chat = read_chat(body)
+        named = headers.get(SESSION)
+        return chat, hashlib.sha256(named.encode()).hexdigest() if named else chat.opening
+
+    chat, conversation = await off_loop(len(body), read)
     table = _table(chat.model, tables)
     prompt = chat.prompt(choosing.turn, limits.prompt_characters)
     with span("chat", {"gen_ai.operation.name": "chat", "gen_ai.request.model": chat.model}) as told:
         decided = await _decide(decider, prompt)
-        conversation = headers.get(SESSION) or chat.opening
         before = choosing.stickiness.model(conversation)
         candidates = table.targets(decided.label, before)
         plain = table.targets(decided.label)
