@@ -12,13 +12,15 @@ import pytest
 from routerlab.api import AsyncRouter
 from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import LabError
+from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.arms.local import ModelArm
+from routerlab.serve.front import Wanted
 from routerlab.serve.ledger import Keep
 from routerlab.serve.run import TOKEN as VARIABLE
 from routerlab.serve.run import read_token
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
-from tests.engine.asking import TWO
+from tests.engine.asking import FRONT_DOOR, TWO
 from tests.engine.workers import SETTINGS, arms, pid_of, spec, until
 from tests.serve.harness import LIMITS, PROMPT, TOKEN, Told, post, raw, serving, statuses
 
@@ -171,6 +173,53 @@ async def test_a_decision_that_is_late_is_given_up_and_the_next_is_made(tmp_path
         main.waits = False
         assert (await visit.route("another")).status_code == 200
     assert [t.status for t in visit.session().trials] == ["timeout", "ok"]
+
+
+async def test_more_open_requests_than_there_may_be_are_shed(tmp_path: Path) -> None:
+    main = Told("main", waits=True)
+    async with serving(tmp_path, main, limits=replace(LIMITS, requests=1)) as visit:
+        first = asyncio.create_task(visit.route())
+        await until(lambda: len(main.prompts) == 1)
+        refused = await visit.route("another")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        assert (await visit.client.get("/health")).status_code == 200
+        main._go.set()
+        assert (await first).status_code == 200
+
+
+async def test_workers_share_the_questions_and_one_that_is_out_gets_none(tmp_path: Path) -> None:
+    made: list[Told] = []
+
+    def make(name: str) -> AsyncRouter:
+        made.append(Told("main", waits=True))
+        return AsyncRouter(made[-1], FRONT_DOOR.labels, PATIENCE_S)
+
+    async with serving(tmp_path, make=make, wanted=Wanted("main", workers=2)) as visit:
+        asked = [asyncio.create_task(visit.route(str(n))) for n in range(2)]
+        await until(lambda: [len(arm.prompts) for arm in made] == [1, 1])
+        for arm in made:
+            arm.waits = False
+            arm._go.set()
+        assert statuses(await asyncio.gather(*asked)) == [200, 200]
+        made[0].to(ArmState("failed", message="given up"))
+        assert statuses([await visit.route(str(n)) for n in range(3)]) == [200] * 3
+        assert (await visit.client.get("/ready")).status_code == 200
+        made[1].to(ArmState("failed", message="given up"))
+        assert (await visit.route()).status_code == 503
+        assert (await visit.client.get("/ready")).status_code == 503
+
+
+async def test_another_taxonomy_has_a_session_of_its_own(tmp_path: Path) -> None:
+    async with serving(tmp_path, Told("main")) as visit:
+        await visit.route()
+        await until(lambda: visit.recorder.path is not None)
+        first, work = visit.recorder.path, visit.server.front._work
+        assert work is not None
+        work.decider.materials = replace(work.decider.materials, taxonomy=TWO)
+        await visit.route()
+        await until(lambda: visit.recorder.path != first)
+    assert visit.session().header.taxonomy.labels == TWO.labels
+    assert len(visit.session().trials) == 1
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["gone", "half-closed"])

@@ -16,7 +16,7 @@ from routerlab.serve.chat.reply import Choosing, names, reply
 from routerlab.serve.dialects import openai, system_one
 from routerlab.serve.dialects.question import answer
 from routerlab.serve.dialects.route import RouteBody, labelled, parse, told
-from routerlab.serve.front import Front
+from routerlab.serve.front import Front, Work
 from routerlab.serve.limits import Limits, RefusedError, off_loop, read_body, unless_gone
 from routerlab.serve.metrics import Metrics
 
@@ -58,12 +58,20 @@ class Server:
     async def reloaded(self) -> str:
         """The router that was loaded anew; RefusedError when nothing has changed, as something is wrong."""
         try:
-            work = await self.front.load()
+            work = await self.loaded()
         except LabError as e:
             self.tell(f"not reloaded: {e}")
             raise RefusedError(409, "not_reloaded", f"nothing has changed: {e}") from None
         self.tell(f"reloaded: {work.decider.main.name}")
         return work.decider.main.name
+
+    async def loaded(self) -> Work:
+        """All of it, loaded; LabError when anything is wrong."""
+        work = await self.front.load()
+        for table in work.tables.values():
+            if table.note:
+                self.tell(f"note: {table.note}")
+        return work
 
     async def route(self, request: Request, body: bytes) -> Response:
         """`POST /v1/route`."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from routerlab.api import AsyncRouter, Decision
 from routerlab.core.prediction import Latency
 from routerlab.engine.arms.arm import Arm
+from routerlab.engine.lab.materials import Materials
 from routerlab.serve.ledger import Recorder
 from routerlab.serve.limits import Limits, RefusedError
 from routerlab.serve.metrics import Metrics
@@ -85,8 +86,15 @@ class Decider:
     """The arm that decides, and its shadows, whose answers are written down and change nothing."""
 
     def __init__(
-        self, main: Pool, shadows: Sequence[Pool], limits: Limits, metrics: Metrics, recorder: Recorder
+        self,
+        materials: Materials,
+        main: Pool,
+        shadows: Sequence[Pool],
+        limits: Limits,
+        metrics: Metrics,
+        recorder: Recorder,
     ) -> None:
+        self.materials = materials
         self.main = main
         self._shadows = shadows
         self._limits = limits
@@ -127,7 +135,9 @@ class Decider:
         """Count and write down what was decided, and where the prompt went; then ask the shadows."""
         self._metrics.decided(decision, target)
         contended = any(pool.pending for pool in self._shadows)
-        written = await self._recorder.write(self.main.arm, prompt, decision, target, contended)
+        written = await self._recorder.write(
+            self.materials, self.main.arm, prompt, decision, target, contended
+        )
         for pool in self._shadows:
             if pool.pending < self._limits.queue:
                 task = asyncio.create_task(self._shadow(pool, prompt, decision, written))
@@ -141,7 +151,8 @@ class Decider:
         self._metrics.decided(decision, None)
         agrees = "yes" if decision.label == beside.label else "no"
         self._metrics.shadows.labels(pool.name, agrees if decision.label else "silent").inc()
-        await self._recorder.write(pool.arm, prompt, decision, None, self.main.pending > 0, repeat)
+        contended = self.main.pending > 0
+        await self._recorder.write(self.materials, pool.arm, prompt, decision, None, contended, repeat)
 
     async def _in_time(self, pool: Pool, prompt: str) -> Decision:
         limit = self._limits.deadline_s

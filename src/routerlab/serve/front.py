@@ -41,7 +41,6 @@ class Wanted:
 class Work:
     """A router that is loaded, and what belongs to it."""
 
-    materials: Materials
     decider: Decider
     tables: Mapping[str, Table]
     scorers: Scorers
@@ -85,10 +84,10 @@ async def load_work(
         return materials, tables, own, pools
 
     materials, tables, own, (main, *shadows) = await asyncio.to_thread(read)
-    decider = Decider(main, shadows, limits, metrics, recorder)
+    decider = Decider(materials, main, shadows, limits, metrics, recorder)
     await decider.start()
     scorers = Scorers(main.arm, own, limits)
-    return Work(materials, decider, tables, scorers)
+    return Work(decider, tables, scorers)
 
 
 class Front:
@@ -128,7 +127,7 @@ class Front:
         async with self._loading:
             work = await self._load()
             before, self._work = self._work, work
-            self._recorder.begin(work.materials)
+            self._recorder.start()
             if before is not None:
                 task = asyncio.create_task(self._end(before))
                 self._ending.add(task)

@@ -51,6 +51,7 @@ class Keep:
 
 @dataclass(frozen=True)
 class _Waiting:
+    materials: Materials
     arm: Arm
     prompt: str | None
     sha256: str
@@ -77,19 +78,16 @@ class Recorder:
         self._count = 0
         self._seen: OrderedDict[str, int] = OrderedDict()
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(WAITING)
-        self._materials: Materials | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, materials: Materials) -> None:
-        """Write sessions with this taxonomy from now on."""
-        if self._materials and self._materials.taxonomy.sha256 != materials.taxonomy.sha256:
-            self._count = LONGEST
-        self._materials = materials
+    def start(self) -> None:
+        """Begin to write, if that is not so already."""
         if self._folder is not None and self._task is None:
             self._task = asyncio.create_task(self._run())
 
     async def write(
         self,
+        materials: Materials,
         arm: Arm,
         prompt: str,
         decision: Decision,
@@ -108,7 +106,8 @@ class Recorder:
             if len(self._seen) > KNOWN:
                 self._seen.popitem(last=False)
         kept = await off_loop(len(prompt), lambda: self._keep.text(prompt, sha256))
-        waiting = _Waiting(arm, kept, sha256, decision, target, contended, repeat, datetime.now(UTC))
+        now = datetime.now(UTC)
+        waiting = _Waiting(materials, arm, kept, sha256, decision, target, contended, repeat, now)
         try:
             self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
@@ -134,7 +133,7 @@ class Recorder:
                 self._tell(f"a record was not written: {type(e).__name__}")
 
     async def _append(self, waiting: _Waiting) -> None:
-        keeper = await self._open()
+        keeper = await self._open(waiting.materials)
         if keeper.unsaved > WAITING:  # a disk that is full: memory must not fill up as well
             self._metrics.lost.inc()
             return
@@ -159,16 +158,18 @@ class Recorder:
         keeper.session.trials.clear()  # they are in the file; here they would only fill the memory
         self._count += 1
 
-    async def _open(self) -> Keeper:
-        """The session to write to: the next one where this has enough."""
+    async def _open(self, materials: Materials) -> Keeper:
+        """The session to write to: the next one where this has enough, or another taxonomy."""
         assert self._folder is not None
-        assert self._materials is not None
-        if self._keeper and self._count >= LONGEST:
+        full = self._count >= LONGEST
+        if self._keeper and (
+            full or self._keeper.session.header.taxonomy.sha256 != materials.taxonomy.sha256
+        ):
             with suppress(LabError):
                 await self._keeper.close()
             self._keeper = None
         if self._keeper is None:
-            header = new_header(self._materials, title=f"routerlab serve {__version__}")
+            header = new_header(materials, title=f"routerlab serve {__version__}")
             header = header.model_copy(update={"schedule": "parallel", "repeats": 1})
             self.path = new_session_path(self._folder, datetime.now(UTC))
             self._keeper = Keeper(self.path, None, header, lambda line, _: self._tell(line))

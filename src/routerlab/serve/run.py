@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -130,6 +131,7 @@ async def run(server: Server, sock: socket.socket, host: str, announce: Callable
     """Serve until SIGINT or SIGTERM, then let what is open come to its end, for as long as the limits say.
     SIGHUP loads all anew. `announce` gets the address once it answers. LabError when nothing can be loaded.
     """
+    _allow_files(2 * server.limits.connections)
     loop = asyncio.get_running_loop()
     serving = uvicorn(server, sock, host, announce)
     reloads: set[asyncio.Task[None]] = set()
@@ -143,7 +145,7 @@ async def run(server: Server, sock: socket.socket, host: str, announce: Callable
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    loading = loop.create_task(server.front.load())
+    loading = loop.create_task(server.loaded())
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
@@ -158,6 +160,14 @@ async def run(server: Server, sock: socket.socket, host: str, announce: Callable
         for task in reloads:
             task.cancel()
         await server.front.close()
+
+
+def _allow_files(count: int) -> None:
+    """So many open files, if the system lets us: a connection is one, and often 1024 is all there is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _reload(server: Server) -> None:

@@ -170,6 +170,15 @@ async def test_a_client_that_leaves_ends_the_models_work(tmp_path: Path) -> None
         assert not found.visit.lines
 
 
+async def test_a_client_that_does_not_read_is_let_go(tmp_path: Path) -> None:
+    async with door(tmp_path, limits=replace(LIMITS, stall_s=0.2)) as found:
+        found.small.script.append(streams(*[b"x" * 2**20] * 64))
+        body = {"model": "auto", "stream": True, "messages": [{"role": "user", "content": "a regex"}]}
+        async with found.visit.client.stream("POST", "/v1/chat/completions", json=body):
+            await until(lambda: len(found.small.asked) == 1 and found.small.open == 0)
+        await until(lambda: found.visit.server.metrics.requests._value.get() == 0)
+
+
 @pytest.mark.parametrize(
     "act", [error(429), error(500), error(401), error(404), http(302, b""), hang_up, never, cut],
     ids=["429", "500", "401", "404", "302", "hangs up", "stalls", "cuts"],

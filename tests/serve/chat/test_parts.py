@@ -92,6 +92,8 @@ def test_candidates_are_those_that_may_have_the_prompt(
     assert names(bound, "CoT/simple") == ["home"]
     assert names(bound, None) == ["home"]  # the default is none of those that may have any prompt
     assert names(free, None) == ["small", "large", "home"]
+    assert (bound.note or "").endswith("those whose label is not known go to home")
+    assert free.note is None
     assert names(free, "code/complex") == ["large", "small"]
     assert names(bound, "code/simple", "home") == ["home", "large", "small"]
     assert names(bound, "CoT/simple", "large") == ["home"]

@@ -17,6 +17,18 @@ class Table:
     remotes: dict[str, Remote]
     keys: dict[str, str | None]
 
+    @property
+    def note(self) -> str | None:
+        """What is to be known of prompts without a label, where they do not go to the default."""
+        first, default = self.targets(None)[:1], self.routes.default
+        if first and first[0].name == default:
+            return None
+        where = f"go to {first[0].name}" if first else "get 503"
+        return (
+            f"{self.routes.name}: {default}, the default, may not have prompts of every label, so those "
+            f"whose label is not known {where}"
+        )
+
     def targets(self, label: str | None, at_least: str | None = None) -> list[Target]:
         """The models to try, in order; empty where none may have the prompt.
 

@@ -57,7 +57,7 @@ async def _answer(work: Work, question: Question, text: str) -> Answer:
     names = [name for name, _ in question.options]
     if len(names) == 1:
         return Answer((1.0,), None)
-    if set(names) == set(work.materials.taxonomy.labels):
+    if set(names) == set(work.decider.materials.taxonomy.labels):
         decision = await work.decider.decide(text)
         await work.decider.settle(text, decision, None)
         keys = names
