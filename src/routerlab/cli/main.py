@@ -19,6 +19,7 @@ from routerlab.cli.results.analyze import analyze
 from routerlab.cli.results.check import check
 from routerlab.cli.results.report import report
 from routerlab.cli.route import route
+from routerlab.cli.serve import serve
 from routerlab.cli.trial import group as trial
 from routerlab.cli.tune import group as tune
 from routerlab.cli.web.command import web
@@ -52,6 +53,7 @@ for name, noun in (
 ):
     app.add_typer(noun.app, name=name)
 app.command()(doctor)
+app.command()(serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(web)
 
 

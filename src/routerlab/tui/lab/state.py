@@ -131,6 +131,8 @@ def prompt_of(lab: Lab, trial: Trial) -> str:
     """The trial's prompt, raw: typed prompts carry it, a case's is in the corpus."""
     if trial.prompt is not None:
         return trial.prompt
+    if trial.prompt_sha256 is not None:
+        return f"(this prompt was not kept; its hash begins {trial.prompt_sha256[:12]})"
     case = lab.corpus.by_id.get(trial.case or "") if lab.corpus else None
     return case.prompt if case else "(this case is not in the corpus that is open)"
 
