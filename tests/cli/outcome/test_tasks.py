@@ -1,5 +1,6 @@
 """`routerlab outcome tasks`."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from routerlab.cli.outcome.group import app
 from routerlab.core.errors import Exit, LabError
+from tests.conftest import REPO
 
 TASKS = """\
 schema_version = 1
@@ -50,6 +52,15 @@ def test_sound_tasks_are_counted(file: Path) -> None:
     assert "mine: 2 tasks" in result.stdout
     assert "checks: python 1, number 1" in result.stdout
     assert "code runs in" in result.stderr
+
+
+def test_the_task_of_the_manual_is_sound(file: Path) -> None:
+    example, *_ = re.findall(
+        r"```toml\n(schema_version.*?)^```", (REPO / "docs/outcome.md").read_text(), re.S | re.M
+    )
+    file.write_text(example)
+    result = CliRunner().invoke(app, ["tasks", str(file)])
+    assert result.exit_code == 0, result.output
 
 
 def test_every_fault_is_a_line(file: Path) -> None:

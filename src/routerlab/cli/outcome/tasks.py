@@ -29,7 +29,7 @@ def tasks(
     from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
     from routerlab.study.outcome.check.sandbox import open_sandbox
-    from routerlab.study.outcome.check.tasks import faults_of
+    from routerlab.study.outcome.check.sound import faults_of
     from routerlab.study.outcome.task import checks_of, load_tasks
 
     loaded = load_tasks(file, load_taxonomy(taxonomy or TAXONOMY))
@@ -39,7 +39,7 @@ def tasks(
     for fault in faults_of(loaded, sandbox, together):
         wrong += 1
         say(f"{file}: {fault}")
-    counts = {
+    counts: dict[str, Counter[str]] = {
         "labels": Counter(task.label for task in loaded.task),
         "difficulties": Counter(task.difficulty for task in loaded.task),
         "languages": Counter(task.language for task in loaded.task),

@@ -66,6 +66,7 @@ def test_no_file_lies_elsewhere(name: str) -> None:
         ("x\n```python\na = 1\n```\n```py\nb = 12\n```", "b = 12"),
         ("```\na\n```\n```json\n{'long': 1}\n```", "a"),
         ("```text\na\n```", "a"),
+        ("1. So:\n   ```python\n   if a:\n       b\n   ```", "if a:\n    b"),
         ("```python\ncut off", "cut off"),
         ("a = 1", "a = 1"),
         ("~~~python\n```\n~~~", "```"),

@@ -8,8 +8,8 @@ from routerlab.study.outcome.check.choice import choice_of
 from routerlab.study.outcome.check.facts import check_facts, check_regex
 from routerlab.study.outcome.check.json import check_json
 from routerlab.study.outcome.check.number import check_number, number_of
+from routerlab.study.outcome.check.rhyme import rhymes, syllables
 from routerlab.study.outcome.check.text import check_text
-from routerlab.study.outcome.check.verse import rhymes, syllables
 from routerlab.study.outcome.task import FactsCheck, JsonCheck, NumberCheck, RegexCheck, TextCheck
 
 POEM = """\

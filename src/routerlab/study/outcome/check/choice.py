@@ -13,7 +13,10 @@ _FILL = (
     r"\b(?:is|are|be|would|will|the|an?|option|choice|answer|boxed|text|"
     r"ist|lautet|die|der|est|la|le|es|el|è|é)\b|是|为)"
 )
-_SAID_RIGHT = r"[\s*_`\"'\u201d)\]]{0,4}\s(?:is|ist|est|es)\s+(?:the\s+|la\s+)?(?:correct|right|best|answer|richtig|bonne)"
+_SAID_RIGHT = (
+    r"[\s*_`\"'\u201d)\]]{0,4}\s(?:is|ist|est|es)\s+(?:the\s+|la\s+)?"
+    r"(?:correct|right|best|answer|richtig|bonne)"
+)
 
 
 def check_choice(check: ChoiceCheck, answer: str) -> tuple[float, str]:

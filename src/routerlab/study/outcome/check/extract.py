@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_FENCE = re.compile(r"^\s{0,8}(`{3,}|~{3,})\s*([^`]*)$")
+_FENCE = re.compile(r"^(?P<indent>\s{0,8})(?P<mark>`{3,}|~{3,})\s*(?P<info>[^`]*)$")
 _SAME = {
     "py": "python",
     "python3": "python",
@@ -52,11 +52,13 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
             above = lines[at] if lines[at].strip() else above
             at += 1
             continue
-        mark, info = opened[1], opened[2].strip()
+        mark, info = opened["mark"], opened["info"].strip()
         first = re.split(r"[\s:{,]", info, maxsplit=1)[0].casefold()
         language = _SAME.get(first, first)
         end = _end(lines, at + 1, mark, nests=language == "markdown")
-        yield Block(language, info, above, "\n".join(lines[at + 1 : end]))
+        deep = len(opened["indent"])  # of a list's entry: the block is as deep
+        text = "\n".join(re.sub(rf"^\s{{0,{deep}}}", "", line) for line in lines[at + 1 : end])
+        yield Block(language, info, above, text)
         above, at = "", end + 1
 
 
@@ -65,9 +67,9 @@ def _end(lines: list[str], at: int, mark: str, *, nests: bool) -> int:
     depth = 0
     for number in range(at, len(lines)):
         fence = _FENCE.match(lines[number])
-        if not fence or fence[1][0] != mark[0] or len(fence[1]) < len(mark):
+        if not fence or fence["mark"][0] != mark[0] or len(fence["mark"]) < len(mark):
             continue
-        if fence[2].strip():
+        if fence["info"].strip():
             depth += nests
         elif depth:
             depth -= 1

@@ -124,7 +124,7 @@ def _missing(wanted: tuple[str, ...], found: list[str]) -> str:
 
 
 def _syllables(wanted: tuple[int, ...], lines: list[str]) -> str:
-    from routerlab.study.outcome.check.verse import syllables
+    from routerlab.study.outcome.check.rhyme import syllables
 
     if len(lines) != len(wanted):
         return f"{len(lines)} lines instead of {len(wanted)}"
@@ -137,7 +137,7 @@ def _syllables(wanted: tuple[int, ...], lines: list[str]) -> str:
 
 def _rhyme(pattern: str, lines: list[str]) -> str:
     """A line rhymes with the last one of its letter; a character that is no letter leaves a line free."""
-    from routerlab.study.outcome.check.verse import rhymes
+    from routerlab.study.outcome.check.rhyme import rhymes
 
     if len(lines) != len(pattern):
         return f"{len(lines)} lines instead of {len(pattern)}"
