@@ -17,7 +17,7 @@ from routerlab.serve.decide import Decider, Pool
 from routerlab.serve.ledger import Recorder
 from routerlab.serve.limits import Limits
 from routerlab.serve.metrics import Metrics
-from routerlab.serve.scorers import Scorers
+from routerlab.serve.own_options import Scorers
 from routerlab.settings import Settings, load_settings
 
 MakeRouter = Callable[[str], AsyncRouter]

@@ -8,7 +8,7 @@ import pytest
 from routerlab.api import AsyncRouter
 from routerlab.serve.front import Wanted
 from routerlab.serve.limits import RefusedError
-from routerlab.serve.scorers import MOST, options_taxonomy
+from routerlab.serve.own_options import MOST, options_taxonomy
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR, TWO

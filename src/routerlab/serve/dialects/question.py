@@ -9,7 +9,7 @@ from routerlab.api import Decision
 from routerlab.serve.dialects.route import labelled
 from routerlab.serve.front import Work
 from routerlab.serve.limits import RefusedError, off_loop
-from routerlab.serve.scorers import options_taxonomy
+from routerlab.serve.own_options import options_taxonomy
 
 MOST = 16
 """Questions of one request."""

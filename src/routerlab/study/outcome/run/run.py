@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.remote import Remote
 from routerlab.engine.arms.arm import ArmSpec
@@ -95,7 +96,8 @@ class _Run:
     def _todo(self, name: str) -> deque[Task]:
         known = self._file.outcomes.of
         done = {task for (task, model), one in known.items() if model == name and one.status != "cancelled"}
-        return deque(task for task in self._work.tasks.task if task.id not in done)
+        left = [task for task in self._work.tasks.task if task.id not in done]
+        return deque(sorted(left, key=lambda task: prompt_sha256(task.prompt)))
 
     async def remote(self, name: str, remote: Remote) -> None:
         """Ask a remote model what it owes, some questions at a time."""
