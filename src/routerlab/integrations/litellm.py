@@ -93,7 +93,7 @@ def in_process(
 def at(
     address: str, *, tiers: Mapping[str, str] | None = None, least: float = 0.0, token_env: str = TOKEN
 ) -> Classifier:
-    """A classifier that asks `routerlab serve` at `address`, such as http://127.0.0.1:8080; needs httpx2 and
+    """A classifier that asks `routerlab serve` at `address`, such as http://127.0.0.1:8088; needs httpx2 and
     nothing else of routerlab's libraries. `tiers` and `least` as in `in_process`; `token_env` is the
     environment variable with its token, which is sent if it is set. LabError when this is no address."""
     from httpx2 import AsyncClient
