@@ -1,9 +1,9 @@
-"""What a decision costs behind LiteLLM's proxy, and how often it is right: python -m benchmarks.gateway JUDGE.gguf
+"""What a decision costs behind LiteLLM's proxy, and how often it is right.
 
-For each way of deciding a proxy is started, and every case of routing60 is asked three times in turn: the model
-itself, the proxy by the model's name, and the proxy's Auto Router. Times are from the request to the first token,
-and only their ratios within a run mean anything. JUDGE is the model behind LiteLLM's LLM classifier; it is held
-to the labels by a schema.
+python -m benchmarks.gateway JUDGE.gguf [--quick]: for each way of deciding a proxy is started, and every case
+of routing60 is asked three times in turn: the model itself, the proxy by the model's name, and the proxy's Auto
+Router. Times are from the request to the first token, and only their ratios within a run mean anything. JUDGE
+is the model behind LiteLLM's LLM classifier; it is held to the labels by a schema.
 """
 
 import json
@@ -54,8 +54,8 @@ def router_of(way: str, page: list[str], address: str) -> Config:
 
 
 def answer(client: httpx2.Client, url: str, model: str, prompt: str) -> tuple[float, httpx2.Headers]:
-    """Milliseconds to the first token of a streamed answer, and the headers; the answer is read to its end."""
-    body = {"model": model, "stream": True, "max_tokens": TOKENS}
+    """Milliseconds to the first token of a streamed answer, which is read to its end, and its headers."""
+    body: Config = {"model": model, "stream": True, "max_tokens": TOKENS}
     body["messages"] = [{"role": "user", "content": prompt}]
     began, first = time.perf_counter(), None
     with client.stream("POST", url, json=body) as reply:
@@ -96,7 +96,7 @@ def measure(judge: Path, cases: int, ways: tuple[str, ...] = WAYS) -> Config:
             plugin = f'at("{address}")' if address else f'in_process("{ROUTER}", threads=1)'
             text = f"from routerlab.integrations.litellm import at, in_process\nclassifier = {plugin}\n"
             (folder / "routing.py").write_text(text)
-            params = {"model": "auto_router/complexity_router"}
+            params: Config = {"model": "auto_router/complexity_router"}
             params["complexity_router_config"] = router_of(way, page, address)
             listed = [{"model_name": "auto", "litellm_params": params}]
             for name, url in downstream.items():
