@@ -1,9 +1,9 @@
 """What a decision costs behind LiteLLM's proxy, and how often it is right.
 
 python -m benchmarks.gateway JUDGE.gguf [--quick]: for each way of deciding a proxy is started, and every case
-of routing60 is asked three times in turn: the model itself, the proxy by the model's name, and the proxy's Auto
-Router. Times are from the request to the first token, and only their ratios within a run mean anything. JUDGE
-is the model behind LiteLLM's LLM classifier; it is held to the labels by a schema.
+of routing60 is asked three times, in turn: the model itself, the proxy by the model's name, its Auto Router.
+Times are from the request to the first token, and only their ratios within a run mean anything. JUDGE is the
+model behind LiteLLM's LLM classifier; it is held to the labels by a schema.
 """
 
 import json
@@ -119,23 +119,24 @@ def measure(judge: Path, cases: int, ways: tuple[str, ...] = WAYS) -> Config:
 
 
 def row(client: httpx2.Client, bare: httpx2.Client, model: str, asked: Any) -> Config:
-    """One way over the cases; the first of them once before, which is in no figure."""
-    chat = "/v1/chat/completions"
-    times: dict[str, list[float]] = {"direct": [], "proxy": [], "auto": []}
+    """One way over the cases. No prompt is asked twice running, for the model keeps what it read last; the
+    first round is in no figure."""
+    chat, step = "/v1/chat/completions", len(asked) // 3
+    times = {name: [0.0] * len(asked) for name in ("direct", "proxy", "auto")}
     right, causes = 0, dict[str, int]()
-    for n, case in enumerate([asked[0], *asked]):
-        direct, _ = answer(bare, f"{model}/chat/completions", "model", case.prompt)
-        proxy, _ = answer(client, chat, "model", case.prompt)
-        auto, headers = answer(client, chat, "auto", case.prompt)
-        if n == 0:
+    for n in range(-1, len(asked)):
+        at = [(n + step * k) % len(asked) for k in range(3)]
+        times["direct"][at[0]], _ = answer(bare, f"{model}/chat/completions", "model", asked[at[0]].prompt)
+        times["proxy"][at[1]], _ = answer(client, chat, "model", asked[at[1]].prompt)
+        times["auto"][at[2]], headers = answer(client, chat, "auto", asked[at[2]].prompt)
+        if n < 0:
             continue
-        for name, ms in (("direct", direct), ("proxy", proxy), ("auto", auto)):
-            times[name].append(ms)
         tier, cause = (headers.get(f"x-litellm-complexity-router-{name}", "") for name in ("tier", "cause"))
-        right += TIERS.get(tier, tier) == case.label
+        right += TIERS.get(tier, tier) == asked[at[2]].label
         causes[cause] = causes.get(cause, 0) + 1
     low, high = wilson(right, len(asked))
     p50 = {name: spread(values)["p50"] for name, values in times.items()}
+    # Of the same prompt, so what the model needs for it is in both.
     added = [auto - proxy for auto, proxy in zip(times["auto"], times["proxy"], strict=True)]
     return {
         "right": right,
