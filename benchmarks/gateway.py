@@ -1,9 +1,9 @@
 """What a decision costs behind LiteLLM's proxy, and how often it is right.
 
-python -m benchmarks.gateway JUDGE.gguf [--quick]: for each way of deciding a proxy is started, and every case
-of routing60 is asked three times, in turn: the model itself, the proxy by the model's name, its Auto Router.
-Times are from the request to the first token, and only their ratios within a run mean anything. JUDGE is the
-model behind LiteLLM's LLM classifier; it is held to the labels by a schema.
+python -m benchmarks.gateway MODEL.gguf JUDGE.gguf [--quick]: for each way of deciding a proxy is started, and every case
+of routing60 is asked three times, in turn: MODEL itself, the proxy by the model's name, its Auto Router. Times
+are from the request to the first token, and only their ratios within a run mean anything. JUDGE is the model
+behind LiteLLM's LLM classifier, held to the labels by a grammar.
 """
 
 import json
@@ -23,13 +23,12 @@ import yaml
 
 from benchmarks.common import ROOT, setup, spread
 from routerlab.bench.peers.heuristics import TIERS
-from routerlab.bench.peers.llama import label_schema
 from routerlab.core.statistics.intervals import wilson
 from routerlab.engine.worker.build import machine
 from tests.integrations import harness
 
 ROUTER = "smollm2-135m:probe"
-TOKENS = 8
+TOKENS = 2
 Config = dict[str, Any]
 WAYS = ("heuristic", "in process", "at serve", "oss_classifier at serve", "llm")
 
@@ -51,6 +50,12 @@ def router_of(way: str, page: list[str], address: str) -> Config:
     else:
         config["classifier_plugin_timeout_ms"] = 60000
     return config
+
+
+def grammar(labels: tuple[str, ...]) -> str:
+    """A GBNF grammar of the objects that LiteLLM reads."""
+    objects = [json.dumps({"tier": label}, separators=(",", ":")) for label in labels]
+    return "root ::= " + " | ".join(map(json.dumps, objects))
 
 
 def answer(client: httpx2.Client, url: str, model: str, prompt: str) -> tuple[float, httpx2.Headers]:
@@ -77,20 +82,26 @@ def serve(folder: Path) -> Iterator[str]:
         yield url
 
 
-def measure(judge: Path, cases: int, ways: tuple[str, ...] = WAYS) -> Config:
+def measure(model: Path, judge: Path, cases: int, ways: tuple[str, ...] = WAYS) -> Config:
     """Every way over so many cases."""
     made = setup()
     asked = made.corpus.case[:: max(1, len(made.corpus.case) // cases)]
-    result: Config = {"cases": len(asked), "router": ROUTER, "judge": judge.name, "tokens": TOKENS}
+    result: Config = {
+        "cases": len(asked),
+        "router": ROUTER,
+        "model": model.name,
+        "judge": judge.name,
+        "tokens": TOKENS,
+    }
     page = harness.blocks("yaml")
     for way in ways:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             for name in ("models", "routers"):
                 (folder / name).symlink_to(ROOT / name)
-            model = stack.enter_context(harness.llama(made.model, "model", folder))
+            url = stack.enter_context(harness.llama(model, "model", folder))
             address = stack.enter_context(serve(folder)) if "serve" in way else ""
-            downstream = {"model": model}
+            downstream = {"model": url}
             if way == "llm":
                 downstream["judge"] = stack.enter_context(harness.llama(judge, "judge", folder, 4096))
             plugin = f'at("{address}")' if address else f'in_process("{ROUTER}", threads=1)'
@@ -101,17 +112,14 @@ def measure(judge: Path, cases: int, ways: tuple[str, ...] = WAYS) -> Config:
             listed = [{"model_name": "auto", "litellm_params": params}]
             for name, url in downstream.items():
                 params = {"model": f"openai/{name}", "api_base": url, "api_key": "none"}
-                if name == "judge":  # the server knows no json_schema, and no other way is greedy
-                    schema = label_schema(made.taxonomy.labels)
-                    schema = json.loads(json.dumps(schema).replace('"label"', '"tier"'))
-                    form = {"type": "json_object", "schema": schema}
+                if name == "judge":  # its server knows no json_schema, and writes blanks without an end
                     params["additional_drop_params"] = ["response_format"]
-                    params["extra_body"] = {"response_format": form}
+                    params["extra_body"] = {"grammar": grammar(made.taxonomy.labels)}
                 listed.append({"model_name": name, "litellm_params": params})
             (folder / "config.yaml").write_text(yaml.safe_dump({"model_list": listed}))
             client = stack.enter_context(harness.litellm(folder))
             bare = stack.enter_context(httpx2.Client(timeout=None, trust_env=False))
-            result[way] = row(client, bare, model, asked)
+            result[way] = row(client, bare, downstream["model"], asked)
             print(
                 way, json.dumps({k: v for k, v in result[way].items() if not k.startswith("raw")}), flush=True
             )
@@ -153,12 +161,13 @@ def row(client: httpx2.Client, bare: httpx2.Client, model: str, asked: Any) -> C
 
 def main() -> None:
     """All ways, into benchmarks/results/gateway.json; with --quick six cases, and nothing is written."""
-    judge, quick = Path(sys.argv[1]).absolute(), "--quick" in sys.argv
+    quick = "--quick" in sys.argv
+    model, judge = (Path(word).absolute() for word in sys.argv[1:] if word != "--quick")
     if harness.proxy_python() is None:
         sys.exit("no LiteLLM proxy here: set ROUTERLAB_LITELLM to the python of an environment that has it")
     ways = tuple(way for way in WAYS if "serve" not in way or find_spec("routerlab.serve"))
     facts = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", "machine": machine(), "load": os.getloadavg()[0]}
-    result = facts | measure(judge, 6 if quick else 60, ways)
+    result = facts | measure(model, judge, 6 if quick else 60, ways)
     if not quick:
         (ROOT / "benchmarks" / "results" / "gateway.json").write_text(json.dumps(result, indent=1) + "\n")
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -61,10 +61,10 @@ def program(
         yield process
     finally:
         process.terminate()
-        try:
-            process.wait(30)
-        finally:
-            process.kill()
+        with suppress(subprocess.TimeoutExpired):  # a model that writes cannot be asked to end
+            process.wait(10)
+        process.kill()
+        process.wait()
 
 
 def _answers(url: str) -> bool:
