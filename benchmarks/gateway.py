@@ -1,9 +1,9 @@
 """What a decision costs behind LiteLLM's proxy, and how often it is right.
 
-python -m benchmarks.gateway MODEL.gguf JUDGE.gguf [--quick]: for each way of deciding a proxy is started, and every case
-of routing60 is asked three times, in turn: MODEL itself, the proxy by the model's name, its Auto Router. Times
-are from the request to the first token, and only their ratios within a run mean anything. JUDGE is the model
-behind LiteLLM's LLM classifier, held to the labels by a grammar.
+python -m benchmarks.gateway MODEL.gguf JUDGE.gguf [--quick]: for each way of deciding a proxy is started, and
+every case of routing60 is asked three times, in turn: MODEL itself, the proxy by the model's name, its Auto
+Router. Times are from the request to the first token, and only their ratios within a run mean anything. JUDGE
+is the model behind LiteLLM's LLM classifier, held to the labels by a grammar.
 """
 
 import json
