@@ -109,6 +109,11 @@ class AsyncRouter:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @property
+    def arm(self) -> Arm:
+        """What is asked: for those who show its state, or write it down."""
+        return self._arm
+
     async def start(self) -> None:
         """Load the model; LabError (code 3) when it cannot be loaded."""
         try:

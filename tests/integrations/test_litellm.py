@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from routerlab.integrations.litellm import Classifier, Verdict, at, in_process, 
 from tests.conftest import PATIENCE_S
 from tests.engine.asking import FRONT_DOOR
 from tests.engine.remote.server import cut, hang_up, http, never, serving
+from tests.serve import harness as door
 
 PROMPT = "write a regex for Zanzibar's dates"
 TIERS = {label: "SIMPLE" if label.endswith("simple") else "REASONING" for label in FRONT_DOOR.labels}
@@ -121,6 +123,23 @@ async def test_a_server_is_asked_with_its_token_and_nothing_else_is_sent(
         assert "authorization" not in server.asked[-1].headers
 
 
+async def test_the_door_itself_understands_what_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUTERLAB_SERVE_TOKEN", door.TOKEN)
+    arm = door.Told("arm", says={"sky": "CoT/simple"})
+    async with door.serving(tmp_path, arm, token=door.TOKEN) as visit:
+        assert await at(visit.url).classify(ASKS) == "code/simple"
+        sky = Context([{"role": "user", "content": "why is the sky blue?"}])
+        assert await at(visit.url, tiers=TIERS).classify(sky) == "SIMPLE"
+        with pytest.raises(LabError, match=r": 401, \w+$"):
+            await at(visit.url, token_env="ROUTERLAB_NO_SUCH").classify(ASKS)
+        long = Context([{"role": "user", "content": "a" * (door.LIMITS.prompt_characters + 1)}])
+        with pytest.raises(LabError, match=r": 413, prompt_too_long$"):
+            await at(visit.url).classify(long)
+    assert arm.prompts == [PROMPT, "why is the sky blue?"]
+
+
 async def test_what_goes_wrong_is_told_in_one_line_without_the_prompt() -> None:
     garbage = http(200, b'{"routed": 7'), http(200, b"[]"), http(502, b"<html>")
     async with serving(refuses(429, "queue_full"), refuses(504, "timeout"), *garbage, cut, hang_up) as server:
@@ -143,9 +162,11 @@ async def test_what_goes_wrong_is_told_in_one_line_without_the_prompt() -> None:
 async def test_a_server_that_does_not_answer_is_left_when_the_gateway_has_waited_enough() -> None:
     async with serving(never, says()) as server:
         classifier = at(server.url.removesuffix("/v1"))
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(classifier.classify(ASKS), 0.05)
+        waiting = asyncio.create_task(classifier.classify(ASKS))
         async with asyncio.timeout(PATIENCE_S):
+            while not server.asked:
+                await asyncio.sleep(0.005)
+            waiting.cancel()
             while server.open:
                 await asyncio.sleep(0.005)
         assert await classifier.classify(ASKS) == "code/simple"

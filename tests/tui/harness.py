@@ -18,6 +18,7 @@ from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.panels import ArmPanel
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
+from routerlab.tui.shared.layout import View
 from routerlab.tui.shared.shell import Shell
 from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NOW, Bench, bench, specs
@@ -98,13 +99,15 @@ async def sitting(
     settings: Settings | None = None,
     corpus: Corpus | None = None,
     prepare: Callable[[Bench], None] = lambda b: None,
+    view: View = "table",
 ) -> AsyncIterator[Sitting]:
-    """An app on a scripted lab, its arms added; `prepare` may close gates first."""
+    """An app on a scripted lab, its arms added; `prepare` may close gates first, `view` shows the answers."""
     made = bench(folder, corpus, settings)
     prepare(made)
     app = RouterLabApp(made.lab, specs(arms), now=lambda: NOW)
     async with app.run_test(size=size, notifications=True) as pilot:
         here = Sitting(app, pilot, made)
+        here.screen.view = view
         await here.until(lambda: len(made.lab.arms) == arms and len(here.panels()) == arms, "the arms")
         try:
             yield here

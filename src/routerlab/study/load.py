@@ -15,10 +15,11 @@ from routerlab.core.statistics.quantiles import Convention
 from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.resources import TAXONOMY
 from routerlab.study.benchmark.plan import Plan
-from routerlab.study.figures.analysis import DEFAULT_GATES, analyse
+from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.columns import Columns
 from routerlab.study.figures.costs import CostTable
+from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.logs import Unit, read_log
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Log, session_log

@@ -7,8 +7,9 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.gates import Gate
-from routerlab.study.figures.analysis import DEFAULT_GATES, analyse
+from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.arm import Settings
+from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.result import Analysis
 from routerlab.study.figures.rows import Row
 from tests.study.figures.harness import FAMILIES, LABELS, answers, log, row

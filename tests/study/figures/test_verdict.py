@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from routerlab.core.statistics.gates import Gate
-from routerlab.study.figures.analysis import DEFAULT_GATES, analyse
+from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.arm import Hosting, Settings
 from routerlab.study.figures.costs import CostTable, MachinePrice, TokenPrice
+from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.result import Decision, Verdict
 from routerlab.study.figures.rows import Row
 from tests.study.figures.harness import answers, log

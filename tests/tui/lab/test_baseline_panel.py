@@ -21,7 +21,7 @@ def beside_models(made: Bench) -> None:
 
 
 async def test_the_control_is_asked_beside_a_model_and_does_not_vote(tmp_path: Path) -> None:
-    async with sitting(tmp_path, arms=2, prepare=beside_models) as here:
+    async with sitting(tmp_path, arms=2, prepare=beside_models, view="card") as here:
         here.lab.add_arm(any_spec("control", "score"))
         here.lab.add_arm(any_spec("baseline:majority", "score"))
         await here.until(lambda: len(here.panels()) == 4, "four panels")
@@ -39,7 +39,7 @@ async def test_the_control_is_asked_beside_a_model_and_does_not_vote(tmp_path: P
 
 async def test_a_baseline_that_has_no_labels_for_this_taxonomy_is_told(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("schema_version = 1")
-    async with sitting(tmp_path, arms=1, prepare=beside_models) as here:
+    async with sitting(tmp_path, arms=1, prepare=beside_models, view="card") as here:
         here.lab.add_arm(any_spec(f"baseline:keywords:{tmp_path / 'bad.toml'}", "score"))
         await here.until(lambda: here.lab.arms["keywords"].state.phase == "failed", "the failure")
         await here.shows("bad.toml")

@@ -10,7 +10,7 @@ import pytest
 from routerlab.core.prediction import Prediction, Trial
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab.known import known
-from routerlab.tui.lab.state import Figures, PanelView
+from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import panel_text
 from routerlab.tui.shared.layout import Density, panel_height
 from routerlab.tui.shared.palette import Palette
@@ -36,9 +36,7 @@ def told(familiarity: float | None, abstained: bool | None = None) -> PanelView:
             "contended": False,
         }
     )
-    return PanelView(
-        "a", "probe", "ready", None, "", None, "", "CPU 92 MiB", "CPU build", LABELS, trial, 1, Figures()
-    )
+    return PanelView("a", "probe", "ready", None, "", None, "", "CPU 92 MiB", "CPU build", LABELS, trial, 1)
 
 
 def lines(view: PanelView, density: Density, width: int) -> list[str]:
@@ -113,7 +111,7 @@ def tell(made: Bench, unfamiliar: Collection[str] = UNFAMILIAR) -> None:
 
 
 async def test_a_panel_of_thirty_columns_has_the_word_in_its_border(tmp_path: Path) -> None:
-    async with sitting(tmp_path, arms=4, size=(120, 24), prepare=tell) as s:
+    async with sitting(tmp_path, arms=4, size=(120, 28), prepare=tell, view="card") as s:
         s.lab.ask("hi")
         await s.until(partial(answered, s.lab, 4), "the answers")
         await s.shows("score · #1 · unfamiliar ─", "json · #1 · unfamiliar")
@@ -135,7 +133,7 @@ async def test_the_history_lists_only_what_is_unfamiliar(tmp_path: Path) -> None
         await s.until(lambda: s.screen.question is s.screen.sitting.questions[0], "the first")
         await s.pilot.press("1")
         await s.shows("looking at #1", "you code/simple")
-        await s.pilot.press("v")
+        await s.pilot.press("enter")
         await s.shows("Question #1", "unfamiliar", "familiarity 0.003", "abstained → default · ")
         await s.pilot.press("escape")
         s.lab.ask("asdf again")
@@ -155,7 +153,7 @@ async def test_a_sent_prompt_leads_back_to_all(tmp_path: Path) -> None:
         await s.until(lambda: s.table.row_count == 1 and not s.screen._dirty, "the row")
         await s.pilot.press("escape", "U")
         await s.shows("1 of 1: unfamiliar only")
-        await s.pilot.press("tab", "tab")
+        await s.pilot.press("tab")
         await s.type("Sort")
         await s.pilot.press("enter")
         await s.until(lambda: s.table.row_count == 2 and s.screen.looking is None, "both rows")

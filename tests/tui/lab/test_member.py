@@ -18,9 +18,9 @@ async def test_a_panel_and_the_dialog_name_the_member_that_answered(tmp_path: Pa
 
         made.script.answer = told  # type: ignore[method-assign]
 
-    async with sitting(tmp_path, arms=1, prepare=by_a_member) as here:
+    async with sitting(tmp_path, arms=1, prepare=by_a_member, view="card") as here:
         here.lab.ask("Why is the sky blue?")
         await here.until(lambda: len(here.lab.session.trials) == 1, "the answer")
         await here.until(lambda: "by tiny:probe" in here.panels()[0], "who answered")
-        await here.pilot.press("escape", "v")
+        await here.pilot.press("escape", "enter")
         await here.shows("by tiny:probe", "minute:probe: refused: too long")

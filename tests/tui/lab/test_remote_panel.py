@@ -38,7 +38,7 @@ async def test_a_remote_is_chosen_from_the_list_and_asked(
     async with serving(says(), error(401, "bad \x1b[31m [b]key[/b]")) as server:
         config_file().parent.mkdir(parents=True)
         config_file().write_text(settings_text(server))
-        async with sitting(tmp_path, arms=1, prepare=beside_models) as here:
+        async with sitting(tmp_path, arms=1, prepare=beside_models, view="card") as here:
             await here.pilot.press("f2")
             await here.shows("router: its model")  # the list is here; remotes are its last lines
             await here.pilot.press("end")

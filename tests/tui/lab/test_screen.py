@@ -10,6 +10,7 @@ from textual.widgets import Input
 from routerlab.core.prediction import Trial
 from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
+from routerlab.tui.lab.focus import Focus
 from routerlab.tui.lab.panels import ArmPanel
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.shared.dialogs import Choose, Read
@@ -36,15 +37,15 @@ async def test_typing_while_models_load_then_panels_fill(tmp_path: Path) -> None
         await s.until(lambda: s.table.row_count == 1, "a row")
         await s.until(lambda: all("ready" in p and ("●" in p) for p in s.panels()), "ready arms")
         assert [prompt for _, prompt in s.script.asked] == ["write a haiku"] * 2
-        await s.shows("live #1", "typed", "agree", "entropy")
+        await s.shows("live #1", "typed", " say", "write a haiku")
 
 
 async def test_an_answer_shows_where_the_time_went(tmp_path: Path) -> None:
-    async with sitting(tmp_path, arms=3, size=(160, 48)) as s:
+    async with sitting(tmp_path, arms=3, size=(160, 48), view="card") as s:
         await s.type("hi")
         await s.pilot.press("enter")
         await s.until(lambda: s.table.row_count == 1 and len(s.lab.session.trials) == 3, "three answers")
-        await s.shows("tokenize", "prefill", "queue", "mass", "claims confidence .95", '{"label"')
+        await s.shows("prefill", "cache", "label mass", "claims confidence .95", '{"label"')
         score = s.panels()[0]
         assert all(label in score for label in s.lab.taxonomy.labels)
         assert "CPU build" in score
@@ -65,7 +66,7 @@ async def test_prompts_sent_come_back_with_up_and_down(tmp_path: Path) -> None:
 
 
 async def test_selecting_a_row_fills_the_panels_and_escape_goes_live(tmp_path: Path) -> None:
-    async with sitting(tmp_path) as s:
+    async with sitting(tmp_path, view="card") as s:
         await s.replayed()
         await s.shows("live #12")
         await s.pilot.press("escape", "k", "up")
@@ -191,9 +192,9 @@ async def test_resizing_and_themes_keep_the_selection(tmp_path: Path) -> None:
         await s.shows("looking at #9")
 
 
-@pytest.mark.parametrize("arms", [2, 6])
+@pytest.mark.parametrize("arms", [2, 4])
 async def test_resizing_switches_layouts(tmp_path: Path, arms: int) -> None:
-    async with sitting(tmp_path, arms=arms, size=(120, 40)) as s:
+    async with sitting(tmp_path, arms=arms, size=(120, 40), view="card") as s:
         await s.until(lambda: all(p.density in ("full", "dense") for p in s.screen.query(ArmPanel)), "wide")
         await s.pilot.resize_terminal(80, 24)
         await s.until(lambda: all(p.density in ("split", "line") for p in s.screen.query(ArmPanel)), "narrow")
@@ -205,7 +206,7 @@ async def test_resizing_switches_layouts(tmp_path: Path, arms: int) -> None:
 
 
 async def test_the_panels_show_their_cursor_with_the_focus_only(tmp_path: Path) -> None:
-    async with sitting(tmp_path) as s:
+    async with sitting(tmp_path, view="card") as s:
 
         def chosen() -> list[bool]:
             return [panel.has_class("-chosen") for panel in s.screen.query(ArmPanel)]
@@ -232,12 +233,12 @@ HOSTILE = "a\x1b[2J[red]b[/red]\u202egold\x07\n\tc"
 
 
 async def test_hostile_text_is_harmless(tmp_path: Path) -> None:
-    async with sitting(tmp_path, arms=1) as s:
+    async with sitting(tmp_path, arms=1, view="card") as s:
         s.lab.ask(HOSTILE)
         s.lab.ask("x" * 1_000_000)
         arm = next(iter(s.lab.arms.values()))
         await s.until(lambda: s.table.row_count == 2, "two rows")
-        await s.pilot.press("escape", "k", "v")
+        await s.pilot.press("escape", "k", "enter")
         await s.until(lambda: isinstance(s.app.screen, Read), "the question")
         await s.shows("\\x1b[2J[red]b[/red]\\u202egold")
         assert "\x1b" not in s.picture()
@@ -322,3 +323,27 @@ async def test_a_long_session_comes_back(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=1, prepare=long) as s:
         await s.until(lambda: s.table.row_count == 900, "all rows")
         await s.shows("live #900", "question 899")
+
+
+async def test_views_by_keys_and_the_whole_prompt(tmp_path: Path) -> None:
+    async with sitting(tmp_path, arms=2, size=(160, 48)) as s:
+        await s.replayed()
+        await s.pilot.press("escape", "k")
+        await s.until(lambda: not s.screen.judging and len(s.screen.standings) == 2, "the standings")
+        await s.shows("verdict", "undecided (", "looking at #11")
+        end = s.lab.cases()[10].prompt.split()[-1]
+        await s.shows(end)
+        await s.pilot.press("v")
+        await s.until(lambda: not s.screen.query_one(Focus).display, "the question closed")
+        await s.pilot.press("M")
+        await s.shows("▼11", end)
+        await s.pilot.press("k")
+        await s.shows("10▼" if "10▼" in s.picture() else "▼10")
+        await s.pilot.press("C")
+        await s.shows("CPU build")
+        await s.pilot.resize_terminal(80, 24)
+        await s.pilot.press("v")
+        await s.shows(s.lab.cases()[9].prompt.split()[0])
+        assert s.screen.view == "table"
+        await s.pilot.press("o", "o")
+        await s.shows("accuracy ▾")

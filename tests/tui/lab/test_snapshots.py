@@ -1,4 +1,4 @@
-"""The screen as pictures, at three sizes. Update with `pytest tests/tui --snapshot-update`; then look."""
+"""The screen as pictures, at four sizes. Update with `pytest tests/tui --snapshot-update`; then look."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.tui.harness import settle
 from tests.tui.lab.test_familiarity import tell
 from tests.tui.scripted import CASES, NOW, Bench, bench, specs
 
-SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "160x48": (160, 48), "200x60": (200, 60)}
 Compare = Callable[..., bool]
 
 
@@ -37,14 +37,24 @@ def scrolled(table: HistoryTable) -> bool:
     return at_end and (bar.window_virtual_size, bar.position) == (whole, table.scroll_y)
 
 
+def judged(screen: LabScreen) -> bool:
+    return not screen.judging and not screen.sitting.stale
+
+
 def ready(made: Bench, arms: int) -> bool:
     return len(made.lab.arms) == arms and all(a.state.phase == "ready" for a in made.lab.arms.values())
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("arms", [1, 2, 4, 6])
+@pytest.mark.parametrize(
+    ("arms", "size", "keys"),
+    [
+        *((arms, size, "") for arms in (2, 6) for size in SIZES),
+        (6, "80x24", "v"),
+        *((6, size, key) for size in ("120x40", "200x60") for key in "CM"),
+    ],
+)
 def test_after_a_replay(
-    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arms: int, size: str
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arms: int, size: str, keys: str
 ) -> None:
     made = bench(tmp_path)
     made.script.gpu = {"qwen2.5-coder-0.5b"}
@@ -59,12 +69,15 @@ def test_after_a_replay(
         assert isinstance(screen, LabScreen)
         screen.redraw()
         table = screen.query_one(HistoryTable)
-        await settle(pilot, lambda: table.row_count == CASES and scrolled(table))
+        await settle(pilot, lambda: table.row_count == CASES and judged(screen), 0.0)
+        if keys:
+            await pilot.press("escape", *keys)
+        await settle(pilot, lambda: scrolled(table))
 
     assert snap_compare(app_on(made, arms), terminal_size=SIZES[size], run_before=run)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["80x24", "120x40", "200x60"])
 @pytest.mark.parametrize("state", ["loading", "crashed"])
 def test_before_any_answer(snap_compare: Compare, tmp_path: Path, state: str, size: str) -> None:
     made = bench(tmp_path)
@@ -102,6 +115,6 @@ def test_unfamiliar(
         screen.redraw()
         await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == CASES, 0.0)
         await pilot.press("escape", "U")
-        await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == 3)
+        await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == 3 and judged(screen))
 
     assert snap_compare(app_on(made, 2), terminal_size=size, run_before=run)

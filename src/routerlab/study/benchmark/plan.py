@@ -19,8 +19,8 @@ from routerlab.core.statistics.gates import Gates
 from routerlab.core.statistics.quantiles import Convention
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.specs import any_spec, distinct
-from routerlab.study.figures.analysis import DEFAULT_GATES
 from routerlab.study.figures.costs import CostTable, strangers
+from routerlab.study.figures.gates import DEFAULT_GATES
 
 
 class PlannedArm(Record):

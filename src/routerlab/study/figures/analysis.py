@@ -9,7 +9,7 @@ from routerlab.study.figures.arm import ArmFigures, Settings
 from routerlab.study.figures.compare import cochran, comparisons, unanimity
 from routerlab.study.figures.confidence import calibration, sure
 from routerlab.study.figures.costs import CostTable, cost_figure, currency_of, hosting, strangers
-from routerlab.study.figures.gates import apply
+from routerlab.study.figures.gates import DEFAULT_GATES, apply
 from routerlab.study.figures.kinds import apart, kinds
 from routerlab.study.figures.labels import (
     accuracy,
@@ -27,9 +27,6 @@ from routerlab.study.figures.times import spread, times
 from routerlab.study.figures.verdict import verdict
 from routerlab.study.figures.warnings import warnings
 from routerlab.version import __version__
-
-DEFAULT_GATES = (Gate("accuracy", ">=", 0.85), Gate("p95", "<=", 2000.0))
-"""The study's: an arm that passes both is viable."""
 
 
 def analyse(

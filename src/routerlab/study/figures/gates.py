@@ -3,22 +3,40 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
+from typing import Any, Protocol
 
 from routerlab.core.statistics.gates import QUANTILES, Gate, cases_for_share, values_for_quantile
 from routerlab.core.statistics.intervals import clopper_pearson
-from routerlab.study.figures.arm import Accuracy, ArmFigures, GateFigure, Settings, Share, Times
+from routerlab.study.figures.arm import Accuracy, GateFigure, LabelScore, Settings, Share, Times
 
+DEFAULT_GATES = (Gate("accuracy", ">=", 0.85), Gate("p95", "<=", 2000.0))
+"""The study's: an arm that passes both is viable."""
 Found = tuple[float | None, float | None, float | None]
 """Value, low, high."""
 
 
-def apply(gates: Sequence[Gate], arm: ArmFigures, settings: Settings) -> tuple[GateFigure, ...]:
+class Judged(Protocol):
+    """What gates are applied to: an arm's figures, those of METRICS that it has by their names."""
+
+    @property
+    def labels(self) -> tuple[LabelScore, ...]:
+        """The figures of its labels."""
+
+    @property
+    def latency(self) -> Times | None:
+        """How long its answers take."""
+
+    @property
+    def cases(self) -> int:
+        """How many cases it was asked."""
+
+
+def apply(gates: Sequence[Gate], arm: Judged, settings: Settings) -> tuple[GateFigure, ...]:
     """The answer of each gate for the arm."""
     return tuple(_answer(gate, arm, settings) for gate in gates)
 
 
-def _answer(gate: Gate, arm: ArmFigures, settings: Settings) -> GateFigure:
+def _answer(gate: Gate, arm: Judged, settings: Settings) -> GateFigure:
     value, low, high = _figure(gate.metric, arm)
     answer = gate.answer(low, high) if value is not None else "undecided"
     if gate.metric in QUANTILES and arm.latency:
@@ -27,7 +45,7 @@ def _answer(gate: Gate, arm: ArmFigures, settings: Settings) -> GateFigure:
     return GateFigure(gate=str(gate), value=value, low=low, high=high, answer=answer, more=more)
 
 
-def _figure(metric: str, arm: ArmFigures) -> Found:
+def _figure(metric: str, arm: Judged) -> Found:
     """The figure that the gate is about. The cost of what was asked is known, not estimated: it is its own
     interval."""
     labels = {f"f1:{score.label}": score for score in arm.labels}
@@ -46,7 +64,7 @@ def _figure(metric: str, arm: ArmFigures) -> Found:
     return (value, figure.low, figure.high)
 
 
-def _more(gate: Gate, arm: ArmFigures, settings: Settings) -> int | None:
+def _more(gate: Gate, arm: Judged, settings: Settings) -> int | None:
     """How many more cases would decide, if they came out as those so far; None where that is not computed."""
     if gate.metric in QUANTILES:
         return _more_for_quantile(gate, arm.latency, arm.cases, settings) if arm.latency else None

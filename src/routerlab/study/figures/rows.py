@@ -117,7 +117,7 @@ def session_log(path: Path, opened: Opened) -> Log:
         again += repeat != trial.repeat
         if trial.status != "cancelled":
             taken.add((trial.arm, case, repeat))
-        rows.append(_row(trial, case, repeat, session.arms.get(trial.arm)))
+        rows.append(trial_row(trial, case, repeat, session.arms.get(trial.arm)))
     if again:
         notes.append(f"{again} trials repeat a question under the same number; they count as more repeats")
     source = Source(
@@ -158,7 +158,8 @@ def _currency(path: Path, session: Session) -> str | None:
     return next(iter(found), None)
 
 
-def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> Row:
+def trial_row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> Row:
+    """The row of a trial; `record` is that of its arm."""
     latency = trial.latency_ms
     gave_up = trial.status == "timeout" and latency.total > 0
     timed = (trial.status in ANSWERED or gave_up) and not trial.batched
@@ -173,7 +174,7 @@ def _row(trial: Trial, case: str, repeat: int, record: AnyArmRecord | None) -> R
         status=trial.status,
         contract=f"{record.contract}{', lenient' if lenient else ''}" if record else None,
         latency_ms=latency.total if timed else None,
-        parts_ms=latency.model_dump(include=set(PARTS)) if timed else None,
+        parts_ms={part: getattr(latency, part) for part in PARTS} if timed else None,
         tokens_in=trial.tokens.cached + trial.tokens.evaluated,
         tokens_out=trial.tokens.generated,
         chars=None if trial.answer is None else len(trial.answer),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from routerlab.core.statistics.gates import QUANTILES, Answer, parse_gate
-from routerlab.study.figures.arm import ArmFigures
+from routerlab.study.figures.arm import ArmFigures, GateFigure
 from routerlab.study.figures.result import Comparison, Decision, Pareto, Verdict
 
 ROWS = {
@@ -21,13 +21,13 @@ _HOSTING = ("self-hosted", "serverless", "api")
 def verdict(arms: Sequence[ArmFigures], pairs: Sequence[Comparison], alpha: float) -> Verdict:
     """The verdict over the arms that have an accuracy; a control has none and is not judged."""
     routers = [arm for arm in arms if arm.accuracy is not None]
-    viable = {arm.arm: viability(arm) for arm in routers if arm.gates}
+    viable = {arm.arm: viability(arm.gates) for arm in routers if arm.gates}
     return Verdict(viable=viable, pareto=pareto(routers), decision=decide(routers, pairs, alpha))
 
 
-def viability(arm: ArmFigures) -> Answer:
+def viability(gates: Sequence[GateFigure]) -> Answer:
     """Pass when every gate does, fail when one does, else undecided."""
-    answers = {gate.answer for gate in arm.gates}
+    answers = {gate.answer for gate in gates}
     return "fail" if "fail" in answers else "undecided" if "undecided" in answers else "pass"
 
 

@@ -152,13 +152,22 @@ class Task(Record):
 
 
 class Tasks(Hashed):
-    """A file of tasks, all of one taxonomy."""
+    """A file of tasks, all of one taxonomy. `setup` are texts that several Python checks share: one that says
+    `uses = "NAME"` is read with that text before its own `setup`."""
 
     schema_version: Literal[1]
     name: str = Field(min_length=1)
     taxonomy: str
     description: str = ""
+    setup: dict[str, str] = Field(default_factory=dict)
     task: tuple[Task, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hands_out_setups(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(shared := data.get("setup"), dict):
+            return data
+        return data | {"task": _with_setups(data.get("task"), shared)}
 
     @model_validator(mode="after")
     def _are_different(self) -> "Tasks":
@@ -172,6 +181,21 @@ class Tasks(Hashed):
     def by_id(self) -> dict[str, Task]:
         """Task id -> task."""
         return {task.id: task for task in self.task}
+
+
+def _with_setups(entries: Any, shared: dict[str, Any]) -> Any:
+    """Tasks or checks with the shared set-ups in their own; what is none is left for its field to refuse."""
+    if not isinstance(entries, list):
+        return entries
+    found = []
+    for entry in entries:
+        if isinstance(entry, dict):
+            below = {"check": _with_setups(entry["check"], shared)} if "check" in entry else {}
+            entry = entry | below
+            if entry.get("uses") in shared:
+                entry["setup"] = f"{shared[entry.pop('uses')]}{entry.get('setup', '')}"
+        found.append(entry)
+    return found
 
 
 def load_tasks(path: Path, taxonomy: Taxonomy) -> Tasks:

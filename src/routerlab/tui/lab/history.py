@@ -15,7 +15,7 @@ from routerlab.tui.lab.state import RowView
 from routerlab.tui.lab.strip import note_text
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.palette import Palette, cell, rich_style
-from routerlab.tui.shared.text import abbreviations, fit, fit_name
+from routerlab.tui.shared.text import abbreviations, fit, fit_name, short_labels
 
 NUMBER, CASE, AGREE, NOTE = 4, 7, 5, 3
 PROMPT = (22, 16)
@@ -42,13 +42,15 @@ class Columns:
 
 def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
     """The widest labels that leave the prompt enough room."""
-    least, gap = (PROMPT[0], 2) if width >= NARROW else (PROMPT[1], 1)
-    rest = width - 2 - sum(n + gap for n in (NUMBER, CASE, AGREE, NOTE)) - gap
-    longest = max(len(label) for label in labels)
-    for size in (longest, 12, 8, 6, 4, 2):
+    roomy, tight = (PROMPT[0], 2), (PROMPT[1], 1)
+    longest, named = max(map(len, labels)), max(map(len, short_labels(labels).values()))
+    forms = [(size, space) for size in (longest, min(longest, named)) for space in (roomy, tight)]
+    forms = [(longest, roomy), *forms[2:], (2, roomy)] if width >= NARROW else [*forms[1::2], (2, tight)]
+    for size, (least, gap) in forms:
         # gold and annotation are as wide as a label, an arm's answer has its mark before it
+        rest = width - 2 - sum(n + gap for n in (NUMBER, CASE, AGREE, NOTE)) - gap
         prompt = rest - (2 * size + gap) - len(arms) * (size + 2 + gap)
-        if size <= longest and prompt >= least:
+        if prompt >= least:
             break
     return Columns(tuple(arms), tuple(labels), size, max(least, prompt), gap)
 
@@ -72,6 +74,7 @@ class HistoryTable(DataTable[Text]):
         self._palette: Palette | None = None
         self.live = True
         self._placed = -1
+        self._height = 0
         self._kept: int | None = None
         self._short: dict[str, str] = {}
         self._rows: dict[int, int] = {}
@@ -148,6 +151,12 @@ class HistoryTable(DataTable[Text]):
     def pick(self, index: int) -> None:
         """Move to a row as a person would."""
         self.move_cursor(row=max(0, min(index, self.row_count - 1)), animate=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The selected row stays in sight when the question opens above; more rows are no reason to move."""
+        if self.row_count and event.size.height != self._height:
+            self.move_cursor(row=self.cursor_row, animate=False)
+        self._height = event.size.height
 
     def watch_show_vertical_scrollbar(self, shown: bool) -> None:
         """Textual does not tell a hidden scroll bar where the table is: it would appear at the top."""

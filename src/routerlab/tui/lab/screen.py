@@ -12,15 +12,19 @@ from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS, LAB_GROUPS
 from routerlab.tui.lab.add_arm import AddArm
+from routerlab.tui.lab.focus import Focus
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.question import question_text, result_text
+from routerlab.tui.lab.standings import ORDERS
 from routerlab.tui.lab.state import annotation
 from routerlab.tui.lab.view import LabView
 from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.layout import WIDE, View
+from routerlab.tui.shared.text import abbreviations, short_labels
 from routerlab.tui.tune.screen import TuneScreen
 
 INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
@@ -31,7 +35,7 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
     "history": (
         "You are in the history: each line is a question. Letters act on the selected one; Escape goes back "
         "to live answers, then to the prompt line.",
-        ("History", "Annotate"),
+        ("History", "Look", "Annotate"),
     ),
     "panels": (
         "You are in the panels: left and right choose an arm, which restart, remove and log then mean.",
@@ -41,7 +45,11 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
 """What help says first, by the place that has the focus, and the groups of actions that then come first."""
 SIGNS = (
     "✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged",
-    "mass: the probability that the model writes any label at all   tok: evaluated+cached",
+    "Standings: █ as far as a figure surely is   ▓ as it was measured   ░ as it may be, at 95 %   ┃ the gate",
+    "viable: the accuracy surely reaches its gate, and P95 surely keeps below its own",
+    "(60 more): so many cases would decide, if they came out as those so far   ▾ what orders the lines",
+    "coverage: the share of the answers that are to be acted on   P95: 95 of 100 answers are as quick",
+    "label mass: the probability that a model writes any label at all   claims: what it says of itself",
     f"familiar: {100 * USUAL:g} % or more of the prompts a router was fitted for are as far off",
     f"unusual: {100 * UNFAMILIAR:g} % or more are   unfamiliar: fewer are",
     "abstained → default: not acted on; the prompt goes where one without a label goes",
@@ -104,6 +112,27 @@ class LabScreen(LabView):
         """Select a neighbour in the history."""
         table = self.query_one(HistoryTable)
         table.pick(table.cursor_row + step)
+
+    def action_view_question(self) -> None:
+        """Open the question in focus or close it; where it has no room beside the others, in their place."""
+        if self.view != "table" and self.size.width < WIDE:
+            self.view, self.opened = "table", True
+        else:
+            self.opened = not self.query_one(Focus).display
+        self.redraw()
+
+    def action_look(self, view: View) -> None:
+        """Another way to look at the answers."""
+        self.view, self.opened = view, None
+        self.redraw()
+
+    def action_standings_order(self) -> None:
+        """Order the standings by the next figure."""
+        self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        self.tell(
+            f"standings ordered: {'as added' if self.order == 'added' else 'best ' + self.order + ' first'}"
+        )
+        self.redraw()
 
     def action_view_prompt(self) -> None:
         """The whole question in a dialog."""
@@ -261,4 +290,11 @@ class LabScreen(LabView):
         where = next((str(place.id) for place in self._places if place.has_focus), "prompt")
         intro, first = INTRO[where]
         groups = (*first, *(group for group in LAB_GROUPS if group not in first))
-        return Help(intro, LAB_ACTIONS, groups, SIGNS)
+        short = short_labels(self.taxonomy.labels)
+        names = "   ".join(f"{printable(n)} {printable(label)}" for label, n in short.items() if n != label)
+        initials = "   ".join(
+            f"{printable(n)} {printable(label)}"
+            for label, n in abbreviations(self.taxonomy.labels, 2).items()
+        )
+        signs = (*SIGNS, *([f"short names: {names}"] if names else []), f"in narrow columns: {initials}")
+        return Help(intro, LAB_ACTIONS, groups, signs)

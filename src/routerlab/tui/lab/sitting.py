@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from routerlab.core.familiarity import is_unfamiliar
 from routerlab.core.prediction import Trial
-from routerlab.core.statistics.metrics import Running
+from routerlab.core.session.arm import AnyArmRecord
+from routerlab.study.figures.rows import trial_row
+from routerlab.study.figures.tally import RunningArm
 
 
 @dataclass
@@ -34,7 +36,9 @@ class Sitting:
     questions: list[Question] = field(default_factory=list)
     unfamiliar: list[Question] = field(default_factory=list)
     """Those that are, in the order in which an arm said so."""
-    running: dict[str, Running] = field(default_factory=dict)
+    running: dict[str, RunningArm] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
+    """Arms that answered since somebody last took note of their figures."""
     last: dict[str, Question] = field(default_factory=dict)
     """The question each arm answered last."""
     latest: Question | None = None
@@ -43,8 +47,8 @@ class Sitting:
     _by_group: dict[tuple[str, int], Question] = field(default_factory=dict)
     _by_trial: dict[str, Question] = field(default_factory=dict)
 
-    def add(self, trial: Trial) -> Question:
-        """Take a trial in; the question it belongs to."""
+    def add(self, trial: Trial, record: AnyArmRecord | None = None) -> Question:
+        """Take a trial in, of an arm of which that is recorded; the question it belongs to."""
         question = self._by_group.get(trial.group)
         if question is None:
             question = Question(len(self.questions) + 1)
@@ -56,7 +60,9 @@ class Sitting:
         self._by_trial[trial.id] = question
         if trial.case is None and self.waiting[trial.arm]:
             self.waiting[trial.arm] -= 1
-        self.running.setdefault(trial.arm, Running()).add(trial)
+        running = self.running.setdefault(trial.arm, RunningArm())
+        running.add(trial_row(trial, *trial.group, record), record)
+        self.stale.add(trial.arm)
         self.last[trial.arm] = self.latest = question
         return question
 

@@ -21,16 +21,6 @@ UNTOUCHED = State()
 
 
 @dataclass(frozen=True)
-class Figures:
-    """An arm's running figures: answers counted, accuracy where gold is known, milliseconds."""
-
-    n: int = 0
-    accuracy: float | None = None
-    p50: float | None = None
-    p95: float | None = None
-
-
-@dataclass(frozen=True)
 class PanelView:
     """One arm's panel. `elapsed` is in whole seconds and only set while something moves; `trial` is the
     answer that is shown, `question` its number, `labels` the taxonomy's in their order."""
@@ -47,7 +37,6 @@ class PanelView:
     labels: tuple[str, ...]
     trial: Trial | None
     question: int | None
-    figures: Figures
     waiting: int = 0
     bar_lines: int = 6
     log_tail: tuple[str, ...] = ()
@@ -84,7 +73,6 @@ def panel(
     """One arm beside the question that is shown."""
     state = arm.state
     trial = question.trials.get(name) if question else None
-    running = sitting.running.get(name)
     device, layers = _device(state)
     return PanelView(
         name=printable(name),
@@ -99,7 +87,6 @@ def panel(
         labels=tuple(labels),
         trial=trial,
         question=question.number if question and trial else None,
-        figures=Figures(running.n, running.accuracy, running.p50, running.p95) if running else Figures(),
         waiting=0 if state.phase in ("failed", "stopped") else sitting.waiting[name],
         bar_lines=bars(len(labels)),
         log_tail=tuple(one_line(line, 200) for line in state.log_tail),
@@ -144,6 +131,8 @@ def prompt_of(lab: Lab, trial: Trial) -> str:
     """The trial's prompt, raw: typed prompts carry it, a case's is in the corpus."""
     if trial.prompt is not None:
         return trial.prompt
+    if trial.prompt_sha256 is not None:
+        return f"(this prompt was not kept; its hash begins {trial.prompt_sha256[:12]})"
     case = lab.corpus.by_id.get(trial.case or "") if lab.corpus else None
     return case.prompt if case else "(this case is not in the corpus that is open)"
 

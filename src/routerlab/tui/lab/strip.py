@@ -3,40 +3,39 @@
 from textual.content import Content
 
 from routerlab.core.session.session import State
-from routerlab.core.text import printable
 from routerlab.engine.lab.runner import Progress
 from routerlab.tui.lab.state import RowView
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import Part, duration, fit, one_line, row
 
+LEAST = 12
+"""Columns that a sentence needs to say anything."""
 
-def strip_text(view: RowView | None, live: bool, width: int, p: Palette, only: str = "") -> Content:
-    """The agreement line; what does not fit is left out from the right. Not `live` is an older question,
-    `only` what the history lists if not all."""
+
+def strip_text(
+    view: RowView | None, sentence: str, live: bool, width: int, p: Palette, only: str = ""
+) -> Content:
+    """The agreement line; of the `sentence` what fits. Not `live` is an older question, `only` what the
+    history lists if not all."""
     if view is None:
         return Content.styled(
             fit("No answers yet: type a prompt above, or replay the corpus with F5", width), p.dim
         )
     gap = "   " if width >= 100 else "  "
-    vote = view.vote
     where = (f"live #{view.number}", p.accent) if live else (f"looking at #{view.number}", f"bold {p.warn}")
     groups: list[list[Part]] = [[where, (f" {view.name}", p.dim)]]
     if only:
         groups.append([(only, p.warn)])
-    if vote.label:
-        groups.append([(printable(vote.label), f"bold {p.label(vote.label)}")])
-    elif vote.votes > 1:
-        groups.append([("no majority", p.dim)])
-    if view.voters > 1:
-        agree = f"{vote.votes} of {view.voters} agree" if vote.votes > 1 else "none agree"
-        groups.append([(agree, p.good if view.unanimous else "")])
-        groups.append([("entropy ", p.dim), (f"{vote.entropy:.2f}", "")])
     if view.gold:
         groups.append([("gold ", p.dim), (view.gold, p.label(view.gold))])
     if note := note_text(view.note):
         groups.append([("you ", p.dim), (one_line(note, 40), f"bold {p.accent}")])
     if not live:
         groups.append([("Esc: live", p.dim)])
+    used = sum(len(text) for text, _ in row(groups, gap, width)) + len(gap)
+    if sentence and width - used >= LEAST:
+        style = f"bold {p.good}" if view.unanimous and view.voters > 1 else "bold"
+        groups.insert(1, [(one_line(sentence, width - used), style)])
     return Content.assemble(*row(groups, gap, width))
 
 

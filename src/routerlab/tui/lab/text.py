@@ -10,14 +10,13 @@ from textual.content import Content
 from routerlab.core.prediction import Trial
 from routerlab.core.text import printable
 from routerlab.engine.arms.arm import Phase
+from routerlab.study.figures.rows import PARTS
 from routerlab.tui.lab.known import answered, known, known_line
 from routerlab.tui.lab.state import PanelView
+from routerlab.tui.lab.times import time_bar
 from routerlab.tui.shared.layout import Density
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import MARKS, Part, bar, fit, milliseconds, one_line, probability
-
-HEADS = ("total", "queue", "tokenize", "prefill", "gen")
-SHORT_HEADS = ("total", "wait", "tok", "fill", "gen")
+from routerlab.tui.shared.text import MARKS, Part, bar, fit, milliseconds, one_line, probability, row
 
 DOTS: dict[Phase, str] = {
     "starting": "○",
@@ -41,9 +40,9 @@ def panel_text(view: PanelView, density: Density, width: int, p: Palette) -> Con
             lines = _full(view, width, p)
         case "dense":
             lines = [state_line(view, width, p), _label_line(view, width, p)]
-            lines += [*_detail(view, width, p), *_tail(view, width, p)]
+            lines += [*_detail(view, width, p), _tail(view, width, p)]
         case "brief":
-            lines = [state_line(view, width, p), _label_line(view, width, p), _figures(view, width, p)]
+            lines = [state_line(view, width, p), _label_line(view, width, p)]
         case "split":
             lines = _split(view, width, p)
         case "line":
@@ -84,31 +83,20 @@ def _full(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     lines += [_label_line(view, width, p), *_detail(view, width, p)]
     lines.append(known_line(view.trial, _names(view.labels, width), width, p))
     if view.trial and view.trial.status != "refused":
-        t = view.trial.latency_ms
-        parts = (t.total, t.queue, t.tokenize, t.prefill, t.generate)
-        heads = HEADS if width >= 40 else SHORT_HEADS
-        lines += _table(heads, [_short(ms) for ms in parts], width, p, first="bold")
-        lines.append([(fit(_tokens(view.trial), width), p.dim)])
-    else:
-        lines += [[], [], []]
-    f = view.figures
-    figures = [str(f.n), probability(f.accuracy), _short(f.p50), _short(f.p95)]
-    return [*lines, *_table(("n", "acc", "P50", "P95"), figures, width, p)]
-
-
-def _table(
-    heads: Sequence[str], values: Sequence[str], width: int, p: Palette, first: str = ""
-) -> list[list[Part]]:
-    cell = width // len(heads)
-    styles = [first] + [""] * (len(values) - 1)
-    row: list[Part] = [(v[:cell].rjust(cell), s) for v, s in zip(values, styles, strict=True)]
-    return [[("".join(h.rjust(cell) for h in heads), p.dim)], row]
+        parts = {part: getattr(view.trial.latency_ms, part) for part in PARTS}
+        return [
+            *lines,
+            _tail(view, width, p),
+            [(_tokens(view.trial, width), p.dim)],
+            time_bar(parts, width, p),
+        ]
+    return [*lines, [], [], []]
 
 
 def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
     trial = view.trial
     if trial is None:
-        return [(fit(_pending(view), width), p.dim)]
+        return [(fit(pending(view), width), p.dim)]
     if trial.label is None:
         fault = trial.status not in ("cancelled", "unrouted")
         return [(fit(f"✗ {trial.status}", width), f"bold {p.bad if fault else p.dim}")]
@@ -123,12 +111,13 @@ def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
     ]
 
 
-def _pending(view: PanelView) -> str:
+def pending(view: PanelView) -> str:
+    """Why there is no answer yet."""
     if view.phase == "busy":
         return "thinking…"
     if view.waiting:
         return "1 prompt waits" if view.waiting == 1 else f"{view.waiting} prompts wait"
-    return "no answer yet" if view.phase == "ready" else ""
+    return "ready, no answer yet" if view.phase == "ready" else ""
 
 
 def _detail(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
@@ -193,47 +182,43 @@ def _bar_line(name: str, score: float, trial: Trial, names: int, width: int, p: 
     ]
 
 
-def _tail(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
+def _tail(view: PanelView, width: int, p: Palette) -> list[Part]:
+    """The time of the answer, and what else is known of it that fits."""
     if view.trial is None:
-        return [[], _figures(view, width, p)]
+        return []
     total = milliseconds(view.trial.latency_ms.total)
-    rest = f"  {_tokens(view.trial)}"
-    return [[(total, "bold"), (fit(rest, width - len(total)), p.dim)], _figures(view, width, p)]
+    return [(total, "bold"), *row([[("", "")], *_facts(view.trial, p)], "  ", width - len(total))]
 
 
-def _figures(view: PanelView, width: int, p: Palette) -> list[Part]:
-    return [(fit(_figures_text(view, width), width), p.dim)]
+def _facts(trial: Trial, p: Palette) -> list[list[Part]]:
+    facts = [f"by {printable(trial.member)}"] if trial.member else []
+    facts += [f"label mass {probability(trial.mass)}"] if trial.mass is not None else []
+    t = trial.latency_ms
+    spent = [
+        (name, ms)
+        for name, ms in (("queue", t.queue), ("prefill", t.prefill), ("generate", t.generate))
+        if ms >= 1
+    ]
+    return [[(fact, p.dim)] for fact in (*facts, *(f"{name} {milliseconds(ms)}" for name, ms in spent))]
 
 
-def _figures_text(view: PanelView, width: int) -> str:
-    f = view.figures
-    pieces = [f"n {f.n}"]
-    if f.accuracy is not None:
-        pieces.append(f"acc {probability(f.accuracy)}")
-    if f.p50 is not None:
-        pieces += [f"P50 {_short(f.p50)}", f"P95 {_short(f.p95)}"]
-    gap = next((g for g in (3, 2, 1) if len((" " * g).join(pieces)) <= width), 1)
-    return fit((" " * gap).join(pieces), width).rstrip()
-
-
-def _tokens(trial: Trial) -> str:
+def _tokens(trial: Trial, width: int) -> str:
+    """How many tokens, in the longest form that fits."""
     t = trial.tokens
-    made = f"  wrote {t.generated}" if t.generated else ""
-    mass = "" if trial.mass is None else f"  mass {probability(trial.mass)}"
-    by = f"  by {printable(trial.member)}" if trial.member else ""
-    return f"{t.evaluated}+{t.cached} tok{made}{mass}{by}"
+    wrote = f", {t.generated} written" if t.generated else ""
+    forms = (
+        f"{t.evaluated} tokens read, {t.cached} from cache{wrote}",
+        f"{t.evaluated} read, {t.cached} cached{wrote}",
+        f"{t.evaluated + t.cached} tokens{wrote}",
+    )
+    return next((form for form in forms if len(form) <= width), "")
 
 
 def _split(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
-    """The narrow layout with room: two columns of bars under one line of answer, figures below."""
+    """The narrow layout with room: two columns of bars under one line of answer, tokens and times below."""
     lines = [_head(view, width, p)]
     room = -(-view.bar_lines // 2)
-    trial, split = view.trial, ""
-    if trial:
-        t = trial.latency_ms
-        split = (
-            f"prefill {_short(t.prefill)} gen {_short(t.generate)} queue {_short(t.queue)}  {_tokens(trial)}"
-        )
+    trial = view.trial
     if not trial or view.phase in FAULTY:
         lines += _detail(replace(view, bar_lines=room), width, p)
     elif trial.probabilities:
@@ -242,9 +227,11 @@ def _split(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
             lines.append([*left, ("   ", ""), *right])
     else:
         lines += _pad(_wrapped(_said(trial), width, p.dim, room), room)
-    figures = _figures_text(view, width)
-    room_left = width - len(figures) - 2
-    return [*lines, [(figures + "  ", p.dim), (fit(split, room_left), p.faint)], _state_short(view, width, p)]
+    return [
+        *lines,
+        row([[(_tokens(trial, width), "")], *_facts(trial, p)], "   ", width) if trial else [],
+        state_short(view, width, p),
+    ]
 
 
 def _head(view: PanelView, width: int, p: Palette) -> list[Part]:
@@ -257,16 +244,15 @@ def _head(view: PanelView, width: int, p: Palette) -> list[Part]:
 
 
 def _foot(view: PanelView, width: int, p: Palette) -> list[Part]:
-    figures = _figures_text(view, width // 2)
-    room = width - len(figures) - 2
-    return [*_state_short(view, room, p), ("  " + figures, p.dim)]
+    return state_short(view, width, p)
 
 
 def _state(view: PanelView) -> str:
     return f"{DOTS[view.phase]} {view.phase}" + ("" if view.elapsed is None else f" {view.elapsed} s")
 
 
-def _state_short(view: PanelView, width: int, p: Palette) -> list[Part]:
+def state_short(view: PanelView, width: int, p: Palette) -> list[Part]:
+    """The state in one line: a fault with its message, how far the loading is, or where the model is."""
     if view.phase in FAULTY:
         return [(fit(f"{_state(view)}: {view.message}", width), p.bad)]
     if view.phase in LOADING:
@@ -287,7 +273,3 @@ def _wrapped(text: str, width: int, style: str, room: int) -> list[list[Part]]:
 
 def _pad(lines: list[list[Part]], n: int) -> list[list[Part]]:
     return (lines + [[]] * n)[:n]
-
-
-def _short(ms: float | None) -> str:
-    return milliseconds(ms).removesuffix(" ms").replace(" ", "")

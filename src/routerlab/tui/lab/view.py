@@ -2,25 +2,35 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from routerlab.core.errors import LabError
+from routerlab.core.prediction import Trial
+from routerlab.core.session.arm import AnyArmRecord
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.events import Annotated, Event, Notice, RunChanged, TrialDone
 from routerlab.engine.lab.lab import Lab
+from routerlab.study.figures.gates import DEFAULT_GATES
+from routerlab.study.figures.tally import Standing, standing
 from routerlab.tui.lab import state
+from routerlab.tui.lab.agreement import agreement
+from routerlab.tui.lab.focus import Focus, answers_text
 from routerlab.tui.lab.history import HistoryTable, columns
+from routerlab.tui.lab.matrix import matrix_text
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.sitting import Question, Sitting
+from routerlab.tui.lab.standings import Order, standings_text
 from routerlab.tui.lab.strip import run_text, strip_text
-from routerlab.tui.shared.layout import HISTORY, NARROW, layout
+from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
@@ -32,7 +42,9 @@ from routerlab.tui.tune.screen import TuneScreen, severity
 RATE = 1 / 15
 ROWS_A_DRAW = 100
 """Rows added to the history at most in one draw: about 20 ms of work, Textual's own included."""
-CHUNK = 2000
+CHUNK = 500
+JUDGE_S = 0.1
+"""Seconds between two judgements of the arms."""
 TALL = 30
 
 EMPTY = (
@@ -56,6 +68,12 @@ class LabView(Page):
         self.sitting = Sitting()
         self.looking: Question | None = None
         self.only_unfamiliar = False
+        self.view: View = "table"
+        self.opened: bool | None = None
+        """Whether a person opened the question in focus or closed it."""
+        self.order: Order = "added"
+        self.standings: dict[str, Standing] = {}
+        self.judging = False
         self._dirty = True
         self._changed: dict[int, Question] = {}
         self._stop: Callable[[], None] = lambda: None
@@ -63,14 +81,18 @@ class LabView(Page):
         self._behind = False
 
     def compose(self) -> ComposeResult:
-        """Prompt, panels, agreement, replay, history."""
+        """Prompt, standings, panels or matrix, agreement, replay, the question and the history."""
         yield PromptLine()
         yield Line("unsaved")
+        yield Line("standings")
         yield Panels()
         yield Static(EMPTY, id="empty", markup=False)
+        yield Line("matrix")
         yield Line("strip")
         yield Line("run")
-        yield HistoryTable()
+        with Container(id="body"):
+            yield Focus()
+            yield HistoryTable()
         yield Footer()
 
     def on_mount(self) -> None:
@@ -100,7 +122,7 @@ class LabView(Page):
         trials = list(self.lab.session.trials)
         for i, trial in enumerate(trials):
             if self.sitting.of_trial(trial.id) is None:
-                self.sitting.add(trial)
+                self.sitting.add(trial, self._record(trial))
             if i % CHUNK == CHUNK - 1:
                 self._dirty = True
                 await asyncio.sleep(0)
@@ -111,7 +133,7 @@ class LabView(Page):
         """Note what changed; drawing waits for the next tick."""
         match event:
             case TrialDone(trial):
-                question = self.sitting.add(trial)
+                question = self.sitting.add(trial, self._record(trial))
                 self._changed[question.number] = question
             case Annotated(trial_id):
                 if found := self.sitting.of_trial(trial_id):
@@ -125,6 +147,20 @@ class LabView(Page):
             case Notice(message, severity):
                 self.tell(message, severity)
         self._dirty = True
+
+    def _record(self, trial: Trial) -> AnyArmRecord | None:
+        return self.lab.session.arms.get(trial.arm)
+
+    @work(group="judge")
+    async def _judge(self) -> None:
+        """Judge the arms that answered. Not on the event loop: it may take a while where many answered."""
+        for name in list(self.sitting.stale):
+            self.sitting.stale.discard(name)
+            counts = self.sitting.running[name].counts()
+            self.standings[name] = await asyncio.to_thread(standing, counts, DEFAULT_GATES)
+            self._dirty = True
+        await asyncio.sleep(JUDGE_S)
+        self.judging = False
 
     def _tuned(self) -> None:
         """A tuning has ended; who looks at it knows already."""
@@ -142,6 +178,9 @@ class LabView(Page):
         self._dirty = True
 
     def _tick(self) -> None:
+        if self.sitting.stale and not self.judging:
+            self.judging = True
+            self._judge()
         if self._dirty or state.moving(self.lab):
             self._dirty = False
             self._draw()
@@ -152,15 +191,21 @@ class LabView(Page):
         self.set_class(tall, "-tall")
         self.query_one(Footer).compact = width < NARROW
         self.show(unsaved=unsaved_text(lab.unsaved, lab.path), run=run_text(lab.progress, width - 2, p))
-        self._draw_strip(tall, width - 2, p)
-        taken = self.query_one(PromptLine).outer_size.height + (2 if tall else 1) + 1
-        taken += (lab.progress.total > 0) + (lab.unsaved > 0) + HISTORY
-        plan = layout(width, height - taken, len(lab.arms), len(lab.taxonomy.labels))
+        arms = self._panels()
+        judged = [(arm, self.standings.get(name)) for name, arm in self._named(arms)]
+        stand = standings_text(judged, self.order, width - 2, p)
+        taken = self.query_one(PromptLine).outer_size.height + stand.plain.count("\n") + bool(stand) + 2
+        taken += (lab.progress.total > 0) + (lab.unsaved > 0)
+        plan = places(width, height - taken, len(arms), self.view, self.opened)
+        two = tall and not plan.open
+        self._draw_strip(two, width - 2, p)
         panels = self.query_one(Panels)
-        panels.display = bool(lab.arms)
-        self.query_one("#empty").display = not lab.arms
-        panels.show(self._panels(), p, plan)
-        self._draw_rows(p)
+        panels.display = bool(arms) and self.view == "card"
+        self.query_one("#empty").display = not arms
+        panels.show(arms, p, layout(width, plan.upper - two, len(arms), len(lab.taxonomy.labels)))
+        self.show(standings=stand, matrix=self._matrix(width - 2, plan.upper - two, p))
+        self._draw_focus(arms, plan, p)
+        self._draw_rows(width - plan.beside, p)
 
     def _panels(self) -> tuple[state.PanelView, ...]:
         now, labels = self.now(), self.taxonomy.labels
@@ -169,24 +214,55 @@ class LabView(Page):
             for name, arm in self.lab.arms.items()
         )
 
-    def _draw_strip(self, tall: bool, width: int, p: Palette) -> None:
-        """What the arms make of the question together; below it, with room, its prompt."""
-        view = state.row(self.lab, self.question, ()) if self.question else None
+    def _matrix(self, width: int, height: int, p: Palette) -> Content:
+        if self.view != "matrix":
+            return Content()
+        questions = self._listed
+        backwards = range(len(questions) - 1, -1, -1)
+        at = next((i for i in backwards if questions[i] is self.question), len(questions) - 1)
+        return matrix_text(list(self.lab.arms), questions, at, width, height, p)
+
+    def _draw_focus(self, arms: Sequence[state.PanelView], plan: Places, p: Palette) -> None:
+        """The question, beside the history or above it, with what the arms said to it and nothing else."""
+        focus = self.query_one(Focus)
+        focus.display = plan.open
+        self.query_one("#body").set_class(bool(plan.beside), "-beside")
+        if not plan.open:
+            return
+        focus.styles.width = plan.beside or "100%"
+        focus.styles.height = plan.above or "100%"
+        question = self.question
+        now = [
+            replace(a, trial=question.trials.get(name) if question else None) for name, a in self._named(arms)
+        ]
+        room = (plan.beside or self.size.width) - 3
+        rows = answers_text(now, self.taxonomy.labels, room, p)
+        focus.show(rows, state.prompt_of(self.lab, question.first) if question else "")
+
+    def _named(self, arms: Sequence[state.PanelView]) -> Iterable[tuple[str, state.PanelView]]:
+        return zip(self.lab.arms, arms, strict=True)
+
+    def _draw_strip(self, two: bool, width: int, p: Palette) -> None:
+        """What the arms make of the question together; below it, where it is not in focus, its prompt."""
+        question = self.question
+        view = state.row(self.lab, question, ()) if question else None
         live = self.looking is None
         only = ""
         if self.only_unfamiliar:
             only = f"{len(self.sitting.unfamiliar)} of {len(self.sitting.questions)}: unfamiliar only"
-        text = strip_text(view, live, width, p, only)
-        if tall:
+        text = strip_text(view, agreement(question.trials) if question else "", live, width, p, only)
+        if two:
             prompt = one_line(view.prompt, width) if view else ""
             text = Content.assemble(text, "\n", (prompt, p.dim))
-        self.query_one("#strip").set_class(not live, "-past")
+        strip = self.query_one("#strip")
+        strip.set_class(not live, "-past")
+        strip.set_class(two, "-two")
         self.show(strip=text)
 
-    def _draw_rows(self, colours: Palette) -> None:
+    def _draw_rows(self, width: int, colours: Palette) -> None:
         table = self.query_one(HistoryTable)
         arms = list(self.lab.arms) or list(self.sitting.running)
-        table.reshape(columns(self.size.width, arms, self.lab.taxonomy.labels), colours)
+        table.reshape(columns(width, arms, self.lab.taxonomy.labels), colours)
         questions = self._listed
         known = table.row_count
         for question in self._changed.values():

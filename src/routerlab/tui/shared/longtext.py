@@ -31,6 +31,11 @@ class LongText(ScrollView, can_focus=False):
         self._more: Iterator[str] = iter(())
         self.wrapping = False
 
+    @property
+    def text(self) -> str:
+        """What is shown."""
+        return self._text
+
     def show(self, text: str) -> None:
         """Show another text from its beginning."""
         if text is not self._text:

@@ -10,6 +10,7 @@ from routerlab.tui.actions.registry import EVERY
 LOOKS = frozenset(
     {
         *("help", "theme", "palette", "quit", "leave", "arm_above", "arm_below"),
+        *("view_question", "view_table", "view_card", "view_matrix", "standings_order"),
         *("results_switch", "results_verdict", "text_page_down", "text_page_up"),
     }
 )

@@ -1,5 +1,6 @@
 """How strangers' text, numbers and labels are written on the screen. Pure functions."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -58,10 +59,10 @@ def bar(fraction: float, width: int) -> str:
 
 
 def milliseconds(ms: float | None) -> str:
-    """A latency as people read it: "0.4 ms", "704 ms", "21.9 s"; "-" where there is none."""
+    """A latency as people read it: "0.4 ms", "704 ms", "1.4 s"; "-" where there is none."""
     if ms is None:
         return "-"
-    if ms >= 10_000:
+    if ms >= 999.5:
         return f"{ms / 1000:.1f} s"
     return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
 
@@ -84,17 +85,29 @@ def probability(p: float | None) -> str:
 
 
 def abbreviations(labels: Sequence[str], width: int) -> dict[str, str]:
-    """A short form of each label for narrow columns: whole if it fits, else the start of each part
-    (`code/sim`), else the parts' first letters (`cs`), else its number; always different from each other."""
-    if all(len(label) <= width for label in labels):
-        return {label: label for label in labels}
-    candidates = [_parts(labels, n) for n in range(max(1, width - 1), 0, -1)]
-    candidates.append({label: "".join(part[:1] for part in label.split("/")) for label in labels})
-    for short in candidates:
+    """A form of each label for narrow columns: whole if it fits, else its short name (`code·s`), else the
+    parts' first letters (`cs`), else its number; always different from each other."""
+    initials = {label: "".join(part[:1] for part in label.split("/")) for label in labels}
+    for short in ({label: label for label in labels}, short_labels(labels), initials):
         if len(set(short.values())) == len(labels) and all(len(s) <= width for s in short.values()):
             return short
     return {label: str(i) for i, label in enumerate(labels, 1)}
 
 
-def _parts(labels: Sequence[str], n: int) -> dict[str, str]:
-    return {label: "/".join(part[:n] for part in label.split("/")) for label in labels}
+def short_labels(labels: Sequence[str]) -> dict[str, str]:
+    """A short name of each label, different from each other: what follows its family where no other label has
+    that too (`agentic`), else the family and the first letters that tell it from its sisters (`code·s`)."""
+    parts = {label: label.partition("/") for label in labels}
+    leaves = Counter(leaf for _, _, leaf in parts.values())
+    found = {}
+    for label, (family, _, leaf) in parts.items():
+        sisters = [other for head, _, other in parts.values() if head == family and other != leaf]
+        alone = not leaf or (leaves[leaf] == 1 and leaf not in labels)
+        found[label] = (leaf or label) if alone else f"{family}·{_start(leaf, sisters)}"
+    return found
+
+
+def _start(word: str, others: Sequence[str]) -> str:
+    """The fewest first letters that none of the others begins with."""
+    sizes = range(1, len(word) + 1)
+    return next((word[:n] for n in sizes if not any(o.startswith(word[:n]) for o in others)), word)
