@@ -7,7 +7,8 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import open_lab, open_materials
-from routerlab.cli.shared.show import on_screen, say
+from routerlab.cli.shared.screen import run_app
+from routerlab.cli.shared.show import on_screen
 from routerlab.core.errors import LabError
 
 
@@ -38,11 +39,6 @@ def lab(
     settings = on.settings(contract=contract, schedule=schedule, theme=theme)
     materials = open_materials(taxonomy, corpus, session)
     opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
-    from routerlab.tui.lab.app import RouterLabApp
+    from routerlab.tui.lab.mode import LabMode
 
-    app = RouterLabApp(opened, specs)
-    app.run()
-    if app.return_code:
-        raise typer.Exit(app.return_code)
-    if opened.saved:
-        say(f"saved in {opened.path}")
+    run_app(settings, LabMode(opened, specs))
