@@ -111,7 +111,7 @@ def tell(made: Bench, unfamiliar: Collection[str] = UNFAMILIAR) -> None:
 
 
 async def test_a_panel_of_thirty_columns_has_the_word_in_its_border(tmp_path: Path) -> None:
-    async with sitting(tmp_path, arms=4, size=(120, 40), prepare=tell, view="card") as s:
+    async with sitting(tmp_path, arms=4, size=(120, 28), prepare=tell, view="card") as s:
         s.lab.ask("hi")
         await s.until(partial(answered, s.lab, 4), "the answers")
         await s.shows("score · #1 · unfamiliar ─", "json · #1 · unfamiliar")
@@ -153,7 +153,7 @@ async def test_a_sent_prompt_leads_back_to_all(tmp_path: Path) -> None:
         await s.until(lambda: s.table.row_count == 1 and not s.screen._dirty, "the row")
         await s.pilot.press("escape", "U")
         await s.shows("1 of 1: unfamiliar only")
-        await s.pilot.press("tab", "tab")
+        await s.pilot.press("tab")
         await s.type("Sort")
         await s.pilot.press("enter")
         await s.until(lambda: s.table.row_count == 2 and s.screen.looking is None, "both rows")

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from routerlab.core.prediction import Trial
 from routerlab.engine.arms.arm import ArmState
 from routerlab.settings import Settings
+from routerlab.tui.lab.focus import Focus
 from routerlab.tui.lab.panels import ArmPanel
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.shared.dialogs import Choose, Read
@@ -333,7 +334,7 @@ async def test_views_by_keys_and_the_whole_prompt(tmp_path: Path) -> None:
         end = s.lab.cases()[10].prompt.split()[-1]
         await s.shows(end)
         await s.pilot.press("v")
-        await s.until(lambda: end not in s.picture(), "the question closed")
+        await s.until(lambda: not s.screen.query_one(Focus).display, "the question closed")
         await s.pilot.press("M")
         await s.shows("▼11", end)
         await s.pilot.press("k")

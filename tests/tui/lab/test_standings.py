@@ -7,7 +7,7 @@ import pytest
 
 from routerlab.core.prediction import Latency, Status, Trial
 from routerlab.study.figures.gates import DEFAULT_GATES
-from routerlab.study.figures.running import RunningArm, Standing, standing
+from routerlab.study.figures.tally import RunningArm, Standing, standing
 from routerlab.tui.lab.agreement import agreement
 from routerlab.tui.lab.focus import answers_text
 from routerlab.tui.lab.matrix import matrix_text
@@ -60,7 +60,7 @@ def table(
 @pytest.mark.parametrize("width", [78, 98, 118, 158, 198])
 def test_a_line_an_arm_says_its_word_and_fits(width: int) -> None:
     head, *lines = table(width)
-    words = ["✓ viable", "✗ not viable", "✗ not viable", "? undecided (60 more)", "no answer yet"]
+    words = ["✓ viable", "✗ not viable", "✗ not viable", "? undecided (60 more)", "ready, no answer yet"]
     assert all(word in line for word, line in zip(words, lines, strict=True))
     assert max(map(len, [head, *lines])) <= width
     assert "310 ms" in lines[0]
@@ -144,7 +144,7 @@ def test_a_row_an_arm_of_the_question(width: int) -> None:
     assert lines[2].startswith("✗ unread")
     assert "could not be" in lines[2]
     assert "default" in lines[3]
-    assert "no answer yet" in lines[4]
+    assert "ready, no answer yet" in lines[4]
 
 
 S, C, A = LABELS[2], LABELS[0], LABELS[4]

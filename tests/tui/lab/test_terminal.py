@@ -85,7 +85,7 @@ def test_a_prompt_is_typed_answered_annotated_and_saved(
         workers = workers_of(terminal.pid)
         assert len(workers) == 1
         terminal.send("write a regex for ISO dates\r")
-        terminal.wait_for("typed", "code/")
+        terminal.wait_for("typed", " says ")
         to_history(terminal)
         terminal.send("2")
         terminal.wait_until(lambda: "[[annotation]]" in session.read_text(), "annotation in the file")
@@ -115,7 +115,7 @@ def test_killed_in_mid_replay_nothing_is_lost_and_the_replay_goes_on(
     before = trials(session)
     assert len(before) >= 3
     with open_lab("--session", str(session)) as terminal:
-        terminal.wait_for("ready", "R60-003")
+        terminal.wait_for("R60-003", "verdict")
         replay_all(terminal)
         terminal.wait_for(f"R60-{len(before) + 2:03d}")
         terminal.send("\x11")
@@ -132,7 +132,7 @@ def test_a_killed_worker_is_told_and_replaced(open_lab: Callable[..., Terminal])
         (worker,) = workers_of(terminal.pid)
         os.kill(worker, signal.SIGKILL)
         terminal.wait_for("killed (signal 9)")
-        terminal.wait_for("ready")
+        terminal.wait_until(lambda: "killed" not in terminal.text, "the arm, replaced")
         terminal.send("what is a monad?\r")
         terminal.wait_for("typed")
         terminal.send("\x03\x03")  # ctrl+c, twice

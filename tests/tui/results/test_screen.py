@@ -68,7 +68,7 @@ async def test_it_shows_the_arms_the_plot_and_the_chosen_arm() -> None:
     async with looking(subject()) as s:
         await s.shows("a result", "3 arms, 100 cases, 600 trials")
         await s.shows("1 viable", "2 not viable", "an SLM wins", "accuracy against P95")
-        await s.shows("✓ pass", "1.0 .96-1.0", "100 ms", "✗ fail", "5002 ms")
+        await s.shows("✓ pass", "1.0 .96-1.0", "100 ms", "✗ fail", "5.0 s")
         assert s.shown() == (True, True)
         await s.shows("accuracy>=0.85  pass    1.000 0.963 to 1.000", "a code/simple")
         await s.pilot.press("j")

@@ -213,7 +213,7 @@ async def test_ten_annotations_are_told_once_and_learned_from(
         await opened(s)
         await s.pilot.press("l")
         await s.shows("learned from 12 annotations", "accuracy .80 → .83", "2 labels changed")
-        await s.shows("Prove that \\x1b[2J", "✗ code/simp", "✓ CoT/compl", "✓ code/simp", "✗ nonsense")
+        await s.shows("Prove that \\x1b[2J", "✗ code·s", "✓ CoT·c", "✓ code·s", "✗ nonsense")
         assert json.loads(heard.read_text())[1:5] == [
             *("learn", "/r/smollm2-135m.toml", "--session", str(s.lab.path))
         ]

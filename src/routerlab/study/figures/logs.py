@@ -13,7 +13,7 @@ from routerlab.core.prediction import Status
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.study.figures.arm import Source
 from routerlab.study.figures.columns import NEEDED, PROBABILITY, PROMPT, Columns, resolve
-from routerlab.study.figures.records import plain_number, read_records
+from routerlab.study.figures.dialect import plain_number, read_records
 from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row, grouped
 
 _GOOD, _BAD = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})

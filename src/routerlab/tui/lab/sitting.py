@@ -8,7 +8,7 @@ from routerlab.core.familiarity import is_unfamiliar
 from routerlab.core.prediction import Trial
 from routerlab.core.session.arm import AnyArmRecord
 from routerlab.study.figures.rows import trial_row
-from routerlab.study.figures.running import RunningArm
+from routerlab.study.figures.tally import RunningArm
 
 
 @dataclass

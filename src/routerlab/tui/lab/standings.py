@@ -8,7 +8,7 @@ from textual.content import Content
 
 from routerlab.core.statistics.gates import Answer, parse_gate
 from routerlab.study.figures.arm import GateFigure
-from routerlab.study.figures.running import Standing
+from routerlab.study.figures.tally import Standing
 from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.text import DOTS, FAULTY, LOADING, pending, state_short, state_style
 from routerlab.tui.lab.times import sparkline, time_bar
@@ -46,7 +46,7 @@ def standings_text(
         return Content()
     name = min(MOST_NAME, max(len(view.name) for view, _ in arms), width // 5) + 2
     columns = _columns([s for _, s in arms if s], width - name - 1, p)
-    heads = "".join(f" {fit(_head(c.head, order), c.width)}" for c in columns)
+    heads = _heads(columns, order)
     lines = [[(fit(f"  {'arm' if columns else ''}", name) + heads, p.dim)]]
     for view, found in in_order(arms, order):
         parts: list[Part] = [
@@ -87,8 +87,15 @@ def _place(found: Standing | None, order: Order) -> tuple[float, float]:
     return (accuracy, 0.0)
 
 
-def _head(head: str, order: Order) -> str:
-    return f"{head} ▾" if head.startswith(order) else head
+def _heads(columns: Sequence[Column], order: Order) -> str:
+    """The heads, the one that orders marked; each has the room of the nameless columns right of it too."""
+    room: list[tuple[str, int]] = []
+    for column in columns:
+        if column.head or not room:
+            room.append((column.head, column.width))
+        else:
+            room[-1] = (room[-1][0], room[-1][1] + 1 + column.width)
+    return "".join(f" {fit(f'{head} ▾' if head.startswith(order) else head, width)}" for head, width in room)
 
 
 def _how(view: PanelView, width: int, p: Palette) -> list[Part]:
@@ -120,8 +127,12 @@ def _columns(found: Sequence[Standing], width: int, p: Palette) -> list[Column]:
             chosen.append(column)
             used += column.width + 1
     size = min(BARS[1], least + max(0, width - used) // 2)
-    accuracy = Column(_title(found, "accuracy", size), size, lambda s, n: _bar(_gate(s, "accuracy"), n, p))
-    latency = Column(_title(found, "p95", size), size, lambda s, n: _bar(_gate(s, "p95"), n, p))
+    accuracy = Column(
+        _title(found, "accuracy", size + 1 + share.width), size, lambda s, n: _bar(_gate(s, "accuracy"), n, p)
+    )
+    latency = Column(
+        _title(found, "p95", size + 1 + p95.width), size, lambda s, n: _bar(_gate(s, "p95"), n, p)
+    )
     rest = [column for column in (*covers, *costs, last, time) if column in chosen]
     spans = [span] if span in chosen else []
     return [word, accuracy, share, latency, p95, *spans, *rest]

@@ -117,7 +117,7 @@ def pending(view: PanelView) -> str:
         return "thinking…"
     if view.waiting:
         return "1 prompt waits" if view.waiting == 1 else f"{view.waiting} prompts wait"
-    return "no answer yet" if view.phase == "ready" else ""
+    return "ready, no answer yet" if view.phase == "ready" else ""
 
 
 def _detail(view: PanelView, width: int, p: Palette) -> list[list[Part]]:

@@ -19,7 +19,7 @@ from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.events import Annotated, Event, Notice, RunChanged, TrialDone
 from routerlab.engine.lab.lab import Lab
 from routerlab.study.figures.gates import DEFAULT_GATES
-from routerlab.study.figures.running import Standing, standing
+from routerlab.study.figures.tally import Standing, standing
 from routerlab.tui.lab import state
 from routerlab.tui.lab.agreement import agreement
 from routerlab.tui.lab.focus import Focus, answers_text

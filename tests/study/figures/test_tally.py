@@ -7,7 +7,7 @@ import pytest
 from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.rows import Row
-from routerlab.study.figures.running import RunningArm, standing
+from routerlab.study.figures.tally import RunningArm, standing
 from tests.study.figures.harness import answers, log, row
 
 
