@@ -133,6 +133,7 @@ class RouterLabApp(Shell):
 
         lab = self.modes.get("lab")
         named = None if what.arm else what.path
+        arm = await asyncio.to_thread(any_spec, str(what.path), self.settings.contract) if what.arm else None
         if named is not None:
             if isinstance(lab, LabMode) and _same(lab.lab.path, named):
                 self.switch_mode("lab")
@@ -144,12 +145,12 @@ class RouterLabApp(Shell):
             opened = await asyncio.to_thread(self._open_lab, session, corpus)
             await self.shut("tune")
             await self.shut("lab")
-            lab = LabMode(*opened)
-            self.enter(lab)
+            made, specs = opened
+            self.enter(LabMode(made, [*specs, *([arm] if arm and arm not in specs else [])]))
         else:
             self.switch_mode("lab")
-        if what.arm and isinstance(lab, LabMode):
-            lab.lab.add_arm(await asyncio.to_thread(any_spec, str(what.path), self.settings.contract))
+            if arm and isinstance(lab, LabMode) and arm.name not in lab.lab.arms:
+                lab.lab.add_arm(arm)
 
     async def _may_close(self, lab: Mode) -> bool:
         """Whether the sitting that is open may be ended for another; what it recorded is saved."""

@@ -120,7 +120,7 @@ class AnnotateView(Page):
 
     def where(self) -> str:
         """The file that the labels go to."""
-        return str(self.desk.file.path)
+        return self.desk.file.path.name
 
     # --- drawing ---
 

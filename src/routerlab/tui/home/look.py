@@ -94,6 +94,7 @@ def _session(path: Path) -> Entry:
     title = printable(header.title or path.stem)
     if counts["run"]:
         run = _last(path, "run")
+        title = printable(header.title or str(run.get("name", path.stem)))
         if run.get("kind") == "trial" and not _ended(path):
             again = printable(str(run.get("command", "")))
             total = _planned(str(run.get("plan")))
@@ -118,7 +119,7 @@ def _last(path: Path, table: str) -> dict[str, object]:
 def _planned(lock: str) -> str:
     """How many sessions a trial's lock plans, as people read it."""
     try:
-        return f"{int(json.loads(lock)['content']['sessions']):,}"
+        return f"{int(json.loads(json.loads(lock)['protocol'])['sessions']):,}"
     except (ValueError, LookupError, TypeError):
         return "?"
 

@@ -10,6 +10,7 @@ class HomeMode(Mode):
     """It only shows."""
 
     name = "home"
+    page: HomeScreen
 
     def __init__(self, taxonomy: Taxonomy, settings: Settings) -> None:
         super().__init__(HomeScreen(taxonomy, settings))

@@ -9,9 +9,9 @@ from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import fit, one_line
 
 FIRST = (
-    ("F8", "pulls a model: SmolLM2 (98 MB) is enough to begin; F7 fits a router to labelled cases"),
-    ("F3", "opens the Lab: type a prompt, and every model answers side by side; r replays the sixty cases"),
-    ("F4", "labels prompts one by one; F5 shows what a session comes to; F1 says what keys do, everywhere"),
+    ("F8", "pulls a model: SmolLM2, 98 MB, is enough; F7 fits routers to cases"),
+    ("F3", "opens the Lab: type a prompt, all models answer; r replays cases"),
+    ("F4", "labels prompts; F5 shows what a session comes to; F1 explains keys"),
 )
 """Where to begin, three lines."""
 BEGUN = frozenset({"trial", "session", "result", "labels"})

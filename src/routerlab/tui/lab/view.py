@@ -184,7 +184,7 @@ class LabView(Page):
 
     def where(self) -> str:
         """The session's file."""
-        return str(self.lab.path or "")
+        return self.lab.path.name if self.lab.path else ""
 
     def _tick(self) -> None:
         if self.sitting.stale and not self.judging:

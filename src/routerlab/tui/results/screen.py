@@ -36,6 +36,8 @@ from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.shell import Show
 from routerlab.tui.shared.text import one_line
 
+TALL = 30
+"""Lines from which there is an empty one above the plot."""
 WIDE = 130
 """Columns from which the plot and the arm stand beside each other."""
 
@@ -103,13 +105,14 @@ class ResultsScreen(Page):
 
     def where(self) -> str:
         """The result's file."""
-        return str(self.subject.path)
+        return self.subject.path.name
 
     def draw(self) -> None:
         """Draw everything."""
         analysis, p = self.subject.analysis, self.colours()
         width = self.size.width - 2
         self.query_one(Footer).compact = width < NARROW
+        self.set_class(self.size.height >= TALL, "-tall")
         self.query_one("#head", Static).update(head_text(self.subject, width, p))
         self.query_one("#verdict", Static).update(verdict_text(self.subject, width, p))
         table = self.query_one("#arms", DataTable)

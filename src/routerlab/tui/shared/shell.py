@@ -98,7 +98,7 @@ class Shell(App[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
-        *bindings("app", MODE_ACTIONS),
+        *bindings("app", MODE_ACTIONS, first=True),  # a text area has keys F6 and F7 of its own
     ]
 
     def __init__(self, settings: Settings, first: Mode) -> None:
@@ -129,6 +129,10 @@ class Shell(App[None]):
                 if self.current_mode == name:
                     self.switch_mode(BETWEEN)
                 await self.remove_mode(name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Out of a dialog there is no way but its own."""
+        return action != "mode" or isinstance(self.screen, Page)
 
     def action_mode(self, name: ModeName) -> None:
         """Go to a mode."""

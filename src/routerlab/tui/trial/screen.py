@@ -100,7 +100,7 @@ class TrialScreen(Page):
 
     def where(self) -> str:
         """The session's file."""
-        return str(self.trial.lab.path or "")
+        return self.trial.lab.path.name if self.trial.lab.path else ""
 
     def on_mount(self) -> None:
         """Draw now, and a few times a second."""
