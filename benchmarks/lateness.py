@@ -11,7 +11,8 @@ from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
-from routerlab.tui.lab.app import RouterLabApp
+from routerlab.tui.app import RouterLabApp
+from routerlab.tui.lab.mode import LabMode
 
 TICK_S = 0.005
 
@@ -44,7 +45,7 @@ async def measure_async(cases: int) -> dict[str, Any]:
         arms = ModelArms(s.taxonomy, s.exemplars, s.exemplars_sha256, settings)
         lab = Lab(s.materials, settings, arms, Path(folder) / "session.toml")
         specs = [ArmSpec(name=name, model=s.model) for name in ("one", "two")]
-        app = RouterLabApp(lab, specs)
+        app = RouterLabApp(settings, LabMode(lab, specs), lambda session, corpus: (lab, list(specs)))
         async with app.run_test(size=(160, 48)) as pilot:
             while set(lab.arms) != {"one", "two"}:
                 await pilot.pause()

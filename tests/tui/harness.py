@@ -11,19 +11,28 @@ from textual.dom import DOMNode
 from textual.pilot import Pilot
 
 from routerlab.core.corpus import Corpus
+from routerlab.core.errors import LabError
+from routerlab.engine.arms.arm import Spec
+from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.actions.binding import Action
-from routerlab.tui.lab.app import RouterLabApp
+from routerlab.tui.app import OpenLab, RouterLabApp
 from routerlab.tui.lab.history import HistoryTable
+from routerlab.tui.lab.mode import LabMode
 from routerlab.tui.lab.panels import ArmPanel
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.shared.layout import View
-from routerlab.tui.shared.shell import Shell
+from routerlab.tui.shared.shell import Mode, Shell
 from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NOW, Bench, bench, specs
 
-AnyApp = TypeVar("AnyApp", bound=Shell)
+AnyMode = TypeVar("AnyMode", bound=Mode)
+
+
+def no_lab(session: Path | None, corpus: Path | None) -> tuple[Lab, list[Spec]]:
+    """For tests that open none."""
+    raise LabError(f"no lab in this test: {session}, {corpus}")
 
 
 def implemented(action: Action, home: type[DOMNode]) -> bool:
@@ -32,11 +41,11 @@ def implemented(action: Action, home: type[DOMNode]) -> bool:
     return hasattr(place, "action_" + action.method.removeprefix("app.").split("(")[0])
 
 
-class Watch(Generic[AnyApp]):
-    """A running app with its pilot, and short ways to look at it."""
+class Watch(Generic[AnyMode]):
+    """A running app with its pilot, the mode it opened with, and short ways to look at it."""
 
-    def __init__(self, app: AnyApp, pilot: Pilot[None]) -> None:
-        self.app, self.pilot = app, pilot
+    def __init__(self, app: RouterLabApp, mode: AnyMode, pilot: Pilot[None]) -> None:
+        self.app, self.mode, self.pilot = app, mode, pilot
 
     def picture(self) -> str:
         """All that is on the screen, as text."""
@@ -61,18 +70,23 @@ class Watch(Generic[AnyApp]):
         await self.pilot.press(*("space" if c == " " else c for c in text))
 
 
-class Sitting(Watch[RouterLabApp]):
+def app_in(mode: Mode, settings: Settings, lab: OpenLab = no_lab) -> RouterLabApp:
+    """The app, opened in this mode; `lab` opens one when it is gone to."""
+    return RouterLabApp(settings, mode, lab)
+
+
+class Sitting(Watch[LabMode]):
     """A running lab over its scripted bench."""
 
-    def __init__(self, app: RouterLabApp, pilot: Pilot[None], bench: Bench) -> None:
-        super().__init__(app, pilot)
+    def __init__(self, app: RouterLabApp, mode: LabMode, pilot: Pilot[None], bench: Bench) -> None:
+        super().__init__(app, mode, pilot)
         self.bench = bench
         self.lab, self.script = bench.lab, bench.script
 
     @property
     def screen(self) -> LabScreen:
         """The lab screen, below any dialog."""
-        return next(s for s in self.app.screen_stack if isinstance(s, LabScreen))
+        return self.mode.page
 
     @property
     def table(self) -> HistoryTable:
@@ -104,9 +118,10 @@ async def sitting(
     """An app on a scripted lab, its arms added; `prepare` may close gates first, `view` shows the answers."""
     made = bench(folder, corpus, settings)
     prepare(made)
-    app = RouterLabApp(made.lab, specs(arms), now=lambda: NOW)
+    mode = LabMode(made.lab, specs(arms), now=lambda: NOW)
+    app = app_in(mode, made.lab.settings)
     async with app.run_test(size=size, notifications=True) as pilot:
-        here = Sitting(app, pilot, made)
+        here = Sitting(app, mode, pilot, made)
         here.screen.view = view
         await here.until(lambda: len(made.lab.arms) == arms and len(here.panels()) == arms, "the arms")
         try:

@@ -10,7 +10,7 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.early import record_early_looks
 from routerlab.cli.shared.read import reading
-from routerlab.cli.shared.show import say
+from routerlab.cli.shared.screen import run_app
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
 
@@ -131,16 +131,8 @@ def run(source: "Source", wanted: "Wanted", guidelines: Path | None, theme: str 
     with reading() as tell:
         desk, notes = open_desk(source, wanted, lambda n, of: tell(wanted.session.name, n, of))
     try:
-        from routerlab.tui.annotate.app import AnnotateApp
+        from routerlab.tui.annotate.mode import AnnotateMode
 
-        app = AnnotateApp(desk, text, settings, notes)
-        app.run()
+        run_app(settings, AnnotateMode(desk, text, settings, notes))
     finally:
         desk.file.close()
-    if app.return_code:
-        raise typer.Exit(app.return_code)
-    left = desk.count("pending") + desk.count("draft")
-    say(
-        f"{desk.count('submitted')} submitted, {desk.count('skipped')} skipped, {left} left; "
-        f"saved in {desk.file.path}"
-    )

@@ -6,9 +6,27 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import open_lab, open_materials
-from routerlab.cli.shared.show import on_screen, say
+from routerlab.cli.shared.open import anything_here, open_lab, open_materials
+from routerlab.cli.shared.screen import run_app
+from routerlab.cli.shared.show import on_screen
 from routerlab.core.errors import LabError
+
+NO_TERMINAL = "the lab needs a terminal; without one use `routerlab replay` or `routerlab route`"
+
+
+def start() -> None:
+    """What `routerlab` alone opens: the lab, or Home where no arm is here that the lab would open with."""
+    if not on_screen():
+        raise LabError(NO_TERMINAL)
+    settings = o.settings_with()
+    if anything_here(settings):
+        lab()
+        return
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.resources import TAXONOMY
+    from routerlab.tui.home.mode import HomeMode
+
+    run_app(settings, HomeMode(load_taxonomy(TAXONOMY), settings))
 
 
 @o.spread
@@ -34,15 +52,10 @@ def lab(
     Example: routerlab lab --arm smollm2-135m --arm smollm2-135m:json --session sessions/first.toml
     """
     if not on_screen():
-        raise LabError("the lab needs a terminal; without one use `routerlab replay` or `routerlab route`")
+        raise LabError(NO_TERMINAL)
     settings = on.settings(contract=contract, schedule=schedule, theme=theme)
     materials = open_materials(taxonomy, corpus, session)
     opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
-    from routerlab.tui.lab.app import RouterLabApp
+    from routerlab.tui.lab.mode import LabMode
 
-    app = RouterLabApp(opened, specs)
-    app.run()
-    if app.return_code:
-        raise typer.Exit(app.return_code)
-    if opened.saved:
-        say(f"saved in {opened.path}")
+    run_app(settings, LabMode(opened, specs))

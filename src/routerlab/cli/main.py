@@ -11,7 +11,7 @@ from routerlab.cli.annotate import annotate
 from routerlab.cli.bench import group as bench
 from routerlab.cli.corpus import group as corpus
 from routerlab.cli.doctor import doctor
-from routerlab.cli.lab import lab
+from routerlab.cli.lab import lab, start
 from routerlab.cli.models import commands as models
 from routerlab.cli.outcome import group as outcome
 from routerlab.cli.replay import replay
@@ -30,7 +30,7 @@ from routerlab.version import __version__
 app = typer.Typer(
     name="routerlab",
     help="A terminal lab for front-door routing: small language models side by side, measured.\n\n"
-    "Without a command it opens the lab.",
+    "Without a command it opens the lab, or Home where no model is here yet.",
     epilog="Exit codes: 0 ok, 1 a gate or check failed, 2 usage or bad input, 3 missing model or device, "
     "130 interrupted.",
     invoke_without_command=True,
@@ -62,12 +62,12 @@ def top(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
 ) -> None:
-    """Open the lab when no command is named."""
+    """Open the lab, or Home, when no command is named."""
     if version:
         print(f"routerlab {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        lab()
+        start()
 
 
 def run() -> int:

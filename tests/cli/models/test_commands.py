@@ -249,7 +249,7 @@ def test_pull_checks_before_it_downloads(models: Path, monkeypatch: pytest.Monke
 
 
 def test_pull_prints_paths_and_goes_on_after_a_failure(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fake(entry: object, folder: Path, report: object) -> Path:
+    def fake(entry: object, folder: Path, report: object, cancel: object) -> Path:
         if getattr(entry, "id", "") == "terms":
             raise LabError("terms could not be pulled. the hub: down", Exit.MISSING)
         return folder / "tiny.gguf"

@@ -35,7 +35,7 @@ async def test_a_sitting_in_a_browser(tmp_path: Path, smollm2: Path) -> None:
         await tab.shows("live #1 typed", "write a regex for ISO dates", "prefill")
         assert (await tab.picture()).tobytes() != blank.tobytes()
 
-        await tab.press("F5", 116)
+        await tab.press("F10", 121)
         await tab.shows("Replay two")
         await tab.press("Enter", 13, "\r")
         await tab.shows("why is the sky blue?", "replay done  2/2")

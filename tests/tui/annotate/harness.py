@@ -12,10 +12,10 @@ from routerlab.annotate.desk.item import Opinion, QueueItem
 from routerlab.core.session.session import State
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.settings import Settings
-from routerlab.tui.annotate.app import AnnotateApp
+from routerlab.tui.annotate.mode import AnnotateMode
 from routerlab.tui.annotate.screen import AnnotateScreen
 from tests.annotate.desk.harness import SIX, desk
-from tests.tui.harness import Watch
+from tests.tui.harness import Watch, app_in
 
 CODE, CODE2, COT, COT2, AGENT, INVENT = SIX.labels
 SECRETS = ("arm-one", "arm-two", "secret/model", "ben", "secret/person", "secret note", "secret/gold")
@@ -41,7 +41,7 @@ def counts(of: Desk) -> dict[str, int]:
     return {queue: of.count(queue) for queue in QUEUES if of.count(queue)}
 
 
-class Annotating(Watch[AnnotateApp]):
+class Annotating(Watch[AnnotateMode]):
     """A running annotate app, its desk and its screen."""
 
     desk: Desk
@@ -49,7 +49,7 @@ class Annotating(Watch[AnnotateApp]):
     @property
     def page(self) -> AnnotateScreen:
         """The annotate screen, below any dialog."""
-        return next(s for s in self.app.screen_stack if isinstance(s, AnnotateScreen))
+        return self.mode.page
 
     def state(self, i: int) -> State:
         """What stands for item i."""
@@ -81,7 +81,7 @@ class Annotating(Watch[AnnotateApp]):
         await self.until(lambda: self.page.at == i, f"item {i}")
 
 
-def app_on(
+def mode_on(
     path: Path,
     items: Sequence[QueueItem],
     mode: Mode = "blind",
@@ -89,11 +89,11 @@ def app_on(
     settings: Settings | None = None,
     notes: tuple[str, ...] = (),
     guidelines: str = GUIDELINES,
-) -> AnnotateApp:
-    """The app over a desk that writes to `path`; its clock goes on by four seconds at every look."""
+) -> AnnotateMode:
+    """The mode over a desk that writes to `path`; its clock goes on by four seconds at every look."""
     clock = count(0.0, 4.0)
     opened = desk(path, items, mode, taxonomy=taxonomy, now=lambda: next(clock))
-    return AnnotateApp(opened, guidelines, settings or Settings(annotator="ada"), notes)
+    return AnnotateMode(opened, guidelines, settings or Settings(annotator="ada"), notes)
 
 
 @asynccontextmanager
@@ -109,10 +109,11 @@ async def annotating(
 ) -> AsyncIterator[Annotating]:
     """The running app, over `items` (six secret ones by default)."""
     of = secret(6) if items is None else items
-    app = app_on(folder / "made.ada.toml", of, mode, taxonomy, settings, notes, guidelines)
+    opened = mode_on(folder / "made.ada.toml", of, mode, taxonomy, settings, notes, guidelines)
+    app = app_in(opened, opened.page.settings)
     async with app.run_test(size=size, notifications=True, tooltips=True) as pilot:
-        here = Annotating(app, pilot)
-        here.desk = app.desk
+        here = Annotating(app, opened, pilot)
+        here.desk = opened.desk
         await here.until(lambda: any(isinstance(s, AnnotateScreen) for s in app.screen_stack), "the screen")
         await here.pilot.pause()
         yield here

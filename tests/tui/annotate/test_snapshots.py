@@ -12,8 +12,8 @@ from routerlab.core.corpus import load_corpus
 from routerlab.resources import GUIDELINES, ROUTING60
 from routerlab.settings import Settings
 from tests.annotate.desk.harness import SIX
-from tests.tui.annotate.harness import app_on
-from tests.tui.harness import settle
+from tests.tui.annotate.harness import mode_on
+from tests.tui.harness import app_in, settle
 
 SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
 Compare = Callable[..., bool]
@@ -49,23 +49,24 @@ def queue() -> list[QueueItem]:
 @pytest.mark.parametrize("state", STATES)
 def test_the_screen(snap_compare: Compare, tmp_path: Path, state: str, size: str) -> None:
     mode, keys = STATES[state]
-    app = app_on(tmp_path / "made.ada.toml", queue(), mode, guidelines=GUIDELINES.read_text())
+    opened = mode_on(tmp_path / "made.ada.toml", queue(), mode, guidelines=GUIDELINES.read_text())
 
     async def run(pilot: Pilot[None]) -> None:
         await settle(pilot, lambda: True)
         await pilot.press(*keys)
         await settle(pilot, lambda: True)
 
-    assert snap_compare(app, terminal_size=SIZES[size], run_before=run)
+    assert snap_compare(app_in(opened, opened.page.settings), terminal_size=SIZES[size], run_before=run)
 
 
 def test_the_screen_in_a_light_theme(snap_compare: Compare, tmp_path: Path) -> None:
     settings = Settings(theme="textual-light", annotator="ada")
-    app = app_on(tmp_path / "made.ada.toml", queue(), settings=settings, guidelines=GUIDELINES.read_text())
+    guidelines = GUIDELINES.read_text()
+    opened = mode_on(tmp_path / "made.ada.toml", queue(), settings=settings, guidelines=guidelines)
 
     async def run(pilot: Pilot[None]) -> None:
         await settle(pilot, lambda: True)
         await pilot.press("1", "1", "2", "2", "b")
         await settle(pilot, lambda: True)
 
-    assert snap_compare(app, terminal_size=(160, 48), run_before=run)
+    assert snap_compare(app_in(opened, opened.page.settings), terminal_size=(160, 48), run_before=run)

@@ -35,7 +35,7 @@ async def test_arms_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 async def test_a_path_that_is_no_model_is_said_in_the_dialog(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
-        await s.pilot.press("f2")
+        await s.pilot.press("f9")
         await s.shows("Add an arm")
         s.app.screen.query_one(Input).focus()
         await s.type("./nope.gguf")
@@ -95,7 +95,7 @@ async def test_the_log_viewer_shows_the_end(tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
     log.write_text("first line\n" + "filler\n" * 20_000 + "load\x1b[31m done [b]\n")
     async with sitting(tmp_path) as s:
-        await s.pilot.press("f4")
+        await s.pilot.press("escape", "l")
         await s.until(lambda: isinstance(s.app.screen, Logs), "the log")
         await s.shows("load\\x1b[31m done [b]", "smollm2-135m")
         with log.open("a") as file:

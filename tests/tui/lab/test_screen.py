@@ -126,7 +126,7 @@ async def test_annotations_by_keys(tmp_path: Path) -> None:
 
 async def test_replay_from_the_screen(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=1, prepare=held) as s:
-        await s.pilot.press("f5")
+        await s.pilot.press("f10")
         await s.until(lambda: isinstance(s.app.screen, Choose), "the replay dialog")
         await s.shows("All cases", "12 cases", "Family hybrid", "Disagreements", "Unfamiliar")
         await s.pilot.press("enter")

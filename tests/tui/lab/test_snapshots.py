@@ -9,10 +9,11 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from routerlab.engine.lab.runner import Progress
-from routerlab.tui.lab.app import RouterLabApp
+from routerlab.tui.app import RouterLabApp
 from routerlab.tui.lab.history import HistoryTable
+from routerlab.tui.lab.mode import LabMode
 from routerlab.tui.lab.screen import LabScreen
-from tests.tui.harness import settle
+from tests.tui.harness import app_in, settle
 from tests.tui.lab.test_familiarity import tell
 from tests.tui.scripted import CASES, NOW, Bench, bench, specs
 
@@ -21,7 +22,7 @@ Compare = Callable[..., bool]
 
 
 def app_on(made: Bench, arms: int) -> RouterLabApp:
-    return RouterLabApp(made.lab, specs(arms), now=lambda: NOW)
+    return app_in(LabMode(made.lab, specs(arms), now=lambda: NOW), made.lab.settings)
 
 
 def drawing(screen: Screen[Any]) -> bool:

@@ -12,22 +12,24 @@ from textual_plotext import PlotextPlot
 from routerlab.settings import Settings
 from routerlab.study.figures.analysis import analyse
 from routerlab.study.report.subject import Subject, ranked
-from routerlab.tui.results.app import ResultsApp
+from routerlab.tui.results.mode import ResultsMode
 from routerlab.tui.results.screen import ResultsScreen
 from routerlab.tui.shared.dialogs import Read
 from tests.study.figures.harness import answers, log, row
 from tests.study.report.harness import HOSTILE, SHOWN, subject
-from tests.tui.harness import Watch, settle
+from tests.tui.harness import Watch, app_in, settle
 
 WIDE, NARROW = (150, 45), (80, 24)
 
 
-class Looking(Watch[ResultsApp]):
+class Looking(Watch[ResultsMode]):
     """A running results app."""
 
     @property
     def page(self) -> ResultsScreen:
-        return next(s for s in self.app.screen_stack if isinstance(s, ResultsScreen))
+        page = self.mode.page
+        assert isinstance(page, ResultsScreen)
+        return page
 
     @property
     def table(self) -> DataTable[Text]:
@@ -42,9 +44,11 @@ class Looking(Watch[ResultsApp]):
 async def looking(
     one: Subject, size: tuple[int, int] = WIDE, settings: Settings | None = None
 ) -> AsyncIterator[Looking]:
-    app = ResultsApp(ranked(one), settings or Settings())
+    settings = settings or Settings()
+    mode = ResultsMode(ranked(one), settings)
+    app = app_in(mode, settings)
     async with app.run_test(size=size) as pilot:
-        s = Looking(app, pilot)
+        s = Looking(app, mode, pilot)
         await s.until(lambda: isinstance(app.screen, ResultsScreen) and s.table.row_count > 0, "the arms")
         yield s
 

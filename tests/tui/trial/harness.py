@@ -18,10 +18,10 @@ from routerlab.study.trial.protocol.lock import Lock, LockedArm
 from routerlab.study.trial.protocol.registration import register
 from routerlab.study.trial.run.run import Work
 from routerlab.tui.shared.dialogs import Choose
-from routerlab.tui.trial.app import TrialApp
+from routerlab.tui.trial.mode import TrialMode
 from routerlab.tui.trial.screen import TrialScreen
 from tests.study.trial.harness import locked, protocol_file, run_record
-from tests.tui.harness import Watch, settle
+from tests.tui.harness import Watch, app_in, settle
 from tests.tui.scripted import NOW, Script, ScriptedArm, info, specs
 
 CLOSED = "closed"
@@ -58,7 +58,7 @@ def halting(script: Script, after: int) -> None:
     script.answer = answer  # type: ignore[method-assign]
 
 
-class Trialing(Watch[TrialApp]):
+class Trialing(Watch[TrialMode]):
     """A running trial."""
 
     script: Script
@@ -66,11 +66,11 @@ class Trialing(Watch[TrialApp]):
 
     @property
     def page(self) -> TrialScreen:
-        return next(s for s in self.app.screen_stack if isinstance(s, TrialScreen))
+        return self.mode.page
 
     @property
     def session(self) -> Session:
-        return self.app.lab.session
+        return self.mode.lab.session
 
     def over(self) -> int:
         return sum(trial.session is not None for trial in self.session.trials)
@@ -140,9 +140,10 @@ async def trialing(
     work = work_of(folder, arms, sessions, rate, more, looks)
     script = script_of(work)
     prepare(script)
-    app = TrialApp(work, lab_of(folder, work, script, settings or Settings()), now)
+    mode = TrialMode(work, lab_of(folder, work, script, settings or Settings()), now)
+    app = app_in(mode, mode.lab.settings)
     async with app.run_test(size=size, notifications=True) as pilot:
-        here = Trialing(app, pilot)
+        here = Trialing(app, mode, pilot)
         here.script, here.path = script, folder / "session.toml"
         try:
             await here.until(lambda: any(isinstance(s, TrialScreen) for s in app.screen_stack), "the screen")

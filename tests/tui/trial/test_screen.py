@@ -37,12 +37,12 @@ async def test_a_run_from_loading_to_its_end(tmp_path: Path, arms: int, size: tu
         assert s.picture().count("10/10") == arms
         assert max(map(len, s.picture().splitlines())) <= size[0]
         assert ended(s.written()) == "every session is answered"
-        assert all(arm.state.phase == "stopped" for arm in s.app.lab.arms.values())
+        assert all(arm.state.phase == "stopped" for arm in s.mode.lab.arms.values())
         assert s.app.is_running
         await s.pilot.press("q")
         await s.left()
     assert s.app.return_code == Exit.OK
-    assert s.app.ended == "every session is answered"
+    assert s.mode.ended == "every session is answered"
 
 
 async def test_lanes_show_what_is_served_and_what_waits(tmp_path: Path) -> None:
@@ -61,14 +61,14 @@ async def test_time_is_told_while_it_goes_on(tmp_path: Path) -> None:
 async def test_a_pause_holds_back_sessions_and_is_a_deviation(tmp_path: Path) -> None:
     async with trialing(tmp_path, 2, 300, rate=SLOW) as s:
         await s.pilot.press("p")  # too early: nothing is sent yet, or just begun
-        await s.until(lambda: s.app.trial.generator is not None, "sessions")
-        if s.app.trial.generator and s.app.trial.generator.paused:
+        await s.until(lambda: s.mode.trial.generator is not None, "sessions")
+        if s.mode.trial.generator and s.mode.trial.generator.paused:
             await s.pilot.press("p")
         await s.sent(3)
         before = len(reasons(s.session))
         await s.pilot.press("p")
         await s.shows("paused")
-        generator = s.app.trial.generator
+        generator = s.mode.trial.generator
         assert generator is not None
         await s.until(lambda: generator.under_way_of.total() == 0, "the last answer")
         n = s.over()
@@ -100,7 +100,7 @@ async def test_stop_asks_first_and_leaves_a_session_to_go_on_with(
         await s.pilot.press("down", "enter")
         await s.left()
     assert s.app.return_code == Exit.INTERRUPTED
-    assert s.app.ended == ""
+    assert s.mode.ended == ""
     session = s.written()
     n = len(answered(session))
     assert 4 <= n < 600
@@ -216,7 +216,7 @@ async def test_an_arm_that_crashes_is_seen(tmp_path: Path) -> None:
         await s.sent(2)
         await s.pilot.press("p")
         await s.shows("paused", "0 of 2 busy")
-        arm = s.app.lab.arms[NAMES[0]]
+        arm = s.mode.lab.arms[NAMES[0]]
         arm.state = ArmState("crashed", NOW, message="killed (signal 9)", info=arm.state.info)
         arm.on_change(arm)
         await s.shows("restarting", "killed (signal 9)", "is started again")
@@ -226,7 +226,7 @@ async def test_a_full_disk_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[
     async with trialing(tmp_path, 2, 300, rate=SLOW, prepare=lambda s: s.loads.clear()) as s:
         await s.shows("reading the weights")
         (tmp_path / "full").write_text("a file where the folder should be")
-        s.app.lab.path = tmp_path / "full" / "session.toml"
+        s.mode.lab.path = tmp_path / "full" / "session.toml"
         s.script.loads.set()
         await s.left()
     assert s.app.return_code == Exit.USAGE

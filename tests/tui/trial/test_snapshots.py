@@ -7,8 +7,8 @@ import pytest
 from textual.pilot import Pilot
 
 from routerlab.settings import Settings
-from routerlab.tui.trial.app import TrialApp
-from tests.tui.harness import settle
+from routerlab.tui.trial.mode import TrialMode
+from tests.tui.harness import app_in, settle
 from tests.tui.scripted import NOW
 from tests.tui.trial.harness import CLOSED, WARMUPS, halting, lab_of, script_of, work_of
 
@@ -25,7 +25,8 @@ def test_a_run_half_way(
     work = work_of(Path(), ARMS, 30, CLOSED, 'latency = "service"')
     script = script_of(work)
     halting(script, ARMS * WARMUPS + DONE)
-    app = TrialApp(work, lab_of(Path(), work, script, Settings(theme=theme)), lambda: NOW)
+    settings = Settings(theme=theme)
+    app = app_in(TrialMode(work, lab_of(Path(), work, script, settings), lambda: NOW), settings)
 
     async def run(pilot: Pilot[None]) -> None:
         def halted() -> bool:

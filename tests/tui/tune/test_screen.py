@@ -13,24 +13,24 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.resources import ROUTING60, TAXONOMY
-from routerlab.tui.lab.app import RouterLabApp
+from routerlab.tui.lab.mode import LabMode
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.tune.candidates import LEARN_AFTER, entries, labelled
 from routerlab.tui.tune.found import Cells
 from routerlab.tui.tune.screen import TuneScreen
-from tests.tui.harness import Sitting, settle, sitting
+from tests.tui.harness import Sitting, app_in, settle, sitting
 from tests.tui.scripted import NOW, Bench, bench, specs
 from tests.tui.tune.child import LEARNED, RESULT, SAYS, gone, says
 
 # --- the screen ---
 
 
-def says_on_screen(app: RouterLabApp, folder: Path, *lines: str) -> Path:
-    """Let the app run these lines instead of routerlab; they leave their arguments in the file returned."""
+def says_on_screen(mode: LabMode, folder: Path, *lines: str) -> Path:
+    """Let the tuning run these lines instead of routerlab; their arguments are in the file returned."""
     child, heard = folder / "child.py", folder / "heard.json"
     child.write_text(SAYS + f"open({str(heard)!r}, 'w').write(json.dumps(sys.argv[1:]))\n" + "\n".join(lines))
-    app.tuning.command = [sys.executable, str(child)]
+    mode.tuning.command = [sys.executable, str(child)]
     return heard
 
 
@@ -68,7 +68,7 @@ async def test_a_tuning_from_key_to_arm(tmp_path: Path, monkeypatch: pytest.Monk
     async with sitting(tmp_path) as s:
         wait = f"import os\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)"
         step = "say(stage='reading', done=120, total=396)"
-        heard = says_on_screen(s.app, tmp_path, step, wait, says(RESULT))
+        heard = says_on_screen(s.mode, tmp_path, step, wait, says(RESULT))
         screen = await opened(s)
         await s.shows("smollm2-135m", "no router yet", "Budget", "enter tunes the chosen model")
         assert footer(s) == {"Tune", "Learn", "Help", "Lab"}
@@ -98,7 +98,7 @@ async def test_an_arm_of_that_name_is_loaded_again(tmp_path: Path, monkeypatch: 
     async with sitting(tmp_path, arms=1) as s:
         s.lab.add_arm(tuned("smollm2-135m"))
         before = s.lab.arms["smollm2-135m:probe"]
-        says_on_screen(s.app, tmp_path, says(RESULT))
+        says_on_screen(s.mode, tmp_path, says(RESULT))
         await opened(s)
         await s.pilot.press("t")
         await s.shows("enter or a adds it")
@@ -110,13 +110,13 @@ async def test_an_arm_of_that_name_is_loaded_again(tmp_path: Path, monkeypatch: 
 
 async def test_what_goes_wrong_is_on_the_screen(tmp_path: Path) -> None:
     async with sitting(tmp_path, size=(80, 24)) as s:
-        says_on_screen(s.app, tmp_path, "sys.exit('error: [b]no scikit-learn\\x1b[2J')")
+        says_on_screen(s.mode, tmp_path, "sys.exit('error: [b]no scikit-learn\\x1b[2J')")
         await opened(s)
         await s.pilot.press("tab", "backspace", "backspace", "full_stop", "enter")
         await s.shows("the budget is a number of minutes")
         await s.pilot.press("5", "enter")
         await s.shows("failed: [b]no scikit-learn\\x1b[2J")
-        says_on_screen(s.app, tmp_path, says(RESULT | {"done": str(tmp_path / "nowhere.toml")}))
+        says_on_screen(s.mode, tmp_path, says(RESULT | {"done": str(tmp_path / "nowhere.toml")}))
         await s.pilot.press("t")
         await s.shows("enter or a adds it")
         await s.pilot.press("a")
@@ -125,7 +125,7 @@ async def test_what_goes_wrong_is_on_the_screen(tmp_path: Path) -> None:
 
 async def test_the_curve_stays_when_the_size_changes(tmp_path: Path) -> None:
     async with sitting(tmp_path, size=(160, 48)) as s:
-        says_on_screen(s.app, tmp_path, says(RESULT))
+        says_on_screen(s.mode, tmp_path, says(RESULT))
         await opened(s)
         await s.pilot.press("t")
 
@@ -146,7 +146,7 @@ async def test_the_curve_stays_when_the_size_changes(tmp_path: Path) -> None:
 
 async def test_cancelling_and_help(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
-        says_on_screen(s.app, tmp_path, "say(stage='reading', done=1, total=9)", "time.sleep(60)")
+        says_on_screen(s.mode, tmp_path, "say(stage='reading', done=1, total=9)", "time.sleep(60)")
         await opened(s)
         await s.pilot.press("t")
         await s.shows("reading  1/9")
@@ -155,7 +155,7 @@ async def test_cancelling_and_help(tmp_path: Path) -> None:
         await s.shows("Let its router learn from annotations")
         await s.pilot.press("escape", "c")
         await s.shows("what was read is kept")
-        await s.until(lambda: s.app.tuning.phase == "cancelled", "the end")
+        await s.until(lambda: s.mode.tuning.phase == "cancelled", "the end")
         titles = {command.title for command in s.app.get_system_commands(s.app.screen)}
         assert {"Tune", "Learn", "Cancel", "Add arm"} <= titles
 
@@ -163,14 +163,14 @@ async def test_cancelling_and_help(tmp_path: Path) -> None:
 async def test_leaving_the_app_ends_the_child(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
         says_on_screen(
-            s.app, tmp_path, "import os", "say(stage=str(os.getpid()), done=1, total=9)", "time.sleep(60)"
+            s.mode, tmp_path, "import os", "say(stage=str(os.getpid()), done=1, total=9)", "time.sleep(60)"
         )
         await opened(s)
         await s.pilot.press("t")
-        await s.until(lambda: s.app.tuning.step is not None, "the child")
-        step = s.app.tuning.step
+        await s.until(lambda: s.mode.tuning.step is not None, "the child")
+        step = s.mode.tuning.step
         await s.pilot.press("ctrl+q")
-        await s.until(lambda: not s.app.tuning.active, "its end")
+        await s.until(lambda: not s.mode.tuning.active, "its end")
         assert step is not None
         assert gone(int(step.stage))
 
@@ -180,7 +180,7 @@ async def test_no_model(tmp_path: Path) -> None:
         await opened(s)
         await s.shows("no model in the lab")
         await s.pilot.press("l", "t", "enter")
-        assert s.app.tuning.phase == "idle"
+        assert s.mode.tuning.phase == "idle"
 
 
 # --- learning from annotations ---
@@ -209,7 +209,7 @@ async def test_ten_annotations_are_told_once_and_learned_from(
         await s.until(lambda: bool(told), "the notice")
         assert told == [notice]
         assert len(labelled(s.lab)) == LEARN_AFTER + 2
-        heard = says_on_screen(s.app, tmp_path, says(RESULT | {"learned": LEARNED}))
+        heard = says_on_screen(s.mode, tmp_path, says(RESULT | {"learned": LEARNED}))
         await opened(s)
         await s.pilot.press("l")
         await s.shows("learned from 12 annotations", "accuracy .80 → .83", "2 labels changed")
@@ -249,7 +249,7 @@ async def test_what_cannot_be_learned_from_is_said(tmp_path: Path) -> None:
         await opened(s)
         await s.pilot.press("l")
         await said(s, "held-out test, no router learns from it")
-        assert s.app.tuning.phase == "idle"
+        assert s.mode.tuning.phase == "idle"
 
 
 async def test_corpus_cases_and_undone_labels(tmp_path: Path) -> None:
@@ -287,8 +287,9 @@ async def test_models_come_once_and_with_their_router(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
 def test_a_finished_tune(snap_compare: Callable[..., bool], tmp_path: Path, size: tuple[int, int]) -> None:
     made: Bench = bench(tmp_path)
-    app = RouterLabApp(made.lab, specs(3), now=lambda: NOW)
-    says_on_screen(app, tmp_path, says(RESULT))
+    mode = LabMode(made.lab, specs(3), now=lambda: NOW)
+    app = app_in(mode, made.lab.settings)
+    says_on_screen(mode, tmp_path, says(RESULT))
 
     async def run(pilot: Pilot[None]) -> None:
         arms = made.lab.arms
@@ -298,7 +299,7 @@ def test_a_finished_tune(snap_compare: Callable[..., bool], tmp_path: Path, size
         await pilot.press("t")
         await settle(
             pilot,
-            lambda: app.tuning.phase == "done" and app.screen.query_one("#methods", Cells).row_count > 0,
+            lambda: mode.tuning.phase == "done" and app.screen.query_one("#methods", Cells).row_count > 0,
             still_s=1.5,  # the plot comes last, and a busy machine takes its time
         )
 

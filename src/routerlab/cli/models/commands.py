@@ -1,6 +1,7 @@
 """`routerlab models`: the catalogue, and the models that are here."""
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 
 if TYPE_CHECKING:
-    from routerlab.models.catalog import Catalog, Entry, LocalModel
+    from routerlab.models.catalog import Entry
 
 POOLINGS = ("none", "mean", "first token", "last token", "rank")
 """What makes one vector of a text's (enum llama_pooling_type)."""
@@ -28,36 +29,15 @@ def _group() -> None:
 @app.command("list", epilog="Examples: routerlab models list | routerlab models list --format json")
 def list_models(format: o.Format = "table") -> None:
     """List the catalogue and the *.gguf files in the model folders: size, licence, what is here."""
-    from routerlab.models.catalog import load_catalog, local_models
     from routerlab.models.progress import human
-    from routerlab.models.pull import partial_bytes
-    from routerlab.paths import models_dir
+    from routerlab.models.stock import stock
 
-    catalog = load_catalog()
-    here = {m.path.name: m for m in local_models(catalog=catalog)}
     rows: list[dict[str, object]] = []
-    for entry in catalog.model:
-        local = here.get(entry.file)
-        partial = partial_bytes(entry, models_dir())
-        state = "here" if local else "partial" if partial else "absent"
-        if local and entry.size and local.size != entry.size:
-            state = "damaged"
-        rows.append(
-            {
-                "id": entry.id,
-                "parameters": entry.parameters,
-                "quantization": entry.quantization,
-                "size": local.size if local else entry.size,
-                "license": entry.license,
-                "state": state,
-                "starter": entry.starter,
-                "path": str(local.path) if local else None,
-                "partial_bytes": partial,
-                "in_catalog": True,
-                "notes": entry.notes,
-            }
-        )
-    rows.extend(_stranger(m, catalog) for m in here.values() if m.entry is None)
+    for one in stock():
+        facts = {field.name: getattr(one, field.name) for field in fields(one) if field.name != "entry"}
+        notes = facts.pop("notes")
+        path = str(one.path) if one.path else None
+        rows.append(facts | {"path": path, "in_catalog": one.entry is not None, "notes": notes})
     if format == "json":
         print_json(rows)
         return
@@ -73,30 +53,6 @@ def list_models(format: o.Format = "table") -> None:
     table.caption = "* starter: what a fresh lab opens with"
     table.caption_justify = "left"
     print_table(table)
-
-
-def _stranger(m: "LocalModel", catalog: "Catalog") -> dict[str, object]:
-    """The row of a file that is in no catalogue, from its header and origin as far as they can be read."""
-    from routerlab.models.gguf import read_header
-    from routerlab.models.quantize import load_origin
-
-    row: dict[str, object] = {"id": m.name, "parameters": None, "quantization": None, "size": m.size}
-    row |= {"license": None, "state": "here", "starter": False, "path": str(m.path), "partial_bytes": 0}
-    try:
-        header, origin = read_header(m.path), load_origin(m.path)
-    except LabError:
-        return row | {
-            "state": "damaged",
-            "in_catalog": False,
-            "notes": "routerlab models info says what is wrong",
-        }
-    row |= {"parameters": _count(header.parameters), "quantization": header.quantization}
-    notes = header.name or ""
-    if origin:
-        source = next((e for e in catalog.model if e.sha256 == origin.source_sha256), None)
-        row["license"] = source and source.license
-        notes = f"made from {source.id if source else origin.source}"
-    return row | {"in_catalog": False, "notes": notes}
 
 
 @app.command(
@@ -164,8 +120,7 @@ def verify(
     from routerlab.cli.models.progress import Narrator
     from routerlab.cli.shared.tables import cell
     from routerlab.models.catalog import find_model, load_catalog, local_models
-    from routerlab.models.fingerprint import hash_file, remember
-    from routerlab.models.pull import recorded_sha256
+    from routerlab.models.stock import verify as compare
 
     catalog = load_catalog()
     paths = [find_model(i, catalog=catalog) for i in ids or []] or [
@@ -176,20 +131,12 @@ def verify(
     table = new_table("model", "result", "sha256")
     wrong: list[str] = []
     for path in paths:
-        entry = catalog.by_file(path.name)
         with Narrator() as narrator:
-            got = hash_file(path, narrator.verifying(printable(path.name)))
-        remember(path, got)
-        pinned = entry.sha256 if entry else None
-        wanted = pinned or recorded_sha256(path)
-        if wanted is None:
-            result = "no hash to compare with"
-        elif wanted == got:
-            result = "ok (catalogue)" if pinned else "ok (recorded beside it)"
-        else:
-            result = f"MISMATCH, expected {wanted}"
+            found = compare(path, narrator.verifying(printable(path.name)))
+        if found.right is False:
+            entry = catalog.by_file(path.name)
             wrong.append(entry.id if entry else path.name)
-        table.add_row(cell(path.name), cell(result), cell(got))
+        table.add_row(cell(path.name), cell(found.words), cell(found.sha256))
     print_table(table)
     if wrong:
         names = ", ".join(map(printable, wrong))
@@ -215,6 +162,7 @@ def info(
     from routerlab.models.memory import estimate
     from routerlab.models.progress import human
     from routerlab.models.quantize import load_origin
+    from routerlab.models.stock import parameter_count
 
     path = find_model(model)
     header = read_header(path)
@@ -233,7 +181,7 @@ def info(
     if format == "json":
         print_json(data)
         return
-    data["parameters"] = f"{_count(header.parameters)} ({header.parameters:,})"
+    data["parameters"] = f"{parameter_count(header.parameters)} ({header.parameters:,})"
     data["size"] = f"{human(header.size)} ({header.size:,} bytes)"
     data["tensor_bytes"] = f"{header.tensor_bytes:,}"
     data["memory"] = (
@@ -303,50 +251,13 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove a model, or what an unfinished pull of it left. Only files in the model folders are touched."""
-    import shutil
+    from routerlab.models.remove import removal, remove
 
-    import filelock
-
-    from routerlab.models.catalog import find_model, load_catalog
-    from routerlab.models.progress import human
-    from routerlab.models.pull import lock_of, partial_bytes, sidecar, work_folder
-    from routerlab.models.quantize import origin_file
-    from routerlab.paths import model_folders
-
-    catalog = load_catalog()
-    entry = catalog.get(model)
-    halves = [f for f in model_folders() if entry and partial_bytes(entry, f)]
-    files: list[Path] = []
-    if not (halves and entry and not any((f / entry.file).exists() for f in model_folders())):
-        path = find_model(model, catalog=catalog)
-        entry = entry or catalog.by_file(path.name)
-        if path.absolute().parent not in [f.absolute() for f in model_folders()]:
-            raise LabError(
-                f"{printable(str(path))} is not in a model folder: delete it yourself if you mean it"
-            )
-        files = [path, sidecar(path), origin_file(path)]
-    size = sum(f.stat().st_size for f in files if f.exists())
-    if entry:
-        size += sum(partial_bytes(entry, f) for f in halves)
-    what = printable(str(files[0])) if files else f"the unfinished pull of {model}"
+    what = removal(model)
     if not yes:
         if not sys.stdin.isatty():
-            raise LabError(f"would remove {what} ({human(size)}): say so with --yes")
-        if not typer.confirm(f"Remove {what} ({human(size)})?", err=True):
+            raise LabError(f"would remove {what}: say so with --yes")
+        if not typer.confirm(f"Remove {what}?", err=True):
             raise LabError("nothing removed", Exit.CHECK_FAILED)
-    try:
-        if entry:
-            for folder in halves:
-                with lock_of(entry, folder).acquire(timeout=0):
-                    shutil.rmtree(work_folder(entry, folder), ignore_errors=True)
-        for file in files:
-            file.unlink(missing_ok=True)
-    except filelock.Timeout:
-        raise LabError(f"{model} is being pulled just now: stop that first") from None
-    except OSError as e:
-        raise LabError(f"{what}: cannot be removed: {e.strerror}") from None
-    say(f"removed {what} ({human(size)})")
-
-
-def _count(n: int) -> str:
-    return f"{n / 1e9:.2f}B" if n >= 1e9 else f"{n / 1e6:.0f}M"
+    remove(what)
+    say(f"removed {what}")

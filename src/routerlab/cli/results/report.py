@@ -109,9 +109,8 @@ def _look(subject: "Subject") -> None:
 
     if not on_screen():
         raise LabError("--tui needs a terminal; without one, --html or no option at all shows the same")
-    from routerlab.tui.results.app import ResultsApp
+    from routerlab.cli.shared.screen import run_app
+    from routerlab.tui.results.mode import ResultsMode
 
-    app = ResultsApp(subject, load_settings())
-    app.run()
-    if app.return_code:
-        raise typer.Exit(app.return_code)
+    settings = load_settings()
+    run_app(settings, ResultsMode(subject, settings))

@@ -206,6 +206,11 @@ def _model_again(record: "ArmRecord") -> "ArmSpec":
     return ArmSpec.model_validate(told | {"parse": record.parse})
 
 
+def anything_here(settings: "Settings") -> bool:
+    """Whether one of the arms that the settings name is here, for the lab to open with."""
+    return any(_if_here(text, settings.contract) for text in settings.arms)
+
+
 def _if_here(text: str, contract: Untuned) -> "Spec | None":
     from routerlab.engine.lab.specs import any_spec
 

@@ -101,15 +101,16 @@ def _open(work: "Work", out: Path | None) -> "Lab":
 
 def _watched(work: "Work", lab: "Lab") -> str:
     """Carry it out on a screen; how it ended. typer.Exit when it was stopped, or failed."""
-    from routerlab.tui.trial.app import TrialApp
+    from routerlab.cli.shared.screen import show_app
+    from routerlab.tui.trial.mode import TrialMode
 
-    app = TrialApp(work, lab)
-    app.run()
-    if app.return_code == Exit.INTERRUPTED:
+    mode = TrialMode(work, lab)
+    code = show_app(lab.settings, mode)
+    if code == Exit.INTERRUPTED:
         _say_stopped(lab)
-    if app.return_code:
-        raise typer.Exit(app.return_code)
-    return app.ended
+    if code:
+        raise typer.Exit(code)
+    return mode.ended
 
 
 async def _carry_out(work: "Work", lab: "Lab") -> str:

@@ -1,5 +1,6 @@
 """Which model files arms need, and getting them: pulled from the catalogue, or made from what is pulled."""
 
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,35 +68,36 @@ def _of_router(path: Path) -> list[Wanted]:
     )
 
 
-def get(want: Wanted, folder: Path, report: Report) -> Path:
+def get(want: Wanted, folder: Path, report: Report, cancel: threading.Event | None = None) -> Path:
     """The wanted file in `folder`, unless it is there already.
 
-    LabError (missing) when it cannot be had; what was downloaded, or made whole, stays.
+    LabError (missing) when it cannot be had, StoppedError on `cancel`; what was downloaded, or made whole,
+    stays.
     """
     if want.pin is None or want.pin.made_from is None:
-        return pulling.pull(want.entry, folder, report)
-    pin, watch = want.pin, Watch(report)
+        return pulling.pull(want.entry, folder, report, cancel)
+    pin, watch = want.pin, Watch(report, cancel)
     target = folder / pin.file
     if target.exists() and pin.accepts(target):
         watch.note(f"{pin.file} is already here: {target}")
     else:
         to = type_named(pin.quantization)
-        source = _source(want.entry, want.pin.made_from, folder, report)
-        quantize(source, to, target, report)
+        source = _source(want.entry, want.pin.made_from, folder, watch)
+        quantize(source, to, target, report, cancel)
         watch.note(f"{pin.file} is here: {target} (made from {source.name})")
     if file_sha256(target) != pin.sha256:
         watch.note(f"{pin.file} was made here from the same source; its bytes differ from those tuned on")
     return target
 
 
-def _source(entry: Entry, source: MadeFrom, folder: Path, report: Report) -> Path:
+def _source(entry: Entry, source: MadeFrom, folder: Path, watch: Watch) -> Path:
     """The file to make another from: one that is here, or pulled; always that which the router names."""
     with suppress(LabError):
         path = find_model(entry.id)
         if file_sha256(path) == source.sha256:
             return path
     if entry.sha256 in (None, source.sha256):
-        path = pulling.pull(entry, folder, report)
+        path = pulling.pull(entry, folder, watch.report, watch.cancel)
         if file_sha256(path) == source.sha256:
             return path
     raise LabError(

@@ -98,8 +98,9 @@ def _page_actions(place: Place, leave: str, footer: bool) -> tuple[Action, ...]:
     )
 
 
-def bindings(place: Place, actions: tuple[Action, ...]) -> list[BindingType]:
-    """The key bindings of the widget at `place`, with the actions' ids, by which settings change them."""
+def bindings(place: Place, actions: tuple[Action, ...], first: bool = False) -> list[BindingType]:
+    """The key bindings of the widget at `place`, with the actions' ids, by which settings change them; `first`:
+    before those of the widget that has the focus."""
     labels = Binding.Group("Label", compact=True)
     return [
         Binding(
@@ -109,6 +110,7 @@ def bindings(place: Place, actions: tuple[Action, ...]) -> list[BindingType]:
             show=a.footer or a.nth is not None,
             tooltip=a.help,
             id=a.id,
+            priority=first,
             group=None if a.nth is None else labels,
         )
         for a in actions

@@ -22,6 +22,7 @@ from routerlab.tui.annotate.hits import item_hits, label_hits
 from routerlab.tui.annotate.view import AnnotateView
 from routerlab.tui.shared.dialogs import WriteLine
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.shell import Show
 from routerlab.tui.shared.text import one_line
 
 TRAIL = 1000
@@ -290,6 +291,16 @@ class AnnotateScreen(AnnotateView):
         await self.app.push_screen(find, found)
 
     # --- looking ---
+
+    def action_item_lab(self) -> None:
+        """Show the prompt in the lab; not before it is labelled, where others' labels are not to be seen."""
+        at = self.at
+        if at is None:
+            return
+        if self.desk.mode == "blind" and not self._submitted(at):
+            self.tell("label it first: the Lab shows what models say")
+        else:
+            self.post_message(Show(self.desk.items[at].prompt))
 
     def action_guidelines(self) -> None:
         """Show or hide them."""

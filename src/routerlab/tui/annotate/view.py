@@ -22,6 +22,7 @@ from routerlab.tui.annotate.text import (
     note_text,
     sitting_text,
 )
+from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.shared.guide import Guide
 from routerlab.tui.shared.layout import NARROW
@@ -45,6 +46,8 @@ def _settle() -> None:
 class AnnotateView(Page):
     """The item at `at` (None: the queue is empty), what is chosen for it, and the sitting around it."""
 
+    CSS_PATH = "annotate.tcss"
+
     def __init__(self, desk: Desk, guidelines: str, settings: Settings, notes: tuple[str, ...]) -> None:
         super().__init__(desk.taxonomy, settings.keys)
         self.desk = desk
@@ -59,6 +62,7 @@ class AnnotateView(Page):
 
     def compose(self) -> ComposeResult:
         """The item with the guidelines, what others said, the labels, the sitting."""
+        yield ModeBar()
         yield Line("unsaved")
         yield Line("head")
         with Horizontal(id="reading"):
@@ -113,6 +117,10 @@ class AnnotateView(Page):
     def pane(self, name: str) -> Widget:
         """For the prompt, the guidelines where they cover it."""
         return super().pane("guide" if name == "item" and self.covered else name)
+
+    def where(self) -> str:
+        """The file that the labels go to."""
+        return self.desk.file.path.name
 
     # --- drawing ---
 

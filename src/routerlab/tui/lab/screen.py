@@ -11,6 +11,7 @@ from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS, LAB_GROUPS
+from routerlab.tui.lab import state
 from routerlab.tui.lab.add_arm import AddArm
 from routerlab.tui.lab.focus import Focus
 from routerlab.tui.lab.history import HistoryTable
@@ -18,14 +19,15 @@ from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.question import question_text, result_text
+from routerlab.tui.lab.sitting import Question
 from routerlab.tui.lab.standings import ORDERS
 from routerlab.tui.lab.state import annotation
 from routerlab.tui.lab.view import LabView
 from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import WIDE, View
+from routerlab.tui.shared.shell import Open
 from routerlab.tui.shared.text import abbreviations, short_labels
-from routerlab.tui.tune.screen import TuneScreen
 
 INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
     "prompt": (
@@ -139,6 +141,34 @@ class LabScreen(LabView):
         if question := self.question:
             text = question_text(self.lab, question, self.colours())
             self.app.push_screen(Read(f"Question #{question.number}", text))
+
+    # --- what is selected in the history ---
+
+    def selected(self) -> list[Question]:
+        """The questions that are selected; now the one that is looked at."""
+        return [self.question] if self.question else []
+
+    def action_selection_annotate(self) -> None:
+        """Label them in Annotate."""
+        if not self.lab.saved or self.lab.path is None:
+            return self.tell("nothing of this sitting is saved yet: ask something first")
+        prompts = frozenset(state.prompt_of(self.lab, question.first) for question in self.selected())
+        if prompts:
+            self.post_message(Open("annotate", self.lab.path, only=prompts))
+        return None
+
+    def action_selection_replay(self) -> None:
+        """Put them to every arm once more."""
+        try:
+            cases = {question.first.case for question in self.selected()}
+            if items := [item for item in self.lab.cases() if item.case in cases]:
+                self.lab.replay(items, again=True)
+            for question in self.selected():
+                if question.first.prompt is not None:
+                    self.lab.ask(question.first.prompt)
+                    self.sitting.asked(list(self.lab.arms))
+        except LabError as e:
+            self.tell(str(e), "warning")
 
     # --- annotations ---
 
@@ -276,14 +306,11 @@ class LabScreen(LabView):
     @work
     async def action_result_save(self) -> None:
         """Save as a TOML file."""
-        if question := self.question:
-            await self.save("result", ".toml", result_text(self.lab, question))
+        if questions := self.selected():
+            text = "\n".join(result_text(self.lab, question) for question in questions)
+            await self.save("result", ".toml", text)
 
     # --- the app ---
-
-    def action_tune(self) -> None:
-        """Open the tune screen."""
-        self.app.push_screen(TuneScreen(self.lab, self.tuning))
 
     def about(self) -> Help:
         """Help for the place that has the focus."""

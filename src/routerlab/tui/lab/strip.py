@@ -19,7 +19,7 @@ def strip_text(
     history lists if not all."""
     if view is None:
         return Content.styled(
-            fit("No answers yet: type a prompt above, or replay the corpus with F5", width), p.dim
+            fit("No answers yet: type a prompt above, or replay the corpus with F10", width), p.dim
         )
     gap = "   " if width >= 100 else "  "
     where = (f"live #{view.number}", p.accent) if live else (f"looking at #{view.number}", f"bold {p.warn}")

@@ -30,6 +30,7 @@ from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.lab.standings import Order, standings_text
 from routerlab.tui.lab.strip import run_text, strip_text
+from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.page import Page
@@ -49,7 +50,7 @@ TALL = 30
 
 EMPTY = (
     "No arms yet.\n\n"
-    "Press F2 (or a in the history) to add a model that is here,\n"
+    "Press F9 (or a in the history) to add a model that is here,\n"
     "or leave with ctrl+q and run\n\n"
     "routerlab models pull smollm2-135m:probe"
 )
@@ -57,6 +58,8 @@ EMPTY = (
 
 class LabView(Page):
     """The screen without its actions (see screen.py)."""
+
+    CSS_PATH = "lab.tcss"
 
     def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
         super().__init__(lab.taxonomy, lab.settings.keys)
@@ -82,6 +85,7 @@ class LabView(Page):
 
     def compose(self) -> ComposeResult:
         """Prompt, standings, panels or matrix, agreement, replay, the question and the history."""
+        yield ModeBar()
         yield PromptLine()
         yield Line("unsaved")
         yield Line("standings")
@@ -175,7 +179,12 @@ class LabView(Page):
 
     def redraw(self) -> None:
         """Draw at the next tick."""
+        super().redraw()
         self._dirty = True
+
+    def where(self) -> str:
+        """The session's file."""
+        return self.lab.path.name if self.lab.path else ""
 
     def _tick(self) -> None:
         if self.sitting.stale and not self.judging:
@@ -194,7 +203,7 @@ class LabView(Page):
         arms = self._panels()
         judged = [(arm, self.standings.get(name)) for name, arm in self._named(arms)]
         stand = standings_text(judged, self.order, width - 2, p)
-        taken = self.query_one(PromptLine).outer_size.height + stand.plain.count("\n") + bool(stand) + 2
+        taken = self.query_one(PromptLine).outer_size.height + stand.plain.count("\n") + bool(stand) + 3
         taken += (lab.progress.total > 0) + (lab.unsaved > 0)
         plan = places(width, height - taken, len(arms), self.view, self.opened)
         two = tall and not plan.open
@@ -315,6 +324,22 @@ class LabView(Page):
         else:
             table.release()
         self._dirty = True
+
+    def show_prompt(self, prompt: str) -> None:
+        """Look at the newest question with this prompt; else write it into the prompt line."""
+        for question in reversed(self.sitting.questions):
+            if state.prompt_of(self.lab, question.first) == prompt:
+                self.go_live()
+                self.looking, table = question, self.query_one(HistoryTable)
+                if table.lists(question.number):
+                    table.pick(question.number - 1)
+                table.focus()
+                self._dirty = True
+                return
+        line = self.query_one(PromptLine)
+        line.text = prompt
+        line.focus()
+        self.tell("no arm was asked this yet: Enter asks them all")
 
     @on(HistoryTable.Picked)
     def _picked(self, event: HistoryTable.Picked) -> None:

@@ -1,14 +1,16 @@
 """The results screen: all arms in a table, accuracy against P95, the chosen arm's gates and confusion."""
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.color import Color
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widgets import DataTable, Footer, Static
 from textual_plotext import PlotextPlot
 
 from routerlab.core.taxonomy import Label, Taxonomy
+from routerlab.core.text import printable
 from routerlab.settings import Settings
 from routerlab.study.figures.result import Analysis
 from routerlab.study.report.plots.characters import draw_points
@@ -24,12 +26,18 @@ from routerlab.tui.results.text import (
     signs,
     verdict_text,
     whole_verdict,
+    wrong_cases,
 )
-from routerlab.tui.shared.dialogs import Read
+from routerlab.tui.shared.bar import ModeBar
+from routerlab.tui.shared.dialogs import Choose, Read
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.page import Page
+from routerlab.tui.shared.shell import Show
+from routerlab.tui.shared.text import one_line
 
+TALL = 30
+"""Lines from which there is an empty one above the plot."""
 WIDE = 130
 """Columns from which the plot and the arm stand beside each other."""
 
@@ -58,6 +66,7 @@ HELP = Help(
 class ResultsScreen(Page):
     """Every `action_*` here stands in tui/actions/results.toml, which gives it keys and help."""
 
+    CSS_PATH = "results.tcss"
     ACTIONS = RESULTS_ACTIONS
     ABOUT = HELP
     BINDINGS = bindings("results", RESULTS_ACTIONS)
@@ -72,6 +81,7 @@ class ResultsScreen(Page):
 
     def compose(self) -> ComposeResult:
         """The result's name and verdict, the arms, below them the plot and the chosen arm."""
+        yield ModeBar()
         yield Static(id="head", markup=False)
         yield Static(id="verdict", markup=False)
         yield DataTable[Text](id="arms", cursor_type="row", cell_padding=0)
@@ -93,11 +103,16 @@ class ResultsScreen(Page):
         """There may be room for the plot and the arm now, or not any more."""
         self.refresh_bindings()
 
+    def where(self) -> str:
+        """The result's file."""
+        return self.subject.path.name
+
     def draw(self) -> None:
         """Draw everything."""
         analysis, p = self.subject.analysis, self.colours()
         width = self.size.width - 2
         self.query_one(Footer).compact = width < NARROW
+        self.set_class(self.size.height >= TALL, "-tall")
         self.query_one("#head", Static).update(head_text(self.subject, width, p))
         self.query_one("#verdict", Static).update(verdict_text(self.subject, width, p))
         table = self.query_one("#arms", DataTable)
@@ -163,6 +178,24 @@ class ResultsScreen(Page):
         """Choose the arm below, or above."""
         table = self.query_one("#arms", DataTable)
         table.move_cursor(row=table.cursor_row + step)
+
+    @work
+    async def action_results_lab(self) -> None:
+        """Choose a case that the chosen arm got wrong, and show it in the lab."""
+        subject = self.subject
+        arm = subject.analysis.arms[self._chosen].arm if subject.analysis.arms else ""
+        wrong = wrong_cases(subject, arm)
+        if not wrong:
+            return self.tell("no case of this arm is wrong, or the result has no prompts")
+        p, width = self.colours(), min(70, self.size.width - 8)
+        lines = [
+            Content.assemble(f"{printable(said)}\n", (one_line(prompt, width), p.dim))
+            for said, prompt in wrong
+        ]
+        at = await self.app.push_screen_wait(Choose(f"Wrong by {printable(arm)}: which one?", lines))
+        if at is not None:
+            self.post_message(Show(wrong[at][1]))
+        return None
 
     def action_results_verdict(self) -> None:
         """The whole verdict."""

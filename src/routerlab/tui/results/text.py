@@ -111,6 +111,16 @@ def arm_view(subject: Subject, arm: ArmFigures, p: Palette) -> Group:
     )
 
 
+def wrong_cases(subject: Subject, arm: str) -> list[tuple[str, str]]:
+    """The arm's wrong answers ("gold → label") and their prompts, where the result has these; a case once."""
+    found: dict[str, tuple[str, str]] = {}
+    for row in subject.rows:
+        prompt = subject.prompts.get(row.case)
+        if row.arm == arm and row.gold is not None and row.label != row.gold and prompt is not None:
+            found.setdefault(row.case, (f"{row.gold} → {row.label or row.status}", prompt))
+    return list(found.values())
+
+
 def whole_verdict(subject: Subject, p: Palette) -> Group:
     """The verdict with its reasons, the Pareto set, and every note."""
     return Group(*shown([summary.verdict(subject), origin.deviations(subject)], _marks(p)))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import work
@@ -15,6 +16,7 @@ from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.text import printable
 from routerlab.paths import screenshots_dir
 from routerlab.tui.actions.binding import Action
+from routerlab.tui.actions.registry import MODE_ACTIONS, MODE_GROUPS
 from routerlab.tui.shared.export import write
 from routerlab.tui.shared.help import Help, help_page
 from routerlab.tui.shared.line import Line
@@ -33,7 +35,7 @@ class Page(Screen[None]):
         """`keys` are the settings' own, by action id."""
         super().__init__()
         self.taxonomy = taxonomy
-        self._keys = keys
+        self.keys = keys
 
     def on_mount(self) -> None:
         """Another theme is other colours."""
@@ -46,6 +48,8 @@ class Page(Screen[None]):
     def redraw(self) -> None:
         """Draw everything again."""
         self.shown = None
+        for bar in self.query("#modes"):
+            bar.refresh()
         self.draw()
 
     def draw(self) -> None:
@@ -56,13 +60,23 @@ class Page(Screen[None]):
         for name, text in texts.items():
             self.query_one(f"#{name}", Line).show(text)
 
+    def where(self) -> str:
+        """What is open here: a file's name, or the like."""
+        return ""
+
     def about(self) -> Help:
         """What the page says of itself where the person is."""
         return self.ABOUT
 
     def action_help(self) -> None:
-        """Help."""
-        self.app.push_screen(help_page(self.about(), self._keys, self.taxonomy, self.colours()))
+        """Help: of the page, and where else one can go."""
+        about = self.about()
+        about = replace(
+            about,
+            actions=(*about.actions, *MODE_ACTIONS),
+            groups=(*about.groups, *MODE_GROUPS) if about.groups else (),
+        )
+        self.app.push_screen(help_page(about, self.keys, self.taxonomy, self.colours()))
 
     def colours(self) -> Palette:
         """The palette of the theme that is on."""

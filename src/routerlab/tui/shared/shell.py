@@ -1,63 +1,163 @@
-"""What the terminal apps share: theme and keys from the settings, the palette, the way out."""
+"""What the app is without any page: its modes, theme and keys from the settings, the palette, the way out."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from rich.text import Text
+from textual import on
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.screen import Screen
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
-from routerlab.tui.actions.registry import IDS
+from routerlab.tui.actions.binding import bindings
+from routerlab.tui.actions.registry import IDS, MODE_ACTIONS
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.readonly import refused
-
-if TYPE_CHECKING:
-    from textual.types import CSSPathType  # it imports a dozen widgets
 
 TWICE_S = 3.0
 CLOSE_S = 10.0
 """Seconds the models get to stop when an app is left."""
+ROUNDS = 3
+"""How often what was typed may become something else on its way: a key, a dialog's answer, an action."""
+CATCH_UP_S = 5.0
+"""Seconds that keys typed ahead may take when the app is left."""
+
+BETWEEN = "between"
+"""The mode that is on while nothing else is: an empty screen."""
+ModeName = Literal["home", "lab", "annotate", "results", "trial", "tune", "models"]
 
 
-def styles(*pages: str) -> "CSSPathType":
-    """An app's style files, from its folder: those of its `pages` among those that every app has."""
-    return ["../shared/shell.tcss", *pages, "../shared/dialogs.tcss"]
+class Marker(Message):
+    """Goes the way of a key: when it arrives, all keys before it have been dealt with."""
 
 
-class Shell(App[None]):
-    """An app that opens with one page; the others come on top of it, each with its own tuple of actions."""
+@dataclass
+class Open(Message):
+    """Somebody wants a file opened in a mode; `arm`: what it names is to be an arm of the lab. `only` are the
+    prompts that are meant, where not all are."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
+    mode: ModeName
+    path: Path | None
+    name: str = ""
+    arm: bool = False
+    only: frozenset[str] = frozenset()
+
+
+@dataclass
+class Show(Message):
+    """Somebody wants to see in the lab what the arms say to this prompt."""
+
+    prompt: str
+
+
+class Mode:
+    """What is open in a mode: its page, and how that is begun and ended. It stays when another is gone to."""
+
+    name: ModeName
     parting = ""
-    """What is said when it is left, where that may take a moment."""
+    """What is said when the app is left, where ending it may take a moment."""
 
-    def __init__(self, settings: Settings, first: Page) -> None:
-        """`first` is the page to open with."""
-        super().__init__()
-        self._page = first
-        self._settings = settings
-        self._interrupted = float("-inf")
-        self._leaving: asyncio.Task[None] | None = None
+    def __init__(self, page: Page) -> None:
+        self.page = page
 
-    async def close(self) -> None:
+    def begin(self, app: "Shell") -> None:
+        """After the first paint of the page."""
+
+    async def close(self, app: "Shell") -> None:
         """Stop what runs and save what waits, if anything does; LabError when that fails."""
 
+    def asks(self, leave: Callable[[], object]) -> bool:
+        """Whether the person is asked before the app is left; `leave` is called after a yes."""
+        return False
+
+    @property
     def exit_code(self) -> int:
         """What the command ends with when the app was left."""
         return Exit.OK
 
+    @property
+    def last_words(self) -> str:
+        """What the command says after the app; "" where there is nothing to say."""
+        return ""
+
+
+class Shell(App[None]):
+    """An app with a page in each mode; other pages come on top of it, each with its own tuple of actions."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+        *bindings("app", MODE_ACTIONS, first=True),  # a text area has keys F6 and F7 of its own
+    ]
+
+    def __init__(self, settings: Settings, first: Mode) -> None:
+        """`first` is what it opens with."""
+        super().__init__()
+        self.modes: dict[ModeName, Mode] = {}
+        self.add_mode(BETWEEN, Screen)
+        self.settings = settings
+        self._first = first
+        self._interrupted = float("-inf")
+        self._leaving: asyncio.Task[None] | None = None
+        self._caught_up = asyncio.Event()
+
+    def enter(self, mode: Mode) -> None:
+        """Open a mode that is not open yet, and go there."""
+        self.modes[mode.name] = mode
+        self.add_mode(mode.name, lambda: mode.page)
+        self.switch_mode(mode.name)
+        self.call_after_refresh(mode.begin, self)
+
+    async def shut(self, name: ModeName) -> None:
+        """End what is open in a mode, for something else to be opened there; LabError when that fails."""
+        mode = self.modes.pop(name, None)
+        if mode is not None:
+            try:
+                await mode.close(self)
+            finally:
+                if self.current_mode == name:
+                    self.switch_mode(BETWEEN)
+                await self.remove_mode(name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Out of a dialog there is no way but its own."""
+        return action != "mode" or isinstance(self.screen, Page)
+
+    def action_mode(self, name: ModeName) -> None:
+        """Go to a mode."""
+        if name in self.modes:
+            self.switch_mode(name)
+        else:
+            self.open_mode(name)
+
+    def open_mode(self, name: ModeName) -> None:
+        """Open a mode with what it has when nothing is named."""
+
+    async def close(self) -> None:
+        """End what is open in every mode; LabError, the first, when some of that fails."""
+        faults: list[LabError] = []
+        for mode in self.modes.values():
+            try:
+                await mode.close(self)
+            except LabError as e:
+                faults.append(e)
+        if faults:
+            raise faults[0]
+
     def on_mount(self) -> None:
-        """Settings first, then the page."""
-        settings = self._settings
+        """Settings first, then what it opens with."""
+        settings = self.settings
         if settings.theme in self.available_themes:
             self.theme = settings.theme
         else:
@@ -68,7 +168,7 @@ class Shell(App[None]):
         if unknown := sorted(set(settings.keys) - IDS):
             names = printable(", ".join(unknown))
             self.notify(f"settings: no action {names}", severity="warning", markup=False)
-        self.push_screen(self._page)
+        self.enter(self._first)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the page, then what Textual brings."""
@@ -77,7 +177,10 @@ class Shell(App[None]):
             for action in screen.ACTIONS:
                 if action.palette and (action.nth is None or action.nth < len(labels)):
                     name = action.label if action.nth is None else f"Label {printable(labels[action.nth])}"
-                    yield SystemCommand(name, action.help, _runner(self, screen, action.place, action.method))
+                    target = screen.target(action.place)
+                    yield SystemCommand(name, action.help, _runner(self, target, action.method))
+        for action in MODE_ACTIONS:
+            yield SystemCommand(f"Go to {action.label}", action.help, _runner(self, self, action.method))
         ours = {"Theme", "Quit", "Screenshot"}
         yield from (c for c in super().get_system_commands(screen) if c.title not in ours)
 
@@ -103,28 +206,48 @@ class Shell(App[None]):
         self.notify("Press ctrl+c again to leave", timeout=TWICE_S)
 
     async def action_quit(self) -> None:
-        """Leave."""
-        await self.leave()
+        """Leave; ask first where something goes on that would be stopped."""
+        if not any(mode.asks(self._leave_at_last) for mode in self.modes.values()):
+            await self.leave()
+
+    def _leave_at_last(self) -> None:
+        self.run_worker(self.leave(), group="quit")
 
     async def leave(self) -> None:
         """Close, then leave, without a question."""
         if self._leaving is None:
-            if self.parting:
-                self.notify(self.parting, timeout=CLOSE_S)
+            if words := next((mode.parting for mode in self.modes.values() if mode.parting), ""):
+                self.notify(words, timeout=CLOSE_S)
             self._leaving = asyncio.create_task(self._leave())
 
     async def _leave(self) -> None:
         await self._close()
         if self.return_code is None:
-            self.exit(return_code=self.exit_code())
+            self.exit(return_code=next((m.exit_code for m in self.modes.values() if m.exit_code), Exit.OK))
 
     async def _close(self) -> None:
         try:
             await self.close()
         except LabError as e:
-            self._fail(e)
+            self.fail(e)
 
-    def _fail(self, error: LabError) -> None:
+    async def catch_up(self, page: Page) -> None:
+        """Wait until the keys typed before, on the page and the dialogs above it, have been dealt with."""
+        if self._leaving is None:  # the screens are going already
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                for _ in range(ROUNDS):  # Enter in a dialog becomes a message, which a marker must follow too
+                    for place in (self.focused or self.screen, page):  # a dialog hands on to the page
+                        self._caught_up.clear()
+                        if place.post_message(Marker()):
+                            await self._caught_up.wait()
+
+    @on(Marker)
+    def _marked(self) -> None:
+        self._caught_up.set()
+
+    def fail(self, error: LabError) -> None:
         """End with the error's exit code, and its words below the screen that was."""
         self.exit(return_code=error.code, message=Text(f"error: {printable(str(error))}"))
 
@@ -143,5 +266,5 @@ async def close_lab(lab: Lab) -> None:
         raise LabError(f"the models did not stop within {CLOSE_S:.0f} s") from None
 
 
-def _runner(app: App[None], page: Page, place: str, method: str) -> Callable[[], object]:
-    return lambda: app.call_later(app.run_action, method, page.target(place))
+def _runner(app: App[None], target: DOMNode, method: str) -> Callable[[], object]:
+    return lambda: app.call_later(app.run_action, method, target)

@@ -16,6 +16,7 @@ from routerlab.study.trial.run.monitor import Monitor
 from routerlab.study.trial.run.run import TrialRun
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import TRIAL_ACTIONS, TRIAL_GROUPS
+from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
@@ -68,6 +69,7 @@ HELP = Help(
 class TrialScreen(Page):
     """Every `action_*` here stands in tui/actions/trial.toml, which gives it keys and help."""
 
+    CSS_PATH = "trial.tcss"
     ACTIONS = TRIAL_ACTIONS
     ABOUT = HELP
     BINDINGS = bindings("trial", TRIAL_ACTIONS)
@@ -86,6 +88,7 @@ class TrialScreen(Page):
 
     def compose(self) -> ComposeResult:
         """The run, its arms, how it ended, what was told."""
+        yield ModeBar()
         yield Line("head")
         yield Line("unsaved")
         with VerticalScroll(id="lanes", can_focus=False):
@@ -94,6 +97,10 @@ class TrialScreen(Page):
         with Told(id="log"):
             yield Line("told", flows=True)
         yield Footer()
+
+    def where(self) -> str:
+        """The session's file."""
+        return self.trial.lab.path.name if self.trial.lab.path else ""
 
     def on_mount(self) -> None:
         """Draw now, and a few times a second."""

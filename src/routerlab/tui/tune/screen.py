@@ -15,6 +15,7 @@ from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.specs import router_spec
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import TUNE_ACTIONS
+from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line
@@ -30,7 +31,7 @@ LEAST_MIN = 0.1
 DIGITS = frozenset("0123456789.")
 WIDE = 130
 """Columns from which the curve stands beside the table."""
-NO_MODEL = "no model in the lab: go back and add an arm (F2)"
+NO_MODEL = "no model in the lab: go back and add an arm (F9)"
 
 
 class Budget(Input):
@@ -65,6 +66,7 @@ HELP = Help(
 class TuneScreen(Page):
     """Draws a Tuning, which goes on without it."""
 
+    CSS_PATH = "tune.tcss"
     ACTIONS = TUNE_ACTIONS
     ABOUT = HELP
     BINDINGS = bindings("tune", TUNE_ACTIONS)
@@ -78,6 +80,7 @@ class TuneScreen(Page):
 
     def compose(self) -> ComposeResult:
         """Models and progress side by side, below them what was found."""
+        yield ModeBar()
         yield Label(
             Content.assemble(("Tune", "bold"), ("  fits a router to labelled cases", "$foreground 60%")),
             id="title",
@@ -224,10 +227,6 @@ class TuneScreen(Page):
         again = f"{spec.name} was in the lab already: it is loaded again with the new router"
         self.tell(again if known else f"{spec.name} is an arm of the lab now")
         return self.draw()
-
-    def action_tune_back(self) -> None:
-        """Back to the lab; a tuning goes on."""
-        self.dismiss()
 
 
 def severity(phase: Phase) -> SeverityLevel:

@@ -1,4 +1,4 @@
-"""The lab's app: it opens the lab screen, and stops the models when it is left."""
+"""The lab as a mode of the app: it stops the models when the app is left."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,28 +6,32 @@ from collections.abc import Callable, Sequence
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab.screen import LabScreen
-from routerlab.tui.shared.shell import Shell, close_lab, styles
+from routerlab.tui.shared.shell import Mode, Shell, close_lab
 from routerlab.tui.tune.process import Tuning
 
 
-class RouterLabApp(Shell):
-    """The lab screen, and the tune screen on top of it."""
+class LabMode(Mode):
+    """A sitting on the lab screen, and the tuning that goes on beside it."""
 
-    TITLE = "routerlab"
-    CSS_PATH = styles("lab.tcss", "../tune/tune.tcss")
+    name = "lab"
+    page: LabScreen
     parting = "stopping the models…"
 
     def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float] = time.monotonic) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it."""
-        self.tuning = Tuning(now)
-        super().__init__(lab.settings, LabScreen(lab, specs, now, self.tuning))
         self.lab = lab
-        self.now = now
+        self.tuning = Tuning(now)
+        super().__init__(LabScreen(lab, specs, now, self.tuning))
 
-    async def close(self) -> None:
+    async def close(self, app: Shell) -> None:
         """Stop the models and save what waits, within a time limit."""
         self.tuning.cancel()
         try:
             await close_lab(self.lab)
         finally:
             await self.tuning.close()
+
+    @property
+    def last_words(self) -> str:
+        """Where the session is, if there is one."""
+        return f"saved in {self.lab.path}" if self.lab.saved else ""

@@ -1,0 +1,1 @@
+"""Home: what there is to open, and where to begin."""
