@@ -12,11 +12,8 @@ LEAST = 12
 """Columns that a sentence needs to say anything."""
 
 
-def strip_text(
-    view: RowView | None, sentence: str, live: bool, width: int, p: Palette, only: str = ""
-) -> Content:
-    """The agreement line; of the `sentence` what fits. Not `live` is an older question, `only` what the
-    history lists if not all."""
+def strip_text(view: RowView | None, sentence: str, live: bool, width: int, p: Palette) -> Content:
+    """The agreement line; of the `sentence` what fits. Not `live` is an older question."""
     if view is None:
         return Content.styled(
             fit("No answers yet: type a prompt above, or replay the corpus with F5", width), p.dim
@@ -24,8 +21,6 @@ def strip_text(
     gap = "   " if width >= 100 else "  "
     where = (f"live #{view.number}", p.accent) if live else (f"looking at #{view.number}", f"bold {p.warn}")
     groups: list[list[Part]] = [[where, (f" {view.name}", p.dim)]]
-    if only:
-        groups.append([(only, p.warn)])
     if view.gold:
         groups.append([("gold ", p.dim), (view.gold, p.label(view.gold))])
     if note := note_text(view.note):
