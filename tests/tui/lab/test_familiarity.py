@@ -92,6 +92,16 @@ def test_a_fault_shows_its_message_instead() -> None:
     assert "unfamiliar" not in "\n".join(lines(view, "line", 78))
 
 
+@pytest.mark.parametrize("width", [26, 28, 40])
+def test_no_label_is_cut_in_a_panel(width: int) -> None:
+    view = told(0.01, True)
+    assert view.trial is not None
+    view = replace(view, trial=view.trial.model_copy(update={"label": LABELS[5], "abstained": None}))
+    shown = lines(view, "full", width)
+    assert not [line for line in shown if "…" in line and "read" not in line]
+    assert any(line.startswith(("generative ", "hybrid/generative ")) for line in shown)
+
+
 UNFAMILIAR = ("asdfgh", "hi")
 
 

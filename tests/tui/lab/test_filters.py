@@ -13,13 +13,16 @@ from routerlab.core.corpus import Case, Corpus, load_corpus
 from routerlab.core.errors import Faults, LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.session.session import State
+from routerlab.core.statistics.agreement import Vote
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import TAXONOMY
 from routerlab.tui.lab.chips import CHIPS, chip_lines, found_text, letters
 from routerlab.tui.lab.filters import NO_FILTERS, Facts, Filters, Sign, Sort, fits, sort_key
+from routerlab.tui.lab.history import columns, head_parts, row_parts
 from routerlab.tui.lab.listing import Listing
 from routerlab.tui.lab.selection import cases_of, write_cases
 from routerlab.tui.lab.sitting import Question
+from routerlab.tui.lab.state import RowView
 from routerlab.tui.shared.palette import Palette
 from tests.tui.lab.test_state import LABELS
 
@@ -56,8 +59,8 @@ YOURS = asked(4, "again", note=State(LABELS[1], flagged=True), a="1?")
 ALL = (RIGHT, SPLIT, TYPED, YOURS)
 
 
-def signs(*names: Sign, **more: str) -> Filters:
-    return replace(Filters(frozenset(names)), **more)
+def signs(*names: Sign, label: str | None = None, arm: str | None = None, text: str = "") -> Filters:
+    return Filters(frozenset(names), label, arm, text)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +210,40 @@ def test_a_case_for_every_prompt_with_your_label(tmp_path: Path) -> None:
             write_cases(tmp_path / name, cases, taxonomy)
     with pytest.raises(LabError, match="cannot be written"):
         write_cases(tmp_path / "no" / "folder.csv", cases, taxonomy)
+
+
+@pytest.mark.parametrize("width", [60, 80, 88, 120, 200])
+@pytest.mark.parametrize("arms", [1, 3, 6])
+def test_no_label_is_cut_in_the_history(width: int, arms: int) -> None:
+    names = [f"arm{i}" for i in range(arms)]
+    shape = columns(width, names, LABELS)
+    answers = [(LABELS[i % 6], i % 2 == 0) for i in range(arms - 1)]
+    view = RowView(
+        10_000,
+        "R60-010",
+        "x" * 300,
+        LABELS[5],
+        (*answers, ("unparsed", False)),
+        Vote(None, 1, 0.0),
+        arms,
+        State(LABELS[4], flagged=True),
+    )
+    text = "".join(part for part, _ in row_parts(view, shape, PALETTE))
+    short = shape.short
+    for label in (LABELS[5], *(name for name, _ in answers), LABELS[4]):
+        assert short[label] in text
+    assert text.count("…") == 1, "but the prompt"
+    assert "✗ unparsed " in text or "✗ ? " in text
+    assert text.startswith("10000")
+    heads = head_parts(shape, Sort("gold", True))
+    assert sum(len(part) for part, _ in heads) == len(text) + 1
+    assert [part.strip()[-1] for part, style in heads if style] == ["▾"]
+
+
+def test_the_column_at_a_place_of_the_screen() -> None:
+    shape = columns(160, ["one", "two"], LABELS)
+    heads = "".join(part for part, _ in head_parts(shape, Sort()))
+    names = {name: title for name, title, _ in shape.all}
+    for name, title in names.items():
+        assert shape.at(heads.index(title)) == name
+    assert shape.at(len(heads)) is None

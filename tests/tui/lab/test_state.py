@@ -48,7 +48,7 @@ def test_panels_never_take_more_than_their_room(width: int, room: int, arms: int
 @pytest.mark.parametrize("arms", range(1, 7))
 def test_history_columns_fit_the_terminal(width: int, arms: int) -> None:
     shape = columns(width, [f"arm{i}" for i in range(arms)], LABELS)
-    total = 6 + 7 + 5 + shape.prompt + 2 * shape.label + 3 + arms * (shape.label + 2) + shape.gap * (6 + arms)
+    total = 5 + 7 + 5 + shape.prompt + 2 * shape.label + 3 + arms * (shape.label + 2) + shape.gap * (6 + arms)
     assert total <= width
     assert len(set(shape.short.values())) == 6
 

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -25,8 +25,8 @@ from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.palette import Palette, rich_style
 from routerlab.tui.shared.text import Part, abbreviations, fit, fit_name, short_labels
 
-MARK, NUMBER, CASE, AGREE, NOTE = "◆", 6, 7, 5, 3
-"""The sign of what is selected stands before the number, which may have five digits."""
+MARK, NUMBER, CASE, AGREE, NOTE = "◆", 5, 7, 5, 3
+"""The sign of what is selected stands before the number; one of five digits takes a column of the gap."""
 PROMPT = (22, 16)
 """Columns the prompt should have at least: in a wide and in a narrow terminal."""
 NOTHING = "no question fits: x lists all again"
@@ -108,8 +108,8 @@ def row_parts(row: RowView, shape: Columns, p: Palette) -> list[Part]:
 
     agree = f"{row.vote.votes}/{row.voters}" if row.voters > 1 else ""
     note = note_text(row.note, short.get(row.note.label or "", row.note.label))
+    number = fit(str(row.number).rjust(NUMBER - 1), NUMBER - 1 + shape.gap)
     cells: list[list[Part]] = [
-        [(str(row.number).rjust(NUMBER - 1), p.dim)],
         [(fit(row.name, CASE), p.dim)],
         [(fit(row.prompt, shape.prompt), "")],
         [(label(row.gold) if row.gold else " " * shape.label, p.label(row.gold))],
@@ -117,7 +117,7 @@ def row_parts(row: RowView, shape: Columns, p: Palette) -> list[Part]:
         [(agree.rjust(AGREE), p.good if row.unanimous else "")],
         [(fit(note, shape.label + NOTE), p.accent)],
     ]
-    return [part for cell in cells for part in (*cell, (" " * shape.gap, ""))]
+    return [(number, p.dim), *(part for cell in cells for part in (*cell, (" " * shape.gap, "")))]
 
 
 def strip(parts: Sequence[Part]) -> Strip:
@@ -174,6 +174,7 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._row: Callable[[Question], RowView] | None = None
         self._drawn: dict[int, Strip] = {}
         self._hover: int | None = None
+        self._base = Style()
 
     @property
     def shape(self) -> Columns | None:
@@ -263,9 +264,14 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # --- drawing ---
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in a region; their common style is the same for all."""
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """A line of it: the heads, or a question."""
-        now, base, width = self._now, self.rich_style, self.size.width
+        now, base, width = self._now, self._base, self.size.width
         if now is None:
             return Strip.blank(width, base)
         row = self._row_at(y)

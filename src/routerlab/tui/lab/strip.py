@@ -1,5 +1,8 @@
 """What the lines under the panels say: how far the arms agree on a question, and where the replay stands."""
 
+from collections.abc import Sequence
+
+from rich.cells import cell_len
 from textual.content import Content
 
 from routerlab.core.session.session import State
@@ -12,8 +15,9 @@ LEAST = 12
 """Columns that a sentence needs to say anything."""
 
 
-def strip_text(view: RowView | None, sentence: str, live: bool, width: int, p: Palette) -> Content:
-    """The agreement line; of the `sentence` what fits. Not `live` is an older question."""
+def strip_text(view: RowView | None, sentences: Sequence[str], live: bool, width: int, p: Palette) -> Content:
+    """The agreement line; of the `sentences` the first that fits, or what does of the last. Not `live` is an
+    older question."""
     if view is None:
         return Content.styled(
             fit("No answers yet: type a prompt above, or replay the corpus with F5", width), p.dim
@@ -28,6 +32,7 @@ def strip_text(view: RowView | None, sentence: str, live: bool, width: int, p: P
     if not live:
         groups.append([("Esc: live", p.dim)])
     used = sum(len(text) for text, _ in row(groups, gap, width)) + len(gap)
+    sentence = next((text for text in sentences if cell_len(text) <= width - used), sentences[-1])
     if sentence and width - used >= LEAST:
         style = f"bold {p.good}" if view.unanimous and view.voters > 1 else "bold"
         groups.insert(1, [(one_line(sentence, width - used), style)])

@@ -34,7 +34,7 @@ from routerlab.tui.lab.strip import run_text, strip_text
 from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import one_line
+from routerlab.tui.shared.text import one_line, short_labels
 from routerlab.tui.tune.candidates import Learning
 from routerlab.tui.tune.process import Tuning
 from routerlab.tui.tune.screen import TuneScreen, severity
@@ -240,7 +240,9 @@ class LabView(LabBrowse):
         question = self.question
         view = state.row(self.lab, question, ()) if question else None
         live = self.looking is None
-        text = strip_text(view, agreement(question.trials) if question else "", live, width, p)
+        trials = question.trials if question else {}
+        said = (agreement(trials), agreement(trials, short_labels(self.taxonomy.labels)))
+        text = strip_text(view, said, live, width, p)
         if two:
             prompt = one_line(view.prompt, width) if view else ""
             text = Content.assemble(text, "\n", (prompt, p.dim))
