@@ -10,6 +10,7 @@ from routerlab.core.text import printable
 from routerlab.engine.arms.arm import Arm, ArmState, Phase
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.lab.lab import Lab
+from routerlab.tui.lab.filters import Facts
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.shared.layout import bars
 from routerlab.tui.shared.text import one_line
@@ -114,6 +115,12 @@ def row(lab: Lab, question: Question, arms: Sequence[str]) -> RowView:
         voters=len(labels),
         note=annotation(lab, question)[1],
     )
+
+
+def facts(lab: Lab, question: Question) -> Facts:
+    """What filters and order look at."""
+    note = annotation(lab, question)[1]
+    return Facts(question, case_name(question), prompt_of(lab, question.first), note)
 
 
 def _mark(trial: Trial | None) -> tuple[str, bool | None] | None:
