@@ -79,7 +79,7 @@ def llama(model: Path, name: str, folder: Path, context: int = 1024) -> Iterator
     """llama-cpp-python's server with this model: its address up to /v1."""
     port = free_port()
     options = {"model": model, "model_alias": name, "host": "127.0.0.1", "port": port, "n_ctx": context}
-    options |= {"n_threads": 1, "n_threads_batch": 1}
+    options |= {"n_threads": 1, "n_threads_batch": 1, "interrupt_requests": False}
     words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
     url = f"http://127.0.0.1:{port}/v1"
     command = [sys.executable, "-m", "llama_cpp.server", *words]
