@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -26,6 +27,7 @@ from routerlab.tui.lab.focus import Focus, answers_text
 from routerlab.tui.lab.history import HistoryTable, columns
 from routerlab.tui.lab.matrix import matrix_text
 from routerlab.tui.lab.panels import Panels
+from routerlab.tui.lab.prompt_file import saves
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.lab.standings import Order, standings_text
@@ -58,12 +60,21 @@ EMPTY = (
 class LabView(Page):
     """The screen without its actions (see screen.py)."""
 
-    def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        specs: Sequence[Spec],
+        now: Callable[[], float],
+        tuning: Tuning,
+        watch: Path | None = None,
+    ) -> None:
+        """`watch` is a file whose prompt is asked again whenever it is saved."""
         super().__init__(lab.taxonomy, lab.settings.keys)
         self.lab = lab
         self.specs = specs
         self.now = now
         self.tuning = tuning
+        self.watched_file = watch
         self.learning = Learning()
         self.sitting = Sitting()
         self.looking: Question | None = None
@@ -82,7 +93,7 @@ class LabView(Page):
 
     def compose(self) -> ComposeResult:
         """Prompt, standings, panels or matrix, agreement, replay, the question and the history."""
-        yield PromptLine()
+        yield PromptLine(self.lab.typed)
         yield Line("unsaved")
         yield Line("standings")
         yield Panels()
@@ -115,6 +126,14 @@ class LabView(Page):
                 self.lab.add_arm(spec)
             except LabError as e:
                 self.tell(str(e), "error")
+        if self.watched_file is not None:
+            self._watch(self.watched_file)
+
+    @work(group="watch")
+    async def _watch(self, path: Path) -> None:
+        """Ask what the file holds, now and whenever it is saved."""
+        async for prompt in saves(path, lambda message: self.tell(message, "warning")):
+            self.put(prompt)
 
     @work(exclusive=True, group="restore")
     async def _restore(self) -> None:
@@ -321,11 +340,19 @@ class LabView(Page):
         self.looking = None if event.number is None else self.sitting.questions[event.number - 1]
         self._dirty = True
 
+    @on(PromptLine.Grew)
+    def _grew(self) -> None:
+        self._dirty = True
+
     @on(PromptLine.Sent)
     def _sent(self, event: PromptLine.Sent) -> None:
+        self.put(event.prompt)
+
+    def put(self, prompt: str) -> None:
+        """Put a prompt to every arm, and follow the answers."""
         self.go_live()
         try:
-            self.lab.ask(event.prompt)
+            self.lab.ask(prompt)
             self.sitting.asked(list(self.lab.arms))
         except LabError as e:
             self.tell(str(e), "warning")
