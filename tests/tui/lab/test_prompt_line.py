@@ -55,9 +55,9 @@ async def test_many_pasted_lines_grow_the_line_to_a_third_and_are_one_prompt(
 ) -> None:
     async with sitting(tmp_path, arms=1, size=size) as s:
         before = line(s).outer_size.height
-        line(s).post_message(events.Paste("one\rtwo\r\nthree"))
+        s.app.post_message(events.Paste("one\rtwo\r\nthree"))
         await s.until(lambda: line(s).outer_size.height == before + 2, "two more lines")
-        line(s).post_message(events.Paste("\nx" * 200))
+        s.app.post_message(events.Paste("\nx" * 200))
         await s.until(lambda: line(s).outer_size.height == size[1] * 33 // 100, "a third of the screen")
         await s.until(lambda: not s.screen._dirty, "the rest in its room")
         assert s.table.region.bottom <= size[1]
