@@ -44,6 +44,16 @@ def lab(
     theme: Annotated[str | None, typer.Option(help="A theme of the app, for this time only.")] = None,
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            "--watch",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A file that holds one prompt: it is asked now, and again whenever the file is saved.",
+        ),
+    ] = None,
     *,
     on: o.Gathering,
 ) -> None:
@@ -58,4 +68,4 @@ def lab(
     opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
     from routerlab.tui.lab.mode import LabMode
 
-    run_app(settings, LabMode(opened, specs))
+    run_app(settings, LabMode(opened, specs, watch=watch))

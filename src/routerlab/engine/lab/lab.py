@@ -67,7 +67,7 @@ class Lab:
         self._typed: Counter[str] = Counter()
         for trial in self.session.trials:
             if trial.prompt is not None:
-                self._typed[trial.prompt] = max(self._typed[trial.prompt], trial.repeat)
+                self._typed[trial.prompt] = max(self._typed.pop(trial.prompt, 0), trial.repeat)
 
     @property
     def path(self) -> Path | None:
@@ -92,6 +92,11 @@ class Lab:
     def unsaved(self) -> int:
         """Records that wait in memory because the disk refused them."""
         return self._keeper.unsaved
+
+    @property
+    def typed(self) -> list[str]:
+        """The prompts that were typed in this session, each once, the one asked last at the end."""
+        return list(self._typed)
 
     @property
     def progress(self) -> Progress:
@@ -183,7 +188,7 @@ class Lab:
         if not self.arms:
             raise LabError("there is no arm to ask: add one first")
         text = prompt.encode("utf-8", "replace").decode()
-        self._typed[text] += 1
+        self._typed[text] = self._typed.pop(text, 0) + 1  # to the end
         self.runner.ask(Item(prompt=text), self._typed[text])
 
     def cases(self, which: Filter = "all", family: str | None = None) -> list[Item]:

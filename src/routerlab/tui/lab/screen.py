@@ -21,7 +21,7 @@ from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.question import question_text, result_text
 from routerlab.tui.lab.standings import ORDERS
-from routerlab.tui.lab.state import annotation
+from routerlab.tui.lab.state import annotation, kept_prompt
 from routerlab.tui.lab.view import LabView
 from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
 from routerlab.tui.shared.help import Help
@@ -151,6 +151,31 @@ class LabScreen(LabView):
         if prompts:
             self.post_message(Open("annotate", self.lab.path, only=prompts))
         return None
+
+    # --- prompts once more ---
+
+    def _kept_prompt(self) -> str | None:
+        question = self.question
+        prompt = kept_prompt(self.lab, question.first) if question else None
+        if prompt is None:
+            self.tell(
+                "the prompt is not here" if question else "no question yet: send a prompt or start a replay"
+            )
+        return prompt
+
+    def action_edit_again(self) -> None:
+        """Write the selected question's prompt into the prompt line."""
+        if (prompt := self._kept_prompt()) is not None:
+            self.query_one(PromptLine).fill(prompt)
+
+    def action_bookmark_question(self) -> None:
+        """Mark the selected question's prompt, or take its mark away."""
+        if (prompt := self._kept_prompt()) is not None:
+            self.query_one(PromptLine).bookmark(prompt)
+
+    def action_bookmarks(self) -> None:
+        """Choose one of the bookmarks."""
+        self.query_one(PromptLine).action_bookmarks()
 
     # --- annotations ---
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -28,6 +29,7 @@ from routerlab.tui.lab.focus import Focus, answers_text
 from routerlab.tui.lab.history import HistoryTable, Showing, columns
 from routerlab.tui.lab.matrix import matrix_text
 from routerlab.tui.lab.panels import Panels
+from routerlab.tui.lab.prompt_file import saves
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.standings import Order, standings_text
 from routerlab.tui.lab.strip import run_text, strip_text
@@ -59,11 +61,20 @@ class LabView(LabBrowse):
 
     CSS_PATH = "lab.tcss"
 
-    def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        specs: Sequence[Spec],
+        now: Callable[[], float],
+        tuning: Tuning,
+        watch: Path | None = None,
+    ) -> None:
+        """`watch` is a file whose prompt is asked again whenever it is saved."""
         super().__init__(lab)
         self.specs = specs
         self.now = now
         self.tuning = tuning
+        self.watched_file = watch
         self.learning = Learning()
         self.view: View = "table"
         self.opened: bool | None = None
@@ -78,7 +89,7 @@ class LabView(LabBrowse):
     def compose(self) -> ComposeResult:
         """Prompt, standings, panels or matrix, agreement, replay, the question and the history."""
         yield ModeBar()
-        yield PromptLine()
+        yield PromptLine(self.lab.typed)
         yield Line("unsaved")
         yield Line("standings")
         yield Panels()
@@ -114,6 +125,14 @@ class LabView(LabBrowse):
                 self.lab.add_arm(spec)
             except LabError as e:
                 self.tell(str(e), "error")
+        if self.watched_file is not None:
+            self._watch(self.watched_file)
+
+    @work(group="watch")
+    async def _watch(self, path: Path) -> None:
+        """Ask what the file holds, now and whenever it is saved."""
+        async for prompt in saves(path, lambda message: self.tell(message, "warning")):
+            self.put(prompt)
 
     @work(exclusive=True, group="restore")
     async def _restore(self) -> None:
@@ -289,11 +308,19 @@ class LabView(LabBrowse):
         line.focus()
         self.tell("no arm was asked this yet: Enter asks them all")
 
+    @on(PromptLine.Grew)
+    def _grew(self) -> None:
+        self._dirty = True
+
     @on(PromptLine.Sent)
     def _sent(self, event: PromptLine.Sent) -> None:
+        self.put(event.prompt)
+
+    def put(self, prompt: str) -> None:
+        """Put a prompt to every arm, and follow the answers."""
         self.go_live()
         try:
-            self.lab.ask(event.prompt)
+            self.lab.ask(prompt)
             self.sitting.asked(list(self.lab.arms))
         except LabError as e:
             self.tell(str(e), "warning")
