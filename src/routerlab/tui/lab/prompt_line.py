@@ -9,6 +9,7 @@ from functools import partial
 from rich.text import Text
 from textual import events, work
 from textual.actions import SkipAction
+from textual.document._document import Document
 from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
@@ -138,13 +139,18 @@ class PromptLine(TextArea):
             raise SkipAction
 
     def _index(self, location: tuple[int, int]) -> int:
-        return self.document.get_index_from_location(location)
+        return self._document.get_index_from_location(location)
+
+    @property
+    def _document(self) -> Document:
+        assert isinstance(self.document, Document)  # a plain one: there is no syntax to highlight
+        return self.document
 
     def _to_slot(self, at: tuple[int, int], step: int) -> bool:
         """Select the next slot; whether there is one."""
         found = next_slot(self.text, at, step)
         if found is not None:
-            start, end = map(self.document.get_location_from_index, found)
+            start, end = map(self._document.get_location_from_index, found)
             self.selection = Selection(start, end)
         return found is not None
 
