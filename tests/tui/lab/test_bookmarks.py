@@ -1,8 +1,6 @@
 """What is kept of prompts in files, and what is looked for in them: bookmarks, templates, slots."""
 
 import multiprocessing
-import os
-import signal
 from itertools import count
 from pathlib import Path
 
@@ -45,11 +43,12 @@ def test_bookmarks_survive_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "bookmarks.toml"
     process = multiprocessing.get_context("fork").Process(target=_mark_for_ever, args=(path,))
     process.start()
-    while not path.exists() or len(load_bookmarks(path)) < 5:
-        assert process.is_alive()
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
+    try:
+        while len(load_bookmarks(path)) < 5:
+            assert process.is_alive()
+    finally:
+        process.kill()  # SIGKILL
+        process.join()
     kept = load_bookmarks(path)
     assert [int(prompt.split()[0]) for prompt in kept] == list(range(len(kept)))[::-1]
     assert toggle_bookmark(path, "after")  # nobody holds the lock
