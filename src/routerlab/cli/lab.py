@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import open_lab, open_materials
+from routerlab.cli.shared.open import open_lab, open_materials, open_watch
 from routerlab.cli.shared.show import on_screen, say
 from routerlab.core.errors import LabError
 
@@ -23,6 +23,14 @@ def lab(
     contract: o.Contract = None,
     schedule: o.ScheduleOption = None,
     session: o.SessionPath = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SESSION",
+            help="Show what another process (serve, replay) writes into this session, as it comes. "
+            "Annotations go to --session, NAME-watched.toml beside it by default.",
+        ),
+    ] = None,
     theme: Annotated[str | None, typer.Option(help="A theme of the app, for this time only.")] = None,
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
@@ -36,8 +44,13 @@ def lab(
     if not on_screen():
         raise LabError("the lab needs a terminal; without one use `routerlab replay` or `routerlab route`")
     settings = on.settings(contract=contract, schedule=schedule, theme=theme)
-    materials = open_materials(taxonomy, corpus, session)
-    opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
+    if watch is None:
+        materials = open_materials(taxonomy, corpus, session)
+        opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
+    else:
+        if arm:
+            raise LabError("--watch shows the arms that others ask: leave --arm out")
+        opened, specs = open_watch(watch, taxonomy, corpus, settings, session), []
     from routerlab.tui.lab.app import RouterLabApp
 
     app = RouterLabApp(opened, specs)

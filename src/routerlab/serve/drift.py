@@ -29,7 +29,7 @@ class Seen:
 @dataclass(frozen=True)
 class Figure:
     """One figure of a window beside the reference's. `distance` (0..1) is the largest difference of two
-    shares: of a label's, or of the values at or below one; `p` is corrected for the labels, and not for looks;
+    shares: of a label's, or of the values at or below one; `p` is corrected for the labels, not for looks;
     `alarm` says that it is below what this look may spend. `moved` says in words what differs most."""
 
     name: Name
@@ -53,8 +53,8 @@ def compare(
     """The figures of a window and a reference of the same size, at this look (from 1); only those that every
     decision of both has.
 
-    Where all are independent draws of one kind, any alarm at any look has at most the chance `rate`: each test
-    is exact, the figures share what the look may spend, and so do the labels (Bonferroni).
+    Where all are independent draws of one kind, the chance of any alarm at any look is at most `rate`: each
+    test is exact, the figures share what the look may spend, and so do the labels (Bonferroni).
     """
     limit = spent(rate, look) / len(FIGURES)
     found = [_labels(reference, window, limit)]
@@ -63,9 +63,7 @@ def compare(
         if None not in (*before, *after):
             distance, p = smirnov(before, after)
             middles = [sorted(values)[len(values) // 2] for values in (before, after)]
-            found.append(
-                Figure(name, distance, p, p <= limit, "median {:.3g} -> {:.3g}".format(*middles))
-            )
+            found.append(Figure(name, distance, p, p <= limit, "median {:.3g} -> {:.3g}".format(*middles)))
     return tuple(found)
 
 
@@ -73,14 +71,16 @@ def _labels(reference: Sequence[Seen], window: Sequence[Seen], limit: float) -> 
     n = len(reference)
     before, after = (Counter(s.label for s in sample) for sample in (reference, window))
     labels = sorted(before | after)
-    label = max(labels, key=lambda one: abs(after[one] - before[one]))  # of the smallest p, but for nearly alike
+    label = max(
+        labels, key=lambda one: abs(after[one] - before[one])
+    )  # of the smallest p, but for nearly alike
     p = min(1.0, len(labels) * min(same_share(before[one], after[one], n) for one in labels))
     moved = f"{label} {before[label] / n:.0%} -> {after[label] / n:.0%}"
     return Figure("labels", abs(after[label] - before[label]) / n, p, p <= limit, moved)
 
 
 class Drift:
-    """One arm's decisions as they come: the first `size` are the reference, each `size` after them a window."""
+    """One arm's decisions as they come: the first `size` are the reference, the next a window, and so on."""
 
     def __init__(self, size: int = SIZE, rate: float = RATE) -> None:
         self.figures: tuple[Figure, ...] = ()

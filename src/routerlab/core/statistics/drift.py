@@ -1,5 +1,5 @@
-"""Whether two samples of one size differ, exactly, however far out in the tail: what an alarm needs that looks
-again and again."""
+"""Whether two samples of one size differ, exactly, however far out in the tail: an alarm that looks again and
+again needs that."""
 
 from math import exp, lgamma
 

@@ -115,6 +115,7 @@ class LabView(Page):
                 self.lab.add_arm(spec)
             except LabError as e:
                 self.tell(str(e), "error")
+        self.lab.begin()
 
     @work(exclusive=True, group="restore")
     async def _restore(self) -> None:
