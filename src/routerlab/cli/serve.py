@@ -79,6 +79,14 @@ def serve(
             metavar="MODULE:FUNCTION", help="Called with each text that is kept; what it returns is written."
         ),
     ] = None,
+    drift: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Hold each N decisions against the first N, and tell of drift; 0: do not.",
+        ),
+    ] = 500,
     taxonomy: o.TaxonomyFile = None,
     *,
     on: o.Serving,
@@ -137,7 +145,7 @@ def serve(
         from routerlab.serve.metrics import Metrics
         from routerlab.serve.run import run
 
-        metrics = Metrics()
+        metrics = Metrics(drift, say)
         recorder = Recorder(folder, keep, metrics, say)
         front = Front(lambda: load_work(wanted, limits, metrics, recorder), recorder, limits)
         say(f"loading {router} ...")

@@ -86,6 +86,7 @@ async def load_work(
     materials, tables, own, (main, *shadows) = await asyncio.to_thread(read)
     decider = Decider(materials, main, shadows, limits, metrics, recorder)
     await decider.start()
+    metrics.begin()
     scorers = Scorers(main.arm, own, limits)
     return Work(decider, tables, scorers)
 

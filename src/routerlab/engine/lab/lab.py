@@ -108,6 +108,9 @@ class Lab:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
+    def begin(self) -> None:
+        """Called once somebody looks: a lab that follows another's session begins to."""
+
     def _emit(self, event: Event) -> None:
         loop = asyncio.get_running_loop()
         for watcher in self._watchers:  # soon, not now: a watcher's fault must not stop the lab

@@ -125,6 +125,7 @@ class LabView(LabBrowse):
                 self.lab.add_arm(spec)
             except LabError as e:
                 self.tell(str(e), "error")
+        self.lab.begin()
         if self.watched_file is not None:
             self._watch(self.watched_file)
 
