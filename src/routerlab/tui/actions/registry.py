@@ -7,6 +7,14 @@ TUNE_ACTIONS, _ = load("tune")
 ANNOTATE_ACTIONS, ANNOTATE_GROUPS = load("annotate")
 RESULTS_ACTIONS, RESULTS_GROUPS = load("results")
 TRIAL_ACTIONS, TRIAL_GROUPS = load("trial")
-EVERY = (*LAB_ACTIONS, *TUNE_ACTIONS, *ANNOTATE_ACTIONS, *RESULTS_ACTIONS, *TRIAL_ACTIONS)
+COMPARE_ACTIONS, COMPARE_GROUPS = load("compare")
+EVERY = (
+    *LAB_ACTIONS,
+    *TUNE_ACTIONS,
+    *ANNOTATE_ACTIONS,
+    *RESULTS_ACTIONS,
+    *TRIAL_ACTIONS,
+    *COMPARE_ACTIONS,
+)
 IDS = frozenset(action.id for action in EVERY)
 """Every id a settings file may give other keys to."""

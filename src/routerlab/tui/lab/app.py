@@ -14,7 +14,7 @@ class RouterLabApp(Shell):
     """The lab screen, and the tune screen on top of it."""
 
     TITLE = "routerlab"
-    CSS_PATH = styles("lab.tcss", "../tune/tune.tcss")
+    CSS_PATH = styles("lab.tcss", "../tune/tune.tcss", "../compare/compare.tcss")
     parting = "stopping the models…"
 
     def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float] = time.monotonic) -> None:

@@ -10,7 +10,7 @@ class ResultsApp(Shell):
     """It only shows: there is nothing to save or stop."""
 
     TITLE = "routerlab report"
-    CSS_PATH = styles("results.tcss")
+    CSS_PATH = styles("results.tcss", "../compare/compare.tcss")
 
     def __init__(self, subject: Subject, settings: Settings) -> None:
         super().__init__(settings, ResultsScreen(subject, settings))

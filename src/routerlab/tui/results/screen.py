@@ -8,6 +8,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import DataTable, Footer, Static
 from textual_plotext import PlotextPlot
 
+from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.settings import Settings
 from routerlab.study.figures.result import Analysis
@@ -16,6 +17,7 @@ from routerlab.study.report.plots.points import Point, points, viable
 from routerlab.study.report.subject import Subject
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import RESULTS_ACTIONS, RESULTS_GROUPS
+from routerlab.tui.compare.screen import CompareScreen
 from routerlab.tui.results.text import (
     answer_style,
     arm_cells,
@@ -163,6 +165,17 @@ class ResultsScreen(Page):
         """Choose the arm below, or above."""
         table = self.query_one("#arms", DataTable)
         table.move_cursor(row=table.cursor_row + step)
+
+    def action_compare(self) -> None:
+        """The chosen arm against another."""
+        arms = self.subject.analysis.arms
+        try:
+            chosen = arms[self._chosen].arm if arms else None
+            page = CompareScreen(self.subject, self.taxonomy, self.settings.keys, chosen)
+        except LabError as e:
+            return self.tell(str(e), "warning")
+        self.app.push_screen(page)
+        return None
 
     def action_results_verdict(self) -> None:
         """The whole verdict."""
