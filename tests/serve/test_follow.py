@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from routerlab.tui.lab.app import RouterLabApp
 
 from routerlab.cli.shared.open import open_watch
 from routerlab.core.errors import LabError
@@ -18,9 +17,10 @@ from routerlab.resources import TAXONOMY
 from routerlab.serve import follow
 from routerlab.serve.follow import FollowingLab, Tail
 from routerlab.settings import Settings
+from routerlab.tui.lab.mode import LabMode
 from tests.core.session.harness import ARM, trial
 from tests.engine.workers import until
-from tests.tui.harness import Watch
+from tests.tui.harness import Watch, app_in
 
 MATERIALS = Materials(load_taxonomy(TAXONOMY), TAXONOMY, None, None)
 
@@ -123,8 +123,10 @@ async def test_the_screen_shows_what_comes(tmp_path: Path) -> None:
         file.append(ARM)
         file.append(live(2))
         lab = FollowingLab(MATERIALS, Settings(annotator="ada"), Tail(path), tmp_path / "own.toml")
-        async with RouterLabApp(lab, []).run_test(size=(120, 40)) as pilot:
-            here: Watch[RouterLabApp] = Watch(pilot.app, pilot)  # type: ignore[arg-type]
+        mode = LabMode(lab, [])
+        app = app_in(mode, lab.settings)
+        async with app.run_test(size=(120, 40)) as pilot:
+            here = Watch(app, mode, pilot)
             await here.shows(ARM.name, "(this prompt was not")
             file.append(live(4, familiarity=0.001))
             await here.until(lambda: len(lab._groups) == 2)

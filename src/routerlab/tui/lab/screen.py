@@ -135,6 +135,19 @@ class LabScreen(LabView):
         )
         self.redraw()
 
+    @work
+    async def action_compare(self) -> None:
+        """Two arms against each other, as far as the sitting is."""
+        from routerlab.tui.compare.live import opened  # not when the lab opens: it takes 30 ms
+
+        at, names = self.query_one(Panels).chosen, list(self.lab.arms)
+        try:
+            page = await opened(self.lab, names[at] if at is not None and at < len(names) else None)
+        except LabError as e:
+            return self.tell(str(e), "warning")
+        self.app.push_screen(page)
+        return None
+
     def action_view_prompt(self) -> None:
         """The whole question in a dialog."""
         if question := self.question:
