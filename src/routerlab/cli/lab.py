@@ -1,7 +1,7 @@
 """`routerlab lab`: the terminal app."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from routerlab.cli.shared.open import anything_here, open_lab, open_materials, o
 from routerlab.cli.shared.screen import run_app
 from routerlab.cli.shared.show import on_screen
 from routerlab.core.errors import LabError
+
+if TYPE_CHECKING:
+    from routerlab.engine.arms.arm import Spec
 
 NO_TERMINAL = "the lab needs a terminal; without one use `routerlab replay` or `routerlab route`"
 
@@ -71,8 +74,9 @@ def lab(
     followed = watch is not None and is_session(watch)
     if followed and arm:
         raise LabError("--watch of a session shows the arms that others ask: leave --arm out")
+    specs: list[Spec] = []
     if watch is not None and followed:
-        opened, specs = open_watch(watch, taxonomy, corpus, settings, session), []
+        opened = open_watch(watch, taxonomy, corpus, settings, session)
     else:
         materials = open_materials(taxonomy, corpus, session)
         opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)

@@ -16,7 +16,7 @@ from routerlab.tui.compare.text import VIEWS
 from routerlab.tui.results.mode import ResultsMode
 from tests.study.figures.harness import answers
 from tests.study.report.harness import subject
-from tests.tui.compare.test_pair import result, two
+from tests.tui.compare.test_both import result, two
 from tests.tui.harness import Watch, app_in, settle, sitting
 
 

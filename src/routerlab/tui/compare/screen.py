@@ -21,13 +21,13 @@ from routerlab.paths import sessions_dir
 from routerlab.study.report.subject import Subject, load_subject
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import COMPARE_ACTIONS, COMPARE_GROUPS
-from routerlab.tui.compare.curves import (
+from routerlab.tui.compare.both import Paired, Side, first_two, paired
+from routerlab.tui.compare.drawn import (
     draw_latency,
     draw_reliability,
     latency_caption,
     reliability_caption,
 )
-from routerlab.tui.compare.pair import Paired, Side, first_two, paired
 from routerlab.tui.compare.text import (
     VIEWS,
     Agreed,

@@ -9,7 +9,7 @@ from routerlab.core.text import printable
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.report import words as w
 from routerlab.study.report.subject import Subject
-from routerlab.tui.compare.pair import Kind, Paired, Side
+from routerlab.tui.compare.both import Kind, Paired, Side
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import Part, abbreviations, fit, fit_name, milliseconds, one_line, probability
 
