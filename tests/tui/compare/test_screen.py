@@ -13,11 +13,12 @@ from routerlab.settings import Settings
 from routerlab.study.report.subject import Subject, ranked
 from routerlab.tui.compare.screen import CompareScreen
 from routerlab.tui.compare.text import VIEWS
-from routerlab.tui.results.mode import ResultsMode
+from routerlab.tui.results.app import ResultsApp
+from routerlab.tui.results.screen import ResultsScreen
 from tests.study.figures.harness import answers
 from tests.study.report.harness import subject
-from tests.tui.compare.test_both import result, two
-from tests.tui.harness import Watch, app_in, settle, sitting
+from tests.tui.compare.test_sides import result, two
+from tests.tui.harness import Watch, settle, sitting
 
 
 def computed(app: Any) -> bool:
@@ -56,7 +57,8 @@ async def test_another_file_is_before(tmp_path: Path, monkeypatch: pytest.Monkey
     mode = ResultsMode(ranked(two()), Settings())
     app = app_in(mode, Settings())
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        s = Watch(app, mode, pilot)
+        s = Watch(app, pilot)
+        await s.shows("accuracy against P95")
         await s.pilot.press("D")
         await s.until(lambda: computed(app), "figures")
         for name, shown in (("nope.csv", "nope.csv"), ("old.csv", "a before old")):
@@ -102,15 +104,27 @@ def pictured(view: str) -> Subject:
     return result(rows, f"pictures of {view}")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
-@pytest.mark.parametrize("view", VIEWS)
-def test_pictures(snap_compare: Callable[..., bool], view: str, size: tuple[int, int]) -> None:
+SIZES = {"80x24": (80, 24), "160x48": (160, 48)}
+
+
+@pytest.mark.parametrize(
+    ("view", "size"),
+    [
+        ("cases", "80x24"),
+        ("cases", "160x48"),
+        ("confusion", "80x24"),
+        ("agreement", "80x24"),
+        ("reliability", "160x48"),
+        ("latency", "80x24"),
+    ],
+)
+def test_pictures(snap_compare: Callable[..., bool], view: str, size: str) -> None:
     async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen), 0.0)
         await pilot.press("D")
         await settle(pilot, lambda: computed(pilot.app), 0.0)
         await pilot.press(str(VIEWS.index(view) + 1))
         await settle(pilot)
 
-    mode = ResultsMode(ranked(pictured(view)), Settings())
-    app = app_in(mode, Settings())
-    assert snap_compare(app, terminal_size=size, run_before=run)
+    app = ResultsApp(ranked(pictured(view)), Settings())
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=run)

@@ -16,9 +16,17 @@ def test_what_asks_loads_or_writes_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert LOOKS <= IDS, "an action has another name now"
     assert not [action.id for action in EVERY if refused(action.method)], "elsewhere all may be done"
     monkeypatch.setenv(READ_ONLY, "1")
-    off = {action.id for action in RESULTS_ACTIONS if refused(action.method)}
-    assert off == {"results_lab", "screenshot"}
-    changes = {"send", "annotate_1", "annotate_note", "replay_start", "arm_add", "result_save", "tune"}
+    assert {action.id for action in RESULTS_ACTIONS if refused(action.method)} == {"screenshot"}
+    changes = {
+        "send",
+        "annotate_1",
+        "annotate_note",
+        "replay_start",
+        "arm_add",
+        "result_save",
+        "tune",
+        "compare_file",
+    }
     assert changes <= {action.id for action in EVERY if refused(action.method)}
     assert refused("app.screenshot('a.svg')")
     assert refused(("app", "suspend_process", ()))

@@ -21,13 +21,13 @@ from routerlab.paths import sessions_dir
 from routerlab.study.report.subject import Subject, load_subject
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import COMPARE_ACTIONS, COMPARE_GROUPS
-from routerlab.tui.compare.both import Paired, Side, first_two, paired
-from routerlab.tui.compare.drawn import (
+from routerlab.tui.compare.plots import (
     draw_latency,
     draw_reliability,
     latency_caption,
     reliability_caption,
 )
+from routerlab.tui.compare.sides import Paired, Side, first_two, paired
 from routerlab.tui.compare.text import (
     VIEWS,
     Agreed,
@@ -88,6 +88,7 @@ class CompareScreen(Page):
         self._next = 0.0
         self._answers = -1
         self._found: Paired | None = None
+        self._fault = ""
         self._agreed: Agreed = {}
 
     def compose(self) -> ComposeResult:
@@ -115,10 +116,9 @@ class CompareScreen(Page):
             found = await asyncio.to_thread(paired, self.a, self.b)
             self._agreed = await asyncio.to_thread(agreed, self._here)
         except LabError as e:
-            self._found = None
-            self.query_one("#seen", Static).update(Content(printable(str(e), keep_newlines=True)))
-            return
-        self._found = found
+            self._found, self._fault = None, str(e)
+        else:
+            self._found, self._fault = found, ""
         self.redraw()
 
     @work(exclusive=True, group="look")
@@ -153,7 +153,7 @@ class CompareScreen(Page):
         self.query_one("#curve").display = self.query_one("#caption").display = plotted
         if plotted:
             return self._plot(view == "latency")
-        seen = Content.styled("comparing…", p.dim)
+        seen = Content.styled(printable(self._fault, keep_newlines=True) or "comparing…", p.dim)
         if view == "confusion":
             seen = confusions_text(self.a, self.b, width - 1, p)
         elif view == "agreement":
@@ -210,7 +210,7 @@ class CompareScreen(Page):
 
     def _take(self, which: Literal["a", "b"], side: Side) -> None:
         setattr(self, which, side)
-        self._found = None
+        self._found, self._fault = None, ""
         self._compute()
         self.redraw()
 

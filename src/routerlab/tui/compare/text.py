@@ -9,7 +9,7 @@ from routerlab.core.text import printable
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.report import words as w
 from routerlab.study.report.subject import Subject
-from routerlab.tui.compare.both import Kind, Paired, Side
+from routerlab.tui.compare.sides import Kind, Paired, Side
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import Part, abbreviations, fit, fit_name, milliseconds, one_line, probability
 
@@ -128,17 +128,17 @@ def _figures(found: Paired, between: bool, p: Palette) -> list[Content]:
         why = "of them, none has a gold label" if found.common else "there is nothing to compare"
         return [Content(f"{w.plural(found.common, 'case')} in common; {why}.")]
     more, less = ("better", "worse") if between else ("only b right", "only a right")
-    after = f", {w.p_value(one.p_holm)} when all pairs of arms are told (Holm)" if one.p_holm != one.p else ""
+    after = f", {w.p_value(one.p_holm)} over all pairs (Holm)" if one.p_holm != one.p else ""
     # As in the analysis, of a less b; shown as what b gains.
     ends = "no interval" if one.low is None or one.high is None else f"{-one.high:+.3f} to {-one.low:+.3f}"
     same = f"the same label to {one.agreed} of {one.answered} questions" if one.answered else ""
-    chance = "more than chance explains" if one.p_holm <= 0.05 else "no more than chance explains"
+    chance = "more than chance" if one.p_holm <= 0.05 else "may be chance"
     return [
         Content.assemble(
             (f"{w.plural(one.n, 'case')} in common: ", ""),
             (f"+ {one.only_b} {more}   ", f"bold {p.good}"),
             (f"- {one.only_a} {less}   ", f"bold {p.bad}"),
-            (f"{one.both} both right   {one.neither} neither", ""),
+            (f"{one.both} both   {one.neither} neither", ""),
         ),
         Content.assemble(
             ("accuracy of b less that of a ", p.dim),
@@ -186,7 +186,7 @@ def confusion_text(side: Side, sign: str, width: int, p: Palette) -> Content:
 
 def confusions_text(a: Side, b: Side, width: int, p: Palette) -> Content:
     """Both matrices, one below the other, and what the signs mean."""
-    key = "gold in rows, answers in columns, in cases   ✓ right   ✗ wrong   share of the row: ░ ▒ ▓ █"
+    key = "gold in rows, answers in columns   ✓ right ✗ wrong   of the row: ░ ▒ ▓ █"
     both = [confusion_text(side, sign, width, p) for sign, side in (("a", a), ("b", b))]
     return Content("\n\n").join([*both, Content.styled(key, p.dim)])
 

@@ -17,7 +17,7 @@ LOOKS = frozenset(
         *("results_switch", "results_verdict", "text_page_down", "text_page_up", "text_down", "text_up"),
         *("compare", "compare_cases", "compare_confusion", "compare_agreement", "compare_reliability"),
         *("compare_latency", "compare_next", "compare_back", "compare_a", "compare_b", "compare_swap"),
-        *("compare_file", "compare_leave"),
+        "compare_leave",
     }
 )
 """Ids of actions that only look. What is not here is refused, so that a new action is safe at first."""

@@ -13,7 +13,7 @@ from routerlab.study.figures.analysis import analyse
 from routerlab.study.figures.rows import Row
 from routerlab.study.report import words as w
 from routerlab.study.report.subject import Subject
-from routerlab.tui.compare.both import Side, first_two, paired
+from routerlab.tui.compare.sides import Side, first_two, paired
 from routerlab.tui.compare.text import (
     agreed,
     agreement_text,

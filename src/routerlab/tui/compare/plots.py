@@ -6,7 +6,6 @@ from math import ceil, floor, log10
 from typing import Any
 
 from routerlab.study.figures.arm import ArmFigures
-from routerlab.study.report.words import time
 from routerlab.tui.shared.text import milliseconds, probability
 
 Named = Sequence[tuple[str, ArmFigures | None, Any]]
@@ -75,7 +74,7 @@ def draw_latency(plt: Any, sides: Named, edge: Any) -> None:
     plt.xlim(low, high)
     plt.ylim(0, 1)
     halves = [n / 2 for n in range(round(low * 2), round(high * 2) + 1)]
-    plt.xticks(halves, [time(10.0**n) for n in halves])
+    plt.xticks(halves, [milliseconds(10.0**n) for n in halves])
     plt.yticks([0, 0.25, 0.5, 0.75, 0.95], ["0", ".25", ".50", ".75", ".95"])
     plt.plot([low, high], [0.95, 0.95], marker="braille", color=edge)
     for sign, values, colour in curves:
