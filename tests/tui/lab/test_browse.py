@@ -23,6 +23,11 @@ async def lists(s: Sitting, numbers: list[int]) -> None:
     )
 
 
+async def search(s: Sitting) -> None:
+    await s.pilot.press("slash")
+    await s.until(lambda: s.screen.query_one(SearchLine).has_focus, "the line to search in")
+
+
 def wrong(s: Sitting) -> list[int]:
     questions = s.screen.sitting.questions
     return [q.number for q in questions if any(t.correct is False for t in q.trials.values())]
@@ -70,8 +75,8 @@ async def test_chips_by_mouse(tmp_path: Path) -> None:
 async def test_search_as_you_type(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=1) as s:
         await s.replayed()
-        await s.pilot.press("escape", "k", "k", "slash")
-        await s.until(lambda: s.screen.query_one(SearchLine).has_focus, "the line")
+        await s.pilot.press("escape", "k", "k")
+        await search(s)
         await s.type("r60-00")
         await lists(s, list(range(1, 10)))
         await s.shows("9 of 12", "looking at #9")
@@ -80,11 +85,12 @@ async def test_search_as_you_type(tmp_path: Path) -> None:
         await s.pilot.press("enter")
         assert s.table.has_focus
         await s.shows("text “r60-004”", "1 of 12", "looking at #4")
-        await s.pilot.press("slash", "backspace", "5")
+        await search(s)
+        await s.pilot.press("backspace", "5")
         await lists(s, [5])
         await s.pilot.press("escape")
         await lists(s, [4])
-        await s.pilot.press("slash")
+        await search(s)
         await s.type("nowhere")
         await lists(s, [])
         await s.shows("no question fits")
@@ -95,12 +101,27 @@ async def test_search_as_you_type(tmp_path: Path) -> None:
         await s.shows("live #12")
 
 
+async def test_chips_and_search_go_with_the_focus_where_nothing_is_on(tmp_path: Path) -> None:
+    async with sitting(tmp_path, arms=1) as s:
+        await s.replayed()
+        await s.pilot.press("escape", "F")
+        await s.shows(" wrong  disagree ")
+        await s.pilot.press("escape")
+        await s.until(lambda: " wrong  disagree " not in s.picture(), "no chips")
+        await search(s)
+        await s.shows("words of the prompt")
+        await s.pilot.click(s.table, offset=(12, 2))
+        await s.until(lambda: "words of the prompt" not in s.picture(), "no search")
+        await s.shows("looking at #")
+
+
 async def test_what_comes_while_a_filter_is_on_is_listed_if_it_fits(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=1) as s:
         for prompt in ("sort a list", "why", "sort a set"):
             s.lab.ask(prompt)
         await s.until(lambda: s.table.row_count == 3, "three rows")
-        await s.pilot.press("escape", "slash")
+        await s.pilot.press("escape")
+        await search(s)
         await s.type("sort")
         await s.pilot.press("enter")
         await lists(s, [1, 3])
@@ -149,7 +170,7 @@ async def test_selecting_by_keys_and_mouse(tmp_path: Path) -> None:
         await s.until(lambda: s.table.cursor_row == 4, "the fifth")
         await s.pilot.click(s.table, offset=(12, 1 + 6 - s.table.scroll_offset.y), control=True)
         await s.until(lambda: s.screen.marked == {1, 2, 3, 4, 5, 7}, "a click")
-        await s.pilot.press("slash")
+        await search(s)
         await s.type("r60-01")
         await s.pilot.press("enter")
         await lists(s, [10, 11, 12])

@@ -119,6 +119,20 @@ class LabBrowse(Page):
             self.rearrange(NO_FILTERS, ASKED)
         self.redraw()
 
+    def step(self, rows: int) -> None:
+        """Look at the question so many rows on, or the last on the way there."""
+        at = len(self.listing) if self.cursor is None else self.cursor
+        if self.listing:
+            self.look(self.listing[max(0, min(at + rows, len(self.listing) - 1))])
+
+    def action_leap(self, pages: int) -> None:
+        """Move by so many pages of the history."""
+        self.step(pages * max(1, self.query_one(HistoryTable).size.height - 2))
+
+    def action_first(self) -> None:
+        """Move to the first row."""
+        self.step(-len(self.listing))
+
     @on(HistoryTable.Picked)
     def _picked(self, event: HistoryTable.Picked) -> None:
         self.look(self.sitting.questions[event.number - 1])
@@ -129,7 +143,7 @@ class LabBrowse(Page):
         """Go to the chips."""
         chips = self.query_one(ChipRow)
         chips.display = True
-        chips.focus()
+        self.set_focus(chips)
         self.redraw()
 
     def action_filter_clear(self) -> None:
@@ -166,6 +180,10 @@ class LabBrowse(Page):
         filters = self.soon.filters
         self.rearrange(replace(filters, label=chosen) if what == "label" else replace(filters, arm=chosen))
 
+    def on_descendant_blur(self) -> None:
+        """Chips and search may go when the focus does."""
+        self.redraw()
+
     # --- search ---
 
     def action_search(self) -> None:
@@ -174,7 +192,7 @@ class LabBrowse(Page):
         self._before = (self.soon.filters.text, self.looking)
         self.query_one("#search").display = True
         line.value = self.soon.filters.text
-        line.focus()
+        self.set_focus(line)  # at once, for what is typed next is for it
         self.redraw()
 
     @on(SearchLine.Changed)
@@ -188,7 +206,7 @@ class LabBrowse(Page):
         if not event.keep:
             text, self.looking = self._before
             self.rearrange(replace(self.soon.filters, text=text))
-        self.query_one(HistoryTable).focus()
+        self.set_focus(self.query_one(HistoryTable))
         self.redraw()
 
     # --- order ---
@@ -231,11 +249,10 @@ class LabBrowse(Page):
 
     def action_selection_mark(self) -> None:
         """Select the question looked at, or no longer, and go on to the next."""
-        if (row := self.cursor) is not None:
-            number = self.listing[row].number
-            self._anchor = number
-            self.mark(self.marked ^ {number})
-            self.query_one(HistoryTable).pick(row + 1)
+        if self.question and self.cursor is not None:
+            self._anchor = self.question.number
+            self.mark(self.marked ^ {self._anchor})
+            self.step(1)
 
     def action_selection_range(self) -> None:
         """Select from the one that was selected last to the one looked at."""

@@ -140,25 +140,25 @@ class Showing:
 
 
 class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
-    """Draws what it is told to. It knows no lab: what a person does comes out as messages."""
+    """Draws what it is told to. It knows no lab: what a person does with the mouse comes out as messages."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"history--head", "history--cursor", "history--hover"}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.view_prompt", "View", show=False),
-        Binding("pageup", "leap(-1)", "Page up", show=False),
-        Binding("pagedown", "leap(1)", "Page down", show=False),
-        Binding("home", "leap(-1000000)", "First", show=False),
+        Binding("pageup", "screen.leap(-1)", "Page up", show=False),
+        Binding("pagedown", "screen.leap(1)", "Page down", show=False),
+        Binding("home", "screen.first", "First", show=False),
     ]
 
     @dataclass
     class Picked(Message):
-        """The person moved to a question."""
+        """The person clicked on a question."""
 
         number: int
 
     @dataclass
     class Marked(Message):
-        """The person selected a question, or no longer."""
+        """The person clicked on a question with ctrl: it is selected, or no longer."""
 
         number: int
 
@@ -204,16 +204,6 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._reveal()
         self.refresh()
 
-    def pick(self, row: int) -> None:
-        """Move to a row as a person would."""
-        if self._now and self.row_count:
-            at = max(0, min(row, self.row_count - 1))
-            self.post_message(self.Picked(self._now.questions[at].number))
-
-    def action_leap(self, pages: int) -> None:
-        """Move by so many pages."""
-        self.pick(self.cursor_row + pages * max(1, self.size.height - 2))
-
     def _reveal(self) -> None:
         """Scroll until the cursor is in sight, and no farther."""
         room, top = self.size.height - 1, round(self.scroll_y)
@@ -245,7 +235,7 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
         if row is not None and event.ctrl:
             self.post_message(self.Marked(self._now.questions[row].number))
         elif row is not None:
-            self.pick(row)
+            self.post_message(self.Picked(self._now.questions[row].number))
         elif event.y == 0 and (column := self._now.shape.at(event.x)):
             self.post_message(self.Sorted(column))
 

@@ -111,8 +111,7 @@ class LabScreen(LabView):
 
     def action_select(self, step: int) -> None:
         """Select a neighbour in the history."""
-        at = len(self.listing) if self.cursor is None else self.cursor
-        self.query_one(HistoryTable).pick(at + step)
+        self.step(step)
 
     def action_view_question(self) -> None:
         """Open the question in focus or close it; where it has no room beside the others, in their place."""
