@@ -103,6 +103,18 @@ def test_many_come_in_order_one_by_one_and_together(router: Router) -> None:
     assert router.route_many([]) == []
 
 
+async def test_a_loop_of_its_own_goes_on_while_the_router_is_asked(router: Router) -> None:
+    asked = [asyncio.create_task(router.route_async(prompt)) for prompt in PROMPTS * 2]
+    asked[1].cancel()
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(found[1], asyncio.CancelledError)
+    labels = [d.label for d in await asyncio.to_thread(router.route_many, PROMPTS)] * 2
+    for n in (0, 2, 3, 4, 5):
+        one = found[n]
+        assert isinstance(one, Decision)
+        assert one.label == labels[n]
+
+
 def test_threads_ask_at_once_and_wait_for_each_other(router: Router) -> None:
     found: dict[int, Decision] = {}
 

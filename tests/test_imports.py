@@ -31,9 +31,15 @@ def test_the_core_imports_no_screen_engine_or_network() -> None:
     assert not FORBIDDEN & set(loaded)
 
 
-# `routerlab web` imports these when it has found the library, and otherwise says what to install
-# (tests/cli/web/test_command.py): a server made of a library's classes cannot be imported without it.
-SERVER = ["routerlab.cli.web.gate", "routerlab.cli.web.server", "routerlab.cli.web.sitting"]
+SERVE = REPO / "src" / "routerlab" / "serve"
+# `routerlab web` and `serve` import these when they have found the library, and otherwise say what to install
+# (tests/cli): a server made of a library's classes cannot be imported without it.
+SERVER = [
+    "routerlab.cli.web.gate",
+    "routerlab.cli.web.server",
+    "routerlab.cli.web.sitting",
+    *(".".join(path.relative_to(REPO / "src").with_suffix("").parts) for path in SERVE.rglob("*.py")),
+]
 EVERYTHING = """
 import importlib, json, pkgutil, sys
 class Missing:

@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -107,6 +108,11 @@ class AsyncRouter:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    @property
+    def arm(self) -> Arm:
+        """What is asked: for those who show its state, or write it down."""
+        return self._arm
 
     async def start(self) -> None:
         """Load the model; LabError (code 3) when it cannot be loaded."""
@@ -277,6 +283,10 @@ class Router:
         """See `AsyncRouter.route`; Ctrl+C stops the model."""
         return self._wait(self._inner.route(prompt))
 
+    async def route_async(self, prompt: str) -> Decision:
+        """The same for code on an event loop, which goes on meanwhile; cancelling stops the model."""
+        return await asyncio.wrap_future(self._begin(self._inner.route(prompt)))
+
     def route_many(
         self,
         prompts: Sequence[str],
@@ -291,11 +301,14 @@ class Router:
         """End the worker and the thread; idempotent."""
         self._finalizer()
 
-    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         if not self._finalizer.alive:
             coroutine.close()
             raise LabError(f"{self.name}: the router was closed; load it again")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        future = self._begin(coroutine)
         try:
             return future.result()
         except BaseException:

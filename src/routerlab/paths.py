@@ -39,9 +39,19 @@ def sessions_dir() -> Path:
     return here if here.is_dir() else _data() / "sessions"
 
 
+def bookmarks_file() -> Path:
+    """The prompts that a person marked in the lab."""
+    return _data() / "bookmarks.toml"
+
+
 def config_file() -> Path:
     """The settings file."""
     return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "settings.toml"
+
+
+def templates_file() -> Path:
+    """Prompts with slots to fill, beside the settings."""
+    return config_file().with_name("templates.toml")
 
 
 def cache_dir() -> Path:

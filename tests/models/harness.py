@@ -15,6 +15,7 @@ from huggingface_hub import constants
 
 from routerlab.models.catalog import Entry
 from routerlab.models.progress import Progress
+from tests.conftest import PATIENCE_S
 
 BODY = bytes(range(256)) * 4096  # 1 MiB
 SHA = hashlib.sha256(BODY).hexdigest()
@@ -103,7 +104,7 @@ class Server:
             h.wfile.write(data[:half])
             h.wfile.flush()
             self.stalled.set()
-            self.go.wait(60)
+            self.go.wait(PATIENCE_S)
             data = data[half:]
         try:
             h.wfile.write(data)

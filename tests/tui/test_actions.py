@@ -4,8 +4,16 @@ import pytest
 from textual.binding import Binding
 
 from routerlab.tui.actions.binding import Action
-from routerlab.tui.actions.registry import ANNOTATE_ACTIONS, IDS, RESULTS_ACTIONS, TRIAL_ACTIONS, TUNE_ACTIONS
+from routerlab.tui.actions.registry import (
+    ANNOTATE_ACTIONS,
+    COMPARE_ACTIONS,
+    IDS,
+    RESULTS_ACTIONS,
+    TRIAL_ACTIONS,
+    TUNE_ACTIONS,
+)
 from routerlab.tui.annotate.screen import AnnotateScreen
+from routerlab.tui.compare.screen import CompareScreen
 from routerlab.tui.results.screen import ResultsScreen
 from routerlab.tui.shared.page import Page
 from routerlab.tui.trial.screen import TrialScreen
@@ -20,6 +28,7 @@ from tests.tui.harness import implemented
         ("annotate", AnnotateScreen, ANNOTATE_ACTIONS),
         ("results", ResultsScreen, RESULTS_ACTIONS),
         ("trial", TrialScreen, TRIAL_ACTIONS),
+        ("compare", CompareScreen, COMPARE_ACTIONS),
     ],
 )
 def test_every_action_is_implemented_and_bound_to_keys_of_its_own(

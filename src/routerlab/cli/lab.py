@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.open import anything_here, open_lab, open_materials
+from routerlab.cli.shared.open import anything_here, open_lab, open_materials, open_watch
 from routerlab.cli.shared.screen import run_app
 from routerlab.cli.shared.show import on_screen
 from routerlab.core.errors import LabError
@@ -44,6 +44,18 @@ def lab(
     theme: Annotated[str | None, typer.Option(help="A theme of the app, for this time only.")] = None,
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            "--watch",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A file that holds one prompt: it is asked now, and again whenever the file is saved. Or a "
+            "session that another process (serve, replay) writes: what comes is shown, and annotations go to "
+            "--session, NAME-watched.toml beside it by default.",
+        ),
+    ] = None,
     *,
     on: o.Gathering,
 ) -> None:
@@ -54,8 +66,16 @@ def lab(
     if not on_screen():
         raise LabError(NO_TERMINAL)
     settings = on.settings(contract=contract, schedule=schedule, theme=theme)
-    materials = open_materials(taxonomy, corpus, session)
-    opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
+    from routerlab.annotate.desk.source import is_session
+
+    followed = watch is not None and is_session(watch)
+    if followed and arm:
+        raise LabError("--watch of a session shows the arms that others ask: leave --arm out")
+    if watch is not None and followed:
+        opened, specs = open_watch(watch, taxonomy, corpus, settings, session), []
+    else:
+        materials = open_materials(taxonomy, corpus, session)
+        opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
     from routerlab.tui.lab.mode import LabMode
 
-    run_app(settings, LabMode(opened, specs))
+    run_app(settings, LabMode(opened, specs, watch=None if followed else watch))

@@ -13,11 +13,13 @@ from routerlab.cli.corpus import group as corpus
 from routerlab.cli.doctor import doctor
 from routerlab.cli.lab import lab, start
 from routerlab.cli.models import commands as models
+from routerlab.cli.outcome import group as outcome
 from routerlab.cli.replay import replay
 from routerlab.cli.results.analyze import analyze
 from routerlab.cli.results.check import check
 from routerlab.cli.results.report import report
 from routerlab.cli.route import route
+from routerlab.cli.serve import serve
 from routerlab.cli.trial import group as trial
 from routerlab.cli.tune import group as tune
 from routerlab.cli.web.command import web
@@ -42,6 +44,7 @@ for name, noun in (
     ("tune", tune),
     ("bench", bench),
     ("trial", trial),
+    ("outcome", outcome),
     ("models", models),
     ("corpus", corpus),
     ("remote", remote),
@@ -50,6 +53,7 @@ for name, noun in (
 ):
     app.add_typer(noun.app, name=name)
 app.command()(doctor)
+app.command()(serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(web)
 
 

@@ -121,9 +121,11 @@ class Item(Record):
 class Trial(Prediction):
     """One item, one arm, one repeat: the record of a session.
 
-    `prompt` is written for typed prompts only; a case's prompt is in the corpus that the session pins.
-    `session` and `due` are there in a randomised trial: the id of the session that asked, and when it was to
-    be sent. `contended` comes last on purpose: it is the commit mark of a record (see session/session.py).
+    `prompt` is written for typed prompts only; a case's prompt is in the corpus that the session pins. Of one
+    that came over the network there is `prompt_sha256` (that of core/corpus.py), its text only where keeping
+    was asked for, and `target`, the model that it was sent on to. `session` and `due` are there in a
+    randomised trial: the id of the session that asked, and when it was to be sent. `contended` comes last on
+    purpose: it is the commit mark of a record (see session/session.py).
     """
 
     id: str
@@ -132,6 +134,8 @@ class Trial(Prediction):
     repeat: int = 1
     case: str | None = None
     prompt: str | None = None
+    prompt_sha256: str | None = None
+    target: str | None = None
     gold: str | None = None
     session: str | None = None
     due: datetime | None = None
@@ -139,13 +143,18 @@ class Trial(Prediction):
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """(case id or typed prompt, arm, repeat): what a replay resumes by."""
-        return (self.case or self.prompt or "", self.arm, self.repeat)
+        """(what was asked, arm, repeat): what a replay resumes by."""
+        return (self.question, self.arm, self.repeat)
 
     @property
     def group(self) -> tuple[str, int]:
-        """(case id or typed prompt, repeat): the trials that answer the same question side by side."""
-        return (self.case or self.prompt or "", self.repeat)
+        """(what was asked, repeat): the trials that answer the same question side by side."""
+        return (self.question, self.repeat)
+
+    @property
+    def question(self) -> str:
+        """What was asked: a case's id, a typed prompt, or the hash of one that was not kept."""
+        return self.case or self.prompt or self.prompt_sha256 or ""
 
     @property
     def correct(self) -> bool | None:

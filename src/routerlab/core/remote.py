@@ -43,6 +43,24 @@ def cost(tokens: Tokens, prices: Prices) -> float | None:
     return paid / 1e6
 
 
+def plain_address(url: str) -> str:
+    """The address of an endpoint without a slash at its end; ValueError when it is none, or holds more than
+    an address should. Nothing of a wrong one is repeated: it may hold a key."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError('not an address: it should look like "https://api.example.com/v1"')
+    if "@" in parts.netloc or parts.query or parts.fragment or "?" in url or "#" in url:
+        raise ValueError(
+            "an address without user, password, query and fragment is needed; a key goes into the "
+            "environment variable that key_env names"
+        )
+    return url.rstrip("/")
+
+
 class Remote(Record):
     """An endpoint and a model there. The arm is called `remote:NAME`.
 
@@ -71,23 +89,7 @@ class Remote(Record):
     retries: int = Field(default=2, ge=0, le=10)
     concurrency: int = Field(default=4, ge=1, le=64)
 
-    @field_validator("base_url")
-    @classmethod
-    def _is_plain_address(cls, url: str) -> str:
-        """Nothing of a wrong address is repeated: it may hold a key."""
-        try:
-            parts = urlsplit(url)
-            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            sound = False
-        if not sound or not re.fullmatch(r"[!-~]+", url):
-            raise ValueError('not an address: it should look like "https://api.example.com/v1"')
-        if "@" in parts.netloc or parts.query or parts.fragment or "?" in url or "#" in url:
-            raise ValueError(
-                "an address without user, password, query and fragment is needed; a key goes into the "
-                "environment variable that key_env names"
-            )
-        return url.rstrip("/")
+    _is_plain_address = field_validator("base_url")(plain_address)
 
     @field_validator("body")
     @classmethod

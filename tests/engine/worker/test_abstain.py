@@ -10,6 +10,7 @@ from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.head import head_bytes, load_head
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Abstain, Promise
+from routerlab.engine.worker.protocol import Load
 from routerlab.tune.write import save_toml
 from tests.engine.arms.members import cascade
 from tests.engine.tuned import PROMPTS, Tuned, deep_model, factory, tuned_spec, write
@@ -98,4 +99,5 @@ def test_what_a_member_promises_alone_is_not_the_cascades(
     assert isinstance(arm, CascadeArm)
     for member in arm.members:
         assert isinstance(member, ModelArm)
+        assert isinstance(member._load, Load)
         assert member._load.abstain == Abstain()

@@ -23,6 +23,7 @@ from routerlab.engine.contract.names import ContractName
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.inference import Predictor, PromptTooLongError
 from routerlab.engine.worker.llama import BATCH, Model
+from routerlab.engine.worker.protocol import Load
 from routerlab.engine.worker.worker import check_kind
 from routerlab.models import wheels
 from routerlab.models.catalog import WheelSource, load_catalog
@@ -300,6 +301,7 @@ async def test_a_killed_worker_is_replaced_and_computes_the_same(files: dict[Kin
 def test_encoders_that_are_not_known_are_refused_by_name(files: dict[Kind, Path]) -> None:
     header = replace(read_header(files["bert"]), architecture="neo-bert")
     load = arm_of(files["bert"])._load
+    assert isinstance(load, Load)
     with pytest.raises(LabError, match=r"bert\.gguf: encoders of architecture neo-bert cannot be read"):
         check_kind(load, header)
 

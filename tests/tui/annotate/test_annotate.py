@@ -10,7 +10,7 @@ from textual.widgets import Input
 from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.tui.annotate.choice import Choice
-from routerlab.tui.annotate.find import Find
+from routerlab.tui.shared.find import Find
 from tests.annotate.desk.harness import SIX, desk
 from tests.tui.annotate.harness import AGENT, CODE, CODE2, COT, SECRETS, annotating, secret
 

@@ -11,7 +11,7 @@ from routerlab.core.errors import Exit
 from routerlab.core.session.file import SessionFile, read_session
 from routerlab.core.session.session import State
 from routerlab.tui.annotate.choice import Choice
-from routerlab.tui.annotate.find import Find
+from routerlab.tui.shared.find import Find
 from tests.annotate.desk.harness import desk
 from tests.tui.annotate.harness import CODE, CODE2, COT, SECRETS, annotating, counts, secret
 

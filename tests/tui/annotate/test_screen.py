@@ -10,8 +10,8 @@ from routerlab.core.session.file import read_session
 from routerlab.settings import Settings
 from routerlab.tui.actions.registry import ANNOTATE_ACTIONS
 from routerlab.tui.annotate.choice import Choice
-from routerlab.tui.annotate.find import Find
 from routerlab.tui.shared.dialogs import Read
+from routerlab.tui.shared.find import Find
 from routerlab.tui.shared.guide import Guide
 from routerlab.tui.shared.longtext import LongText
 from tests.annotate.desk.harness import SIX, desk, items

@@ -92,6 +92,16 @@ def test_a_fault_shows_its_message_instead() -> None:
     assert "unfamiliar" not in "\n".join(lines(view, "line", 78))
 
 
+@pytest.mark.parametrize("width", [26, 28, 40])
+def test_no_label_is_cut_in_a_panel(width: int) -> None:
+    view = told(0.01, True)
+    assert view.trial is not None
+    view = replace(view, trial=view.trial.model_copy(update={"label": LABELS[5], "abstained": None}))
+    shown = lines(view, "full", width)
+    assert not [line for line in shown if "…" in line and "read" not in line]
+    assert any(line.startswith(("generative ", "hybrid/generative ")) for line in shown)
+
+
 UNFAMILIAR = ("asdfgh", "hi")
 
 
@@ -120,7 +130,8 @@ async def test_a_panel_of_thirty_columns_has_the_word_in_its_border(tmp_path: Pa
 async def test_the_history_lists_only_what_is_unfamiliar(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=2, prepare=tell) as s:
         await s.pilot.press("escape", "U")
-        await s.shows("no prompt so far is unfamiliar")
+        await s.shows("no question fits: x lists all again")
+        await s.pilot.press("x")
         for i, prompt in enumerate(("hi", "Sort a list in Go.", "asdfgh", "Why is the sky blue?"), 1):
             s.lab.ask(prompt)
             await s.until(partial(answered, s.lab, 2 * i), "the answers")
@@ -128,7 +139,7 @@ async def test_the_history_lists_only_what_is_unfamiliar(tmp_path: Path) -> None
         await s.pilot.press("U")
         await s.until(lambda: s.table.row_count == 2 and s.table.cursor_row == 1, "the two rows")
         assert s.screen.question is s.screen.sitting.questions[2]
-        await s.shows("looking at #3", "2 of 4: unfamiliar only", "abstained → default")
+        await s.shows("looking at #3", "[unfamiliar]", "2 of 4", "abstained → default")
         await s.pilot.press("k")
         await s.until(lambda: s.screen.question is s.screen.sitting.questions[0], "the first")
         await s.pilot.press("1")
@@ -152,9 +163,9 @@ async def test_a_sent_prompt_leads_back_to_all(tmp_path: Path) -> None:
         s.lab.ask("hi")
         await s.until(lambda: s.table.row_count == 1 and not s.screen._dirty, "the row")
         await s.pilot.press("escape", "U")
-        await s.shows("1 of 1: unfamiliar only")
+        await s.shows("[unfamiliar]", "1 of 1")
         await s.pilot.press("tab")
         await s.type("Sort")
         await s.pilot.press("enter")
         await s.until(lambda: s.table.row_count == 2 and s.screen.looking is None, "both rows")
-        assert "unfamiliar only" not in s.picture()
+        assert "[unfamiliar]" not in s.picture()

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from routerlab.engine.lab.runner import Progress
 from routerlab.tui.app import RouterLabApp
+from routerlab.tui.lab.chips import SearchLine
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.mode import LabMode
 from routerlab.tui.lab.screen import LabScreen
@@ -119,3 +120,36 @@ def test_unfamiliar(
         await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == 3 and judged(screen))
 
     assert snap_compare(app_on(made, 2), terminal_size=size, run_before=run)
+
+
+@pytest.mark.parametrize("size", ["80x24", "160x48"])
+@pytest.mark.parametrize("keys", ["chips", "search", "found"])
+def test_filters(
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str, keys: str
+) -> None:
+    """The chips with some on, a search that is being typed, and what was found, ordered and selected."""
+    pressed = {
+        "chips": ["F", "d", "w", "f", "f"],
+        "search": ["slash", *"the"],
+        "found": ["slash", *"the", "enter", "O", "down", "down", "enter", "m", "m", "k"],
+    }
+    made = bench(tmp_path)
+
+    async def run(pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: ready(made, 3))
+        made.lab.replay(made.lab.cases())
+        await made.lab.finished()
+        done = Progress("idle", CASES * 3, CASES * 3, 12.3)
+        monkeypatch.setattr(type(made.lab), "progress", property(lambda lab: done))
+        screen = pilot.app.screen
+        assert isinstance(screen, LabScreen)
+        screen.redraw()
+        await settle(pilot, lambda: screen.query_one(HistoryTable).row_count == CASES and judged(screen), 0.0)
+        await pilot.press("escape")
+        for key in pressed[keys]:
+            await pilot.press(key)
+            await settle(pilot, lambda: not screen.wanted, 0.0)
+        screen.query_one(SearchLine).cursor_blink = False
+        await settle(pilot, lambda: not screen.wanted and judged(screen))
+
+    assert snap_compare(app_on(made, 3), terminal_size=SIZES[size], run_before=run)

@@ -1,5 +1,6 @@
 """The standings, the rows of the question, the matrix and the sentence, as pure functions."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -169,6 +170,9 @@ def test_agreement_is_a_sentence(said: list[str], sentence: str) -> None:
         for arm, one in zip("abcdef", said, strict=False)
     }
     assert agreement(trials) == sentence
+    names = short_labels(LABELS)
+    shorter = agreement(trials, names)
+    assert shorter == re.sub("|".join(LABELS), lambda found: names[found[0]], sentence)
 
 
 def asked(n: int) -> list[Question]:

@@ -6,7 +6,8 @@ from textual.dom import DOMNode
 from textual.keys import Keys
 
 from routerlab.tui.actions.registry import LAB_ACTIONS
-from routerlab.tui.lab.history import HistoryTable, columns
+from routerlab.tui.lab.chips import ChipRow, SearchLine
+from routerlab.tui.lab.history import columns
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
@@ -47,7 +48,7 @@ def test_panels_never_take_more_than_their_room(width: int, room: int, arms: int
 @pytest.mark.parametrize("arms", range(1, 7))
 def test_history_columns_fit_the_terminal(width: int, arms: int) -> None:
     shape = columns(width, [f"arm{i}" for i in range(arms)], LABELS)
-    total = 4 + 7 + 5 + shape.prompt + 2 * shape.label + 3 + arms * (shape.label + 2) + shape.gap * (6 + arms)
+    total = 5 + 7 + 5 + shape.prompt + 2 * shape.label + 3 + arms * (shape.label + 2) + shape.gap * (6 + arms)
     assert total <= width
     assert len(set(shape.short.values())) == 6
 
@@ -85,7 +86,7 @@ def test_every_action_has_a_key_that_all_terminals_send() -> None:
             for k in keys
             if len(k) == 1
             or k in ("enter", "escape", "tab", "space", "up", "down", "left", "right", "end")
-            or k in ("full_stop", "question_mark", "colon", "shift+tab")
+            or k in ("full_stop", "question_mark", "colon", "slash", "asterisk", "minus", "shift+tab")
             or (k.startswith("ctrl+") and len(k) == 6)
         ]
         assert plain, action.id
@@ -94,7 +95,7 @@ def test_every_action_has_a_key_that_all_terminals_send() -> None:
 
 def test_ids_are_unique_and_keys_do_not_clash() -> None:
     assert len({a.id for a in LAB_ACTIONS}) == len(LAB_ACTIONS)
-    for place in ("lab", "prompt", "panels"):
+    for place in ("lab", "prompt", "panels", "chips", "search"):
         keys = [k for a in LAB_ACTIONS if a.place == place for k in a.keys.split(",")]
         assert len(keys) == len(set(keys))
 
@@ -104,7 +105,8 @@ def test_every_action_is_implemented_and_bound() -> None:
         "lab": LabScreen,
         "prompt": PromptLine,
         "panels": Panels,
-        "history": HistoryTable,
+        "chips": ChipRow,
+        "search": SearchLine,
     }
     for action in LAB_ACTIONS:
         home = homes[action.place]

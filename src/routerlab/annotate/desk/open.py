@@ -12,7 +12,8 @@ from routerlab.annotate.desk.item import QueueItem
 from routerlab.annotate.desk.order import Order, ordered
 from routerlab.annotate.desk.source import Source
 from routerlab.core.errors import LabError
-from routerlab.core.session.file import Progress, SessionFile
+from routerlab.core.session.file import SessionFile
+from routerlab.core.session.parse import Progress
 from routerlab.core.session.session import QueueRecord, Session
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.lab.materials import Materials, new_header

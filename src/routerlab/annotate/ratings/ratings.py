@@ -16,7 +16,8 @@ from routerlab.annotate.ratings.unit import Collected, Decision, Rating, Unit
 from routerlab.core.corpus import Corpus, fold
 from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Trial
-from routerlab.core.session.file import Progress, read_session
+from routerlab.core.session.file import read_session
+from routerlab.core.session.parse import Progress
 from routerlab.core.session.session import Annotation, Header, Session, Target
 
 

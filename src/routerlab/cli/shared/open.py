@@ -167,6 +167,31 @@ def open_lab(
     return Lab(materials, settings, factory, path, file, repeats, bulk), specs
 
 
+def open_watch(
+    watched: Path,
+    taxonomy: Path | None,
+    corpus: Path | None,
+    settings: "Settings",
+    session: Path | None,
+) -> "Lab":
+    """A lab that follows the session `watched`, and keeps annotations in `session`, or beside it. LabError
+    when `watched` is no session, or its taxonomy is not here."""
+    from routerlab.core.session.file import peek_session
+    from routerlab.serve.follow import FollowingLab, Tail
+
+    pin = peek_session(watched)[0].taxonomy
+    materials = open_materials(taxonomy, corpus, watched)
+    if materials.taxonomy.sha256 != pin.sha256:
+        raise LabError(
+            f"{watched}: was made with taxonomy {pin.name} {pin.sha256[:12]} ({pin.path}), which is not "
+            "here; name it with --taxonomy"
+        )
+    path = session or watched.with_name(f"{watched.stem}-watched.toml")
+    if path.resolve() == watched.resolve():
+        raise LabError(f"{path}: is the session that is watched; annotations go to another")
+    return FollowingLab(materials, settings, Tail(watched), path, open_session(path, materials))
+
+
 def _again(record: "AnyArmRecord") -> "Spec":
     """The arm of a session; a model or router that has moved is looked for by its name."""
     from routerlab.core.session.arm import ArmRecord, RemoteRecord

@@ -147,6 +147,11 @@ class Gathering(Asking):
     ] = None
 
 
+@dataclass(frozen=True)
+class Serving(Routing, Gathering):
+    """All of these."""
+
+
 def spread(command: Callable[..., R]) -> Callable[..., R]:
     """The command for typer: each field of a parameter that is a dataclass is an option."""
     signature = inspect.signature(command)

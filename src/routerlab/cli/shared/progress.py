@@ -21,7 +21,8 @@ EVERY_S = 10.0
 class Bar:
     """How far a run is, while the `with` block lasts."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, unit: str = "trials") -> None:
+        self._unit = unit
         self._last = time.monotonic()
         self._plain = not sys.stderr.isatty()
         self._bar = RichProgress(
@@ -66,7 +67,7 @@ class Bar:
         self._bar.update(self._task, completed=p.done, total=p.total or None, left=left)
         if self._plain and time.monotonic() - self._last >= EVERY_S:
             self._last = time.monotonic()
-            print(f"{p.done}/{p.total} trials, {left}", file=sys.stderr, flush=True)
+            print(f"{p.done}/{p.total} {self._unit}, {left}", file=sys.stderr, flush=True)
 
 
 def _duration(seconds: float) -> str:

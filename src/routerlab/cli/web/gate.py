@@ -1,35 +1,27 @@
 """Who may come in: whoever has the token, under a name that no stranger's page can have."""
 
 import hmac
-import ipaddress
 import socket
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+
+from routerlab.core.loopback import is_loopback, may_ask
 
 
 def gate(token: str, host: str) -> Middleware:
     """A middleware that answers 403, and nothing else, to all that does not begin with the token, that names
     this server otherwise than `host` and its kin, or that another site's page asks for."""
     names = {"localhost", host.lower()}
-    if not _loopback(host):
+    if not is_loopback(host):
         names.add(socket.gethostname().lower())
-
-    def known(request: web.Request) -> bool:
-        name = urlsplit(f"//{request.host}").hostname or ""
-        # A page that is rebound to this address still has its name; an address cannot be rebound.
-        if name not in names and not _address(name):
-            return False
-        origin = request.headers.get("Origin")
-        return origin is None or urlsplit(origin).netloc == request.host
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         first = request.path.split("/", 2)[1] if "/" in request.path else ""
         right = hmac.compare_digest(first.encode("utf-8", "surrogatepass"), token.encode())
         try:
-            allowed = right and known(request)
+            allowed = right and may_ask(request.host, request.headers.get("Origin"), names)
         except ValueError:  # a Host or an Origin that is no such thing
             allowed = False
         if not allowed:
@@ -56,15 +48,3 @@ async def protect(request: web.Request, response: web.StreamResponse) -> None:
 
 def _printable(host: str) -> str:
     return "".join(c for c in host if c.isalnum() or c in ".:-[]")
-
-
-def _address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _loopback(host: str) -> bool:
-    return host == "localhost" or (_address(host) and ipaddress.ip_address(host).is_loopback)

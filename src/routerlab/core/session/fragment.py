@@ -4,7 +4,8 @@ import json
 import re
 from datetime import UTC, date, datetime
 
-from routerlab.core.session.session import KINDS, Event, Header
+from routerlab.core.prediction import Record
+from routerlab.core.session.session import KINDS, Event
 
 # Legal in TOML as they are, but they act on a terminal or hide text when somebody prints the file: DEL and C1
 # controls, line and paragraph separators, bidi marks, and the byte order mark.
@@ -20,13 +21,17 @@ def fragment(event: Event) -> bytes:
     Every value is on one line (tables inline, control characters escaped), so nothing in the data can look
     like the head of a record. None is left out; milliseconds have 3 decimals, other floats 6.
     """
-    kind = next(name for name, models in KINDS.items() if isinstance(event, models))
-    data = event.model_dump(exclude_none=True)
+    return record_text(next(name for name, models in KINDS.items() if isinstance(event, models)), event)
+
+
+def record_text(kind: str, record: Record) -> bytes:
+    """Any record as such a block, under that name; sums of money have 12 decimals."""
+    data = record.model_dump(exclude_none=True)
     ordered = {key: data[key] for key in (*_FIRST, *data) if key in data}
     return f"\n[[{kind}]]\n{_lines(ordered)}".encode()
 
 
-def header_text(header: Header) -> bytes:
+def header_text(header: Record) -> bytes:
     """The header as the top of a session file."""
     return _lines(header.model_dump(exclude_none=True)).encode()
 
@@ -37,7 +42,11 @@ def toml_value(value: object) -> str:
 
 
 def _lines(data: dict[str, object]) -> str:
-    return "".join(f"{_key(k)} = {_value(v, 3 if k.endswith('_ms') else 6)}\n" for k, v in data.items())
+    return "".join(f"{_key(k)} = {_value(v, _digits(k))}\n" for k, v in data.items())
+
+
+def _digits(key: str) -> int:
+    return 3 if key.endswith("_ms") else 12 if key == "cost" else 6
 
 
 def _key(key: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from os.path import isfile  # False for any text, where Path.is_file raises for some
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
 from pydantic import model_validator
 
@@ -155,14 +155,6 @@ KINDS: dict[str, tuple[type[Event], ...]] = {
     "annotation": (Annotation,),
 }
 """What a record of each name may be; where there are several, its `kind` says which."""
-
-
-def record_type(name: str, data: dict[str, Any]) -> type[Event] | None:
-    """What a record of this name is: of several, what its `kind` says, None for one that is not known."""
-    types = KINDS[name]
-    if len(types) == 1 or "kind" not in data:
-        return types[0]
-    return next((t for t in types if data["kind"] in get_args(t.model_fields["kind"].annotation)), None)
 
 
 @dataclass(frozen=True)

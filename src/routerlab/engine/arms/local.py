@@ -26,6 +26,7 @@ from routerlab.engine.worker.protocol import (
     FromWorker,
     Load,
     Loading,
+    LoadModel,
     Measure,
     Ready,
 )
@@ -52,7 +53,9 @@ class CrashError(Exception):
 class ModelArm(Watched):
     """An arm that is a GGUF model (see `Arm`)."""
 
-    def __init__(self, spec: ArmSpec, load: Load, turn: asyncio.Lock) -> None:
+    _program = "routerlab.engine.worker.worker"
+
+    def __init__(self, spec: ArmSpec, load: LoadModel, turn: asyncio.Lock) -> None:
         """`load` says how to load the model, `turn` is held while doing so (see lab/factory.py)."""
         super().__init__()
         self.spec = spec
@@ -159,7 +162,7 @@ class ModelArm(Watched):
         ready = self._ready = asyncio.get_running_loop().create_future()
         async with self._spawning:
             env = WORKER_ENV | os.environ
-            process = await spawn("routerlab.engine.worker.worker", self._log, layers == 0, env)
+            process = await spawn(self._program, self._log, layers == 0, env)
             worker = self._worker = Worker(process, self._log, self._heard)
         if life != self._life:  # stopped while the process was being made
             worker.kill()
@@ -167,10 +170,10 @@ class ModelArm(Watched):
         worker.ended.add_done_callback(lambda _: self._noticed_end(worker, life))
         self._enter("loading", stage="starting", message=message, pid=worker.process.pid)
         worker.send(self._load.model_copy(update={"wanted": replace(self._load.wanted, layers=layers)}))
-        await _first(ready, worker.ended)
+        await first_of(ready, worker.ended)
         reply: Ready | Failed | None = ready.result() if ready.done() else None
         if isinstance(reply, Failed):  # it ends by itself, and should be gone before another needs the memory
-            await _first(worker.ended, timeout=END_S)
+            await first_of(worker.ended, timeout=END_S)
             worker.kill()
             return reply
         if not worker.ended.done():
@@ -228,6 +231,7 @@ class ModelArm(Watched):
         prediction, answer = await self._ask(prompt, timeout_s, window)
         if answer is None or answer.features is None:
             return prediction, None
+        assert isinstance(self._load, Load)
         numbers = np.frombuffer(base64.b64decode(answer.features), dtype="<f4")
         return prediction, numbers.reshape(len(self._load.layers), -1)
 
@@ -263,7 +267,7 @@ class ModelArm(Watched):
         self._enter("busy")
         start = time.perf_counter()
         worker.send(ask)
-        await _first(self._answer, worker.ended, timeout=timeout_s)
+        await first_of(self._answer, worker.ended, timeout=timeout_s)
         total = (time.perf_counter() - start) * 1000.0
         if self._answer.done():
             answer = self._answer.result()
@@ -302,7 +306,7 @@ class ModelArm(Watched):
     async def _enforce(self, worker: Worker, question: int) -> None:
         worker.send(Cancel(id=question))
         assert self._answer is not None
-        await _first(self._answer, worker.ended, timeout=CANCEL_DEADLINE_S)
+        await first_of(self._answer, worker.ended, timeout=CANCEL_DEADLINE_S)
         if self._question == question and not self._answer.done():
             worker.kill()
 
@@ -313,12 +317,12 @@ class ModelArm(Watched):
             worker = self._worker
         if worker:
             worker.kill()
-            await _first(worker.ended)
+            await first_of(worker.ended)
         if life == self._life:
             self._enter("stopped", message="", restarts=0, pid=None)
 
 
-async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109
+async def first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:  # noqa: ASYNC109
     """Wait until one of them is done, or the time is up; none is cancelled."""
     await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 

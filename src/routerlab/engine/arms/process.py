@@ -14,12 +14,14 @@ from routerlab.engine.worker.protocol import (
     LINE_LIMIT,
     Answer,
     Ask,
+    Chat,
     Failed,
     FromWorker,
-    Load,
+    LoadModel,
     Ping,
     Pong,
     Ready,
+    Said,
     encode,
     from_worker,
 )
@@ -117,7 +119,7 @@ class Worker:
                 self._cpu_s, self._moved = message.cpu_s, True
             return
         self._moved = True
-        if isinstance(message, (Ready, Failed, Answer)):
+        if isinstance(message, (Ready, Failed, Answer, Said)):
             self._work_since = None
         self._heard(message)
 
@@ -145,7 +147,7 @@ class Worker:
     def send(self, message: Record) -> None:
         """Write one message; a dead worker is noticed by `ended`, and a stuck one, which reads nothing, must
         not keep its sender waiting."""
-        if isinstance(message, (Load, Ask)):
+        if isinstance(message, (LoadModel, Ask, Chat)):
             self._work_since = _now()
         self._stdin.write(encode(message))
 

@@ -122,19 +122,24 @@ def frame(
     asked = () if contract == "json" else exemplars_for(taxonomy, exemplars)
     shots = [(shot.prompt, how.answer(taxonomy.labels.index(shot.label))) for shot in asked]
     prefill = (Piece(how.prefill, special=False),) if how.prefill else ()
-    ways: list[tuple[Template, bool]] = [(t, parts) for parts in (False, True) for t in ("chat", "folded")]
-    refused = [] if render else ["it has no chat template"]
-    for template, in_parts in ways:
-        if render is None:
-            break
-        found = _through_template(render, system, shots, template == "folded", in_parts)
-        if not isinstance(found, str):
-            before, after, quoted = found
-            return Framing(before, (*after, *prefill), how.tails, template, quoted=quoted)
-        refused.append(found)
+    found = _carried(render, system, shots)
+    if not isinstance(found, str):
+        template, before, after, quoted = found
+        return Framing(before, (*after, *prefill), how.tails, template, quoted=quoted)
     before, after = _plain(system, shots)
-    why = "; ".join(dict.fromkeys(refused))
-    return Framing(before, (*after, *prefill), how.tails, "plain", plain_text=why)
+    return Framing(before, (*after, *prefill), how.tails, "plain", plain_text=found)
+
+
+def chat_frame(system: str | None, render: Render | None) -> Framing:
+    """The framing of a prompt that a model answers for its user, after the instruction `system` if there is
+    one; without a template that carries it, plain text stands in."""
+    found = _carried(render, system, ())
+    if not isinstance(found, str):
+        template, before, after, quoted = found
+        return Framing(before, after, (), template, quoted=quoted)
+    told = (Piece(system + "\n\n", special=False),) if system else ()
+    asks, answers = Piece("User: ", special=False), Piece("\nAssistant:", special=False)
+    return Framing((*told, asks), (answers,), (), "plain", plain_text=found)
 
 
 OWN_PREFIXES = {
@@ -159,14 +164,31 @@ def own_frame(architecture: str, name: str | None) -> Framing:
 DROPS = "its chat template drops, repeats or reorders messages"
 
 
+def _carried(
+    render: Render | None, system: str | None, shots: Shots
+) -> tuple[Template, tuple[Piece, ...], tuple[Piece, ...], bool] | str:
+    """How the template carries the messages, in the first of the ways that it does; or why in none."""
+    if render is None:
+        return "it has no chat template"
+    refused = []
+    ways: tuple[Template, ...] = ("chat",) if system is None else ("chat", "folded")
+    for in_parts in (False, True):
+        for template in ways:
+            found = _through_template(render, system, shots, template == "folded", in_parts)
+            if not isinstance(found, str):
+                return template, *found
+            refused.append(found)
+    return "; ".join(dict.fromkeys(refused))
+
+
 def _through_template(
-    render: Render, system: str, shots: Shots, folded: bool, in_parts: bool
+    render: Render, system: str | None, shots: Shots, folded: bool, in_parts: bool
 ) -> tuple[tuple[Piece, ...], tuple[Piece, ...], bool] | str:
     """Render with a marker for each content, then split there: contents never pass through the template.
 
     Prefix, suffix, and whether contents are written as JSON, which the marker's quote tells; or why not.
     """
-    turns = [("system", system)] if not folded else []
+    turns = [("system", system)] if system is not None and not folded else []
     turns += [turn for prompt, answer in shots for turn in (("user", prompt), ("assistant", answer))]
     roles = [*(role for role, _ in turns), "user"]  # the last is for the user's text
     marks = [f'@@piece-{i}"@@' for i in range(len(roles))]
@@ -186,6 +208,7 @@ def _through_template(
     for i, markup in enumerate(parts[0:-1:2]):
         pieces.append(Piece(markup, special=True))
         if folded and i == 0:
+            assert system is not None
             pieces.append(Piece(put(system + "\n\n"), special=False))
         if i < len(turns):
             pieces.append(Piece(put(turns[i][1]), special=False))

@@ -2,8 +2,11 @@
 
 from typing import Literal
 
-ContractName = Literal["json", "score", "probe", "cascade", "majority", "keywords", "agreement", "none"]
-"""How an arm comes to a label; those after `cascade` are baselines, and `none` puts no label on anything."""
+ContractName = Literal[
+    "json", "score", "probe", "cascade", "majority", "keywords", "agreement", "none", "chat"
+]
+"""How an arm comes to a label; those after `cascade` are baselines, and `none` puts no label on anything.
+Under `chat` a model does not route: it answers the prompt, as a downstream model."""
 Encoding = Literal["json-name", "name", "code"]
 """How the answer is written that `score` reads (see encoding.py)."""
 Instruction = Literal["full", "cues", "names"]

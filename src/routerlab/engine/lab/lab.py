@@ -67,7 +67,7 @@ class Lab:
         self._typed: Counter[str] = Counter()
         for trial in self.session.trials:
             if trial.prompt is not None:
-                self._typed[trial.prompt] = max(self._typed[trial.prompt], trial.repeat)
+                self._typed[trial.prompt] = max(self._typed.pop(trial.prompt, 0), trial.repeat)
 
     @property
     def path(self) -> Path | None:
@@ -94,6 +94,11 @@ class Lab:
         return self._keeper.unsaved
 
     @property
+    def typed(self) -> list[str]:
+        """The prompts that were typed in this session, each once, the one asked last at the end."""
+        return list(self._typed)
+
+    @property
     def progress(self) -> Progress:
         """Where the run stands."""
         return self.runner.progress
@@ -102,6 +107,9 @@ class Lab:
         """Call `watcher` on the event loop for every event; returns a function that ends the subscription."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
+
+    def begin(self) -> None:
+        """Called once somebody looks: a lab that follows another's session begins to."""
 
     def _emit(self, event: Event) -> None:
         loop = asyncio.get_running_loop()
@@ -183,7 +191,7 @@ class Lab:
         if not self.arms:
             raise LabError("there is no arm to ask: add one first")
         text = prompt.encode("utf-8", "replace").decode()
-        self._typed[text] += 1
+        self._typed[text] = self._typed.pop(text, 0) + 1  # to the end
         self.runner.ask(Item(prompt=text), self._typed[text])
 
     def cases(self, which: Filter = "all", family: str | None = None) -> list[Item]:

@@ -40,10 +40,10 @@ class Terms:
         greedy: Body = {} if self.temperature is None else {"temperature": self.temperature}
         return {**self.body, **self.thinking, **greedy, self.capped_by: self.limit}
 
-    def request(self, instruction: str, prompt: str) -> dict[str, Any]:
-        """The body of a request."""
-        turns = [("system", instruction), ("user", prompt)]
-        if not self.system:
+    def request(self, instruction: str | None, prompt: str) -> dict[str, Any]:
+        """The body of a request; without an instruction the prompt is all that is said."""
+        turns = [("system", instruction), ("user", prompt)] if instruction else [("user", prompt)]
+        if instruction and not self.system:
             turns = [("user", f"{instruction}\n\n{prompt}")]
         messages = [{"role": role, "content": content} for role, content in turns]
         return {**self.parameters, "model": self.model, "messages": messages}

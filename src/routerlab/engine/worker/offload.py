@@ -7,7 +7,7 @@ from typing import Any, Literal
 from llama_cpp import llama_cpp as c
 from llama_cpp._ggml import libggml
 
-from routerlab.engine.worker.protocol import Load
+from routerlab.engine.worker.protocol import LoadModel
 from routerlab.models.devices import Device
 from routerlab.models.gguf import GgufHeader
 from routerlab.models.memory import Estimate
@@ -63,7 +63,6 @@ def pointers(names: Sequence[str]) -> "ctypes.Array[ctypes.c_void_p]":
     return (ctypes.c_void_p * (len(found) + 1))(*found, None)
 
 
-def choose(request: Load, header: GgufHeader) -> tuple[Placement, Estimate]:
+def choose(request: LoadModel, header: GgufHeader, n_seq: int) -> tuple[Placement, Estimate]:
     """Where the model goes on the devices of this build, and the memory it needs (see `plan`)."""
-    n_seq = 1 + len(request.taxonomy.labels)
     return plan(header, request.model, request.n_ctx, n_seq, devices(), request.wanted)

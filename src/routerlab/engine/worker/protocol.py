@@ -15,15 +15,29 @@ from routerlab.engine.contract.router import Abstain, Router
 from routerlab.models.placement import Wanted
 
 Stage = Literal["checking file", "loading weights", "reading exemplars"]
+Finish = Literal["stop", "length"]
+"""Whether a model ended its answer, or the limit of tokens did."""
 Measure = Literal["steps", "bare"]
 """What a benchmark wants of a question: the steps of the prediction, or those of a bare decode instead."""
 
 
-class Load(Record):
-    """First message to a worker: which model, where it is wanted, and how it will be asked."""
+class LoadModel(Record):
+    """What a worker's first message says whatever the model is for: which one, and where it is wanted."""
+
+    model: Path
+    n_ctx: int
+    threads: int | None
+    wanted: Wanted
+    slots: int = 1
+    """Prompts that go into one decode (see `Ask.more`)."""
+    template_limit_s: float = 5.0
+    """Time the chat template may take: it is a stranger's program."""
+
+
+class Load(LoadModel):
+    """A model that routes, and how it will be asked."""
 
     kind: Literal["load"] = "load"
-    model: Path
     contract: ContractName
     encoding: Encoding
     instruction: Instruction = "full"
@@ -31,13 +45,8 @@ class Load(Record):
     taxonomy: Taxonomy
     exemplars: tuple[Exemplar, ...]
     exemplars_sha256: str | None
-    n_ctx: int
-    threads: int | None
-    wanted: Wanted
     prefix_cache: int = 0
     """Bytes that prefixes kept on disk may take, 0 for none (see Prefixes)."""
-    slots: int = 1
-    """Prompts that go into one decode (see `Ask.more`)."""
     concurrency: int = 1
     """How many of the slots are for questions that come at once."""
     layers: tuple[int, ...] = ()
@@ -46,8 +55,13 @@ class Load(Record):
     router_folder: Path | None = None
     """What the arm was tuned to, whose pins must hold, and where its head lies."""
     abstain: Abstain = Abstain()
-    template_limit_s: float = 5.0
-    """Time the chat template may take: it is a stranger's program."""
+
+
+class LoadChat(LoadModel):
+    """A model that answers prompts, after the instruction `system` if there is one."""
+
+    kind: Literal["load chat"] = "load chat"
+    system: str | None = None
 
 
 class Ask(Record):
@@ -64,6 +78,17 @@ class Ask(Record):
     """Of prompts that are computed together: whether each has the whole time as its own, or its share."""
     measure: Measure | None = None
     """For benchmarks: the answer carries `Answer.steps`."""
+
+
+class Chat(Record):
+    """Answer a prompt, greedily, until the model ends, a text of `stop` is there, or `max_tokens` are.
+    Several may be under way; each is answered with its `id`."""
+
+    kind: Literal["chat"] = "chat"
+    id: int
+    prompt: str
+    max_tokens: int
+    stop: tuple[str, ...] = ()
 
 
 class Cancel(Record):
@@ -115,6 +140,20 @@ class Answer(Record):
     """For `Ask.measure`: milliseconds by step (see Laps); they add up to the worker's share."""
 
 
+class Said(Record):
+    """The answer to chat `id`. `first_ms` is the time to its first token, in the worker; without a `finish`
+    there is no answer, and `error` says why."""
+
+    kind: Literal["said"] = "said"
+    id: int
+    text: str = ""
+    finish: Finish | None = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    first_ms: float = 0.0
+    error: str | None = None
+
+
 class Failed(Record):
     """Loading failed and the worker ends. `retry` says that fewer layers on the GPU might help."""
 
@@ -123,8 +162,8 @@ class Failed(Record):
     retry: bool
 
 
-ToWorker = Annotated[Load | Ask | Cancel | Ping, Field(discriminator="kind")]
-FromWorker = Annotated[Pong | Loading | Ready | Answer | Failed, Field(discriminator="kind")]
+ToWorker = Annotated[Load | LoadChat | Ask | Chat | Cancel | Ping, Field(discriminator="kind")]
+FromWorker = Annotated[Pong | Loading | Ready | Answer | Said | Failed, Field(discriminator="kind")]
 to_worker: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
 from_worker: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
 

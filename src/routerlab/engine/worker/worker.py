@@ -35,8 +35,10 @@ from routerlab.engine.worker.protocol import (
     Answer,
     Ask,
     Cancel,
+    Chat,
     Failed,
     Load,
+    LoadChat,
     Loading,
     Ping,
     Pong,
@@ -72,7 +74,7 @@ class Pipe:
     """The lab's end of this process: requests in a queue, cancellations in a set, replies written whole."""
 
     def __init__(self, source: BinaryIO, sink: int) -> None:
-        self.requests: queue.Queue[Load | Ask] = queue.Queue()
+        self.requests: queue.Queue[Load | LoadChat | Ask | Chat] = queue.Queue()
         self.cancelled: set[int] = set()
         self._source = source
         self._sink = sink
@@ -306,7 +308,7 @@ def start(request: Load, pipe: Pipe) -> Predictor:
         loading(pipe, "checking file", None)
         header = read_header(request.model)
         check_kind(request, header)
-        placed, need = choose(request, header)
+        placed, need = choose(request, header, 1 + len(request.taxonomy.labels))
         file_sha256(request.model)
         predictor, info = load(request, header, placed, pipe, log)
         where = placed.note or shortfall(placed, need, log.layers, log.buffers)

@@ -100,13 +100,17 @@ def session_log(path: Path, opened: Opened) -> Log:
 
     A question that an arm answered more than once under the same number (a typed prompt) counts as repeats.
     """
-    session = opened.session
+    torn = f"an unfinished record of {opened.torn} bytes at the end of {path.name} is left out"
+    return sitting_log(path, opened.session, path.read_bytes(), [torn] if opened.torn else [])
+
+
+def sitting_log(path: Path, session: Session, data: bytes | None = None, notes: Sequence[str] = ()) -> Log:
+    """The same of a session that is in memory, and may still grow; `data` are the bytes of its file, if it is
+    all there."""
     header = session.header
     if not session.trials:
         raise LabError(f"{path}: the session has no trials; there is nothing to analyse")
-    notes: list[str] = []
-    if opened.torn:
-        notes.append(f"an unfinished record of {opened.torn} bytes at the end of {path.name} is left out")
+    notes = list(notes)
     taken: set[tuple[str, str, int]] = set()
     rows: list[Row] = []
     again = 0
@@ -123,7 +127,7 @@ def session_log(path: Path, opened: Opened) -> Log:
     source = Source(
         path=str(path),
         format="session",
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=None if data is None else hashlib.sha256(data).hexdigest(),
         session=header.id,
         machine=header.machine,
         lab_version=header.lab_version,

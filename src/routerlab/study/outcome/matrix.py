@@ -1,6 +1,7 @@
 """The matrix: tasks x models, what each answer scored, cost and took. All analysis starts here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,8 @@ class Matrix:
     `score` is 0..1, `cost` in `currency`, `latency_ms` in milliseconds; `tokens_in`, `tokens_out` are counts.
     `labels` are the tasks' gold labels (None where nobody gave one), `difficulty` and `group` likewise;
     `prompt_sha256` finds the labels that routers gave. `good` is the score from which a task's answer is
-    good enough. `tiers` (1 the weakest) are the models', None where no table says.
+    good enough. `tiers` (1 the weakest) are the models', None where no table says. `source` says which set a
+    task is from (empty where nothing is known of any).
     """
 
     name: str
@@ -33,3 +35,19 @@ class Matrix:
     good: Floats
     tiers: tuple[int | None, ...]
     currency: str = "USD"
+    source: tuple[str | None, ...] = ()
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Self:
+        """The same with these tasks (indices) only."""
+        n = len(self.tasks)
+        found: dict[str, Any] = {}
+        for name in (field.name for field in fields(self) if field.name not in _OF_MODELS):
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray):
+                found[name] = value[rows]
+            elif isinstance(value, tuple) and len(value) == n:
+                found[name] = tuple(value[i] for i in rows)
+        return replace(self, **found)
+
+
+_OF_MODELS = ("name", "currency", "models", "tiers")

@@ -10,7 +10,7 @@ from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
 from routerlab.study.benchmark.plan import Plan, plan_of
 from routerlab.study.figures.result import Analysis
-from routerlab.study.figures.rows import Row, session_log
+from routerlab.study.figures.rows import Row, session_log, sitting_log
 from routerlab.study.load import analysis_of, load, load_saved
 from routerlab.study.trial.analysis.load import Tell, finished_trial
 from routerlab.study.trial.analysis.result import Deviation, TrialResult
@@ -69,6 +69,12 @@ def load_subject(path: Path, tell: Tell) -> Subject:
     name = session.runs[-1].name if session.runs else session.header.title or path.stem
     owed = _owed(plan, corpus, session) if plan and corpus else 0
     return Subject(name, path, analysis_of(log), session, plan, log.rows, _prompts(corpus, session), owed)
+
+
+def sitting_subject(path: Path, session: Session, corpus: Corpus | None) -> Subject:
+    """The result so far of a session that is in memory, over `corpus`; LabError where there is no answer."""
+    log = sitting_log(path, session)
+    return Subject(path.stem, path, analysis_of(log), session, None, log.rows, _prompts(corpus, session))
 
 
 def ranked(subject: Subject) -> Subject:

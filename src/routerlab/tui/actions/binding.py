@@ -99,8 +99,8 @@ def _page_actions(place: Place, leave: str, footer: bool) -> tuple[Action, ...]:
 
 
 def bindings(place: Place, actions: tuple[Action, ...], first: bool = False) -> list[BindingType]:
-    """The key bindings of the widget at `place`, with the actions' ids, by which settings change them; `first`:
-    before those of the widget that has the focus."""
+    """The key bindings of the widget at `place`, with the actions' ids, by which settings change them;
+    `first`: before those of the widget that has the focus."""
     labels = Binding.Group("Label", compact=True)
     return [
         Binding(

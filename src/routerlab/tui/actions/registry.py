@@ -10,6 +10,7 @@ RESULTS_ACTIONS, RESULTS_GROUPS = load("results")
 TRIAL_ACTIONS, TRIAL_GROUPS = load("trial")
 HOME_ACTIONS, HOME_GROUPS = load("home")
 MODELS_ACTIONS, MODELS_GROUPS = load("models")
+COMPARE_ACTIONS, COMPARE_GROUPS = load("compare")
 EVERY = (
     *MODE_ACTIONS,
     *LAB_ACTIONS,
@@ -19,6 +20,7 @@ EVERY = (
     *TRIAL_ACTIONS,
     *HOME_ACTIONS,
     *MODELS_ACTIONS,
+    *COMPARE_ACTIONS,
 )
 IDS = frozenset(action.id for action in EVERY)
 """Every id a settings file may give other keys to."""

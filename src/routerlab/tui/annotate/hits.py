@@ -4,11 +4,9 @@ from textual.content import Content
 
 from routerlab.annotate.desk.desk import Desk, queues
 from routerlab.core.taxonomy import Taxonomy
+from routerlab.tui.shared.find import Hit
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import fit, one_line
-
-Hit = tuple[int, Content]
-"""What choosing the line answers with, and the line."""
 
 MOST = 100
 """Prompts that are listed."""

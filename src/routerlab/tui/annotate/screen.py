@@ -17,10 +17,10 @@ from routerlab.settings import Settings
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import ANNOTATE_ACTIONS, ANNOTATE_GROUPS
 from routerlab.tui.annotate.choice import Choice, doubted, pressed, undone, written
-from routerlab.tui.annotate.find import Find
 from routerlab.tui.annotate.hits import item_hits, label_hits
 from routerlab.tui.annotate.view import AnnotateView
 from routerlab.tui.shared.dialogs import WriteLine
+from routerlab.tui.shared.find import Find
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.shell import Show
 from routerlab.tui.shared.text import one_line

@@ -17,14 +17,16 @@ SHOWN = 2
 """Arms that are named with what they said, instead of counted."""
 
 
-def agreement(trials: Mapping[str, Trial]) -> str:
-    """ "4 of 6 say CoT/simple, phi code/simple; qwen:json could not be read"; empty without a voter."""
+def agreement(trials: Mapping[str, Trial], short: Mapping[str, str] | None = None) -> str:
+    """ "4 of 6 say CoT/simple, phi code/simple; qwen:json could not be read"; empty without a voter.
+    Labels go by their names in `short`."""
     asked = {arm: trial for arm, trial in trials.items() if trial.status != "unrouted"}
     by_label: dict[str, list[str]] = {}
     by_fault: dict[Status, list[str]] = {}
     for arm, trial in asked.items():
         if trial.label is not None:
-            by_label.setdefault(printable(trial.label), []).append(printable(arm))
+            name = (short or {}).get(trial.label, trial.label)
+            by_label.setdefault(printable(name), []).append(printable(arm))
         else:
             by_fault.setdefault(trial.status, []).append(printable(arm))
     said = sorted(by_label.items(), key=lambda item: -len(item[1]))

@@ -1,27 +1,35 @@
-"""The history: one line a question, newest at the bottom."""
+"""The history: one line a question, newest at the bottom unless it is ordered otherwise.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+It draws the lines that are in sight and no others, so that ten thousand are as quick as ten.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
-from rich.text import Text
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
 from textual.message import Message
-from textual.widgets import DataTable
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from routerlab.core.text import printable
+from routerlab.tui.lab.filters import ARM, ASKED, Sort
+from routerlab.tui.lab.sitting import Question
 from routerlab.tui.lab.state import RowView
 from routerlab.tui.lab.strip import note_text
 from routerlab.tui.shared.layout import NARROW
-from routerlab.tui.shared.palette import Palette, cell, rich_style
-from routerlab.tui.shared.text import abbreviations, fit, fit_name, short_labels
+from routerlab.tui.shared.palette import Palette, rich_style
+from routerlab.tui.shared.text import Part, abbreviations, fit, fit_name, short_labels
 
-NUMBER, CASE, AGREE, NOTE = 4, 7, 5, 3
+MARK, NUMBER, CASE, AGREE, NOTE = "◆", 5, 7, 5, 3
+"""The sign of what is selected stands before the number; one of five digits takes a column of the gap."""
 PROMPT = (22, 16)
 """Columns the prompt should have at least: in a wide and in a narrow terminal."""
-BEYOND = 2**31
-"""A row that no cursor is on."""
+NOTHING = "no question fits: x lists all again"
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,24 @@ class Columns:
         """Label -> what a cell shows."""
         return abbreviations(self.labels, self.label)
 
+    @property
+    def all(self) -> list[tuple[str, str, int]]:
+        """What each column is ordered by (see Sort), its head and its width without the gap."""
+        fixed = [
+            (name, name, size) for name, size in (("#", NUMBER), ("case", CASE), ("prompt", self.prompt))
+        ]
+        arms = [(ARM + arm, arm, self.label + 2) for arm in self.arms]
+        tail = [("agree", "agree", AGREE), ("you", "you", self.label + NOTE)]
+        return [*fixed, ("gold", "gold", self.label), *arms, *tail]
+
+    def at(self, x: int) -> str | None:
+        """The column in which that column of the screen is."""
+        for name, _, size in self.all:
+            x -= size + self.gap
+            if x < 0:
+                return name
+        return None
+
 
 def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
     """The widest labels that leave the prompt enough room."""
@@ -55,147 +81,217 @@ def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
     return Columns(tuple(arms), tuple(labels), size, max(least, prompt), gap)
 
 
-class HistoryTable(DataTable[Text]):
-    """Rows are questions in order. While `live`, the cursor stays on the newest answer."""
+def head_parts(shape: Columns, sort: Sort) -> list[Part]:
+    """The heads; the one that orders has ▴ or ▾ at its end, unless that is the order of asking."""
+    parts: list[Part] = []
+    for name, title, size in shape.all:
+        arrow = "" if name != sort.column or sort == ASKED else "▾" if sort.down else "▴"
+        text = fit_name(printable(title), size - len(arrow)).rstrip() + arrow
+        parts.append((fit(text, size + shape.gap), "bold" if arrow else ""))
+    return parts
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "screen.view_prompt", "View", show=False)]
+
+def row_parts(row: RowView, shape: Columns, p: Palette) -> list[Part]:
+    """A question's line, without the sign of what is selected. Labels are whole or short, never cut; what an
+    arm did instead of answering is "?" where the word has no room."""
+    short = shape.short
+
+    def label(name: str) -> str:
+        return fit(short.get(name, name if len(name) <= shape.label else "?"), shape.label)
+
+    def answer(given: tuple[str, bool | None] | None) -> list[Part]:
+        if given is None:
+            return [(fit("·", shape.label + 2), p.dim)]
+        name, mark = given
+        sign = "  " if mark is None else "✓ " if mark else "✗ "
+        return [(sign, p.mark(mark)), (label(name), p.label(name) if name in short else p.bad)]
+
+    agree = f"{row.vote.votes}/{row.voters}" if row.voters > 1 else ""
+    note = note_text(row.note, short.get(row.note.label or "", row.note.label))
+    number = fit(str(row.number).rjust(NUMBER - 1), NUMBER - 1 + shape.gap)
+    cells: list[list[Part]] = [
+        [(fit(row.name, CASE), p.dim)],
+        [(fit(row.prompt, shape.prompt), "")],
+        [(label(row.gold) if row.gold else " " * shape.label, p.label(row.gold))],
+        *map(answer, row.answers),
+        [(agree.rjust(AGREE), p.good if row.unanimous else "")],
+        [(fit(note, shape.label + NOTE), p.accent)],
+    ]
+    return [(number, p.dim), *(part for cell in cells for part in (*cell, (" " * shape.gap, "")))]
+
+
+def strip(parts: Sequence[Part]) -> Strip:
+    """The text as a line of the screen."""
+    return Strip([Segment(text, Style.parse(rich_style(style))) for text, style in parts if text])
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What the history shows: whose `questions` in which order, those selected, and which is looked at."""
+
+    questions: Sequence[Question]
+    version: int
+    sort: Sort
+    shape: Columns
+    palette: Palette
+    marked: frozenset[int]
+    cursor: int | None
+    filtered: bool
+
+
+class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
+    """Draws what it is told to. It knows no lab: what a person does comes out as messages."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"history--head", "history--cursor", "history--hover"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "screen.view_prompt", "View", show=False),
+        Binding("pageup", "leap(-1)", "Page up", show=False),
+        Binding("pagedown", "leap(1)", "Page down", show=False),
+        Binding("home", "leap(-1000000)", "First", show=False),
+    ]
 
     @dataclass
     class Picked(Message):
-        """The person moved to a question (its number), or back to following (None)."""
+        """The person moved to a question."""
 
-        number: int | None
+        number: int
+
+    @dataclass
+    class Marked(Message):
+        """The person selected a question, or no longer."""
+
+        number: int
+
+    @dataclass
+    class Sorted(Message):
+        """The person clicked on the head of a column."""
+
+        column: str
 
     def __init__(self) -> None:
-        super().__init__(
-            id="history", cursor_type="row", cursor_foreground_priority="renderable", cell_padding=0
-        )
-        self.shape: Columns | None = None
-        self._palette: Palette | None = None
-        self.live = True
-        self._placed = -1
-        self._height = 0
-        self._kept: int | None = None
-        self._short: dict[str, str] = {}
-        self._rows: dict[int, int] = {}
+        super().__init__(id="history")
+        self._now: Showing | None = None
+        self._row: Callable[[Question], RowView] | None = None
+        self._drawn: dict[int, Strip] = {}
+        self._hover: int | None = None
+        self._base = Style()
 
-    def reshape(self, shape: Columns, palette: Palette) -> None:
-        """Take on another shape and other colours; the rows may be gone then and must be added again."""
-        old, colours = self.shape, self._palette
-        self.shape, self._palette = shape, palette
-        if old is not None and colours == palette and replace(old, prompt=shape.prompt) == shape:
-            if old.prompt != shape.prompt:
-                self._widen(shape.prompt)
+    @property
+    def shape(self) -> Columns | None:
+        """Its columns, once it shows something."""
+        return self._now.shape if self._now else None
+
+    @property
+    def row_count(self) -> int:
+        """How many questions are listed."""
+        return len(self._now.questions) if self._now else 0
+
+    @property
+    def cursor_row(self) -> int:
+        """The row that is looked at, -1 where it is not listed."""
+        return -1 if self._now is None or self._now.cursor is None else self._now.cursor
+
+    def show(self, now: Showing, changed: Iterable[int], row: Callable[[Question], RowView]) -> None:
+        """Show this; of what was drawn before, the questions with `changed` numbers are out of date."""
+        was, self._now, self._row = self._now, now, row
+        if was is None or (was.shape, was.palette) != (now.shape, now.palette):
+            self._drawn.clear()
+        stale = [number for number in changed if self._drawn.pop(number, None)]
+        if was is not None and was == now and not stale:
             return
-        if not self.live and self._kept is None:
-            self._kept = self.cursor_row  # where the person was, until the rows are back
-        self.clear(columns=True)
-        self._rows.clear()
-        self._short = shape.short
-        self._placed = -1
-        sizes = [("#", NUMBER), ("case", CASE), ("prompt", shape.prompt), ("gold", shape.label)]
-        sizes += [(arm, shape.label + 2) for arm in shape.arms]
-        for title, width in [*sizes, ("agree", AGREE), ("you", shape.label + NOTE)]:
-            head = fit(fit_name(printable(title), width), width)
-            self.add_column(Text(head, no_wrap=True, end=""), width=width + shape.gap)
-
-    def _widen(self, prompt: int) -> None:
-        # A column's width is public, but only a resize makes the table measure itself again.
-        assert self.shape is not None
-        self.ordered_columns[2].width = prompt + self.shape.gap
-        self.ordered_columns[2].label = Text(fit("prompt", prompt), no_wrap=True)
-        self._on_resize(events.Resize(self.size, self.virtual_size))
+        self.virtual_size = Size(0, len(now.questions) + 1)
+        if was is None or (was.cursor, was.questions) != (now.cursor, now.questions):
+            self._reveal()
         self.refresh()
 
-    def append(self, row: RowView) -> None:
-        """Add a question at the bottom."""
-        self._rows[row.number] = self.row_count
-        self.add_row(*self._cells(row))
-        if self._kept is not None and self.row_count > self._kept:
-            self.move_cursor(row=self._kept, animate=False)
-            self._kept = None
-
-    def lists(self, number: int) -> bool:
-        """Whether there is a row for the question."""
-        return number in self._rows
-
-    def change(self, row: RowView) -> None:
-        """Draw a question again that there is a row for."""
-        key = self.ordered_rows[self._rows[row.number]].key
-        for column, text in zip(self.ordered_columns, self._cells(row), strict=True):
-            if self.get_cell(key, column.key) != text:
-                self.update_cell(key, column.key, text)
-
-    def follow(self, index: int) -> None:
-        """Put the cursor on the row that was answered last."""
-        self._placed = index
-        if self.live and self.cursor_row != index:
-            self.move_cursor(row=index, animate=False)
-
-    def stay(self) -> None:
-        """Leave the cursor where the person has it."""
-        self._placed = BEYOND
-
-    def restart(self, at: int | None = None) -> None:
-        """Drop all rows, for others to be added; the cursor will be `at` that row, or on the newest one."""
-        self.clear()
-        self._rows.clear()
-        self._placed, self._kept, self.live = -1, at, at is None
-
-    def release(self) -> None:
-        """Follow again from the newest answer."""
-        self.live = True
-        self._kept = None
-        self.follow(max(0, self._placed))
-
-    def pick(self, index: int) -> None:
+    def pick(self, row: int) -> None:
         """Move to a row as a person would."""
-        self.move_cursor(row=max(0, min(index, self.row_count - 1)), animate=False)
+        if self._now and self.row_count:
+            at = max(0, min(row, self.row_count - 1))
+            self.post_message(self.Picked(self._now.questions[at].number))
 
-    def on_resize(self, event: events.Resize) -> None:
-        """The selected row stays in sight when the question opens above; more rows are no reason to move."""
-        if self.row_count and event.size.height != self._height:
-            self.move_cursor(row=self.cursor_row, animate=False)
-        self._height = event.size.height
+    def action_leap(self, pages: int) -> None:
+        """Move by so many pages."""
+        self.pick(self.cursor_row + pages * max(1, self.size.height - 2))
+
+    def _reveal(self) -> None:
+        """Scroll until the cursor is in sight, and no farther."""
+        room, top = self.size.height - 1, round(self.scroll_y)
+        if (row := self.cursor_row) < 0 or room < 1:
+            return
+        if not top <= row < top + room:
+            self.scroll_to(y=row if row < top else row - room + 1, animate=False)
+
+    def on_resize(self) -> None:
+        """The cursor stays in sight when the question opens above."""
+        self._reveal()
 
     def watch_show_vertical_scrollbar(self, shown: bool) -> None:
         """Textual does not tell a hidden scroll bar where the table is: it would appear at the top."""
         if shown:
             self.vertical_scrollbar.position = self.scroll_y
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Tell whether it was the person who moved the cursor."""
-        event.stop()
-        if event.cursor_row != self.cursor_row or self._placed < 0 or self._kept is not None:
-            return  # an old message: the cursor is elsewhere by now, or will be
-        live = self.cursor_row == self._placed
-        if live and self.live:
+    # --- the mouse ---
+
+    def _row_at(self, y: int) -> int | None:
+        row = y - 1 + self.scroll_offset.y
+        return row if y > 0 and row < self.row_count else None
+
+    def on_click(self, event: events.Click) -> None:
+        """Move to the row, select it with ctrl; or order by the column whose head it is."""
+        if self._now is None:
             return
-        self.live = live
-        self.post_message(self.Picked(None if live else list(self._rows)[self.cursor_row]))
+        row = self._row_at(event.y)
+        if row is not None and event.ctrl:
+            self.post_message(self.Marked(self._now.questions[row].number))
+        elif row is not None:
+            self.pick(row)
+        elif event.y == 0 and (column := self._now.shape.at(event.x)):
+            self.post_message(self.Sorted(column))
 
-    def _cells(self, row: RowView) -> list[Text]:
-        shape, p, short = self.shape, self._palette, self._short
-        assert shape is not None
-        assert p is not None
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show which row a click would pick."""
+        self._point(self._row_at(event.y))
 
-        def answer(given: tuple[str, bool | None] | None) -> Text:
-            if given is None:
-                return cell("·", p.dim)
-            name, mark = given
-            sign = "" if mark is None else "✓ " if mark else "✗ "
-            style = p.label(name) if name in short else p.bad
-            text = cell(sign, p.mark(mark))
-            return text.append(fit(short.get(name, name), shape.label), style=rich_style(style))
+    def on_leave(self) -> None:
+        """The mouse is elsewhere."""
+        self._point(None)
 
-        agree = f"{row.vote.votes}/{row.voters}" if row.voters > 1 else ""
-        known = short.get(row.note.label or "", row.note.label)
-        return [
-            cell(str(row.number).rjust(NUMBER), p.dim),
-            cell(fit(row.name, CASE), p.dim),
-            cell(fit(row.prompt, shape.prompt)),
-            cell(fit(short.get(row.gold, row.gold), shape.label) if row.gold else "", p.label(row.gold)),
-            *map(answer, row.answers),
-            cell(agree.rjust(AGREE), p.good if row.unanimous else ""),
-            cell(fit(note_text(row.note, known), shape.label + NOTE), p.accent),
-        ]
+    def _point(self, row: int | None) -> None:
+        if row != self._hover:
+            self._hover = row
+            self.refresh()
+
+    # --- drawing ---
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in a region; their common style is the same for all."""
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """A line of it: the heads, or a question."""
+        now, base, width = self._now, self._base, self.size.width
+        if now is None:
+            return Strip.blank(width, base)
+        row = self._row_at(y)
+        if y == 0:
+            base += self.get_component_rich_style("history--head")
+            return strip(head_parts(now.shape, now.sort)).apply_style(base).adjust_cell_length(width, base)
+        if row is None:
+            said = NOTHING if y == 1 and not now.questions and now.filtered else ""
+            return strip([(said, now.palette.dim)]).apply_style(base).adjust_cell_length(width, base)
+        question = now.questions[row]
+        if row == now.cursor:
+            base += self.get_component_rich_style("history--cursor")
+        elif row == self._hover:
+            base += self.get_component_rich_style("history--hover")
+        sign = strip([(MARK if question.number in now.marked else " ", f"bold {now.palette.accent}")])
+        line = Strip.join([sign, self._line(question, now)])
+        return line.apply_style(base).adjust_cell_length(width, base)
+
+    def _line(self, question: Question, now: Showing) -> Strip:
+        if question.number not in self._drawn:
+            assert self._row is not None
+            self._drawn[question.number] = strip(row_parts(self._row(question), now.shape, now.palette))
+        return self._drawn[question.number]

@@ -1,5 +1,7 @@
 """How familiar a prompt is to an arm, and whether the arm abstained, as they stand on the screen."""
 
+from collections.abc import Mapping
+
 from routerlab.core.familiarity import Word, familiarity_word
 from routerlab.core.prediction import Trial
 from routerlab.core.text import printable
@@ -43,7 +45,7 @@ def known_line(trial: Trial | None, names: int, width: int, p: Palette) -> list[
     return [(fit(word, names) + " ", colour), shown, (probability(trial.familiarity).rjust(4), p.dim)]
 
 
-def answered(trial: Trial) -> str:
-    """The label, and if it is not to be acted on, what is done instead."""
-    label = printable(trial.label or trial.status)
+def answered(trial: Trial, short: Mapping[str, str] | None = None) -> str:
+    """The label, by its name in `short`, and if it is not to be acted on, what is done instead."""
+    label = printable((short or {}).get(trial.label or "", trial.label or trial.status))
     return f"{ABSTAINED} · {label}" if trial.abstained else label

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
@@ -17,11 +18,18 @@ class LabMode(Mode):
     page: LabScreen
     parting = "stopping the models…"
 
-    def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float] = time.monotonic) -> None:
-        """`now` is the clock of everything that ticks on the screen; tests freeze it."""
+    def __init__(
+        self,
+        lab: Lab,
+        specs: Sequence[Spec],
+        now: Callable[[], float] = time.monotonic,
+        watch: Path | None = None,
+    ) -> None:
+        """`now` is the clock of everything that ticks on the screen; tests freeze it. `watch` is a file whose
+        prompt is asked again whenever it is saved."""
         self.lab = lab
         self.tuning = Tuning(now)
-        super().__init__(LabScreen(lab, specs, now, self.tuning))
+        super().__init__(LabScreen(lab, specs, now, self.tuning, watch))
 
     async def close(self, app: Shell) -> None:
         """Stop the models and save what waits, within a time limit."""

@@ -13,15 +13,15 @@ from routerlab.tui.actions.binding import Group, bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS, LAB_GROUPS
 from routerlab.tui.lab import state
 from routerlab.tui.lab.add_arm import AddArm
+from routerlab.tui.lab.chips import ChipRow
 from routerlab.tui.lab.focus import Focus
 from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.logs import Logs
 from routerlab.tui.lab.panels import Panels
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.question import question_text, result_text
-from routerlab.tui.lab.sitting import Question
 from routerlab.tui.lab.standings import ORDERS
-from routerlab.tui.lab.state import annotation
+from routerlab.tui.lab.state import annotation, kept_prompt
 from routerlab.tui.lab.view import LabView
 from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
 from routerlab.tui.shared.help import Help
@@ -37,7 +37,12 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
     "history": (
         "You are in the history: each line is a question. Letters act on the selected one; Escape goes back "
         "to live answers, then to the prompt line.",
-        ("History", "Look", "Annotate"),
+        ("History", "Selection", "Look", "Annotate"),
+    ),
+    "chips": (
+        "You are in the chips, which filter the history; those that are on all hold. Letters turn them "
+        "on and off; Escape goes to the history.",
+        ("Chips", "History"),
     ),
     "panels": (
         "You are in the panels: left and right choose an arm, which restart, remove and log then mean.",
@@ -46,6 +51,7 @@ INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
 }
 """What help says first, by the place that has the focus, and the groups of actions that then come first."""
 SIGNS = (
+    "◆ selected   ▴ ▾ what orders the history   [chip] a filter that is on   ? an arm gave no label",
     "✓ ✗ against the gold label   ◂ the gold label when another was predicted   ⚑ flagged",
     "Standings: █ as far as a figure surely is   ▓ as it was measured   ░ as it may be, at 95 %   ┃ the gate",
     "viable: the accuracy surely reaches its gate, and P95 surely keeps below its own",
@@ -91,10 +97,10 @@ class LabScreen(LabView):
         places[(at + step) % len(places)].focus()
 
     def action_leave(self) -> None:
-        """Prompt line -> history; an older question -> live; otherwise -> prompt line."""
-        if self.query_one(PromptLine).has_focus:
+        """Prompt line or chips -> history; an older question -> live; otherwise -> prompt line."""
+        if self.query_one(PromptLine).has_focus or self.query_one(ChipRow).has_focus:
             self.query_one(HistoryTable).focus()
-        elif self.looking is not None:
+        elif self.looking is not None or not self.soon.plain:
             self.action_go_live()
         else:
             self.query_one(PromptLine).focus()
@@ -103,17 +109,10 @@ class LabScreen(LabView):
         """Follow the newest answers, among all questions."""
         self.go_live()
 
-    def action_only_unfamiliar(self) -> None:
-        """List only what is unfamiliar to an arm, or everything again."""
-        if self.only_unfamiliar:
-            self.go_live()
-        elif not self.list_unfamiliar():
-            self.tell("no prompt so far is unfamiliar to an arm that can tell (a tuned router)")
-
     def action_select(self, step: int) -> None:
         """Select a neighbour in the history."""
-        table = self.query_one(HistoryTable)
-        table.pick(table.cursor_row + step)
+        at = len(self.listing) if self.cursor is None else self.cursor
+        self.query_one(HistoryTable).pick(at + step)
 
     def action_view_question(self) -> None:
         """Open the question in focus or close it; where it has no room beside the others, in their place."""
@@ -136,6 +135,19 @@ class LabScreen(LabView):
         )
         self.redraw()
 
+    @work
+    async def action_compare(self) -> None:
+        """Two arms against each other, as far as the sitting is."""
+        from routerlab.tui.compare.live import opened  # not when the lab opens: it takes 30 ms
+
+        at, names = self.query_one(Panels).chosen, list(self.lab.arms)
+        try:
+            page = await opened(self.lab, names[at] if at is not None and at < len(names) else None)
+        except LabError as e:
+            return self.tell(str(e), "warning")
+        self.app.push_screen(page)
+        return None
+
     def action_view_prompt(self) -> None:
         """The whole question in a dialog."""
         if question := self.question:
@@ -143,10 +155,6 @@ class LabScreen(LabView):
             self.app.push_screen(Read(f"Question #{question.number}", text))
 
     # --- what is selected in the history ---
-
-    def selected(self) -> list[Question]:
-        """The questions that are selected; now the one that is looked at."""
-        return [self.question] if self.question else []
 
     def action_selection_annotate(self) -> None:
         """Label them in Annotate."""
@@ -157,18 +165,30 @@ class LabScreen(LabView):
             self.post_message(Open("annotate", self.lab.path, only=prompts))
         return None
 
-    def action_selection_replay(self) -> None:
-        """Put them to every arm once more."""
-        try:
-            cases = {question.first.case for question in self.selected()}
-            if items := [item for item in self.lab.cases() if item.case in cases]:
-                self.lab.replay(items, again=True)
-            for question in self.selected():
-                if question.first.prompt is not None:
-                    self.lab.ask(question.first.prompt)
-                    self.sitting.asked(list(self.lab.arms))
-        except LabError as e:
-            self.tell(str(e), "warning")
+    # --- prompts once more ---
+
+    def _kept_prompt(self) -> str | None:
+        question = self.question
+        prompt = kept_prompt(self.lab, question.first) if question else None
+        if prompt is None:
+            self.tell(
+                "the prompt is not here" if question else "no question yet: send a prompt or start a replay"
+            )
+        return prompt
+
+    def action_edit_again(self) -> None:
+        """Write the selected question's prompt into the prompt line."""
+        if (prompt := self._kept_prompt()) is not None:
+            self.query_one(PromptLine).fill(prompt)
+
+    def action_bookmark_question(self) -> None:
+        """Mark the selected question's prompt, or take its mark away."""
+        if (prompt := self._kept_prompt()) is not None:
+            self.query_one(PromptLine).bookmark(prompt)
+
+    def action_bookmarks(self) -> None:
+        """Choose one of the bookmarks."""
+        self.query_one(PromptLine).action_bookmarks()
 
     # --- annotations ---
 
@@ -314,7 +334,8 @@ class LabScreen(LabView):
 
     def about(self) -> Help:
         """Help for the place that has the focus."""
-        where = next((str(place.id) for place in self._places if place.has_focus), "prompt")
+        places = (*self._places, self.query_one(ChipRow))
+        where = next((str(place.id) for place in places if place.has_focus), "prompt")
         intro, first = INTRO[where]
         groups = (*first, *(group for group in LAB_GROUPS if group not in first))
         short = short_labels(self.taxonomy.labels)

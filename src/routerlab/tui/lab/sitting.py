@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from routerlab.core.familiarity import is_unfamiliar
 from routerlab.core.prediction import Trial
 from routerlab.core.session.arm import AnyArmRecord
 from routerlab.study.figures.rows import trial_row
@@ -23,19 +22,12 @@ class Question:
         """The trial that arrived first; a question has at least one."""
         return next(iter(self.trials.values()))
 
-    @property
-    def unfamiliar(self) -> bool:
-        """Whether its prompt is unfamiliar to an arm."""
-        return any(is_unfamiliar(trial.familiarity) for trial in self.trials.values())
-
 
 @dataclass
 class Sitting:
     """Grows trial by trial in constant time; nothing is ever computed over all of it again."""
 
     questions: list[Question] = field(default_factory=list)
-    unfamiliar: list[Question] = field(default_factory=list)
-    """Those that are, in the order in which an arm said so."""
     running: dict[str, RunningArm] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     """Arms that answered since somebody last took note of their figures."""
@@ -54,8 +46,6 @@ class Sitting:
             question = Question(len(self.questions) + 1)
             self.questions.append(question)
             self._by_group[trial.group] = question
-        if is_unfamiliar(trial.familiarity) and not question.unfamiliar:
-            self.unfamiliar.append(question)
         question.trials[trial.arm] = trial
         self._by_trial[trial.id] = question
         if trial.case is None and self.waiting[trial.arm]:

@@ -10,6 +10,7 @@ from routerlab.core.text import printable
 from routerlab.engine.arms.arm import Arm, ArmState, Phase
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.lab.lab import Lab
+from routerlab.tui.lab.filters import Facts
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.shared.layout import bars
 from routerlab.tui.shared.text import one_line
@@ -116,6 +117,12 @@ def row(lab: Lab, question: Question, arms: Sequence[str]) -> RowView:
     )
 
 
+def facts(lab: Lab, question: Question) -> Facts:
+    """What filters and order look at."""
+    note = annotation(lab, question)[1]
+    return Facts(question, case_name(question), prompt_of(lab, question.first), note)
+
+
 def _mark(trial: Trial | None) -> tuple[str, bool | None] | None:
     return None if trial is None else (trial.label or trial.status, trial.correct)
 
@@ -128,11 +135,21 @@ def case_name(question: Question) -> str:
 
 
 def prompt_of(lab: Lab, trial: Trial) -> str:
-    """The trial's prompt, raw: typed prompts carry it, a case's is in the corpus."""
-    if trial.prompt is not None:
+    """The trial's prompt, raw, or why it is not here."""
+    prompt = kept_prompt(lab, trial)
+    if prompt is not None:
+        return prompt
+    if trial.prompt_sha256 is not None:
+        return f"(this prompt was not kept; its hash begins {trial.prompt_sha256[:12]})"
+    return "(this case is not in the corpus that is open)"
+
+
+def kept_prompt(lab: Lab, trial: Trial) -> str | None:
+    """The trial's prompt, raw: typed prompts carry it, a case's is in the corpus; None: it is not here."""
+    if trial.prompt is not None or trial.prompt_sha256 is not None:
         return trial.prompt
     case = lab.corpus.by_id.get(trial.case or "") if lab.corpus else None
-    return case.prompt if case else "(this case is not in the corpus that is open)"
+    return case.prompt if case else None
 
 
 def annotation(lab: Lab, question: Question) -> tuple[str, State]:

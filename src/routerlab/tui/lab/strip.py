@@ -1,5 +1,8 @@
 """What the lines under the panels say: how far the arms agree on a question, and where the replay stands."""
 
+from collections.abc import Sequence
+
+from rich.cells import cell_len
 from textual.content import Content
 
 from routerlab.core.session.session import State
@@ -12,11 +15,9 @@ LEAST = 12
 """Columns that a sentence needs to say anything."""
 
 
-def strip_text(
-    view: RowView | None, sentence: str, live: bool, width: int, p: Palette, only: str = ""
-) -> Content:
-    """The agreement line; of the `sentence` what fits. Not `live` is an older question, `only` what the
-    history lists if not all."""
+def strip_text(view: RowView | None, sentences: Sequence[str], live: bool, width: int, p: Palette) -> Content:
+    """The agreement line; of the `sentences` the first that fits, or what does of the last. Not `live` is an
+    older question."""
     if view is None:
         return Content.styled(
             fit("No answers yet: type a prompt above, or replay the corpus with F10", width), p.dim
@@ -24,8 +25,6 @@ def strip_text(
     gap = "   " if width >= 100 else "  "
     where = (f"live #{view.number}", p.accent) if live else (f"looking at #{view.number}", f"bold {p.warn}")
     groups: list[list[Part]] = [[where, (f" {view.name}", p.dim)]]
-    if only:
-        groups.append([(only, p.warn)])
     if view.gold:
         groups.append([("gold ", p.dim), (view.gold, p.label(view.gold))])
     if note := note_text(view.note):
@@ -33,6 +32,7 @@ def strip_text(
     if not live:
         groups.append([("Esc: live", p.dim)])
     used = sum(len(text) for text, _ in row(groups, gap, width)) + len(gap)
+    sentence = next((text for text in sentences if cell_len(text) <= width - used), sentences[-1])
     if sentence and width - used >= LEAST:
         style = f"bold {p.good}" if view.unanimous and view.voters > 1 else "bold"
         groups.insert(1, [(one_line(sentence, width - used), style)])

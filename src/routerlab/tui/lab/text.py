@@ -16,7 +16,18 @@ from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.times import time_bar
 from routerlab.tui.shared.layout import Density
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import MARKS, Part, bar, fit, milliseconds, one_line, probability, row
+from routerlab.tui.shared.text import (
+    MARKS,
+    Part,
+    abbreviations,
+    bar,
+    fit,
+    milliseconds,
+    one_line,
+    probability,
+    row,
+    short_labels,
+)
 
 DOTS: dict[Phase, str] = {
     "starting": "○",
@@ -104,9 +115,12 @@ def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
     share = trial.confidence if trial.probabilities is None else trial.probabilities.get(trial.label)
     value = "" if share is None else probability(share)
     mark, colour = trial.correct, p.label(trial.label)
+    said, room = answered(trial), width - len(value) - 3
+    if len(said) > room:
+        said = answered(trial, short_labels(view.labels))
     return [
         (MARKS[mark] + " ", colour if mark is None else f"bold {p.mark(mark)}"),
-        (fit(answered(trial), width - len(value) - 3), f"bold {p.warn if trial.abstained else colour}"),
+        (fit(said, room), f"bold {p.warn if trial.abstained else colour}"),
         (" " + value, "bold"),
     ]
 
@@ -160,7 +174,10 @@ def _bars(view: PanelView, trial: Trial, width: int, p: Palette) -> list[list[Pa
         labels = tuple(name for name in labels if name in best)
         more = [[(fit(f"{len(view.labels) - len(best)} labels less likely", width), p.faint)]]
     names = _names(labels, width)
-    return [_bar_line(name, scores.get(name, 0.0), trial, names, width, p) for name in labels] + more
+    short = abbreviations(view.labels, names)
+    return [
+        _bar_line(name, short[name], scores.get(name, 0.0), trial, names, width, p) for name in labels
+    ] + more
 
 
 def _names(labels: Sequence[str], width: int) -> int:
@@ -168,14 +185,17 @@ def _names(labels: Sequence[str], width: int) -> int:
     return min(max(map(len, labels)), max(8, width - 13))
 
 
-def _bar_line(name: str, score: float, trial: Trial, names: int, width: int, p: Palette) -> list[Part]:
-    """One label: name, bar, probability, and ◂ where the gold label is another one than the predicted."""
+def _bar_line(
+    name: str, shown: str, score: float, trial: Trial, names: int, width: int, p: Palette
+) -> list[Part]:
+    """One label: its name as it is `shown`, bar, probability, and ◂ where the gold label is another one than
+    the predicted."""
     hit = name == trial.label
     gold = "◂" if name == trial.gold and not hit else " "
     room = max(1, width - names - 6)
     colour = p.label(name)
     return [
-        (fit(name, names) + " ", f"bold {colour}" if hit else p.dim),
+        (fit(shown, names) + " ", f"bold {colour}" if hit else p.dim),
         (bar(score, room), colour if hit else p.faint),
         (probability(score).rjust(4), "bold" if hit else p.dim),
         (gold, p.good),

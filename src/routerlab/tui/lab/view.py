@@ -4,10 +4,11 @@ import asyncio
 import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Footer, Static
@@ -22,27 +23,26 @@ from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.tally import Standing, standing
 from routerlab.tui.lab import state
 from routerlab.tui.lab.agreement import agreement
+from routerlab.tui.lab.browse import LabBrowse
+from routerlab.tui.lab.chips import ChipRow, Search, SearchLine, found_text
 from routerlab.tui.lab.focus import Focus, answers_text
-from routerlab.tui.lab.history import HistoryTable, columns
+from routerlab.tui.lab.history import HistoryTable, Showing, columns
 from routerlab.tui.lab.matrix import matrix_text
 from routerlab.tui.lab.panels import Panels
+from routerlab.tui.lab.prompt_file import saves
 from routerlab.tui.lab.prompt_line import PromptLine
-from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.lab.standings import Order, standings_text
 from routerlab.tui.lab.strip import run_text, strip_text
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
 from routerlab.tui.shared.line import Line, unsaved_text
-from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import one_line
+from routerlab.tui.shared.text import one_line, short_labels
 from routerlab.tui.tune.candidates import Learning
 from routerlab.tui.tune.process import Tuning
 from routerlab.tui.tune.screen import TuneScreen, severity
 
 RATE = 1 / 15
-ROWS_A_DRAW = 100
-"""Rows added to the history at most in one draw: about 20 ms of work, Textual's own included."""
 CHUNK = 500
 JUDGE_S = 0.1
 """Seconds between two judgements of the arms."""
@@ -56,21 +56,26 @@ EMPTY = (
 )
 
 
-class LabView(Page):
+class LabView(LabBrowse):
     """The screen without its actions (see screen.py)."""
 
     CSS_PATH = "lab.tcss"
 
-    def __init__(self, lab: Lab, specs: Sequence[Spec], now: Callable[[], float], tuning: Tuning) -> None:
-        super().__init__(lab.taxonomy, lab.settings.keys)
-        self.lab = lab
+    def __init__(
+        self,
+        lab: Lab,
+        specs: Sequence[Spec],
+        now: Callable[[], float],
+        tuning: Tuning,
+        watch: Path | None = None,
+    ) -> None:
+        """`watch` is a file whose prompt is asked again whenever it is saved."""
+        super().__init__(lab)
         self.specs = specs
         self.now = now
         self.tuning = tuning
+        self.watched_file = watch
         self.learning = Learning()
-        self.sitting = Sitting()
-        self.looking: Question | None = None
-        self.only_unfamiliar = False
         self.view: View = "table"
         self.opened: bool | None = None
         """Whether a person opened the question in focus or closed it."""
@@ -78,15 +83,13 @@ class LabView(Page):
         self.standings: dict[str, Standing] = {}
         self.judging = False
         self._dirty = True
-        self._changed: dict[int, Question] = {}
         self._stop: Callable[[], None] = lambda: None
         self._run_phase = ""
-        self._behind = False
 
     def compose(self) -> ComposeResult:
         """Prompt, standings, panels or matrix, agreement, replay, the question and the history."""
         yield ModeBar()
-        yield PromptLine()
+        yield PromptLine(self.lab.typed)
         yield Line("unsaved")
         yield Line("standings")
         yield Panels()
@@ -96,7 +99,10 @@ class LabView(Page):
         yield Line("run")
         with Container(id="body"):
             yield Focus()
-            yield HistoryTable()
+            with Vertical(id="list"):
+                yield ChipRow()
+                yield Search()
+                yield HistoryTable()
         yield Footer()
 
     def on_mount(self) -> None:
@@ -119,6 +125,15 @@ class LabView(Page):
                 self.lab.add_arm(spec)
             except LabError as e:
                 self.tell(str(e), "error")
+        self.lab.begin()
+        if self.watched_file is not None:
+            self._watch(self.watched_file)
+
+    @work(group="watch")
+    async def _watch(self, path: Path) -> None:
+        """Ask what the file holds, now and whenever it is saved."""
+        async for prompt in saves(path, lambda message: self.tell(message, "warning")):
+            self.put(prompt)
 
     @work(exclusive=True, group="restore")
     async def _restore(self) -> None:
@@ -126,7 +141,7 @@ class LabView(Page):
         trials = list(self.lab.session.trials)
         for i, trial in enumerate(trials):
             if self.sitting.of_trial(trial.id) is None:
-                self.sitting.add(trial, self._record(trial))
+                self.place(self.sitting.add(trial, self._record(trial)))
             if i % CHUNK == CHUNK - 1:
                 self._dirty = True
                 await asyncio.sleep(0)
@@ -137,11 +152,10 @@ class LabView(Page):
         """Note what changed; drawing waits for the next tick."""
         match event:
             case TrialDone(trial):
-                question = self.sitting.add(trial, self._record(trial))
-                self._changed[question.number] = question
+                self.place(self.sitting.add(trial, self._record(trial)))
             case Annotated(trial_id):
                 if found := self.sitting.of_trial(trial_id):
-                    self._changed[found.number] = found
+                    self.place(found)
                 if new := self.learning.due(self.lab):
                     self.tell(f"{new} new annotations: T, then l learns from them")
             case RunChanged(progress):
@@ -226,10 +240,9 @@ class LabView(Page):
     def _matrix(self, width: int, height: int, p: Palette) -> Content:
         if self.view != "matrix":
             return Content()
-        questions = self._listed
-        backwards = range(len(questions) - 1, -1, -1)
-        at = next((i for i in backwards if questions[i] is self.question), len(questions) - 1)
-        return matrix_text(list(self.lab.arms), questions, at, width, height, p)
+        at = self.cursor
+        at = len(self.listing) - 1 if at is None else at
+        return matrix_text(list(self.lab.arms), self.listing, at, width, height, p)
 
     def _draw_focus(self, arms: Sequence[state.PanelView], plan: Places, p: Palette) -> None:
         """The question, beside the history or above it, with what the arms said to it and nothing else."""
@@ -256,10 +269,9 @@ class LabView(Page):
         question = self.question
         view = state.row(self.lab, question, ()) if question else None
         live = self.looking is None
-        only = ""
-        if self.only_unfamiliar:
-            only = f"{len(self.sitting.unfamiliar)} of {len(self.sitting.questions)}: unfamiliar only"
-        text = strip_text(view, agreement(question.trials) if question else "", live, width, p, only)
+        trials = question.trials if question else {}
+        said = (agreement(trials), agreement(trials, short_labels(self.taxonomy.labels)))
+        text = strip_text(view, said, live, width, p)
         if two:
             prompt = one_line(view.prompt, width) if view else ""
             text = Content.assemble(text, "\n", (prompt, p.dim))
@@ -268,89 +280,48 @@ class LabView(Page):
         strip.set_class(two, "-two")
         self.show(strip=text)
 
-    def _draw_rows(self, width: int, colours: Palette) -> None:
-        table = self.query_one(HistoryTable)
+    def _draw_rows(self, width: int, p: Palette) -> None:
         arms = list(self.lab.arms) or list(self.sitting.running)
-        table.reshape(columns(width, arms, self.lab.taxonomy.labels), colours)
-        questions = self._listed
-        known = table.row_count
-        for question in self._changed.values():
-            if table.lists(question.number):
-                table.change(state.row(self.lab, question, arms))
-        self._changed.clear()
-        for question in questions[known : known + ROWS_A_DRAW]:
-            table.append(state.row(self.lab, question, arms))
-        behind = table.row_count < len(questions)
-        if behind:
-            self._dirty = True
-        elif self._behind:
-            # Long histories are a heap of small objects that stay: without this, every full collection
-            # walks them all and holds the screen up for a quarter of a second (5,000 rows, 4 arms).
-            gc.freeze()
-        self._behind = behind
-        if self.only_unfamiliar:
-            table.stay()
-        elif latest := self.sitting.latest:
-            table.follow(min(latest.number, table.row_count) - 1)
-
-    # --- the question that is looked at ---
-
-    @property
-    def question(self) -> Question | None:
-        """The question that panels, strip and annotations are about."""
-        return self.looking or self.sitting.latest
-
-    @property
-    def _listed(self) -> list[Question]:
-        """The questions of the history's rows."""
-        return self.sitting.unfamiliar if self.only_unfamiliar else self.sitting.questions
-
-    def list_unfamiliar(self) -> bool:
-        """List but the unfamiliar questions, and look at the last of them; whether there are any."""
-        found = self.sitting.unfamiliar
-        if found:
-            self.only_unfamiliar, self.looking = True, found[-1]
-            self.query_one(HistoryTable).restart(len(found) - 1)
-            self._dirty = True
-        return bool(found)
-
-    def go_live(self) -> None:
-        """List all questions and follow the newest answers."""
+        listing, chips, search = self.listing, self.query_one(ChipRow), self.query_one(Search)
+        said = found_text(len(listing), len(self.sitting.questions), bool(listing.filters), len(self.marked))
+        search.display = self.query_one(SearchLine).has_focus
+        filters = self.soon.filters
+        chips.display = not search.display and bool(filters or self.marked or chips.has_focus)
+        chips.show(filters, said, self.lab.settings.keys, width - 2, p)
+        self.show(found=Content.styled(said, p.warn))
+        shape = columns(width, arms, self.lab.taxonomy.labels)
+        now = Showing(
+            listing, listing.version, listing.sort, shape, p, self.marked, self.cursor, bool(listing.filters)
+        )
         table = self.query_one(HistoryTable)
-        self.looking = None
-        if self.only_unfamiliar:
-            self.only_unfamiliar = False
-            table.restart()
-        else:
-            table.release()
-        self._dirty = True
+        table.show(now, list(self.changed), lambda question: state.row(self.lab, question, arms))
+        self.changed.clear()
 
     def show_prompt(self, prompt: str) -> None:
         """Look at the newest question with this prompt; else write it into the prompt line."""
         for question in reversed(self.sitting.questions):
             if state.prompt_of(self.lab, question.first) == prompt:
-                self.go_live()
-                self.looking, table = question, self.query_one(HistoryTable)
-                if table.lists(question.number):
-                    table.pick(question.number - 1)
-                table.focus()
-                self._dirty = True
+                self.look(question)
+                self.query_one(HistoryTable).focus()
                 return
         line = self.query_one(PromptLine)
         line.text = prompt
         line.focus()
         self.tell("no arm was asked this yet: Enter asks them all")
 
-    @on(HistoryTable.Picked)
-    def _picked(self, event: HistoryTable.Picked) -> None:
-        self.looking = None if event.number is None else self.sitting.questions[event.number - 1]
+    @on(PromptLine.Grew)
+    def _grew(self) -> None:
         self._dirty = True
 
     @on(PromptLine.Sent)
     def _sent(self, event: PromptLine.Sent) -> None:
+        self.put(event.prompt)
+
+    def put(self, prompt: str) -> None:
+        """Put a prompt to every arm, and follow the answers."""
         self.go_live()
         try:
-            self.lab.ask(event.prompt)
+            self.lab.ask(prompt)
             self.sitting.asked(list(self.lab.arms))
         except LabError as e:
             self.tell(str(e), "warning")
@@ -358,4 +329,5 @@ class LabView(Page):
 
     def target(self, place: str) -> Widget:
         """The widget an action of that place runs on."""
-        return self.query_one(PromptLine) if place == "prompt" else self
+        kinds: dict[str, type[Widget]] = {"prompt": PromptLine, "chips": ChipRow}
+        return self.query_one(kinds[place]) if place in kinds else self

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import DataTable, Footer, Static
 from textual_plotext import PlotextPlot
 
+from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.core.text import printable
 from routerlab.settings import Settings
@@ -18,6 +19,7 @@ from routerlab.study.report.plots.points import Point, points, viable
 from routerlab.study.report.subject import Subject
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import RESULTS_ACTIONS, RESULTS_GROUPS
+from routerlab.tui.compare.screen import CompareScreen
 from routerlab.tui.results.text import (
     answer_style,
     arm_cells,
@@ -195,6 +197,17 @@ class ResultsScreen(Page):
         at = await self.app.push_screen_wait(Choose(f"Wrong by {printable(arm)}: which one?", lines))
         if at is not None:
             self.post_message(Show(wrong[at][1]))
+        return None
+
+    def action_compare(self) -> None:
+        """The chosen arm against another."""
+        arms = self.subject.analysis.arms
+        try:
+            chosen = arms[self._chosen].arm if arms else None
+            page = CompareScreen(self.subject, self.taxonomy, self.settings.keys, chosen)
+        except LabError as e:
+            return self.tell(str(e), "warning")
+        self.app.push_screen(page)
         return None
 
     def action_results_verdict(self) -> None:

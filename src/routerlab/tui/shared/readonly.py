@@ -10,8 +10,14 @@ from routerlab.tui.actions.registry import EVERY
 LOOKS = frozenset(
     {
         *("help", "theme", "palette", "quit", "leave", "arm_above", "arm_below"),
+        *("chips", "search", "filter_clear", "only_unfamiliar", "history_order"),
+        *("selection_mark", "selection_range", "selection_all", "selection_none"),
+        *("chip_move", "chip_turn", "chip_wrong", "search_keep", "search_drop"),
         *("view_question", "view_table", "view_card", "view_matrix", "standings_order"),
-        *("results_switch", "results_verdict", "text_page_down", "text_page_up"),
+        *("results_switch", "results_verdict", "text_page_down", "text_page_up", "text_down", "text_up"),
+        *("compare", "compare_cases", "compare_confusion", "compare_agreement", "compare_reliability"),
+        *("compare_latency", "compare_next", "compare_back", "compare_a", "compare_b", "compare_swap"),
+        *("compare_file", "compare_leave"),
     }
 )
 """Ids of actions that only look. What is not here is refused, so that a new action is safe at first."""

@@ -7,19 +7,33 @@ from math import ceil
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from routerlab.core.errors import LabError, several
 from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
+from routerlab.core.remote import Remote, plain_address
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.study.figures.arm import Hosting
 
 
+class Endpoint(Record):
+    """Where a model is to be had, for what sends prompts on (`routerlab serve`): an OpenAI-compatible address
+    and the name that the model has there. `key_env` is absent where no key is needed; `timeout_s` is how long
+    it may take until its answer begins."""
+
+    base_url: str
+    model: str = Field(min_length=1)
+    key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
+    timeout_s: float = Field(default=120.0, gt=0.0, allow_inf_nan=False)
+
+    _is_plain_address = field_validator("base_url")(plain_address)
+
+
 class Target(Record):
     """A model that prompts are routed to. `tier` is how strong it is, 1 the weakest; prices are in the
-    table's currency."""
+    table's currency. `endpoint` is absent where prompts are not sent on, only reckoned with."""
 
     name: str = Field(min_length=1)
     tier: int = Field(ge=1)
@@ -28,6 +42,16 @@ class Target(Record):
     input_per_million: float = Field(default=0.0, ge=0)
     output_per_million: float = Field(default=0.0, ge=0)
     per_request: float = Field(default=0.0, ge=0)
+    endpoint: Endpoint | None = None
+
+    @property
+    def remote(self) -> Remote | None:
+        """The endpoint as remote arms know one."""
+        if self.endpoint is None:
+            return None
+        name = "".join(c if c.isalnum() else "-" for c in self.name).strip("-") or "model"
+        told = self.endpoint.model_dump(exclude={"timeout_s"})
+        return Remote.model_validate(told | {"name": name, "hosting": self.hosting})
 
     def cost(self, tokens_in: float, tokens_out: float) -> float:
         """What one request costs."""

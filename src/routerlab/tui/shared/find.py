@@ -7,11 +7,14 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from routerlab.tui.annotate.hits import Hit
 from routerlab.tui.shared.dialogs import Dialog
+
+Hit = tuple[int, Content]
+"""What choosing the line answers with, and the line."""
 
 WAIT_S = 0.05
 """Quiet time after a key before the list is made anew."""
@@ -21,7 +24,7 @@ class Find(Dialog[int | None]):
     """Answers with the number of what was chosen, None if nothing. `find` runs in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "move('cursor_down')", "Down", show=False),
+        Binding("down,ctrl+r", "move('cursor_down')", "Down", show=False),
         Binding("up", "move('cursor_up')", "Up", show=False),
         Binding("pagedown", "move('page_down')", "Page down", show=False),
         Binding("pageup", "move('page_up')", "Page up", show=False),

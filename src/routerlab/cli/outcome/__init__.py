@@ -1,0 +1,1 @@
+"""`routerlab outcome`: does right routing give better answers."""

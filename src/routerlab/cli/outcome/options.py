@@ -1,0 +1,39 @@
+"""Arguments and options that several commands of `routerlab outcome` share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from routerlab.core.taxonomy import Taxonomy
+    from routerlab.study.outcome.analysis.labels import Labelled
+
+OutcomeSession = Annotated[
+    Path, typer.Argument(metavar="SESSION.toml", help="What `outcome run` or `outcome import` has written.")
+]
+Labels = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Labels by routers or annotators: a session that asked them these prompts, or a table with "
+        "prompt_sha256 or task, label, and arm or annotator; may be given several times.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="What bootstraps and folds draw follows from it.")]
+
+
+def read_all(files: list[Path] | None) -> "list[Labelled]":
+    """The labels in all files."""
+    from routerlab.study.outcome.analysis.labels import read_labels
+
+    return [one for path in files or () for one in read_labels(path)]
+
+
+def taxonomy_of(path: Path | None) -> "Taxonomy":
+    """The taxonomy in the file, or the one that ships."""
+    from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.resources import TAXONOMY
+
+    return load_taxonomy(path or TAXONOMY)

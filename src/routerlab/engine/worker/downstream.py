@@ -1,0 +1,212 @@
+"""A worker that answers prompts as a downstream model: its own chat template, greedily, several at once.
+
+A program beside worker.py, started and spoken to in the same way.
+"""
+
+import os
+import queue
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from routerlab.core.errors import LabError
+from routerlab.engine.contract.contract import chat_frame
+from routerlab.engine.contract.info import ArmInfo, DeviceUse
+from routerlab.engine.worker import llama
+from routerlab.engine.worker.build import usable_cpus
+from routerlab.engine.worker.generate import Writer, Written
+from routerlab.engine.worker.offload import choose
+from routerlab.engine.worker.protocol import Chat, Failed, LoadChat, Ready, Said
+from routerlab.engine.worker.template import limits
+from routerlab.engine.worker.worker import Pipe, end_with_the_lab, loading, log_line, throttled
+from routerlab.models.fingerprint import file_sha256
+from routerlab.models.gguf import GgufHeader, read_header
+from routerlab.models.placement import Placement, shortfall
+
+
+@dataclass
+class _Open:
+    """A chat in progress: its request, its prompt's tokens, when it came, and what is written."""
+
+    chat: Chat
+    tokens: list[int]
+    since: float
+    written: Written | None = None
+
+
+class Chatter:
+    """A loaded model that answers. A prompt that does not fit is refused, and the others are answered."""
+
+    def __init__(self, request: LoadChat, model: llama.Model, threads: int) -> None:
+        """Make the context. LoadError when memory is short, LabError when the system prompt does not fit."""
+        with limits(request.template_limit_s):
+            self.framing = chat_frame(request.system, model.chat_renderer())
+        self.model = model
+        self._before = model.tokenize_pieces(self.framing.prefix, start=True)
+        self._after = model.tokenize_pieces(self.framing.suffix, start=False)
+        self.n_ctx = min(request.n_ctx, model.n_ctx_train)
+        if (around := len(self._before) + len(self._after)) >= self.n_ctx:
+            raise LabError(f"the system prompt takes {around} of a context of {self.n_ctx} tokens")
+        # The library takes a recurrent batch apart in an order of its own, so there prompts go one by one.
+        self.slots = 1 if model.recurrent else max(1, min(request.slots, llama.MAX_SEQUENCES - 1))
+        context = llama.Context(model, self.n_ctx, 1 + self.slots, 1 + self.slots, threads)
+        self._writer = Writer(context, model, 0, self.slots, self.n_ctx)
+        self._waiting: deque[_Open] = deque()
+        self._open: list[_Open] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is asked and not answered."""
+        return bool(self._waiting or self._open)
+
+    def take(self, chat: Chat) -> Said | None:
+        """Have it answered; what there is to say at once, if it cannot be."""
+        since = time.perf_counter()
+        user = self.model.tokenize(self.framing.written(chat.prompt), special=False)
+        tokens = [*self._before, *user, *self._after]
+        if (n := len(tokens)) >= self.n_ctx:
+            error = f"the prompt has {n} tokens, and a context of {self.n_ctx} no room for an answer"
+            return Said(id=chat.id, tokens_in=n, error=error)
+        self._waiting.append(_Open(chat, tokens, since))
+        return None
+
+    def step(self, cancelled: Callable[[int], bool]) -> list[Said]:
+        """Begin what there is room for, drop what was cancelled, decode once; the answers that are whole."""
+        said = []
+        for one in [one for one in (*self._waiting, *self._open) if cancelled(one.chat.id)]:
+            said.append(Said(id=one.chat.id, error="cancelled"))
+            if one.written is None:
+                self._waiting.remove(one)
+            else:
+                self._open.remove(one)
+                self._writer.drop(one.written)
+        while self._waiting and self._writer.fits(
+            len(self._waiting[0].tokens), self._limit(self._waiting[0])
+        ):
+            one = self._waiting.popleft()
+            stops = one.chat.stop
+            over = (lambda tokens, stops=stops: self._stops(tokens, stops)) if stops else None
+            one.written = self._writer.begin(one.tokens, self._limit(one), over)
+            self._open.append(one)
+        if self._writer.busy:
+            whole = self._writer.step()
+            said += [self._said(one) for one in self._open if any(one.written is w for w in whole)]
+            self._open = [one for one in self._open if not any(one.written is w for w in whole)]
+        return said
+
+    def _limit(self, one: _Open) -> int:
+        return min(one.chat.max_tokens, self.n_ctx - len(one.tokens))
+
+    def _text(self, tokens: list[int]) -> str:
+        return b"".join(self.model.piece(t) for t in tokens).decode("utf-8", "replace")
+
+    def _stops(self, tokens: list[int], stops: tuple[str, ...]) -> bool:
+        tail = self._text(tokens[-max(map(len, stops)) - 8 :])
+        return any(stop in tail for stop in stops)
+
+    def _said(self, one: _Open) -> Said:
+        assert one.written is not None
+        text = self._text(one.written.tokens)
+        for stop in one.chat.stop:
+            text = text.split(stop)[0]
+        return Said(
+            id=one.chat.id,
+            text=text,
+            finish="stop" if one.written.ended else "length",
+            tokens_in=len(one.tokens),
+            tokens_out=len(one.written.tokens),
+            first_ms=(time.perf_counter() - one.since - one.written.generate_s) * 1000.0,
+        )
+
+
+def load(
+    request: LoadChat, header: GgufHeader, placed: Placement, pipe: Pipe, log: llama.Log
+) -> tuple[Chatter, ArmInfo]:
+    """Load the model and say what really happened. LoadError, LabError."""
+    start = time.perf_counter()
+    model = llama.Model(request.model, placed, throttled(partial(loading, pipe, "loading weights")))
+    threads = request.threads or usable_cpus()
+    chatter = Chatter(request, model, threads)
+    framing = chatter.framing
+    info = ArmInfo(
+        contract="chat",
+        encoding="text",
+        model_sha256=file_sha256(request.model),
+        model_size=header.size,
+        architecture=header.architecture,
+        parameters=header.parameters,
+        quantization=header.quantization,
+        template=framing.template,
+        plain_text=framing.plain_text,
+        prompt_sha256=framing.sha256,
+        prefix_tokens=0,
+        n_ctx=chatter.n_ctx,
+        threads=threads,
+        layers=model.n_layers,
+        layers_on_gpu=sum(1 for i, d in log.layers.items() if d != "CPU" and i < model.n_layers),
+        devices=tuple(DeviceUse(device=d, weights=n) for d, n in log.buffers.items()),
+        gpu_build=llama.gpu_build(),
+        llama_cpp=llama.build_version(),
+        load_ms=(time.perf_counter() - start) * 1000.0,
+        split=placed.split if len(placed.devices) > 1 else None,
+        concurrency=chatter.slots if chatter.slots > 1 else None,
+        note=f"asked in plain text: {framing.plain_text}" if framing.plain_text else "",
+    )
+    return chatter, info
+
+
+def start(request: LoadChat, pipe: Pipe) -> Chatter:
+    """Check the file before the library sees it, hash it, load it; ends the process when that fails."""
+    log = llama.Log(log_line)
+    try:
+        loading(pipe, "checking file", None)
+        header = read_header(request.model)
+        if header.embedding:
+            raise LabError(f"{request.model.name}: an embedding model, which writes no answers")
+        placed, need = choose(request, header, 1 + request.slots)
+        file_sha256(request.model)
+        chatter, info = load(request, header, placed, pipe, log)
+        where = placed.note or shortfall(placed, need, log.layers, log.buffers)
+        info = info.model_copy(update={"note": "; ".join(filter(None, [where, info.note]))})
+    except LabError as e:
+        pipe.send(Failed(message=str(e), retry=False))
+    except Exception as e:
+        log_line(f"load failed: {e!r}")
+        message = ": ".join(filter(None, [str(e) or repr(e), log.error]))
+        pipe.send(Failed(message=message, retry=llama.gpu_build() and request.wanted.layers != 0))
+    else:
+        pipe.send(Ready(info=info))
+        return chatter
+    os._exit(1)  # sys.exit would wait for the reader, which waits for the lab, and abort
+
+
+def main() -> None:
+    """Serve until stdin closes."""
+    end_with_the_lab()
+    sink = os.dup(1)
+    os.dup2(2, 1)  # whatever native code prints goes to the log, never into the protocol
+    pipe = Pipe(sys.stdin.buffer, sink)
+    loaded = pipe.requests.get()
+    assert isinstance(loaded, LoadChat)
+    chatter = start(loaded, pipe)
+    while True:
+        said: list[Said] = []
+        try:
+            while True:
+                asked = pipe.requests.get(block=not chatter.busy)
+                assert isinstance(asked, Chat)
+                said += filter(None, [chatter.take(asked)])
+                if said:
+                    break
+        except queue.Empty:
+            said += chatter.step(pipe.cancelled.__contains__)
+        for one in said:
+            pipe.send(one)
+            pipe.cancelled.discard(one.id)
+
+
+if __name__ == "__main__":
+    main()

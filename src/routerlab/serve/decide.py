@@ -1,0 +1,168 @@
+"""Asks the router that is at work, within its limits, and those that shadow it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from routerlab.api import AsyncRouter, Decision
+from routerlab.core.prediction import Latency
+from routerlab.engine.arms.arm import Arm
+from routerlab.engine.lab.materials import Materials
+from routerlab.serve.ledger import Recorder
+from routerlab.serve.limits import Limits, RefusedError
+from routerlab.serve.metrics import Metrics
+
+SMOOTH = 0.1
+"""How much of the mean service time the latest decision is."""
+RANKS = {"ready": 0, "busy": 0, "failed": 2, "stopped": 2}
+"""Which workers are asked first: those that can answer, then those that will, then those that are out."""
+
+
+class Pool:
+    """One arm, as often as there are workers: each has a process and a queue of its own."""
+
+    def __init__(self, routers: Sequence[AsyncRouter]) -> None:
+        self.name = routers[0].name
+        self.labels = routers[0].labels
+        self._routers = routers
+        self._pending = [0] * len(routers)
+        self._mean_ms = 0.0
+
+    @property
+    def arm(self) -> Arm:
+        """One of them, for what is to be said of all."""
+        return self._routers[0].arm
+
+    @property
+    def ready(self) -> bool:
+        """Whether one is there, or will be by itself."""
+        return min(self._rank(i) for i in range(len(self._routers))) < 2
+
+    @property
+    def pending(self) -> int:
+        """Questions that are asked and not answered."""
+        return sum(self._pending)
+
+    @property
+    def capacity(self) -> int:
+        """Questions that are answered at a time."""
+        return sum((r.arm.state.info and r.arm.state.info.concurrency) or 1 for r in self._routers)
+
+    @property
+    def wait_s(self) -> float:
+        """About how long a question that came now would wait."""
+        return self.pending / self.capacity * self._mean_ms / 1000.0
+
+    async def start(self) -> None:
+        """Load them one after the other; LabError when one cannot be loaded, and then none is left."""
+        try:
+            for router in self._routers:
+                await router.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End all workers."""
+        await asyncio.gather(*(router.close() for router in self._routers))
+
+    async def route(self, prompt: str) -> Decision:
+        """The decision of the worker that has the least to do (see AsyncRouter.route)."""
+        at = min(range(len(self._routers)), key=lambda i: (self._rank(i), self._pending[i]))
+        self._pending[at] += 1
+        try:
+            decision = await self._routers[at].route(prompt)
+        finally:
+            self._pending[at] -= 1
+        if decision.status == "ok":
+            took = decision.latency_ms.total
+            self._mean_ms += (took - self._mean_ms) * (SMOOTH if self._mean_ms else 1.0)
+        return decision
+
+    def _rank(self, at: int) -> int:
+        return RANKS.get(self._routers[at].arm.state.phase, 1)
+
+
+class Decider:
+    """The arm that decides, and its shadows, whose answers are written down and change nothing."""
+
+    def __init__(
+        self,
+        materials: Materials,
+        main: Pool,
+        shadows: Sequence[Pool],
+        limits: Limits,
+        metrics: Metrics,
+        recorder: Recorder,
+    ) -> None:
+        self.materials = materials
+        self.main = main
+        self._shadows = shadows
+        self._limits = limits
+        self._metrics = metrics
+        self._recorder = recorder
+        self._beside: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Load all; LabError when one cannot be loaded, and then none is left."""
+        try:
+            for pool in (self.main, *self._shadows):
+                await pool.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let the shadows go, and end all workers."""
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        await asyncio.gather(*(pool.close() for pool in (self.main, *self._shadows)))
+
+    async def decide(self, prompt: str) -> Decision:
+        """What the router says in time; status "timeout" where it does not. RefusedError when it is not
+        asked: the prompt is too long, the router is out, or too many wait already."""
+        most = self._limits.prompt_characters
+        if len(prompt) > most:
+            raise RefusedError(413, "prompt_too_long", f"the prompt is longer than {most} characters")
+        if not self.main.ready:
+            raise RefusedError(503, "router_out", f"{self.main.name} was given up; reload the server", 30.0)
+        if self.main.pending >= self._limits.queue + self.main.capacity:
+            wait_s = min(max(1.0, self.main.wait_s), self._limits.retry_s)
+            raise RefusedError(429, "queue_full", f"{self.main.pending} prompts wait already", wait_s)
+        return await self._in_time(self.main, prompt)
+
+    async def settle(self, prompt: str, decision: Decision, target: str | None) -> None:
+        """Count and write down what was decided, and where the prompt went; then ask the shadows."""
+        self._metrics.decided(decision, target)
+        contended = any(pool.pending for pool in self._shadows)
+        written = await self._recorder.write(
+            self.materials, self.main.arm, prompt, decision, target, contended
+        )
+        for pool in self._shadows:
+            if pool.pending < self._limits.queue:
+                task = asyncio.create_task(self._shadow(pool, prompt, decision, written))
+                self._beside.add(task)
+                task.add_done_callback(self._beside.discard)
+            else:
+                self._metrics.lost.inc()
+
+    async def _shadow(self, pool: Pool, prompt: str, beside: Decision, repeat: int) -> None:
+        decision = await self._in_time(pool, prompt)
+        self._metrics.decided(decision, None)
+        agrees = "yes" if decision.label == beside.label else "no"
+        self._metrics.shadows.labels(pool.name, agrees if decision.label else "silent").inc()
+        contended = self.main.pending > 0
+        await self._recorder.write(self.materials, pool.arm, prompt, decision, None, contended, repeat)
+
+    async def _in_time(self, pool: Pool, prompt: str) -> Decision:
+        limit = self._limits.deadline_s
+        self._metrics.queue.inc()
+        try:
+            async with asyncio.timeout(limit):
+                return await pool.route(prompt)
+        except TimeoutError:
+            late = Latency(total=limit * 1000.0)
+            error = f"no decision in {limit:g} s"
+            return Decision(arm=pool.name, status="timeout", error=error, latency_ms=late)
+        finally:
+            self._metrics.queue.dec()

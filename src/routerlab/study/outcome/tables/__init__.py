@@ -1,0 +1,1 @@
+"""Outcomes that others measured: their tables become sessions like our own, without the texts."""

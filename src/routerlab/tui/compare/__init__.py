@@ -1,0 +1,1 @@
+"""Two arms side by side, of one result or of two."""
