@@ -14,7 +14,7 @@ from tests.conftest import REPO
 SRC = REPO / "src" / "routerlab"
 ROOMS = sorted(path.parent for path in SRC.rglob("__init__.py"))
 ENDINGS = "izations|ization|ations|ation|ions|ion|ings|ing|ers|er|ors|or|ed|es|s|e"
-NOUNS = {"encoding", "scaling", "sitting"}
+NOUNS = {"encoding", "listing", "scaling", "sitting"}
 """Nouns of the field that end like gerunds."""
 UNRELATED = {("state", "stats"), ("route", "router")}
 """Pairs that only look alike: words of their own, and the name of a command."""

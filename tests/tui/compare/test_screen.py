@@ -13,12 +13,12 @@ from routerlab.settings import Settings
 from routerlab.study.report.subject import Subject, ranked
 from routerlab.tui.compare.screen import CompareScreen
 from routerlab.tui.compare.text import VIEWS
-from routerlab.tui.results.app import ResultsApp
+from routerlab.tui.results.mode import ResultsMode
 from routerlab.tui.results.screen import ResultsScreen
 from tests.study.figures.harness import answers
 from tests.study.report.harness import subject
 from tests.tui.compare.test_sides import result, two
-from tests.tui.harness import Watch, settle, sitting
+from tests.tui.harness import Watch, app_in, settle, sitting
 
 
 def computed(app: Any) -> bool:
@@ -57,7 +57,7 @@ async def test_another_file_is_before(tmp_path: Path, monkeypatch: pytest.Monkey
     mode = ResultsMode(ranked(two()), Settings())
     app = app_in(mode, Settings())
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        s = Watch(app, pilot)
+        s = Watch(app, mode, pilot)
         await s.shows("accuracy against P95")
         await s.pilot.press("D")
         await s.until(lambda: computed(app), "figures")
@@ -126,5 +126,5 @@ def test_pictures(snap_compare: Callable[..., bool], view: str, size: str) -> No
         await pilot.press(str(VIEWS.index(view) + 1))
         await settle(pilot)
 
-    app = ResultsApp(ranked(pictured(view)), Settings())
+    app = app_in(ResultsMode(ranked(pictured(view)), Settings()), Settings())
     assert snap_compare(app, terminal_size=SIZES[size], run_before=run)

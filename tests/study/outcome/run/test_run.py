@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.engine.arms import downstream as arm
 from routerlab.study.outcome.load import load_matrix, read_outcomes
@@ -22,7 +23,8 @@ async def test_every_task_once_by_every_model_together_as_alone(tmp_path: Path) 
     path = plan_file(tmp_path, tasks, models, together=3)
     together, _, said = await carried_out(path, tmp_path / "together.toml")
     assert not lost
-    assert list(alone) == [(t["id"], m) for m in models for t in tasks]
+    mixed = sorted(tasks, key=lambda t: prompt_sha256(t["prompt"]))  # in nobody's order
+    assert list(alone) == [(t["id"], m) for m in models for t in mixed]
     assert set(together) == set(alone)
     assert {key: one.answer for key, one in together.items()} == {k: one.answer for k, one in alone.items()}
     assert len({one.answer for one in alone.values()}) > 2  # so that it tells something
