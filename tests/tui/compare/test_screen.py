@@ -75,7 +75,7 @@ async def test_another_file_is_before(tmp_path: Path, monkeypatch: pytest.Monkey
 async def test_a_lab_is_compared_while_it_runs(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
         await s.pilot.press("escape", "D")
-        await s.shows("there is nothing to analyse")
+        await s.shows("nothing to compare so far")
         s.lab.replay(s.lab.cases()[:4])
         await s.lab.finished()
         await s.pilot.press("D")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
 from routerlab.engine.lab.lab import Lab
 from routerlab.study.report.subject import Subject, sitting_subject
@@ -13,7 +14,9 @@ from routerlab.tui.compare.screen import CompareScreen
 
 async def opened(lab: Lab, chosen: str | None = None) -> CompareScreen:
     """The screen over what there is so far, the chosen arm first; LabError without two arms that answered."""
-    _, make = live(lab)
+    answers, make = live(lab)
+    if not answers:
+        raise LabError("nothing to compare so far: ask the arms something first")
     subject = await asyncio.to_thread(make)
     return CompareScreen(subject, lab.taxonomy, lab.settings.keys, chosen, partial(live, lab))
 
