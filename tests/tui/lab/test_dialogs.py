@@ -74,7 +74,9 @@ async def test_a_dialog_outlives_that_the_terminal_loses_the_focus(tmp_path: Pat
 
 async def test_help_in_the_panels(tmp_path: Path) -> None:
     async with sitting(tmp_path) as s:
-        await s.pilot.press("escape", "C", "tab", "question_mark")
+        await s.pilot.press("escape", "C")
+        await s.until(lambda: s.screen.query_one(Panels).display, "the panels")
+        await s.pilot.press("tab", "question_mark")
         await s.shows("You are in the panels")
 
 
