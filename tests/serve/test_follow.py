@@ -132,7 +132,7 @@ async def test_the_screen_shows_what_comes(tmp_path: Path) -> None:
             file.append(live(4, familiarity=0.001))
             await here.until(lambda: len(lab._groups) == 2)
             await pilot.press("escape", "U")
-            await here.shows("1 of 2: unfamiliar only")
+            await here.shows("[unfamiliar]", "1 of 2")
             await pilot.press("1")
             await here.until(lambda: len(lab.session.annotations) == 1)
     await asyncio.sleep(0)

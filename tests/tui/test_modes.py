@@ -82,8 +82,7 @@ async def test_from_the_history_to_annotate_and_back_once_it_is_labelled(folder:
         await s.until(lambda: page.desk.count("submitted") == 1, "the label")
         await s.pilot.press("b", "L")
         await s.until(lambda: s.app.screen is s.screen, "the lab")
-        await s.until(lambda: s.screen.looking is not None, "the question")
-        assert s.screen.query_one(HistoryTable).has_focus
+        await s.until(lambda: s.screen.query_one(HistoryTable).has_focus, "the question")
         await s.pilot.press("e")
         await s.until(lambda: len(s.lab.session.trials) == 4, "the same asked again")
         await s.pilot.press("ctrl+q")

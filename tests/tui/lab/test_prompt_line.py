@@ -159,11 +159,11 @@ async def test_without_a_file_there_is_an_example_and_a_faulty_one_is_told(tmp_p
         await s.pilot.press("ctrl+t")
         await found(s, "example  Write a {language} function")
         await s.pilot.press("escape")
-        await s.until(lambda: s.app.screen is s.screen, "the lab again")
+        await s.until(lambda: s.app.screen is s.screen and line(s).has_focus, "the lab again")
         templates_file().parent.mkdir(parents=True)
         templates_file().write_text("[[template]]\nname = 3\n")
         await s.pilot.press("ctrl+t")
-        await told(s, "templates.toml:2: template[0].name")
+        await told(s, "templates.toml:1: template[0].prompt: missing")
         assert s.app.screen is s.screen
 
 
