@@ -4,7 +4,7 @@ It draws the lines that are in sight and no others, so that ten thousand are as 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -172,7 +172,8 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id="history")
         self._now: Showing | None = None
         self._row: Callable[[Question], RowView] | None = None
-        self._drawn: dict[int, Strip] = {}
+        self._drawn: dict[tuple[int, bool], Strip] = {}
+        """Lines by the question's number, and whether it is selected."""
         self._hover: int | None = None
         self._base = Style()
 
@@ -196,13 +197,23 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
         was, self._now, self._row = self._now, now, row
         if was is None or (was.shape, was.palette) != (now.shape, now.palette):
             self._drawn.clear()
-        stale = [number for number in changed if self._drawn.pop(number, None)]
-        if was is not None and was == now and not stale:
+        stale = [key for number in changed for key in ((number, False), (number, True)) if key in self._drawn]
+        for key in stale:
+            del self._drawn[key]
+        if was is not None and not stale and was == replace(now, cursor=was.cursor):
+            if was.cursor != now.cursor:
+                self._redraw(was.cursor, now.cursor)
+                self._reveal()
             return
         self.virtual_size = Size(0, len(now.questions) + 1)
         if was is None or (was.cursor, was.questions) != (now.cursor, now.questions):
             self._reveal()
         self.refresh()
+
+    def _redraw(self, *rows: int | None) -> None:
+        for row in rows:
+            if row is not None:
+                self.refresh_line(row + 1)
 
     def _reveal(self) -> None:
         """Scroll until the cursor is in sight, and no farther."""
@@ -210,7 +221,8 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
         if (row := self.cursor_row) < 0 or room < 1:
             return
         if not top <= row < top + room:
-            self.scroll_to(y=row if row < top else row - room + 1, animate=False)
+            # by force: Textual scrolls nothing whose scroll bar it has yet to show
+            self.scroll_to(y=row if row < top else row - room + 1, animate=False, force=True)
 
     def on_resize(self) -> None:
         """The cursor stays in sight when the question opens above."""
@@ -249,8 +261,8 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _point(self, row: int | None) -> None:
         if row != self._hover:
-            self._hover = row
-            self.refresh()
+            old, self._hover = self._hover, row
+            self._redraw(old, row)
 
     # --- drawing ---
 
@@ -276,12 +288,14 @@ class HistoryTable(ScrollView, can_focus=True, inherit_bindings=False):
             base += self.get_component_rich_style("history--cursor")
         elif row == self._hover:
             base += self.get_component_rich_style("history--hover")
-        sign = strip([(MARK if question.number in now.marked else " ", f"bold {now.palette.accent}")])
-        line = Strip.join([sign, self._line(question, now)])
+        line = self._line(question, now)
         return line.apply_style(base).adjust_cell_length(width, base)
 
     def _line(self, question: Question, now: Showing) -> Strip:
-        if question.number not in self._drawn:
+        key = question.number, question.number in now.marked
+        if key not in self._drawn:
             assert self._row is not None
-            self._drawn[question.number] = strip(row_parts(self._row(question), now.shape, now.palette))
-        return self._drawn[question.number]
+            sign = (MARK if key[1] else " ", f"bold {now.palette.accent}")
+            parts = row_parts(self._row(question), now.shape, now.palette)
+            self._drawn[key] = strip([sign, *parts])
+        return self._drawn[key]
