@@ -32,7 +32,7 @@ async def test_a_sitting_in_a_browser(tmp_path: Path, smollm2: Path) -> None:
 
         await tab.type("write a regex for ISO dates")
         await tab.press("Enter", 13, "\r")
-        await tab.shows("live #1 typed", "write a regex for ISO dates", "prefill")
+        await tab.shows("live #1 typed", "write a regex for ISO dates", " says ")
         assert (await tab.picture()).tobytes() != blank.tobytes()
 
         await tab.press("F10", 121)
