@@ -305,6 +305,19 @@ async def test_ways_to_leave(tmp_path: Path, keys: tuple[str, ...]) -> None:
         await asyncio.wait_for(s.lab.close(), 1)
 
 
+async def test_the_first_row_that_has_no_room_is_in_sight(tmp_path: Path) -> None:
+    async with sitting(tmp_path, arms=1, size=(80, 24)) as s:
+        await s.pilot.press("escape", "v")
+        s.lab.ask("question 1")
+        await s.until(lambda: s.table.row_count == 1, "a row")
+        await s.until(lambda: not s.screen.judging and not s.screen._dirty, "the standings")
+        room = s.table.size.height - 1
+        for n in range(2, room + 2):
+            s.lab.ask(f"question {n}")
+            await s.until(lambda: s.table.row_count == n and not s.screen._dirty, "the next")  # noqa: B023
+        await s.until(lambda: s.table.size.height == room + 1 and s.table.scroll_y == 1, "the last in sight")
+
+
 async def test_a_long_session_comes_back(tmp_path: Path) -> None:
     def long(made: Bench) -> None:
         for i in range(900):
@@ -323,6 +336,7 @@ async def test_a_long_session_comes_back(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=1, prepare=long) as s:
         await s.until(lambda: s.table.row_count == 900, "all rows")
         await s.shows("live #900", "question 899")
+        assert s.table.scroll_y == s.table.max_scroll_y > 0
 
 
 async def test_views_by_keys_and_the_whole_prompt(tmp_path: Path) -> None:
