@@ -47,6 +47,10 @@ class LongText(ScrollView, can_focus=False):
         if self._room != self._width:
             self._wrap(sum(map(_signs, self._lines[: self.scroll_offset.y])))
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """A scroll bar that comes or goes is another width, too, and no resize."""
+        self.call_after_refresh(self.on_resize)
+
     @property
     def _room(self) -> int:
         return max(1, self.scrollable_content_region.width)
