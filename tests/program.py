@@ -1,14 +1,16 @@
-"""`routerlab` as a program that ends by itself, in a process of its own that need not import anything.
+"""`routerlab` as a program: one that ends by itself, in a process of its own that need not import anything.
 
 A server has imported everything (server.py): what a hundred commands import takes longer than what they do.
 Programs that are stopped, or that tell something by what they import, are started as users do.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -17,6 +19,29 @@ import pytest
 from routerlab.__main__ import main
 from tests import forked, server
 from tests.conftest import PATIENCE_S
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, command: str, *args: object, **env: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """`routerlab COMMAND --port 0 ARGS` as a process of its own, and the first line that it printed: its
+    address. Killed if it still runs at the end."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "routerlab", command, "--port", "0", *map(str, args)),
+        cwd=folder,
+        env=os.environ | env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+        yield process, line.decode().strip()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 def run(

@@ -3,9 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -52,28 +49,6 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path) -> None:
     assert found.returncode == 3
 
 
-@asynccontextmanager
-async def served(
-    folder: Path, *words: object, **env: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """The program, and the address it printed; killed if it still runs at the end."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "routerlab", "serve", "--port", "0", *map(str, words)),
-        cwd=folder,
-        env=os.environ | env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
-        yield process, line.decode().strip()
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
 async def test_a_day_at_the_door(
     routed_smollm2: Path, tmp_path: Path, own_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +59,10 @@ async def test_a_day_at_the_door(
     async with serving() as model:
         table(path, {"large": (3, "api", model)})
         words = ("--router", PROBE, "--routes", path, "--sessions", sessions, "--threads", 1, "--layers", 0)
-        async with served(routed_smollm2.parent.parent, *words, **{VARIABLE: TOKEN}) as (process, url):
+        async with program.serving(routed_smollm2.parent.parent, "serve", *words, **{VARIABLE: TOKEN}) as (
+            process,
+            url,
+        ):
             assert process.stderr is not None
             headers = {"Authorization": f"Bearer {TOKEN}"}
             async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S) as client:

@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 pytest.importorskip("textual_serve", reason="textual-serve is not installed: the extra `web`")
+from tests import program
 from tests.browser import BROWSER, NAMES, Tab, browser
-from tests.cli.web.test_command import web
 from tests.twocases import TWO_CASES
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser here: none of {', '.join(NAMES)}")
@@ -23,7 +23,10 @@ async def test_a_sitting_in_a_browser(tmp_path: Path, smollm2: Path) -> None:
     corpus = tmp_path / "two.toml"
     corpus.write_text(TWO_CASES)
     words = ("--arm", smollm2, "--exemplars", "none", "--corpus", corpus, "--theme", "textual-dark")
-    async with web(tmp_path, *words) as (process, url), browser(tmp_path / "browser") as new_tab:
+    async with (
+        program.serving(tmp_path, "web", *words) as (process, url),
+        browser(tmp_path / "browser") as new_tab,
+    ):
         tab = await new_tab()
         await tab.open(url)
         await tab.shows("Type a prompt and press Enter", "ready")

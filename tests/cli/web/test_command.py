@@ -5,9 +5,6 @@ import json
 import os
 import re
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
@@ -57,25 +54,6 @@ def test_without_the_library_it_says_what_to_install(tmp_path: Path) -> None:
     assert found.returncode == 3
 
 
-@asynccontextmanager
-async def web(folder: Path, *words: object) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """The program, and the address it printed; killed if it still runs at the end."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "routerlab", "web", "--port", "0", *map(str, words)),
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
-        yield process, line.decode().strip()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
 async def test_read_only_shows_a_result_and_changes_nothing(tmp_path: Path) -> None:
     aiohttp = pytest.importorskip("aiohttp", reason="textual-serve is not installed: the extra `web`")
     pytest.importorskip("textual_serve", reason="textual-serve is not installed: the extra `web`")
@@ -84,7 +62,7 @@ async def test_read_only_shows_a_result_and_changes_nothing(tmp_path: Path) -> N
     before = {path.name for path in tmp_path.iterdir()}
     screen = pyte.Screen(100, 40)
     stream = pyte.ByteStream(screen)
-    async with web(tmp_path, "--read-only", "--session", session) as (process, url):
+    async with program.serving(tmp_path, "web", "--read-only", "--session", session) as (process, url):
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{40,}/", url)
         async with aiohttp.ClientSession() as client:
             async with client.get(url) as answer:

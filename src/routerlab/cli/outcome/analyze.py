@@ -80,12 +80,8 @@ def report(
     result: Annotated[
         Path, typer.Argument(metavar="RESULT.json", help="What `outcome analyze --out` has saved.")
     ],
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write one HTML file that needs nothing else.")
-    ] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the tables as GitHub Markdown.")
-    ] = False,
+    html: o.Html = None,
+    markdown: o.Markdown = False,
 ) -> None:
     """Show a result: the verdict, every way of routing, the effect of a right label, where it fails.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
 
@@ -19,12 +20,8 @@ def report(
             metavar="RESULT...", help="Results of benchmarks and trials, other sessions, analyses (.json)."
         ),
     ],
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write one HTML file that needs nothing else.")
-    ] = None,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the tables as GitHub Markdown.")
-    ] = False,
+    html: o.Html = None,
+    markdown: o.Markdown = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the analysis; of several results, a list.")
     ] = False,

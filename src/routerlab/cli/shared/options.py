@@ -42,6 +42,10 @@ ScheduleOption = Annotated[
     typer.Option("--schedule", help="exclusive: arms take turns (default); parallel: all at once."),
 ]
 Format = Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML file that needs nothing else.")
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the tables as GitHub Markdown.")]
 ColumnMap = Annotated[
     list[str] | None,
     typer.Option(

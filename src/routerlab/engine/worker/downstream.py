@@ -3,9 +3,7 @@
 A program beside worker.py, started and spoken to in the same way.
 """
 
-import os
 import queue
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,13 +16,12 @@ from routerlab.engine.contract.info import ArmInfo, DeviceUse
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.generate import Writer, Written
-from routerlab.engine.worker.offload import choose
-from routerlab.engine.worker.protocol import Chat, Failed, LoadChat, Ready, Said
+from routerlab.engine.worker.program import Pipe, loading, own_pipe, start, throttled
+from routerlab.engine.worker.protocol import Chat, LoadChat, Said
 from routerlab.engine.worker.template import limits
-from routerlab.engine.worker.worker import Pipe, end_with_the_lab, loading, log_line, throttled
 from routerlab.models.fingerprint import file_sha256
-from routerlab.models.gguf import GgufHeader, read_header
-from routerlab.models.placement import Placement, shortfall
+from routerlab.models.gguf import GgufHeader
+from routerlab.models.placement import Placement
 
 
 @dataclass
@@ -158,40 +155,18 @@ def load(
     return chatter, info
 
 
-def start(request: LoadChat, pipe: Pipe) -> Chatter:
-    """Check the file before the library sees it, hash it, load it; ends the process when that fails."""
-    log = llama.Log(log_line)
-    try:
-        loading(pipe, "checking file", None)
-        header = read_header(request.model)
-        if header.embedding:
-            raise LabError(f"{request.model.name}: an embedding model, which writes no answers")
-        placed, need = choose(request, header, 1 + request.slots)
-        file_sha256(request.model)
-        chatter, info = load(request, header, placed, pipe, log)
-        where = placed.note or shortfall(placed, need, log.layers, log.buffers)
-        info = info.model_copy(update={"note": "; ".join(filter(None, [where, info.note]))})
-    except LabError as e:
-        pipe.send(Failed(message=str(e), retry=False))
-    except Exception as e:
-        log_line(f"load failed: {e!r}")
-        message = ": ".join(filter(None, [str(e) or repr(e), log.error]))
-        pipe.send(Failed(message=message, retry=llama.gpu_build() and request.wanted.layers != 0))
-    else:
-        pipe.send(Ready(info=info))
-        return chatter
-    os._exit(1)  # sys.exit would wait for the reader, which waits for the lab, and abort
+def check_kind(request: LoadChat, header: GgufHeader) -> None:
+    """LabError when an embedding model is to answer."""
+    if header.embedding:
+        raise LabError(f"{request.model.name}: an embedding model, which writes no answers")
 
 
 def main() -> None:
     """Serve until stdin closes."""
-    end_with_the_lab()
-    sink = os.dup(1)
-    os.dup2(2, 1)  # whatever native code prints goes to the log, never into the protocol
-    pipe = Pipe(sys.stdin.buffer, sink)
+    pipe = own_pipe()
     loaded = pipe.requests.get()
     assert isinstance(loaded, LoadChat)
-    chatter = start(loaded, pipe)
+    chatter = start(loaded, 1 + loaded.slots, partial(check_kind, loaded), partial(load, loaded), pipe)
     while True:
         said: list[Said] = []
         try:

@@ -4,21 +4,12 @@ The process ends when its stdin closes, so it never outlives the lab, however th
 """
 
 import base64
-import ctypes
-import os
-import queue
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from typing import BinaryIO
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.core.prediction import Prediction, Record
+from routerlab.core.prediction import Prediction
 from routerlab.engine.contract.contract import frame, own_frame
 from routerlab.engine.contract.encoding import DESCRIBED
 from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES, PARTS, Head, head_key, load_head
@@ -29,101 +20,18 @@ from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.inference import PREFIX_STEP, Predictor, PromptTooLongError
 from routerlab.engine.worker.layers import ENCODERS
-from routerlab.engine.worker.offload import choose
 from routerlab.engine.worker.prefixes import Prefixes, prefix_dir
+from routerlab.engine.worker.program import Pipe, loading, own_pipe, start, throttled
 from routerlab.engine.worker.protocol import (
     Answer,
     Ask,
-    Cancel,
-    Chat,
-    Failed,
     Load,
-    LoadChat,
-    Loading,
-    Ping,
-    Pong,
-    Ready,
-    Stage,
-    encode,
-    to_worker,
 )
 from routerlab.engine.worker.template import limits
 from routerlab.models.catalog import load_catalog
 from routerlab.models.fingerprint import file_sha256
-from routerlab.models.gguf import GgufHeader, read_header
-from routerlab.models.placement import Placement, shortfall
-
-PR_SET_PDEATHSIG = 1
-"""From linux/prctl.h."""
-
-
-def end_with_the_lab() -> None:
-    """Have the kernel kill this process when the lab is gone (Linux): while it is stopped, or stuck with the
-    interpreter's lock, it cannot see its stdin close."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def log_line(line: str) -> None:
-    """Write a line to the log; a full disk must not stop the work."""
-    with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
-
-
-class Pipe:
-    """The lab's end of this process: requests in a queue, cancellations in a set, replies written whole."""
-
-    def __init__(self, source: BinaryIO, sink: int) -> None:
-        self.requests: queue.Queue[Load | LoadChat | Ask | Chat] = queue.Queue()
-        self.cancelled: set[int] = set()
-        self._source = source
-        self._sink = sink
-        self._sending = threading.Lock()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for line in self._source:
-            try:
-                message = to_worker.validate_json(line)
-            except ValueError as e:
-                log_line(f"not a message of the protocol, ending: {e}")
-                os._exit(2)
-            if isinstance(message, Cancel):
-                self.cancelled.add(message.id)
-            elif isinstance(message, Ping):  # here and not in the queue: the model may be at work for minutes
-                self.send(Pong(cpu_s=time.process_time() - time.thread_time()))
-            else:
-                self.requests.put(message)
-        os._exit(0)  # the lab closed the pipe or died: nothing here is worth finishing
-
-    def send(self, message: Record) -> None:
-        """Write one message; ends the process when nobody reads any more."""
-        data = memoryview(encode(message))
-        try:
-            with self._sending:
-                while data:
-                    data = data[os.write(self._sink, data) :]
-        except BrokenPipeError:
-            os._exit(0)
-
-
-def loading(pipe: Pipe, stage: Stage, fraction: float | None) -> None:
-    """Tell the lab how far loading is."""
-    pipe.send(Loading(stage=stage, fraction=fraction, gpu_build=llama.gpu_build()))
-
-
-def throttled(send: Callable[[float], None], every_s: float = 0.1) -> Callable[[float], None]:
-    """`send`, but at most once in `every_s`, and always at 1.0."""
-    last = 0.0
-
-    def report(fraction: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if fraction >= 1.0 or now - last >= every_s:
-            last = now
-            send(fraction)
-
-    return report
+from routerlab.models.gguf import GgufHeader
+from routerlab.models.placement import Placement
 
 
 def load(
@@ -301,40 +209,22 @@ def answer(predictor: Predictor, request: Ask, pipe: Pipe) -> list[Prediction]:
         return [Prediction(status="refused", error=str(e))]
 
 
-def start(request: Load, pipe: Pipe) -> Predictor:
-    """Check the file before the library sees it, hash it, load it; ends the process when that fails."""
-    log = llama.Log(log_line)
-    try:
-        loading(pipe, "checking file", None)
-        header = read_header(request.model)
-        check_kind(request, header)
-        placed, need = choose(request, header, 1 + len(request.taxonomy.labels))
-        file_sha256(request.model)
-        predictor, info = load(request, header, placed, pipe, log)
-        where = placed.note or shortfall(placed, need, log.layers, log.buffers)
-        notes = filter(None, [where, info.note, remade(request.router, info.model_sha256)])
-        info = info.model_copy(update={"note": "; ".join(notes)})
-    except (LabError, PromptTooLongError) as e:
-        pipe.send(Failed(message=str(e), retry=False))
-    except Exception as e:
-        log_line(f"load failed: {e!r}")
-        message = ": ".join(filter(None, [str(e) or repr(e), log.error]))
-        pipe.send(Failed(message=message, retry=llama.gpu_build() and request.wanted.layers != 0))
-    else:
-        pipe.send(Ready(info=info))
-        return predictor
-    os._exit(1)  # sys.exit would wait for the reader, which waits for the lab, and abort
+def open_predictor(
+    request: Load, header: GgufHeader, placed: Placement, pipe: Pipe, log: llama.Log
+) -> tuple[Predictor, ArmInfo]:
+    """Load it, and say where the weights are not those that its router was tuned on."""
+    predictor, info = load(request, header, placed, pipe, log)
+    notes = filter(None, [info.note, remade(request.router, info.model_sha256)])
+    return predictor, info.model_copy(update={"note": "; ".join(notes)})
 
 
 def main() -> None:
     """Serve until stdin closes."""
-    end_with_the_lab()
-    sink = os.dup(1)
-    os.dup2(2, 1)  # whatever native code prints goes to the log, never into the protocol
-    pipe = Pipe(sys.stdin.buffer, sink)
+    pipe = own_pipe()
     loaded = pipe.requests.get()
     assert isinstance(loaded, Load)
-    predictor = start(loaded, pipe)
+    sequences = 1 + len(loaded.taxonomy.labels)
+    predictor = start(loaded, sequences, partial(check_kind, loaded), partial(open_predictor, loaded), pipe)
     while True:
         ask = pipe.requests.get()
         if isinstance(ask, Ask):

@@ -5,29 +5,25 @@ from pathlib import Path
 
 import tomli_w
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import load_toml
+from routerlab.core.prediction import Record
 
 PATIENCE_S = 5.0
 """Seconds to wait for another lab that is changing the file."""
 
 
-class Bookmark(BaseModel):
+class Bookmark(Record):
     """A prompt, and when it was marked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     at: datetime
     prompt: str
 
 
-class Bookmarks(BaseModel):
+class Bookmarks(Record):
     """What `bookmarks.toml` holds, the oldest first."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     bookmark: tuple[Bookmark, ...] = ()
 

@@ -4,28 +4,25 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from routerlab.core.files.toml import load_toml
+from routerlab.core.prediction import Record
 
 SLOT = re.compile(r"\{[^{}\n]{1,40}\}")
 """A slot, such as {language} or {...}."""
 Filled = Annotated[str, Field(min_length=1)]
 
 
-class Template(BaseModel):
+class Template(Record):
     """A prompt with slots, under a name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Filled
     prompt: Filled
 
 
-class Templates(BaseModel):
+class Templates(Record):
     """What `templates.toml` holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     template: tuple[Template, ...] = ()
 
