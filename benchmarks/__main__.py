@@ -17,7 +17,7 @@ from routerlab.version import __version__
 BENCHMARKS: dict[str, Callable[[bool], dict[str, Any]]] = {
     "startup": lambda quick: startup.measure(3 if quick else 15),
     "queue": lambda quick: queue.measure(3 if quick else 15, quick),
-    "lateness": lambda quick: lateness.measure(5 if quick else 60),
+    "lateness": lambda quick: lateness.measure(5 if quick else 60, 100 if quick else 5000),
     "drawing": lambda quick: drawing.measure(3 if quick else 50),
 }
 

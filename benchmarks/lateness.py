@@ -1,18 +1,22 @@
-"""How late the event loop runs behind the app: idle, and while two models answer at once."""
+"""How late the event loop runs behind the app: idle, while two models answer, and with 10,000 trials."""
 
 import asyncio
 import tempfile
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import setup, spread
+from routerlab.core.prediction import Trial
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.app import RouterLabApp
+from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.mode import LabMode
+from tests.tui.scripted import NAMES, Bench, bench, specs
 
 TICK_S = 0.005
 
@@ -57,6 +61,57 @@ async def measure_async(cases: int) -> dict[str, Any]:
     return {"idle ms": spread(idle), "two models ms": spread(busy), "trials": trials}
 
 
-def measure(cases: int) -> dict[str, Any]:
-    """See `measure_async`."""
-    return asyncio.run(measure_async(cases))
+def with_history(questions: int) -> Bench:
+    """A scripted lab whose session has so many questions, each answered by two arms."""
+    made = bench(Path(tempfile.mkdtemp()))
+    for i in range(questions):
+        for arm in NAMES[:2]:
+            answer = made.script.answer(arm, "score", str(i)).model_dump()
+            number = len(made.lab.session.trials)
+            made.lab.session.add(
+                Trial(
+                    **answer,
+                    id=f"t{number:06}",
+                    at=datetime(2026, 11, 24, tzinfo=UTC),
+                    arm=arm,
+                    prompt=f"question {i} {'word ' * 30}",
+                    contended=False,
+                )
+            )
+    return made
+
+
+async def history_async(questions: int) -> dict[str, Any]:
+    """What is done with a long history on a screen of 160x48, and how late the loop runs meanwhile."""
+    made = with_history(questions)
+    mode = LabMode(made.lab, specs(2))
+    app = RouterLabApp(made.lab.settings, mode, lambda session, corpus: (made.lab, []))
+    found: dict[str, Any] = {}
+    async with app.run_test(size=(160, 48)) as pilot:
+
+        async def drawn() -> None:
+            page, table = mode.page, mode.page.query(HistoryTable)
+            while not (table and table.first().row_count) or page._dirty or page.wanted or page.judging:
+                await pilot.pause(TICK_S)
+
+        async def pressed(*keys: str) -> None:
+            for key in keys:
+                await pilot.press(key)
+            await drawn()
+
+        found["open"] = spread(await sample(drawn()))
+        await pressed("escape")
+        for what, keys in (
+            ("40 cursor keys", ("k",) * 40),
+            ("filter", ("F", "d", "escape")),
+            ("clear filters", ("x",)),
+            ("search", ("slash", "9", "9", "9", "escape")),
+            ("order", ("O", "down", "down", "enter")),
+        ):
+            found[what] = spread(await sample(pressed(*keys)))
+    return {f"{what}, {2 * questions:,} trials, ms": figures for what, figures in found.items()}
+
+
+def measure(cases: int, questions: int) -> dict[str, Any]:
+    """See `measure_async` and `history_async`."""
+    return asyncio.run(measure_async(cases)) | asyncio.run(history_async(questions))
