@@ -194,7 +194,7 @@ async def test_a_reload_comes_back_to_the_process_that_is_there(tmp_path: Path) 
         await read(first, "a key")
         await first.close()
         again = await visit.client.ws_connect(f"{address}?width=99&height=33")
-        assert "\x1b[?1049h" in await read(again, '"height": 32', '"height": 33')
+        assert "\x1b[?1049h" in await read(again, '"height": 33', '"repaint"')
         other = await visit.client.ws_connect(address)
         await read(other, '"height": 24')
         assert "<" not in await closed(again), "shown in one place only"

@@ -55,9 +55,8 @@ class Sitting(AppService):
             await self.start(_sane(width), _sane(height))
             return
         await self._show(_AGAIN)
-        # Only another size makes the app draw everything.
-        await self.set_terminal_size(width, height - 1)
         await self.set_terminal_size(width, height)
+        await self.send_meta({"type": "repaint"})  # the same size as before draws nothing
 
     async def set_terminal_size(self, width: int, height: int) -> None:
         """Tell the app how large the tab is."""

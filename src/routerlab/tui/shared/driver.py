@@ -30,6 +30,13 @@ class TabDriver(WebDriver):
         if not self.exit_event.is_set():
             self._app.post_message(messages.ExitApp())
 
+    def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
+        """Do what the server says; `repaint` says that a new tab looks, which has nothing yet."""
+        if packet_type == "repaint":
+            self._app.call_later(self._app.refresh)
+        else:
+            super().on_meta(packet_type, payload)
+
 
 def _send(fileno: int, data: bytes) -> int:
     with contextlib.suppress(BrokenPipeError):
