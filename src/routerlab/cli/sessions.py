@@ -234,6 +234,7 @@ def _row(session: "Session", index: int, labels: list[str], corpus: "Corpus | No
         **{f"{part}_ms": value for part, value in trial.latency_ms.model_dump().items()},
         **{f"tokens_{part}": value for part, value in trial.tokens.model_dump().items()},
         "contended": trial.contended,
+        "batched": trial.batched,
         "answer": trial.answer,
         "error": trial.error,
         "strict": trial.strict,
