@@ -15,7 +15,7 @@ from routerlab.core.statistics.quantiles import percentile
 from routerlab.study.figures.arm import Source
 from routerlab.study.figures.columns import NEEDED, PROBABILITY, PROMPT, Columns, resolve
 from routerlab.study.figures.dialect import plain_number, read_records
-from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row, grouped
+from routerlab.study.figures.rows import AGAIN, ANSWERED, PARTS, Log, Row, grouped
 
 _GOOD, _BAD = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 _NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0"})
@@ -68,7 +68,7 @@ def read_log(
     asked = not tool or any(dig(record, found["predicted"]) for _, record in lines)
     lacks: Status = "unparsed" if asked else "unrouted"
     rows = [_Line(number, record, found, faults, lacks).row(_SCALES[taken]) for number, record in lines]
-    _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
+    again = _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
     faults.end()
     told = tool if tool and "vllm" not in there else read.kind
     units = {"latency": f" in {taken}, {why}"}
@@ -79,7 +79,7 @@ def read_log(
         columns=found,
         read_as=f"{told}: " + "; ".join(f"{n} is {c}{units.get(n, '')}" for n, c in found.items()),
     )
-    notes = [*_doubts(rows, found, taken)]
+    notes = [*([AGAIN.format(again)] if again else ()), *_doubts(rows, found, taken)]
     if "vllm" in there and "began" in there:
         notes.append("a server's log has whole seconds, and so have these latencies")
     return Log(tuple(_by_contract(rows)), {}, source, notes=tuple(notes))
@@ -210,12 +210,13 @@ def _number_repeats(
     lines: list[tuple[int, Mapping[str, Any]]],
     column: str | None,
     in_order: bool,
-) -> None:
+) -> int:
     """Number the repeats of each arm, contract and case, in place; a fault where one is there twice.
 
     A column of whole numbers is taken as it is; otherwise they count from 1, as they come. In an exported
-    session what is there twice counts as one more repeat, as in the session itself.
+    session what is there twice counts as one more repeat, as in the session itself; how many do is returned.
     """
+    again = 0
     names = [str(record.get(column)) if column else "" for _, record in lines]
     numbers = bool(column) and all(name.isascii() and name.isdigit() for name in names)
     exported = numbers and not in_order and lines[0][1].keys() >= {"session", "id", "at", "correct"}
@@ -226,6 +227,7 @@ def _number_repeats(
         if exported and row.status == "cancelled":
             rows[i] = replace(row, repeat=int(name))
             continue
+        again += exported and name in known
         while exported and name in known:
             name = str(int(name) + 1)
         if name in known:
@@ -235,6 +237,7 @@ def _number_repeats(
             faults.add(line, f"arm {row.arm!r} has case {row.case!r}{which} twice {first}")
         known[name] = line
         rows[i] = replace(row, repeat=int(name) if numbers and not in_order else len(known))
+    return again
 
 
 def _by_contract(rows: list[Row]) -> Iterator[Row]:
