@@ -99,13 +99,13 @@ async def test_without_a_system_message_the_instruction_is_in_the_users_turn() -
 def _keys() -> Iterator[tuple[str, dict[str, object], dict[str, object]]]:
     yield "deepseek", {"reasoning": "off"}, {"thinking": {"type": "disabled"}}
     yield "openai", {"reasoning": "low"}, {"reasoning_effort": "low"}
-    yield "openrouter", {"reasoning": "off"}, {"reasoning": {"enabled": False}}
+    yield "openrouter", {"reasoning": "off"}, {"reasoning": {"effort": "none"}}
     yield (
         "vllm",
         {"reasoning": "off"},
         {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
     )
-    yield "ollama", {"reasoning": "off"}, {"reasoning_effort": "none", "think": False}
+    yield "ollama", {"reasoning": "off"}, {"reasoning_effort": "none"}
     yield "ollama", {"reasoning": "off", "body": {"think": True}}, {"reasoning_effort": "none", "think": True}
     yield "llama-server", {"reasoning": "default"}, {}
 
