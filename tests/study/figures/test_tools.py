@@ -55,10 +55,25 @@ OTLP_SPAN = {
         {"key": "app.label", "value": {"stringValue": "x"}},
     ],
 }
+MESSAGES = [{"role": "assistant", "parts": [{"type": "text", "content": '{"label": "x"}'}]}]
+NEWER_SPAN = {
+    **SPAN,
+    "attributes": {
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.input_tokens": 7,
+        "truth": "x",
+        "gen_ai.output.messages": json.dumps(MESSAGES),
+    },
+}
 OTLP = {"resourceSpans": [{"scopeSpans": [{"spans": [OTLP_SPAN, {"spanId": "http", "attributes": []}]}]}]}
 LITELLM = {
     "id": "r1", "call_type": "acompletion", "model": "m", "startTime": 10.0, "endTime": 10.04,
     "status": "success", "prompt_tokens": 7, "response": BODY, "metadata": {"truth": "x"},
+}  # fmt: skip
+SPEND = {
+    "request_id": "r1", "call_type": "acompletion", "model": "m", "startTime": "2026-11-28T09:00:00.000Z",
+    "endTime": "2026-11-28 09:00:00.040+00:00", "spend": 0.25, "prompt_tokens": 7, "response": BODY,
+    "metadata": {"truth": "x"},
 }  # fmt: skip
 
 
@@ -75,7 +90,9 @@ def of(folder: Path, data: Any, columns: Columns | None = None, name: str = "log
         (INSPECT, "log.json", Columns(), "Inspect's log"),
         (SPAN, "log.jsonl", Columns(predicted="app.label", gold="app.label"), "OpenTelemetry spans"),
         (OTLP, "log.jsonl", Columns(predicted="app.label", gold="app.label"), "OpenTelemetry spans"),
+        (NEWER_SPAN, "log.jsonl", Columns(gold="truth"), "OpenTelemetry spans"),
         (LITELLM, "log.jsonl", Columns(gold="metadata.truth"), "LiteLLM's log"),
+        (SPEND, "log.jsonl", Columns(gold="metadata.truth"), "LiteLLM's log"),
     ],
 )
 def test_tools(tmp_path: Path, data: Any, name: str, columns: Columns, tool: str) -> None:
@@ -83,6 +100,7 @@ def test_tools(tmp_path: Path, data: Any, name: str, columns: Columns, tool: str
     first = found.rows[0]
     assert (first.gold, first.label, first.status, first.right) == ("x", "x", "ok", True)
     assert first.latency_ms == pytest.approx(40)
+    assert first.cost == (0.25 if data is SPEND else None)
     assert first.tokens_in == (None if data is INSPECT else 7)
     assert (found.source.read_as or "").startswith(f"{tool}: gold is ")
     assert [row.status for row in found.rows[1:]] == ["crashed"] * (name == "log.json")

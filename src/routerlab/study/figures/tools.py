@@ -123,6 +123,13 @@ def _attributes(span: Record) -> dict[str, Any]:
     return dict(told)
 
 
+def _last_message(told: Record) -> str | None:
+    """The text that the conventions since 1.37 have in gen_ai.output.messages, as JSON or as a list."""
+    messages = told.get("gen_ai.output.messages")
+    parts = dig(json.loads(messages) if isinstance(messages, str) else messages, "0.parts") or ()
+    return "".join(part.get("content") or "" for part in parts if part.get("type") == "text") or None
+
+
 def _otel(record: Record) -> list[dict[str, Any]]:
     found = []
     for span in _spans(record):
@@ -132,7 +139,9 @@ def _otel(record: Record) -> list[dict[str, Any]]:
         nanos = [span.get(key) for key in ("startTimeUnixNano", "endTimeUnixNano")]
         ms = (int(nanos[1]) - int(nanos[0])) / 1e6 if all(nanos) else None  # type: ignore[arg-type]
         failed = str(dig(span, "status.status_code") or dig(span, "status.code") or "")
-        label = _label(told.get("gen_ai.completion") or told.get("gen_ai.completion.0.content"))
+        label = _label(
+            told.get("gen_ai.completion") or told.get("gen_ai.completion.0.content") or _last_message(told)
+        )
         own = {
             "arm": told.get("gen_ai.request.model") or told.get("gen_ai.response.model"),
             "case": span.get("spanId") or dig(span, "context.span_id"),
@@ -152,11 +161,11 @@ def _litellm(record: Record) -> list[dict[str, Any]]:
     failed = record.get("status") == "failure" or record.get("error_str")
     own = {
         "arm": record.get("model"),
-        "case": record.get("id"),
+        "case": record.get("id") or record.get("request_id"),
         "label": label,
         "status": _status(failed),
         "total_ms": seconds * 1000 if seconds else _between(record.get("startTime"), record.get("endTime")),
-        "cost": record.get("response_cost"),
+        "cost": record.get("response_cost", record.get("spend")),
         "tokens_in": record.get("prompt_tokens"),
         "tokens_out": record.get("completion_tokens"),
     }
