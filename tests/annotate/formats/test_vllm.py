@@ -47,9 +47,7 @@ params: SamplingParams(n=1), lora_request: None.
 
 def test_requests_of_older_versions() -> None:
     kind, rows = read_log(OLD.splitlines())
-    assert kind == (
-        "vLLM's log, 2 requests in 5 lines, 2 other lines left out, 1 lines of requests not understood"
-    )
+    assert kind == ("log (2 requests in 5 lines, 2 other lines left out, 1 lines of requests not understood)")
     (first, one), (second, other) = rows
     assert (first, second) == (2, 5)
     assert one["prompt"].endswith('user\nIt\'s "late", params: {x}\nWhy?<|im_end|>\n<|im_start|>assistant\n')
@@ -61,7 +59,7 @@ def test_requests_of_older_versions() -> None:
 
 def test_requests_of_newer_versions_with_their_answers() -> None:
     kind, rows = read_log(NEW.splitlines())
-    assert kind == "vLLM's log, 2 requests in 7 lines"
+    assert kind == "log (2 requests in 7 lines)"
     (_, one), (_, other) = rows
     assert (one["vllm"], one["prompt"]) == ("chatcmpl-e", "don't [INST]Why?[/INST]")
     assert (one["answer"], one["finish_reason"]) == ('{"label": "code/simple"}', "stop")
@@ -70,9 +68,14 @@ def test_requests_of_newer_versions_with_their_answers() -> None:
 
 
 def test_answers_in_pieces_are_put_together_where_no_line_has_the_whole() -> None:
-    pieces = [line for line in NEW.splitlines() if "complete" not in line]
-    (_, one), _ = read_log(pieces)[1]
-    assert (one["answer"], one["tokens_out"]) == ('{"label": "code/simple"}', 3)
+    lines = NEW.splitlines()
+    pieces = [line for line in lines if "complete" not in line]
+    uncounted = [
+        line.replace("""'{"label": "code/simple"}'""", "'<streaming_complete: 3 tokens>'") for line in lines
+    ]
+    for log in (pieces, uncounted):
+        (_, one), _ = read_log(log)[1]
+        assert (one["answer"], one["tokens_out"]) == ('{"label": "code/simple"}', 3)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,10 @@ def test_prompts_of_a_log(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     path.write_text(OLD + NEW)
     found = read_prompts(path, TAX)
-    assert found.read_as.startswith("vLLM's log, 4 requests in 12 lines, 2 other lines left out, 1 lines of")
+    assert found.read_as.startswith(
+        "log (4 requests in 12 lines, 2 other lines left out, 1 lines of requests"
+    )
+    assert "understood) of vLLM: prompt = a user's turn" in found.read_as
     assert [(c.prompt, c.label, c.source_id) for c in found.cases] == [
         ('It\'s "late", params: {x}\nWhy?', None, "cmpl-24f0-0"),
         ("Why?", None, "chatcmpl-e"),

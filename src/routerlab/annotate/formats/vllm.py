@@ -28,6 +28,8 @@ _SURE = re.compile(
     r"Received request [\w.-]+: (?:prompt|params)\b|\b(?:Added|Finished) request [\w.-]+\.?$", re.M
 )
 _TIME = re.compile(r"(?:\d{4}-)?(\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:[.,]\d+)?)")
+_COUNTED = re.compile(r"<streaming_complete: (\d+) tokens>")
+"""What stands in place of the whole of a stream that the server did not keep."""
 _ADAPTER = re.compile(rf"lora_request: LoRARequest\(.*?lora_name=({_TEXT})")
 
 _ROLE = "user|User|system|assistant|Assistant|model|developer|tool"
@@ -79,7 +81,7 @@ def read_log(lines: Sequence[str]) -> tuple[str, list[tuple[int, dict[str, Any]]
         row |= told
     left = f", {len(lines) - taken - strange} other lines left out" if len(lines) > taken + strange else ""
     odd = f", {strange} lines of requests not understood" if strange else ""
-    kind = f"vLLM's log, {len(requests)} requests in {taken} lines{left}{odd}"
+    kind = f"log ({len(requests)} requests in {taken} lines{left}{odd})"
     return kind, [(first[request], row) for request, row in requests.items()]
 
 
@@ -94,11 +96,14 @@ def _told(event: str, found: re.Match[str], line: str) -> Row:
     if event == "failed":
         return {"failed": (found["why"] or "aborted").strip(" .") or "aborted"}
     if event == "answered":
-        return {
+        told = {
             **_texts(rest, "output", "answer"),
             **_tokens(rest, "output_token_ids", "tokens_out"),
             **_why(rest),
         }
+        if counted := _COUNTED.fullmatch(told.get("answer", "")):
+            told["tokens_out"] = int(counted[1])
+        return {key: value for key, value in told.items() if key != "answer" or (value and not counted)}
     if event not in ("received", "details"):
         return {}
     prompt = _texts(rest, "prompt", "prompt")
@@ -153,7 +158,7 @@ def _from_vllm(row: Row, turn: Turn) -> list[Row] | str:
 
 
 SHAPE = Shape(
-    "requests",
+    "vLLM",
     lambda row: "vllm" in row,
     _from_vllm,
     "prompt = a user's turn, label = the answer where it is one of the labels",

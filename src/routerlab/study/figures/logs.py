@@ -30,7 +30,7 @@ _WORDS = {
 }
 _FORMATS: Mapping[str, Any] = {
     "CSV": "csv", "TSV": "csv", "JSON": "json", "JSONL": "jsonl", "YAML": "yaml", "Excel": "xlsx",
-    "Parquet": "parquet", "Inspect's": "eval", "vLLM's": "log",
+    "Parquet": "parquet", "Inspect's": "eval", "log": "log",
 }  # fmt: skip
 """What a file is, by the first word of what it was read as."""
 _FEW_MS = 20.0
@@ -70,7 +70,7 @@ def read_log(
     rows = [_Line(number, record, found, faults, lacks).row(_SCALES[taken]) for number, record in lines]
     again = _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
     faults.end()
-    told = tool if tool and "vllm" not in there else read.kind
+    told = f"{read.kind} of vLLM" if "vllm" in there else tool or read.kind
     units = {"latency": f" in {taken}, {why}"}
     source = Source(
         path=str(path),
