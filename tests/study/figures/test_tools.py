@@ -159,13 +159,13 @@ def test_nested_fields_have_dotted_names(tmp_path: Path) -> None:
 def test_a_servers_own_log(tmp_path: Path) -> None:
     found = of(tmp_path, (OLD + NEW).encode(), name="server.log")
     assert [(r.arm, r.case, r.status, r.label, r.latency_ms, r.tokens_in) for r in found.rows] == [
-        ("router", "cmpl-24f0-0", "unparsed", None, 2000.0, 4),
+        ("router", "cmpl-24f0-0", "unrouted", None, 2000.0, 4),
         ("vLLM", "cmpl-b", "cancelled", None, None, 2),
         ("vLLM", "chatcmpl-e", "ok", "code/simple", 2000.0, None),
-        ("vLLM", "chatcmpl-f", "unparsed", None, None, None),
+        ("vLLM", "chatcmpl-f", "unrouted", None, None, None),
     ]
     assert (found.source.read_as or "").startswith(
-        "vLLM's log, 4 requests in 12 lines, 2 other lines left out"
+        "log (4 requests in 12 lines, 2 other lines left out, 1 lines of requests not understood) of vLLM: pre"
     )
     assert found.notes[-1] == "a server's log has whole seconds, and so have these latencies"
 

@@ -189,11 +189,13 @@ def _batch(record: Record) -> list[dict[str, Any]]:
 def _vllm(record: Record) -> list[dict[str, Any]]:
     began, ended = record.get("began"), record.get("ended")
     took = None if began is None or ended is None else (ended - began) * 1000
+    failed = record.get("failed")
+    unknown = None if "answer" in record else "unrouted"  # few servers are told to log their answers
     own = {
         "arm": record.get("adapter") or "vLLM",
         "case": record["vllm"],
         "label": _label(record.get("answer")),
-        "status": "cancelled" if record.get("failed") == "aborted" else _status(record.get("failed")),
+        "status": "cancelled" if failed == "aborted" else _status(failed) or unknown,
         "total_ms": took if took is not None and took >= 0 else None,
     }
     return [dict(record) | own]
