@@ -1,7 +1,7 @@
 """What a vLLM server says of its requests in its own log, whose lines differ from version to version.
 
-Sources: vllm/entrypoints/logger.py and vllm/engine/async_llm_engine.py from 0.4 on, lines in bug reports.
-Before 0.11.3 the line of a request has its prompt; since then a line of level DEBUG has it.
+Sources: stored copies of vllm/entrypoints/logger.py and of lines in bug reports, 2024 to 2026. In 0.11.0 the line
+of a request has its prompt, in 0.11.2 and later a line of level DEBUG (vLLM's pull request 26713, issue 29885).
 """
 
 import re
