@@ -1,5 +1,6 @@
 """A vLLM server's own log: what its versions write of requests, and what is made of it as prompts."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,26 @@ def test_other_texts_are_none() -> None:
     assert not is_log(
         "Received request to write a regex\nRequest denied: why?\nAdded request form to the page\n"
     )
+
+
+@pytest.mark.parametrize("prompt", ["[INST]" * 20_000, "[INST]<<SYS>>" * 20_000, "<|user|>" + " " * 20_000])
+def test_a_prompt_that_never_ends_a_turn_is_read_in_one_pass(prompt: str) -> None:
+    began = time.thread_time()
+    assert len(turns(prompt)) == 1
+    assert time.thread_time() - began < 5  # it took 29 s and 93 s when every turn looked for its end anew
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"Received request a: prompt: '\x9', params: X",
+        r"Received request a: prompt: '\N{nothing}', params: X",
+        "INFO 99-99 99:99:99 Received request a: params: X",
+        "Received request a: params: X" + "lora_request: LoRARequest(" * 20_000,
+    ],
+)
+def test_a_line_that_no_server_writes_is_no_traceback(line: str) -> None:
+    began = time.thread_time()
+    ((_, row),) = read_log([line])[1]
+    assert row.keys() == {"vllm", "params"}
+    assert time.thread_time() - began < 5

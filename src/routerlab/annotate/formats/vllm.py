@@ -1,12 +1,15 @@
 """What a vLLM server says of its requests in its own log, whose lines differ from version to version.
 
-Sources: stored copies of vllm/entrypoints/logger.py and of lines in bug reports, 2024 to 2026. In 0.11.0 the line
-of a request has its prompt, in 0.11.2 and later a line of level DEBUG (vLLM's pull request 26713, issue 29885).
+Sources: stored copies of vllm/entrypoints/logger.py and of lines in bug reports, 2024 to 2026. In 0.11.0 the
+line of a request has its prompt, from 0.11.2 on one of level DEBUG (vLLM's pull request 26713, issue 29885).
+Whatever is searched for is found in one pass: a log may have what strangers wrote.
 """
 
 import re
+import warnings
 from ast import literal_eval
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -30,14 +33,16 @@ _SURE = re.compile(
 _TIME = re.compile(r"(?:\d{4}-)?(\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:[.,]\d+)?)")
 _COUNTED = re.compile(r"<streaming_complete: (\d+) tokens>")
 """What stands in place of the whole of a stream that the server did not keep."""
-_ADAPTER = re.compile(rf"lora_request: LoRARequest\(.*?lora_name=({_TEXT})")
+_ADAPTER = re.compile(rf"lora_request: LoRARequest\((?:[^(),]*, )*lora_name=({_TEXT})")
 
 _ROLE = "user|User|system|assistant|Assistant|model|developer|tool"
-_SAID = re.compile(
+_OPENED = re.compile(
     rf"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|<\|start\|>|<[|\uff5c])({_ROLE})"
-    r"(?:[|\uff5c]>|<\|end_header_id\|>|<\|message\|>)?\s*(.*?)\s*(?=<[|\uff5c]|</s>|<end_of_turn>|<turn\|>|$)"
-    r"|\[INST\]\s*(?:<<SYS>>.*?<</SYS>>)?\s*(.*?)\s*\[/INST\]",
-    re.DOTALL,
+    r"(?:[|\uff5c]>|<\|end_header_id\|>|<\|message\|>)?|\[INST\]"
+)
+_CLOSED = re.compile(
+    r"<[|\uff5c](?:im_|eot_id|end|start|return|call|turn|user|User|system|assistant|Assistant|tool)"
+    r"|</s>|<end_of_turn>|<turn\|>|\[/INST\]|\Z"
 )
 """A turn in ChatML, or as templates of Llama, Gemma, gpt-oss, Phi, GLM, DeepSeek and Mistral write it."""
 
@@ -114,13 +119,22 @@ def _told(event: str, found: re.Match[str], line: str) -> Row:
         **prompt,
         **_tokens(rest, "prompt_token_ids", "tokens_in"),
         **({"params": params[1]} if params else {}),
-        **({"adapter": literal_eval(adapter[1])} if adapter else {}),
+        **({"adapter": _unquoted(adapter[1])} if adapter else {}),
     }
 
 
 def _texts(rest: str, key: str, name: str) -> Row:
     found = re.match(rf"{key}: ({_TEXT})", rest)
-    return {name: literal_eval(found[1])} if found else {}
+    text = _unquoted(found[1]) if found else None
+    return {} if text is None else {name: text}
+
+
+def _unquoted(literal: str) -> str | None:
+    """What Python's own notation of a text stands for; None for what Python does not write."""
+    with suppress(SyntaxError, ValueError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that are none
+        return str(literal_eval(literal))
+    return None
 
 
 def _tokens(rest: str, key: str, name: str) -> Row:
@@ -139,14 +153,23 @@ def _moment(before: str) -> float | None:
     found = _TIME.search(before)
     if not found:
         return None
-    moment = datetime.fromisoformat(f"2000-{found[1]}T{found[2].replace(',', '.')}")
-    return (moment - datetime(2000, 1, 1)).total_seconds()
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(f"2000-{found[1]}T{found[2].replace(',', '.')}")
+        return (moment - datetime(2000, 1, 1)).total_seconds()
+    return None
 
 
 def turns(prompt: str) -> list[dict[str, str]]:
     """The turns of a prompt as a template wrote it; the whole as the user's where no template is known."""
-    found = [(m[1] or "user", m[2] if m[3] is None else m[3]) for m in _SAID.finditer(prompt)]
-    return [{"role": r.lower(), "content": c} for r, c in found] or [{"role": "user", "content": prompt}]
+    found: list[dict[str, str]] = []
+    at = 0
+    while (opened := _OPENED.search(prompt, at)) and (closed := _CLOSED.search(prompt, opened.end())):
+        at = closed.start()
+        content = prompt[opened.end() : at].strip()
+        if opened[1] is None and content.startswith("<<SYS>>"):
+            content = content.partition("<</SYS>>")[2].strip()
+        found.append({"role": (opened[1] or "user").lower(), "content": content})
+    return found or [{"role": "user", "content": prompt}]
 
 
 def _from_vllm(row: Row, turn: Turn) -> list[Row] | str:

@@ -85,7 +85,8 @@ def analyze(
     """Accuracy, latency, cost, calibration, comparisons of arms, gates and a verdict, with intervals.
 
     A log's encoding, dialect and the tool that wrote it (promptfoo, Inspect, OpenTelemetry, LiteLLM, vLLM, a
-    batch) are found out, and what was taken for what is said first, on stderr; a nested field has a dotted name.
+    batch) are found out, and what was taken for what is said first, on stderr; a nested field has a dotted
+    name.
 
     Repeats of a case are averaged within it first; an answer that could not be read is an error. Columns that
     are called as `routerlab sessions export` calls them need not be named, and p:LABEL are probabilities.
