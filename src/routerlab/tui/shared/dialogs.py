@@ -9,8 +9,10 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
 from textual.visual import VisualType
-from textual.widgets import Footer, Input, Label, OptionList, Static
+from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
+
+from routerlab.tui.shared.keys import Keys
 
 
 class Dialog(ModalScreen[ScreenResultType]):
@@ -29,7 +31,7 @@ class Dialog(ModalScreen[ScreenResultType]):
         with Vertical(classes=self.SHAPE):
             yield Label(self._heading, markup=False, classes="title")
             yield from self.body()
-            yield Footer()
+            yield Keys()
 
     def body(self) -> ComposeResult:
         """What stands below the title: nothing, unless a dialog says so."""
