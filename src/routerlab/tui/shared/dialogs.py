@@ -1,5 +1,6 @@
 """Small dialogs: choose one of a list, write a line, read a long text; and what all dialogs are."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -13,6 +14,9 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from routerlab.tui.shared.keys import Keys
+
+LULL_S = 0.005
+"""Seconds between two drawings of a dialog that comes."""
 
 
 class Dialog(ModalScreen[ScreenResultType]):
@@ -32,6 +36,10 @@ class Dialog(ModalScreen[ScreenResultType]):
             yield Label(self._heading, markup=False, classes="title")
             yield from self.body()
             yield Keys()
+
+    async def on_resize(self) -> None:
+        """Let others go first: for this Textual draws all below anew, as it did when the dialog came."""
+        await asyncio.sleep(LULL_S)
 
     def body(self) -> ComposeResult:
         """What stands below the title: nothing, unless a dialog says so."""
