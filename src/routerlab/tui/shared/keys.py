@@ -7,8 +7,8 @@ from textual.widgets._footer import FooterKey
 
 
 class Keys(Footer):
-    """Textual's footer, made anew only for other keys, and each styled once. Textual's own does both on every
-    move of the focus, and styles each key three times: 40 ms on a page with many."""
+    """Textual's footer, made anew only for other keys, and each key styled once. Textual's own is made anew
+    whenever the focus moves and styles each key three times: most of what such a move took."""
 
     _made: list[ActiveBinding] | None = None
 
@@ -23,6 +23,8 @@ class Keys(Footer):
 
     async def recompose(self) -> None:
         """Make them anew if there are others to show."""
+        if not self.is_attached:
+            return
         found = [one for one in self.screen.active_bindings.values() if one.binding.show]
         if found != self._made:
             self._made = found

@@ -1,4 +1,4 @@
-"""When Python collects garbage. In full, after some dialogs, that takes 30 ms, in which no key is heard."""
+"""When Python collects garbage. In full, after a few dialogs, that is 30 ms in which no key is heard."""
 
 import asyncio
 import gc
