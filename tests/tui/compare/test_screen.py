@@ -97,6 +97,7 @@ async def test_the_plots_follow_a_sitting(tmp_path: Path) -> None:
         await s.shows("a: 12 answers, sure ")
         await s.pilot.press("5")
         await s.shows("a: 12 answers, P50 ", "share of the answers that took at most so long")
+        await s.until(lambda: "confidence" not in s.picture(), "its own axis")
 
 
 def pictured(view: str) -> Subject:

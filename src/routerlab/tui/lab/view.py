@@ -83,6 +83,8 @@ class LabView(LabBrowse):
         self.order: Order = "added"
         self.standings: dict[str, Standing] = {}
         self.judging = False
+        self.restored = False
+        """Whether all that the session held before is taken in."""
         self._dirty = True
         self._stop: Callable[[], None] = lambda: None
         self._run_phase = ""
@@ -148,6 +150,7 @@ class LabView(LabBrowse):
         finally:
             gc.freeze()
             gc.enable()
+        self.restored = True
 
     def _on_event(self, event: Event) -> None:
         """Note what changed; drawing waits for the next tick."""
@@ -173,12 +176,14 @@ class LabView(LabBrowse):
     @work(group="judge")
     async def _judge(self) -> None:
         """Judge the arms that answered. Not on the event loop: it may take a while where many answered."""
+        await asyncio.sleep(
+            JUDGE_S
+        )  # what came is drawn by then: a thread that computes makes that take twice as long
         for name in list(self.sitting.stale):
             self.sitting.stale.discard(name)
             counts = self.sitting.running[name].counts()
             self.standings[name] = await asyncio.to_thread(standing, counts, DEFAULT_GATES)
             self._dirty = True
-        await asyncio.sleep(JUDGE_S)
         self.judging = False
 
     def _tuned(self) -> None:
@@ -202,7 +207,7 @@ class LabView(LabBrowse):
         return self.lab.path.name if self.lab.path else ""
 
     def _tick(self) -> None:
-        if self.sitting.stale and not self.judging:
+        if self.restored and self.sitting.stale and not self.judging:
             self.judging = True
             self._judge()
         if self._dirty or state.moving(self.lab):
