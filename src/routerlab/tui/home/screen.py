@@ -4,7 +4,7 @@ import asyncio
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from routerlab.core.taxonomy import Taxonomy
@@ -15,6 +15,7 @@ from routerlab.tui.home.look import SECTIONS, Entry, entries
 from routerlab.tui.home.text import chosen_text, entry_text, first_text, heading_text
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.page import Page
@@ -67,7 +68,7 @@ class HomeScreen(Page):
         yield Line("first")
         yield OptionList(id="found", markup=False)
         yield Line("chosen")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Let the keys choose."""
@@ -88,7 +89,7 @@ class HomeScreen(Page):
     def draw(self) -> None:
         """Draw everything; the cursor stays on what it is on."""
         p, width = self.colours(), self.size.width - 2
-        self.query_one(Footer).compact = width < NARROW
+        self.query_one(Keys).compact = width < NARROW
         at, options, tall = self.chosen, self.query_one(OptionList), self.size.height >= TALL
         self._lines = []
         shown: list[Option] = []

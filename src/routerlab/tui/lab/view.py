@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
@@ -34,16 +34,17 @@ from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.standings import Order, standings_text
 from routerlab.tui.lab.strip import run_text, strip_text
 from routerlab.tui.shared.bar import ModeBar
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import one_line, short_labels
+from routerlab.tui.shared.turns import turns
 from routerlab.tui.tune.candidates import Learning
 from routerlab.tui.tune.process import Tuning
 from routerlab.tui.tune.screen import TuneScreen, severity
 
 RATE = 1 / 15
-CHUNK = 500
 JUDGE_S = 0.1
 """Seconds between two judgements of the arms."""
 TALL = 30
@@ -82,6 +83,8 @@ class LabView(LabBrowse):
         self.order: Order = "added"
         self.standings: dict[str, Standing] = {}
         self.judging = False
+        self.restored = False
+        """Whether all that the session held before is taken in."""
         self._dirty = True
         self._stop: Callable[[], None] = lambda: None
         self._run_phase = ""
@@ -103,7 +106,7 @@ class LabView(LabBrowse):
                 yield ChipRow()
                 yield Search()
                 yield HistoryTable()
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Draw first; arms begin to load after the first paint."""
@@ -138,15 +141,16 @@ class LabView(LabBrowse):
     @work(exclusive=True, group="restore")
     async def _restore(self) -> None:
         """Take in what a session held before, a piece at a time, before anything new."""
-        trials = list(self.lab.session.trials)
-        for i, trial in enumerate(trials):
-            if self.sitting.of_trial(trial.id) is None:
-                self.place(self.sitting.add(trial, self._record(trial)))
-            if i % CHUNK == CHUNK - 1:
-                self._dirty = True
-                await asyncio.sleep(0)
-        gc.freeze()
-        self._dirty = True
+        gc.disable()  # all of it stays, and walking 10,000 in a full collection takes 0.1 s
+        try:
+            async for trial in turns(list(self.lab.session.trials)):
+                if self.sitting.of_trial(trial.id) is None:
+                    self.place(self.sitting.add(trial, self._record(trial)))
+                    self._dirty = True
+        finally:
+            gc.freeze()
+            gc.enable()
+        self.restored = True
 
     def _on_event(self, event: Event) -> None:
         """Note what changed; drawing waits for the next tick."""
@@ -172,12 +176,14 @@ class LabView(LabBrowse):
     @work(group="judge")
     async def _judge(self) -> None:
         """Judge the arms that answered. Not on the event loop: it may take a while where many answered."""
+        await asyncio.sleep(
+            JUDGE_S
+        )  # what came is drawn by then: a thread that computes makes that take twice as long
         for name in list(self.sitting.stale):
             self.sitting.stale.discard(name)
             counts = self.sitting.running[name].counts()
             self.standings[name] = await asyncio.to_thread(standing, counts, DEFAULT_GATES)
             self._dirty = True
-        await asyncio.sleep(JUDGE_S)
         self.judging = False
 
     def _tuned(self) -> None:
@@ -201,7 +207,7 @@ class LabView(LabBrowse):
         return self.lab.path.name if self.lab.path else ""
 
     def _tick(self) -> None:
-        if self.sitting.stale and not self.judging:
+        if self.restored and self.sitting.stale and not self.judging:
             self.judging = True
             self._judge()
         if self._dirty or state.moving(self.lab):
@@ -212,7 +218,7 @@ class LabView(LabBrowse):
         lab, p, (width, height) = self.lab, self.colours(), self.size
         tall = height >= TALL
         self.set_class(tall, "-tall")
-        self.query_one(Footer).compact = width < NARROW
+        self.query_one(Keys).compact = width < NARROW
         self.show(unsaved=unsaved_text(lab.unsaved, lab.path), run=run_text(lab.progress, width - 2, p))
         arms = self._panels()
         judged = [(arm, self.standings.get(name)) for name, arm in self._named(arms)]

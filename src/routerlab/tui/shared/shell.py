@@ -25,6 +25,7 @@ from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import IDS, MODE_ACTIONS
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.readonly import refused
+from routerlab.tui.shared.rubbish import collect_when_quiet
 
 TWICE_S = 3.0
 CLOSE_S = 10.0
@@ -168,6 +169,7 @@ class Shell(App[None]):
         if unknown := sorted(set(settings.keys) - IDS):
             names = printable(", ".join(unknown))
             self.notify(f"settings: no action {names}", severity="warning", markup=False)
+        self.run_worker(collect_when_quiet(), group="collect")
         self.enter(self._first)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
