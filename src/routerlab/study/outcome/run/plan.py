@@ -12,22 +12,40 @@ from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote, api_key, find_remote
 from routerlab.models.catalog import find_model
 from routerlab.paths import config_file
+from routerlab.study.outcome.record import KEEP, Method
 from routerlab.study.trial.protocol.routing_table import Routes
 
 
 class Downstream(Record):
     """A model that answers. `name` is that of the routing table's model; `gguf` a catalogue id, a path or the
-    stem of a file in a models folder; or `remote` a remote of the settings."""
+    stem of a file in a models folder; or `remote` a remote of the settings.
+
+    Or it is another model of the plan, `whole`, at that one's prices, to which prompts are sent that are
+    compressed to the share `keep` of their tokens (0.7 by default): in the matrix a model of its own.
+    """
 
     name: str = Field(min_length=1)
     gguf: str | None = Field(default=None, min_length=1)
     remote: str | None = Field(default=None, min_length=1)
+    whole: str | None = Field(default=None, min_length=1)
+    compress: Method | None = None
+    keep: float | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> "Downstream":
-        if (self.gguf is None) == (self.remote is None):
-            raise ValueError("say where the model is: gguf = a file or catalogue id, or remote = NAME")
+        if sum(at is not None for at in (self.gguf, self.remote, self.whole)) != 1:
+            raise ValueError(
+                "say where the model is: gguf = a file or catalogue id, remote = NAME, or with compress "
+                "whole = another model of the plan"
+            )
+        if (self.whole is None) != (self.compress is None):
+            raise ValueError("compress = a method and whole = the model that it is of belong together")
         return self
+
+    @property
+    def share(self) -> float:
+        """The share of tokens that is sent."""
+        return (self.keep or KEEP) if self.compress else 1.0
 
 
 class ChatSettings(Record):
@@ -53,7 +71,8 @@ class Plan(Hashed):
 
     Local models take turns, one in memory at a time; each answers `together` tasks at once, and where that is
     more than one its times are marked contended. Remote models are asked `concurrency` at a time, or as many
-    as their own table says. `threads` are those of local models.
+    as their own table says. `threads` are those of local models. `reader` is the small model that compresses
+    prompts, named as in `gguf`.
     """
 
     schema_version: Literal[1]
@@ -65,6 +84,7 @@ class Plan(Hashed):
     together: int = Field(default=1, ge=1, le=64)
     concurrency: int | None = Field(default=None, ge=1, le=64)
     threads: int | None = Field(default=None, ge=1)
+    reader: str | None = Field(default=None, min_length=1)
     chat: ChatSettings = ChatSettings()
     caps: Caps = Caps()
     model: tuple[Downstream, ...] = Field(min_length=1)
@@ -73,6 +93,23 @@ class Plan(Hashed):
     def _asks_each_once(self) -> "Plan":
         unless(once("model", "name", [one.name for one in self.model], "model {} appears twice"))
         return self
+
+    @model_validator(mode="after")
+    def _compresses_what_is_there(self) -> "Plan":
+        asked_whole = [one.name for one in self.model if one.whole is None]
+        for one in self.variants:
+            if one.whole not in asked_whole:
+                raise ValueError(
+                    f"{one.name}: whole = {one.whole!r} is no model of the plan that is asked whole"
+                )
+        if self.variants and self.reader is None:
+            raise ValueError("compress needs reader = a small model, such as smollm2-135m")
+        return self
+
+    @property
+    def variants(self) -> tuple[Downstream, ...]:
+        """The models that are sent compressed prompts."""
+        return tuple(one for one in self.model if one.compress)
 
     @property
     def asked_sha256(self) -> str:
@@ -91,6 +128,8 @@ def places(path: Path, plan: Plan, routes: Routes, remotes: tuple[Remote, ...]) 
     found: dict[str, Path | Remote] = {}
     faults = []
     for one in plan.model:
+        if one.whole is not None:
+            continue
         if one.name not in routes.targets:
             known = ", ".join(routes.targets)
             faults.append(LabError(f"{path}: model {one.name!r} is not in {plan.routes}, which has {known}"))
@@ -105,4 +144,4 @@ def places(path: Path, plan: Plan, routes: Routes, remotes: tuple[Remote, ...]) 
             faults.append(LabError(f"{path}: model {one.name}: {e}", e.code))
     if faults:
         raise several(path, faults)
-    return found
+    return {one.name: found[one.whole or one.name] for one in plan.model}

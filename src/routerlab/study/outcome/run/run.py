@@ -16,9 +16,11 @@ from routerlab.engine.arms.downstream import Answered, Asked, ChatModel
 from routerlab.engine.lab.runner import Progress
 from routerlab.engine.lab.start import Say
 from routerlab.engine.worker.protocol import LoadChat
+from routerlab.models.catalog import find_model
 from routerlab.models.placement import want
 from routerlab.settings import Settings
 from routerlab.study.outcome.check.sandbox import Sandbox
+from routerlab.study.outcome.compress.reader import Reader
 from routerlab.study.outcome.load import OutcomeFile
 from routerlab.study.outcome.record import Outcome
 from routerlab.study.outcome.run.plan import Plan
@@ -49,6 +51,7 @@ async def carry_out(work: Work, file: OutcomeFile, say: Say, show: Callable[[Pro
     cancelling it: all that is whole is kept.
     """
     run = _Run(work, file, say, show)
+    await run.compress()
     remotes = {name: at for name, at in work.where.items() if isinstance(at, Remote)}
     await _together([run.remote(name, remote) for name, remote in remotes.items()])
     for name, at in work.where.items():
@@ -81,6 +84,8 @@ class _Run:
         self.capped = ""
         self._work, self._file, self._say, self._show = work, file, say, show
         chat = work.plan.chat
+        self._sent: dict[tuple[str, str], str] = {}
+        self._whole = {one.name: one.whole or one.name for one in work.plan.model}
         self._how = Asked(chat.max_tokens, chat.stop, chat.timeout_s)
         self._begun = time.monotonic()
         self._total = len(work.tasks.task) * len(work.where)
@@ -98,6 +103,20 @@ class _Run:
         done = {task for (task, model), one in known.items() if model == name and one.status != "cancelled"}
         left = [task for task in self._work.tasks.task if task.id not in done]
         return deque(sorted(left, key=lambda task: prompt_sha256(task.prompt)))
+
+    async def compress(self) -> None:
+        """Have the small model make shorter what is still to be asked of models that get it so. LabError when
+        it is not here, or cannot read a prompt."""
+        plan = self._work.plan
+        todo = [(one, task) for one in plan.variants for task in self._todo(one.name)]
+        if not todo:
+            return
+        self._say(f"compressing {len(todo)} prompts ...")
+        async with Reader(find_model(plan.reader or ""), self._work.settings) as reader:
+            for one, task in todo:
+                assert one.compress
+                read = await reader.read(task.prompt)
+                self._sent[one.name, task.id] = await reader.compress(read, one.compress, one.share)
 
     async def remote(self, name: str, remote: Remote) -> None:
         """Ask a remote model what it owes, some questions at a time."""
@@ -172,7 +191,7 @@ class _Run:
             task = todo.popleft()
             self._asked += 1
             at = datetime.now(UTC)
-            answered = await chat(task.prompt, self._how)
+            answered = await chat(self._sent.get((name, task.id), task.prompt), self._how)
             if answered.status == "crashed" and again is not None and contended:
                 again.append(task)
                 self._asked -= 1
@@ -194,6 +213,7 @@ class _Run:
             task=task.id,
             model=name,
             status=answered.status,
+            sent=self._sent.get((name, task.id)),
             answer=answered.text if answered.status == "ok" else None,
             finish=answered.finish,
             tokens_in=answered.tokens_in,
@@ -222,7 +242,7 @@ class _Run:
             return answered.cost
         if answered.tokens_in is None or answered.tokens_out is None:
             return None
-        return routes.targets[name].cost(answered.tokens_in, answered.tokens_out)
+        return routes.targets[self._whole[name]].cost(answered.tokens_in, answered.tokens_out)
 
     def _lose(self, name: str, why: str) -> None:
         line = f"{name}: {why}; {len(self._todo(name))} questions are not asked"
