@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import LabError, several
 from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.hashed import Hashed
@@ -13,6 +14,7 @@ from routerlab.core.remote import Remote, api_key, find_remote
 from routerlab.models.catalog import find_model
 from routerlab.paths import config_file
 from routerlab.study.outcome.record import KEEP, Method
+from routerlab.study.outcome.task import Tasks
 from routerlab.study.trial.protocol.routing_table import Routes
 
 
@@ -72,7 +74,8 @@ class Plan(Hashed):
     Local models take turns, one in memory at a time; each answers `together` tasks at once, and where that is
     more than one its times are marked contended. Remote models are asked `concurrency` at a time, or as many
     as their own table says. `threads` are those of local models. `reader` is the small model that compresses
-    prompts, named as in `gguf`.
+    prompts, named as in `gguf`. With a `sample`, so many of the tasks are asked: those whose prompts have the
+    lowest hashes, which is as good as drawn.
     """
 
     schema_version: Literal[1]
@@ -80,6 +83,7 @@ class Plan(Hashed):
     description: str = ""
     tasks: str
     routes: str
+    sample: int | None = Field(default=None, ge=1)
     taxonomy: str | None = None
     together: int = Field(default=1, ge=1, le=64)
     concurrency: int | None = Field(default=None, ge=1, le=64)
@@ -120,6 +124,15 @@ class Plan(Hashed):
 def load_plan(path: Path) -> Plan:
     """The plan in `path`; LabError with file, line and key for everything that is wrong with it."""
     return load_toml(path, Plan)
+
+
+def sampled(plan: Plan, tasks: Tasks) -> Tasks:
+    """The tasks that the plan asks, in their order."""
+    if plan.sample is None:
+        return tasks
+    drawn = sorted(tasks.task, key=lambda task: prompt_sha256(task.prompt))[: plan.sample]
+    told = {key: getattr(tasks, key) for key in ("schema_version", "name", "taxonomy", "description")}
+    return Tasks(**told, task=tuple(task for task in tasks.task if task in drawn))
 
 
 def places(path: Path, plan: Plan, routes: Routes, remotes: tuple[Remote, ...]) -> dict[str, Path | Remote]:
