@@ -90,10 +90,11 @@ class ChatModel(ModelArm):
             total_ms=total,
         )
 
-    async def weigh(self, what: str | tuple[int, ...], timeout_s: float) -> Surprisals:
+    async def weigh(self, what: str | tuple[int, ...], timeout_s: float, split: bool = False) -> Surprisals:
         """How little each token of a prompt, or each of some tokens, was expected (see `Weigh`), of a model
         that was loaded for it. Never raises: without an answer there is an `error`."""
-        ask = Weigh(tokens=what) if isinstance(what, tuple) else Weigh(prompt=_sendable(what))
+        told = {"tokens": what} if isinstance(what, tuple) else {"prompt": _sendable(what)}
+        ask = Weigh(**told, split=split)
         said, _ = await self._reply(ask, timeout_s)
         if isinstance(said, Answered):
             return Surprisals(id=0, error=said.error or said.status)

@@ -79,7 +79,7 @@ class Chatter:
             return Surprisals(
                 id=asked.id, error=f"it has {n} tokens, more than a context of {self.n_ctx} takes"
             )
-        nats = surprisals(self._context, self._before, tokens)
+        nats = surprisals(self._context, self._before, () if asked.split else tokens)
         pieces = tuple(self.model.piece(token).decode("latin-1") for token in tokens)
         return Surprisals(id=asked.id, tokens=tokens, pieces=pieces, nats=tuple(nats.tolist()))
 

@@ -95,12 +95,14 @@ class Chat(Record):
 
 class Weigh(Record):
     """How little is each token of a prompt expected where a user's prompt stands? Or, instead of a prompt, of
-    these `tokens`, as an earlier answer had them. Not while chats are under way."""
+    these `tokens`, as an earlier answer had them. Not while chats are under way. `split`: only the tokens are
+    wanted, and the model need not read them."""
 
     kind: Literal["weigh"] = "weigh"
     id: int = 0
     prompt: str = ""
     tokens: tuple[int, ...] = ()
+    split: bool = False
 
 
 class Cancel(Record):
@@ -168,7 +170,8 @@ class Said(Record):
 
 class Surprisals(Record):
     """The answer to weigh `id`: each token, its bytes (as Latin-1: a piece may be half a character), and
-    its surprisal, minus the logarithm of its probability, in nats; or the `error` why there is none."""
+    its surprisal, minus the logarithm of its probability, in nats (none if it was only split); or the
+    `error` why there is none."""
 
     kind: Literal["surprisals"] = "surprisals"
     id: int

@@ -19,18 +19,18 @@ SAVED, ALIKE = 0.30, 0.88
 
 
 def method_figures(method: Method, rows: Sequence[Row], settings: Settings) -> MethodFigures:
-    """The figures of a method's rows, with bootstrap intervals over prompts."""
-    read = [row for row in rows if row.similarity is not None]
-    tasks = Tasks((None,) * len(read), settings)
-    before = np.array([row.before for row in read], float)
-    after = np.array([row.after for row in read], float)
-    cosine = np.array([row.similarity for row in read], float)
-    saved = share(tasks, before - after, before)
-    mean, alike = (_mean(tasks, column) for column in (cosine, (cosine >= ALIKE).astype(float)))
+    """The figures of a method's rows, of which there are some, with bootstrap intervals over prompts."""
+    before, after = (np.array([getattr(row, key) for row in rows], float) for key in ("before", "after"))
+    saved = share(Tasks((None,) * len(rows), settings), before - after, before)
+    cosine = np.array([row.similarity for row in rows if row.similarity is not None])
+    mean = alike = None
+    if len(cosine):
+        tasks = Tasks((None,) * len(cosine), settings)
+        mean, alike = _mean(tasks, cosine), _mean(tasks, (cosine >= ALIKE).astype(float))
     return MethodFigures(
         method=method,
-        prompts=len(read),
-        unread=len(rows) - len(read),
+        prompts=len(rows),
+        unread=len(rows) - len(cosine),
         saved=saved,
         similarity=mean,
         alike=alike,
@@ -38,9 +38,9 @@ def method_figures(method: Method, rows: Sequence[Row], settings: Settings) -> M
     )
 
 
-def reaches(figure: Estimate, limit: float) -> Finding:
+def reaches(figure: Estimate | None, limit: float) -> Finding:
     """Whether a figure is at least `limit`: supported if its whole interval is, refuted if none of it."""
-    if figure.low is None or figure.high is None:
+    if figure is None or figure.low is None or figure.high is None:
         return "undecided"
     return "supported" if figure.low >= limit else "refuted" if figure.high < limit else "undecided"
 

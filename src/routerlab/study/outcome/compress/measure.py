@@ -38,7 +38,7 @@ async def measure(
                 prompt_sha256=prompt_sha256(prompt),
                 method=method,
                 before=len(read.tokens),
-                after=len((await reader.read(text)).tokens),
+                after=await reader.count(text),
                 similarity=None if was is None or now is None else float(was @ now),
             )
             found.append(Compressed(prompt, text, row))

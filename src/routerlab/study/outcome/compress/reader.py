@@ -15,7 +15,7 @@ from routerlab.engine.arms.local import ModelArm
 from routerlab.engine.contract.contract import CUT
 from routerlab.engine.contract.head import PARTS
 from routerlab.engine.lab.factory import ModelArms
-from routerlab.engine.worker.protocol import LoadChat
+from routerlab.engine.worker.protocol import LoadChat, Surprisals
 from routerlab.models.gguf import read_header
 from routerlab.models.placement import want
 from routerlab.resources import TAXONOMY
@@ -61,10 +61,18 @@ class Reader(_Opened):
 
     async def read(self, what: str | tuple[int, ...]) -> Reading:
         """What it makes of a prompt, or of tokens; LabError when that does not fit its context."""
-        found = await self._chat.weigh(what, TIMEOUT_S)
+        found = await self._said(what)
+        return Reading(found.tokens, tuple(piece.encode("latin-1") for piece in found.pieces), found.nats)
+
+    async def count(self, text: str) -> int:
+        """How many tokens a prompt is."""
+        return len((await self._said(text, split=True)).tokens)
+
+    async def _said(self, what: str | tuple[int, ...], split: bool = False) -> Surprisals:
+        found = await self._chat.weigh(what, TIMEOUT_S, split)
         if found.error:
             raise LabError(f"{self.arm.spec.name} cannot read the prompt: {found.error}", Exit.MISSING)
-        return Reading(found.tokens, tuple(piece.encode("latin-1") for piece in found.pieces), found.nats)
+        return found
 
     async def compress(self, read: Reading, method: Method, keep: float) -> str:
         """What is sent of a prompt that was read, at most the share `keep` of its tokens."""
@@ -72,7 +80,7 @@ class Reader(_Opened):
             return self_information(read, keep)
         if method == "llmlingua":
             return await llmlingua(read, keep, self._weigh)
-        self._mark = self._mark or len((await self.read(CUT)).tokens)
+        self._mark = self._mark or await self.count(CUT)
         return window(read, keep, self._mark)
 
     async def _weigh(self, tokens: Sequence[int]) -> tuple[float, ...]:

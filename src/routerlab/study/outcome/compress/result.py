@@ -20,16 +20,16 @@ class Row(Record):
 
 
 class MethodFigures(Record):
-    """A method over all prompts that the encoder could compare (`unread` are left out). `saved` is the share
-    of tokens that is not sent, all prompts together; `similarity` the mean cosine; `alike` the share of
-    prompts at or above H9's similarity. `finding` is H9's: both limits kept."""
+    """A method over all prompts. `saved` is the share of tokens that is not sent, all prompts together;
+    `similarity` the mean cosine, without the `unread` prompts, which are longer than the encoder can read;
+    `alike` the share of them at or above H9's similarity. `finding` is H9's: both limits kept."""
 
     method: Method
     prompts: int
     unread: int
     saved: Estimate
-    similarity: Estimate
-    alike: Estimate
+    similarity: Estimate | None
+    alike: Estimate | None
     finding: Finding
 
 

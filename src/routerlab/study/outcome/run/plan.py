@@ -101,19 +101,13 @@ class Plan(Hashed):
     @model_validator(mode="after")
     def _compresses_what_is_there(self) -> "Plan":
         asked_whole = [one.name for one in self.model if one.whole is None]
-        for one in self.variants:
+        variants = [one for one in self.model if one.whole is not None]
+        for one in variants:
             if one.whole not in asked_whole:
-                raise ValueError(
-                    f"{one.name}: whole = {one.whole!r} is no model of the plan that is asked whole"
-                )
-        if self.variants and self.reader is None:
+                raise ValueError(f"{one.name}: whole = {one.whole!r} is no model that the plan asks whole")
+        if variants and self.reader is None:
             raise ValueError("compress needs reader = a small model, such as smollm2-135m")
         return self
-
-    @property
-    def variants(self) -> tuple[Downstream, ...]:
-        """The models that are sent compressed prompts."""
-        return tuple(one for one in self.model if one.compress)
 
     @property
     def asked_sha256(self) -> str:

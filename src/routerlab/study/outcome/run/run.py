@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +51,6 @@ async def carry_out(work: Work, file: OutcomeFile, say: Say, show: Callable[[Pro
     cancelling it: all that is whole is kept.
     """
     run = _Run(work, file, say, show)
-    await run.compress()
     remotes = {name: at for name, at in work.where.items() if isinstance(at, Remote)}
     await _together([run.remote(name, remote) for name, remote in remotes.items()])
     for name, at in work.where.items():
@@ -84,6 +83,7 @@ class _Run:
         self.capped = ""
         self._work, self._file, self._say, self._show = work, file, say, show
         chat = work.plan.chat
+        self._reading = asyncio.Lock()
         self._sent: dict[tuple[str, str], str] = {}
         self._whole = {one.name: one.whole or one.name for one in work.plan.model}
         self._how = Asked(chat.max_tokens, chat.stop, chat.timeout_s)
@@ -104,19 +104,18 @@ class _Run:
         left = [task for task in self._work.tasks.task if task.id not in done]
         return deque(sorted(left, key=lambda task: prompt_sha256(task.prompt)))
 
-    async def compress(self) -> None:
-        """Have the small model make shorter what is still to be asked of models that get it so. LabError when
-        it is not here, or cannot read a prompt."""
+    async def _compress(self, name: str, todo: Iterable[Task]) -> None:
+        """Have the small model make shorter what this model is still to be asked, if it is a variant.
+        LabError when the small model is not here, or cannot read a prompt."""
         plan = self._work.plan
-        todo = [(one, task) for one in plan.variants for task in self._todo(one.name)]
-        if not todo:
+        one = next(one for one in plan.model if one.name == name)
+        if one.compress is None:
             return
-        self._say(f"compressing {len(todo)} prompts ...")
-        async with Reader(find_model(plan.reader or ""), self._work.settings) as reader:
-            for one, task in todo:
-                assert one.compress
+        async with self._reading, Reader(find_model(plan.reader or ""), self._work.settings) as reader:
+            self._say(f"compressing prompts for {name} ...")
+            for task in todo:
                 read = await reader.read(task.prompt)
-                self._sent[one.name, task.id] = await reader.compress(read, one.compress, one.share)
+                self._sent[name, task.id] = await reader.compress(read, one.compress, one.share)
 
     async def remote(self, name: str, remote: Remote) -> None:
         """Ask a remote model what it owes, some questions at a time."""
@@ -126,6 +125,7 @@ class _Run:
         todo = self._todo(name)
         if not todo:
             return
+        await self._compress(name, todo)
         model = await asyncio.to_thread(RemoteChat, remote, chat.system, chat.max_tokens, chat.stop)
         lanes = min(self._work.plan.concurrency or remote.concurrency, len(todo))
         try:
@@ -144,6 +144,7 @@ class _Run:
         todo = self._todo(name)
         if not todo or self.capped:
             return
+        await self._compress(name, todo)
         self._say(f"loading {name} ...")
         model = self._model(name, path)
         again: deque[Task] = deque()

@@ -21,24 +21,24 @@ def _methods(result: CompressResult) -> Section:
             one.method,
             Cell(one.finding, mark=MARKS[one.finding]),
             w.count(one.prompts),
-            Cell(w.share(one.saved.value), _ends(one.saved)),
-            Cell(w.share(one.similarity.value), _ends(one.similarity)),
-            w.share(one.alike.value),
+            _exact(one.saved),
+            _exact(one.similarity),
+            w.share(one.alike.value if one.alike else None),
         )
         for one in result.methods
     ]
     note = (
-        f"H9: at least {SAVED:.0%} of the tokens saved, at a mean similarity of at least {ALIKE:g}. Supported: "
-        f"both {result.settings.confidence:.0%} intervals are at or above; refuted: one is below. Tokens are "
-        f"{result.reader}'s; similarity is the cosine of {result.encoder}'s means."
+        f"H9: at least {SAVED:.0%} of the tokens saved, at a mean similarity of at least {ALIKE:g}. "
+        f"Supported: both {result.settings.confidence:.0%} intervals are at or above; refuted: one is below. "
+        f"Tokens are {result.reader}'s; similarity is the cosine of {result.encoder}'s means."
     )
     return Section(f"Prompts at {result.keep:g} of their tokens", (table(heads, rows, 2, note),))
 
 
 def unread(one: MethodFigures) -> str:
-    """What is left out of a method's figures, in a line; "" if nothing is."""
+    """What a method's similarity is without, in a line; "" if it is of all prompts."""
     said = f"{one.method}: {w.plural(one.unread, 'prompt')} longer than the encoder can read"
-    return f"{said}, left out" if one.unread else ""
+    return f"{said}, not compared" if one.unread else ""
 
 
 def _quality(result: CompressResult) -> Section | None:
@@ -61,8 +61,8 @@ def _quality(result: CompressResult) -> Section | None:
     ]
     note = (
         "Mean scores of checked answers, the same tasks. Supported: answers get worse, the whole interval; "
-        f"refuted: less than {result.worth:g} is lost. Saved: of what the model reads, with its chat template. "
-        "Needed: tasks that would decide, if they came out as these."
+        f"refuted: less than {result.worth:g} is lost. Saved: of what the model reads, with its chat "
+        "template. Needed: tasks that would decide, if they came out as these."
     )
     return Section("Answers to compressed prompts", (table(heads, rows, 2, note),))
 
@@ -80,6 +80,8 @@ def _origin(result: CompressResult) -> Section:
     return Section("Where it is from", (facts(rows),), detail=True)
 
 
-def _ends(found: Estimate) -> str:
+def _exact(found: Estimate | None) -> Cell:
     """With the digits that decide."""
-    return "" if found.low is None or found.high is None else w.ends((found.low, found.high))
+    if found is None or found.low is None or found.high is None:
+        return w.estimate(found)
+    return Cell(w.share(found.value), w.ends((found.low, found.high)))
