@@ -1,11 +1,12 @@
 """H9 and the price of compression, on rows and outcomes made by hand."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy.stats import bootstrap  # type: ignore[attr-defined]
 
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.outcome.compress.figures import method_figures, quality_figures, reaches
@@ -20,7 +21,15 @@ AT = datetime(2026, 11, 28, tzinfo=UTC)
 def rows(n: int, after: int = 65, similarity: float = 0.92, spread: float = 0.02) -> list[Row]:
     drawn = np.random.default_rng(1).uniform(-spread, spread, n)
     return [
-        Row(prompt_sha256=f"{i}", method="window", before=100, after=after, similarity=similarity + x)
+        Row(
+            prompt_sha256=f"{i}",
+            method="window",
+            before=100,
+            after=after,
+            similarity=similarity + x,
+            numbers=0,
+            lost=0,
+        )
         for i, x in enumerate(drawn)
     ]
 
@@ -41,9 +50,9 @@ def test_h9_wants_both_limits_kept(after: int, similarity: float, spread: float,
 
 def test_saved_is_of_all_tokens_and_similarity_of_what_the_encoder_can_read() -> None:
     told = [
-        Row(prompt_sha256="a", method="window", before=300, after=150, similarity=0.9),
-        Row(prompt_sha256="b", method="window", before=100, after=90, similarity=0.8),
-        Row(prompt_sha256="c", method="window", before=600, after=300, similarity=None),
+        Row(prompt_sha256="a", method="window", before=300, after=150, similarity=0.9, numbers=3, lost=1),
+        Row(prompt_sha256="b", method="window", before=100, after=90, similarity=0.8, numbers=0, lost=0),
+        Row(prompt_sha256="c", method="window", before=600, after=300, similarity=None, numbers=2, lost=2),
     ]
     found = method_figures("window", told, SETTINGS)
     assert (found.prompts, found.unread) == (3, 1)
@@ -52,6 +61,9 @@ def test_saved_is_of_all_tokens_and_similarity_of_what_the_encoder_can_read() ->
     assert found.similarity.value == pytest.approx(0.85)
     assert found.alike is not None
     assert found.alike.value == 0.5
+    assert found.lost is not None
+    assert found.lost.value == pytest.approx(3 / 5)
+    assert method_figures("window", told[1:2], SETTINGS).lost is None
     none = method_figures("window", told[2:], SETTINGS)
     assert (none.unread, none.similarity, none.finding) == (1, None, "undecided")
 
@@ -60,7 +72,7 @@ def test_the_interval_is_the_bootstraps() -> None:
     values = [row.similarity for row in rows(50)]
     found = method_figures("window", rows(50), SETTINGS).similarity
     assert found is not None
-    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=5000, rng=3)
+    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=5000, rng=3)
     assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval), abs=5e-4)
 
 
@@ -68,7 +80,9 @@ def test_without_an_interval_nothing_is_decided() -> None:
     assert reaches(Estimate(value=1.0, low=None, high=None), 0.3) == "undecided"
 
 
-def outcomes(whole: list[float | None], variant: list[float | None], read: int | None = 70) -> Outcomes:
+def outcomes(
+    whole: Sequence[float | None], variant: Sequence[float | None], read: int | None = 70
+) -> Outcomes:
     models = (
         ModelRecord(name="m"),
         ModelRecord(name="m+w", whole="m", compress="window", keep=0.7),
@@ -95,8 +109,8 @@ def outcomes(whole: list[float | None], variant: list[float | None], read: int |
 
 def test_a_variant_is_paired_with_its_whole_model() -> None:
     """24 tasks both have a score for: the variant loses 12 of 16 that the other has right, and gains none."""
-    whole: list[float | None] = [1.0] * 16 + [0.0] * 8 + [1.0, None]
-    variant: list[float | None] = [0.0] * 12 + [1.0] * 4 + [0.0] * 8 + [None, 1.0]
+    whole = [1.0] * 16 + [0.0] * 8 + [1.0, None]
+    variant = [0.0] * 12 + [1.0] * 4 + [0.0] * 8 + [None, 1.0]
     (found,) = quality_figures(outcomes(whole, variant), SETTINGS)
     assert (found.model, found.whole, found.method, found.keep, found.tasks) == (
         "m+w",
@@ -114,10 +128,10 @@ def test_a_variant_is_paired_with_its_whole_model() -> None:
 
 
 def test_no_loss_is_refuted_and_a_small_one_undecided() -> None:
-    same: list[float | None] = [1.0, 0.0] * 20
+    same = [1.0, 0.0] * 20
     (found,) = quality_figures(outcomes(same, same, read=None), SETTINGS)
     assert (found.finding, found.p, found.saved) == ("refuted", 1.0, None)
-    one_less: list[float | None] = [0.0, *same[1:]]
+    one_less = [0.0, *same[1:]]
     (found,) = quality_figures(outcomes(same, one_less), SETTINGS)
     assert found.finding == "undecided"
     assert found.needed is not None

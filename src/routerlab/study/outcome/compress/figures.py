@@ -20,8 +20,11 @@ SAVED, ALIKE = 0.30, 0.88
 
 def method_figures(method: Method, rows: Sequence[Row], settings: Settings) -> MethodFigures:
     """The figures of a method's rows, of which there are some, with bootstrap intervals over prompts."""
-    before, after = (np.array([getattr(row, key) for row in rows], float) for key in ("before", "after"))
-    saved = share(Tasks((None,) * len(rows), settings), before - after, before)
+    before, after, numbers, lost = (
+        np.array([getattr(row, key) for row in rows], float) for key in ("before", "after", "numbers", "lost")
+    )
+    every = Tasks((None,) * len(rows), settings)
+    saved = share(every, before - after, before)
     cosine = np.array([row.similarity for row in rows if row.similarity is not None])
     mean = alike = None
     if len(cosine):
@@ -34,6 +37,7 @@ def method_figures(method: Method, rows: Sequence[Row], settings: Settings) -> M
         saved=saved,
         similarity=mean,
         alike=alike,
+        lost=share(every, lost, numbers) if numbers.any() else None,
         finding=both(reaches(saved, SAVED), reaches(mean, ALIKE)),
     )
 
@@ -93,9 +97,11 @@ def quality_figures(
 
 
 def share(tasks: Tasks, part: Floats, whole: Floats) -> Estimate:
-    """The sum of the one over that of the other."""
+    """The sum of the one over that of the other, which is not 0."""
     drawn = tasks.sums(np.column_stack([part, whole]))
-    return tasks.estimate(part.sum() / whole.sum(), drawn[:, 0] / drawn[:, 1])
+    return tasks.estimate(
+        part.sum() / whole.sum(), drawn[:, 0] / np.where(drawn[:, 1] > 0, drawn[:, 1], np.nan)
+    )
 
 
 def _mean(tasks: Tasks, values: Floats) -> Estimate:

@@ -1,5 +1,6 @@
 """Prompts compressed by each method and compared with what they were."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,9 @@ from routerlab.core.corpus import prompt_sha256
 from routerlab.study.outcome.compress.reader import Encoder, Reader
 from routerlab.study.outcome.compress.result import Row
 from routerlab.study.outcome.record import Method
+
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+"""Numbers as prompts name them."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,15 @@ async def measure(
         for method in methods:
             text = await reader.compress(read, method, keep)
             now = await encoder.embed(text)
+            numbers = set(NUMBER.findall(prompt))
             row = Row(
                 prompt_sha256=prompt_sha256(prompt),
                 method=method,
                 before=len(read.tokens),
                 after=await reader.count(text),
                 similarity=None if was is None or now is None else float(was @ now),
+                numbers=len(numbers),
+                lost=len(numbers - set(NUMBER.findall(text))),
             )
             found.append(Compressed(prompt, text, row))
         tell(i, len(prompts))

@@ -10,19 +10,23 @@ from routerlab.study.outcome.record import Method
 
 class Row(Record):
     """One prompt under one method. Tokens are the reader's, of the prompt and of what is left of it;
-    `similarity` is the cosine of the encoder's means, None where it cannot read so much."""
+    `similarity` is the cosine of the encoder's means, None where it cannot read so much. Of
+    the different `numbers` that the prompt names, `lost` are not in what is left."""
 
     prompt_sha256: str
     method: Method
     before: int
     after: int
     similarity: float | None
+    numbers: int
+    lost: int
 
 
 class MethodFigures(Record):
     """A method over all prompts. `saved` is the share of tokens that is not sent, all prompts together;
     `similarity` the mean cosine, without the `unread` prompts, which are longer than the encoder can read;
-    `alike` the share of them at or above H9's similarity. `finding` is H9's: both limits kept."""
+    `alike` the share of them at or above H9's similarity. `lost` is the share of the numbers named in
+    prompts that are not in what is left, None where there are none. `finding` is H9's: both limits kept."""
 
     method: Method
     prompts: int
@@ -30,6 +34,7 @@ class MethodFigures(Record):
     saved: Estimate
     similarity: Estimate | None
     alike: Estimate | None
+    lost: Estimate | None
     finding: Finding
 
 

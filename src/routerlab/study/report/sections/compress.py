@@ -15,7 +15,7 @@ def sections(result: CompressResult) -> list[Section]:
 
 
 def _methods(result: CompressResult) -> Section:
-    heads = ("Method", "H9", "Prompts", "Tokens saved", "Similarity", f"At least {ALIKE:g}")
+    heads = ("Method", "H9", "Prompts", "Tokens saved", "Similarity", f"At least {ALIKE:g}", "Numbers lost")
     rows: list[Row] = [
         (
             one.method,
@@ -24,13 +24,15 @@ def _methods(result: CompressResult) -> Section:
             _exact(one.saved),
             _exact(one.similarity),
             w.share(one.alike.value if one.alike else None),
+            w.share(one.lost.value if one.lost else None),
         )
         for one in result.methods
     ]
     note = (
         f"H9: at least {SAVED:.0%} of the tokens saved, at a mean similarity of at least {ALIKE:g}. "
         f"Supported: both {result.settings.confidence:.0%} intervals are at or above; refuted: one is below. "
-        f"Tokens are {result.reader}'s; similarity is the cosine of {result.encoder}'s means."
+        f"Tokens are {result.reader}'s; similarity is the cosine of {result.encoder}'s means. "
+        "Numbers: those that prompts name and what is left does not."
     )
     return Section(f"Prompts at {result.keep:g} of their tokens", (table(heads, rows, 2, note),))
 
