@@ -68,6 +68,7 @@ async def test_a_variant_is_a_model_of_its_own(tmp_path: Path) -> None:
     [
         ([{"name": "b", "whole": "a"}], None, "belong together"),
         ([{"name": "b", "gguf": "x", "compress": "window"}], None, "belong together"),
+        ([{"name": "b", "gguf": "x", "keep": 0.5}], None, "belong together"),
         (
             [{"name": "b", "whole": "c", "compress": "window"}],
             None,

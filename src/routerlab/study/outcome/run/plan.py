@@ -40,8 +40,8 @@ class Downstream(Record):
                 "say where the model is: gguf = a file or catalogue id, remote = NAME, or with compress "
                 "whole = another model of the plan"
             )
-        if (self.whole is None) != (self.compress is None):
-            raise ValueError("compress = a method and whole = the model that it is of belong together")
+        if (self.whole is None) != (self.compress is None) or (self.keep and not self.compress):
+            raise ValueError("compress = a method, whole = the model that it is of and keep belong together")
         return self
 
     @property

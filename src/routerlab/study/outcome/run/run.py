@@ -47,8 +47,8 @@ class Work:
 async def carry_out(work: Work, file: OutcomeFile, say: Say, show: Callable[[Progress], None]) -> list[str]:
     """Ask what the session does not have yet: remote models first, all at once, then the local ones in turn.
 
-    The models that were given up on the way, a line each. LabError when the disk is full. To be stopped by
-    cancelling it: all that is whole is kept.
+    The models that were given up on the way, a line each. LabError when the disk is full, or prompts
+    cannot be compressed. To be stopped by cancelling it: all that is whole is kept.
     """
     run = _Run(work, file, say, show)
     remotes = {name: at for name, at in work.where.items() if isinstance(at, Remote)}
