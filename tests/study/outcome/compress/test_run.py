@@ -7,10 +7,12 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.study.figures.arm import Settings
-from routerlab.study.outcome.compress.figures import quality_figures
+from routerlab.study.outcome.compress.figures import method_figures, quality_figures
+from routerlab.study.outcome.compress.result import CompressResult
 from routerlab.study.outcome.load import read_outcomes
 from routerlab.study.outcome.run.plan import load_plan, sampled
 from routerlab.study.outcome.task import Tasks
+from tests.conftest import REPO
 from tests.study.outcome.harness import IN, OUT, carried_out, loaded, opened, plan_file, task, tiny_model
 
 TASKS = [task(i, f"Please tell me the number {i} in a few words, " + "and only that " * 5) for i in range(4)]
@@ -107,3 +109,15 @@ def test_a_sample_is_the_same_tasks_every_time_whatever_their_order(tmp_path: Pa
     other = Tasks.model_validate(tasks.model_dump() | {"task": tasks.model_dump()["task"][::-1]})
     assert sampled(found, other).by_id.keys() == drawn.by_id.keys()
     assert sampled(found.model_copy(update={"sample": None}), tasks) is tasks
+
+
+def test_what_ships_fits_together() -> None:
+    """The plan, the session that it made, and the figures that the docs tell."""
+    folder = REPO / "benchmarks/outcome"
+    session = read_outcomes(folder / "compress-outcomes.toml")
+    assert load_plan(folder / "compress.toml").asked_sha256 == session.header.plan_sha256
+    saved = CompressResult.model_validate_json((folder / "compress.json").read_text())
+    assert quality_figures(session, saved.settings, saved.worth) == saved.quality
+    for one in saved.methods:
+        rows = [row for row in saved.rows if row.method == one.method]
+        assert method_figures(one.method, rows, saved.settings) == one
