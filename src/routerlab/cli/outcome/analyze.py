@@ -30,9 +30,7 @@ def analyze(
             help="Features of the prompts, from `outcome labels --features`: judge a direct router, too.",
         ),
     ] = None,
-    worth: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="The least difference of mean scores that matters.")
-    ] = 0.02,
+    worth: oo.Worth = 0.02,
     resamples: Annotated[int, typer.Option(min=200, help="Draws of bootstraps and permutations.")] = 10_000,
     seed: oo.Seed = 0,
     taxonomy: o.TaxonomyFile = None,

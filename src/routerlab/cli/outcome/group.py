@@ -3,6 +3,7 @@
 import typer
 
 from routerlab.cli.outcome.analyze import analyze, report
+from routerlab.cli.outcome.compress import compress
 from routerlab.cli.outcome.import_ import import_
 from routerlab.cli.outcome.labels import labels
 from routerlab.cli.outcome.run import run
@@ -20,6 +21,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for command in (tasks, run, score, labels, analyze, report, table):
+for command in (tasks, run, score, labels, analyze, report, table, compress):
     app.command()(command)
 app.command("import")(import_)
