@@ -12,7 +12,7 @@ from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote, api_key, find_remote
 from routerlab.models.catalog import find_model
 from routerlab.paths import config_file
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 
 
 class Downstream(Record):

@@ -14,6 +14,7 @@ from routerlab.study.figures.costs import MachinePrice
 from routerlab.study.figures.labels import share
 from routerlab.study.figures.rows import Log, Row, by_arm, grouped, judged, session_log
 from routerlab.study.figures.times import times
+from routerlab.study.routing_table import Routes
 from routerlab.study.trial.analysis.economics import drawn_ratio, economics, requests
 from routerlab.study.trial.analysis.effects import effects
 from routerlab.study.trial.analysis.flow import flow
@@ -23,7 +24,6 @@ from routerlab.study.trial.analysis.waits import LAB, queue, response, service_r
 from routerlab.study.trial.protocol.assignment import balance
 from routerlab.study.trial.protocol.peeks import waiting_peeks
 from routerlab.study.trial.protocol.protocol import Protocol
-from routerlab.study.trial.protocol.routing_table import Routes
 from routerlab.study.trial.protocol.session import Recorded, recorded, trial_runs
 from routerlab.version import __version__
 

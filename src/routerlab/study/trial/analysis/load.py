@@ -10,9 +10,9 @@ from routerlab.core.files.toml import load_toml
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
 from routerlab.resources import ROUTES
+from routerlab.study.routing_table import Routes, check_labels
 from routerlab.study.trial.analysis.analysis import analyse_trial
 from routerlab.study.trial.analysis.result import TrialResult
-from routerlab.study.trial.protocol.routing_table import Routes, check_labels
 from routerlab.study.trial.protocol.session import ended, recorded
 
 Tell = Callable[[str], None]

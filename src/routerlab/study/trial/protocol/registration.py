@@ -13,9 +13,9 @@ from routerlab.engine.lab.factory import exemplar_corpus
 from routerlab.engine.remote.arm import RemoteSpec
 from routerlab.resources import ROUTES, ROUTING60, TAXONOMY
 from routerlab.study.benchmark.plan import planned_cases, planned_specs
+from routerlab.study.routing_table import Routes, load_routes
 from routerlab.study.trial.protocol.assignment import Planned, assign
 from routerlab.study.trial.protocol.protocol import Protocol
-from routerlab.study.trial.protocol.routing_table import Routes, load_routes
 from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
 
