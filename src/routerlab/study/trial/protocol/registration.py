@@ -11,10 +11,10 @@ from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.factory import exemplar_corpus
 from routerlab.engine.remote.arm import RemoteSpec
-from routerlab.resources import ROUTES, ROUTING60, TAXONOMY
+from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.study.benchmark.plan import planned_cases, planned_specs
 from routerlab.study.outcome.matrix import Matrix
-from routerlab.study.routing_table import Routes, load_routes
+from routerlab.study.routing_table import Routes, routes_for
 from routerlab.study.trial.protocol.assignment import Planned, assign
 from routerlab.study.trial.protocol.outcomes import load_outcomes
 from routerlab.study.trial.protocol.protocol import Protocol
@@ -86,7 +86,7 @@ def register(path: Path) -> Registered:
     taxonomy = load_taxonomy(taxonomy_path)
     corpus = load_corpus(corpus_path, taxonomy)
     cases = planned_cases(protocol, corpus, path)
-    routes = _routes(protocol, taxonomy)
+    routes = routes_for(Path(protocol.routes) if protocol.routes else None, taxonomy)
     return Registered(
         protocol=protocol,
         path=path,
@@ -112,10 +112,3 @@ def _specs(path: Path, protocol: Protocol) -> list[Spec]:
     if len(controls) == len(specs):
         raise LabError(f"{path}: the control is the only arm; add one that routes")
     return specs
-
-
-def _routes(protocol: Protocol, taxonomy: Taxonomy) -> Routes | None:
-    """The routing table; the one that ships is used only with the labels that ship."""
-    if protocol.routes is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256:
-        return None
-    return load_routes(Path(protocol.routes) if protocol.routes else ROUTES, taxonomy)
