@@ -86,7 +86,7 @@ def result(
     folder: Path, score: Score, answer: Callable[[Planned, str], Answer | None], **more: object
 ) -> TrialResult:
     told: list[str] = []
-    found = open_trial(session_file(folder, protocol(folder, score, **more), answer), told.append)
+    found = open_trial(session_file(folder, protocol(folder, score, None, **more), answer), told.append)
     assert not told
     return found
 

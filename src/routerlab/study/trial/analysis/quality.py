@@ -43,7 +43,7 @@ def worth(rows: Sequence[Row], outcomes: Matrix, routes: Routes, settings: Setti
     """An arm's, of one row at least. A row without a label, or whose arm abstained, went to the default."""
     at = {case: i for i, case in enumerate(outcomes.tasks)}
     column = {model: j for j, model in enumerate(outcomes.models)}
-    default, m = column[routes.default], len(outcomes.models)
+    default = column[routes.default]
     score, cost = outcomes.score, outcomes.cost
     columns, cases = [], []
     for case, own in grouped((row.case, row) for row in rows).items():
@@ -55,9 +55,16 @@ def worth(rows: Sequence[Row], outcomes: Matrix, routes: Routes, settings: Setti
         cases.append(i)
     tasks, table = Tasks(tuple(outcomes.group[i] for i in cases), settings), np.array(columns, dtype=float)
     means = np.vstack([table.mean(axis=0), tasks.means(table)])
+    return of_means(means, tasks.n_groups, any(row.cost is not None for row in rows))
+
+
+def of_means(means: Floats, n: int, priced: bool) -> Worth:
+    """The same from (1 + resamples, 4 + 2 models) means: quality, spent, the control's score and cost, every
+    model's score, every model's cost."""
+    m = (means.shape[1] - 4) // 2
     return Worth(
-        n=tasks.n_groups,
-        priced=any(row.cost is not None for row in rows),
+        n=n,
+        priced=priced,
         quality=means[:, 0],
         spent=means[:, 1],
         control=means[:, 2],
