@@ -13,8 +13,7 @@ def measure(runs: int) -> dict[str, Any]:
     """World -> its runs, and how often what was said. Nothing of it depends on the machine."""
     result: dict[str, Any] = {}
     for name in trials.WORLDS:
-        n = few(name, runs)
-        result[f"trial, {name}"] = {"runs": n, **trials.shares(name, range(n))}
+        result[f"trial, {name}"] = {"runs": runs, **trials.shares(name, range(runs))}
     for name, world in outcomes.WORLDS.items():
         n = few(name, runs)
         result[f"outcome, {name}"] = {"runs": n, **outcomes.shares(world, range(n))}
@@ -23,4 +22,4 @@ def measure(runs: int) -> dict[str, Any]:
 
 def few(name: str, runs: int) -> int:
     """How many runs this world gets."""
-    return max(1, runs // PLANTED) if name.startswith(("an effect", "better than")) else runs
+    return max(1, runs // PLANTED) if name.startswith("an effect") else runs

@@ -18,9 +18,9 @@ from routerlab.study.outcome.task import corpus_of, load_tasks
 from routerlab.study.routing_table import Routes, load_routes
 from routerlab.study.trial.analysis.load import open_trial
 from routerlab.study.trial.analysis.result import HypothesisResult, TrialResult
+from routerlab.study.trial.protocol.answers import of_cases
 from routerlab.study.trial.protocol.assignment import Planned
 from routerlab.study.trial.protocol.lock import changes, load_lock, lock_path
-from routerlab.study.trial.protocol.outcomes import of_cases
 from routerlab.study.trial.protocol.registration import register
 from tests.conftest import REPO
 from tests.study.trial.harness import LABELS, Answer, protocol_file, session_file

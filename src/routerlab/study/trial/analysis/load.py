@@ -15,7 +15,7 @@ from routerlab.study.outcome.matrix import Matrix
 from routerlab.study.routing_table import Routes, check_labels
 from routerlab.study.trial.analysis.analysis import analyse_trial
 from routerlab.study.trial.analysis.result import TrialResult
-from routerlab.study.trial.protocol.outcomes import load_outcomes
+from routerlab.study.trial.protocol.answers import load_outcomes
 from routerlab.study.trial.protocol.session import Recorded, ended, recorded
 
 Tell = Callable[[str], None]
@@ -92,7 +92,7 @@ def _routes(path: Path, session: Session, named: Path | None, tell: Tell) -> Rou
 
 def _outcomes(trial: Recorded, corpus: Corpus | None, routes: Routes | None, tell: Tell) -> Matrix | None:
     """The measured answers that were locked, unless they changed, or what they are of is not at hand."""
-    named = trial.protocol.outcomes
+    named = trial.protocol.answers
     if named is None:
         return None
     if corpus is None or routes is None:

@@ -15,8 +15,8 @@ from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.study.benchmark.plan import planned_cases, planned_specs
 from routerlab.study.outcome.matrix import Matrix
 from routerlab.study.routing_table import Routes, routes_for
+from routerlab.study.trial.protocol.answers import load_outcomes
 from routerlab.study.trial.protocol.assignment import Planned, assign
-from routerlab.study.trial.protocol.outcomes import load_outcomes
 from routerlab.study.trial.protocol.protocol import Protocol
 from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
