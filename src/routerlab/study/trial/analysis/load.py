@@ -92,7 +92,7 @@ def _routes(path: Path, session: Session, named: Path | None, tell: Tell) -> Rou
 
 def _outcomes(trial: Recorded, corpus: Corpus | None, routes: Routes | None, tell: Tell) -> Matrix | None:
     """The measured answers that were locked, unless they changed, or what they are of is not at hand."""
-    named = trial.protocol.answers
+    named = trial.protocol.outcomes
     if named is None:
         return None
     if corpus is None or routes is None:
