@@ -59,6 +59,15 @@ def lab(
             "--session, NAME-watched.toml beside it by default.",
         ),
     ] = None,
+    routes: Annotated[
+        Path | None,
+        typer.Option(
+            "--routes",
+            metavar="FILE",
+            help="The routing table by which the lab says where each label leads and what that costs; the "
+            "one that ships by default, with the labels that ship.",
+        ),
+    ] = None,
     *,
     on: o.Gathering,
 ) -> None:
@@ -80,6 +89,8 @@ def lab(
     else:
         materials = open_materials(taxonomy, corpus, session)
         opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
+    from routerlab.study.routing_table import routes_for
     from routerlab.tui.lab.mode import LabMode
 
-    run_app(settings, LabMode(opened, specs, watch=None if followed else watch))
+    table = routes_for(routes, opened.taxonomy)
+    run_app(settings, LabMode(opened, specs, watch=None if followed else watch, routes=table))

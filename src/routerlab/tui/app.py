@@ -129,6 +129,7 @@ class RouterLabApp(Shell):
     async def _lab(self, what: Open) -> None:
         from routerlab.annotate.desk.source import is_session
         from routerlab.engine.lab.specs import any_spec
+        from routerlab.study.routing_table import routes_for
         from routerlab.tui.lab.mode import LabMode
 
         lab = self.modes.get("lab")
@@ -146,7 +147,8 @@ class RouterLabApp(Shell):
             await self.shut("tune")
             await self.shut("lab")
             made, specs = opened
-            self.enter(LabMode(made, [*specs, *([arm] if arm and arm not in specs else [])]))
+            named_specs = [*specs, *([arm] if arm and arm not in specs else [])]
+            self.enter(LabMode(made, named_specs, routes=routes_for(None, made.taxonomy)))
         else:
             self.switch_mode("lab")
             if arm and isinstance(lab, LabMode) and arm.name not in lab.lab.arms:

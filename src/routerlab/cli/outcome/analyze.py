@@ -53,7 +53,7 @@ def analyze(
     from routerlab.study.outcome.analysis.analysis import analyse
     from routerlab.study.outcome.load import load_matrix
     from routerlab.study.outcome.tables.prompts import load_features
-    from routerlab.study.trial.protocol.routing_table import load_routes
+    from routerlab.study.routing_table import load_routes
 
     table = load_routes(routes, oo.taxonomy_of(taxonomy)) if routes else None
     result = analyse(

@@ -39,7 +39,7 @@ def run(
     from routerlab.study.outcome.run.plan import load_plan, places, sampled
     from routerlab.study.outcome.run.run import Work
     from routerlab.study.outcome.task import load_tasks
-    from routerlab.study.trial.protocol.routing_table import load_routes
+    from routerlab.study.routing_table import load_routes
 
     plan = load_plan(file)
     settings = load_settings()

@@ -21,6 +21,7 @@ from routerlab.engine.lab.events import Annotated, Event, Notice, RunChanged, Tr
 from routerlab.engine.lab.lab import Lab
 from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.tally import Standing, standing
+from routerlab.study.routing_table import Routes
 from routerlab.tui.lab import state
 from routerlab.tui.lab.agreement import agreement
 from routerlab.tui.lab.browse import LabBrowse
@@ -33,6 +34,7 @@ from routerlab.tui.lab.prompt_file import saves
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.standings import Order, standings_text
 from routerlab.tui.lab.strip import run_text, strip_text
+from routerlab.tui.lab.targets import target_lines, targets_text
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
@@ -69,13 +71,16 @@ class LabView(LabBrowse):
         now: Callable[[], float],
         tuning: Tuning,
         watch: Path | None = None,
+        routes: Routes | None = None,
     ) -> None:
-        """`watch` is a file whose prompt is asked again whenever it is saved."""
+        """`watch` is a file whose prompt is asked again whenever it is saved; `routes` says where a label
+        leads."""
         super().__init__(lab)
         self.specs = specs
         self.now = now
         self.tuning = tuning
         self.watched_file = watch
+        self.routes = routes
         self.learning = Learning()
         self.view: View = "table"
         self.opened: bool | None = None
@@ -225,7 +230,8 @@ class LabView(LabBrowse):
         stand = standings_text(judged, self.order, width - 2, p)
         taken = self.query_one(PromptLine).outer_size.height + stand.plain.count("\n") + bool(stand) + 3
         taken += (lab.progress.total > 0) + (lab.unsaved > 0)
-        plan = places(width, height - taken, len(arms), self.view, self.opened)
+        rows = len(arms) + target_lines(self.routes)
+        plan = places(width, height - taken, rows, self.view, self.opened)
         two = tall and not plan.open
         self._draw_strip(two, width - 2, p)
         panels = self.query_one(Panels)
@@ -265,6 +271,9 @@ class LabView(LabBrowse):
         ]
         room = (plan.beside or self.size.width) - 3
         rows = answers_text(now, self.taxonomy.labels, room, p)
+        if self.routes and question:
+            prompt = state.kept_prompt(self.lab, question.first)
+            rows = Content("\n").join([rows, targets_text(self.routes, question.trials, prompt, room, p)])
         focus.show(rows, state.prompt_of(self.lab, question.first) if question else "")
 
     def _named(self, arms: Sequence[state.PanelView]) -> Iterable[tuple[str, state.PanelView]]:

@@ -17,7 +17,7 @@ from routerlab.study.outcome.load import OutcomeFile
 from routerlab.study.outcome.record import ModelRecord, OutcomeHeader, TaskRecord
 from routerlab.study.outcome.run.plan import Downstream, Plan
 from routerlab.study.outcome.task import Task, Tasks
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 from routerlab.version import __version__
 
 

@@ -15,7 +15,7 @@ from routerlab.models.catalog import find_model
 from routerlab.paths import config_file
 from routerlab.study.outcome.record import KEEP, Method
 from routerlab.study.outcome.task import Tasks
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 
 
 class Downstream(Record):

@@ -26,7 +26,7 @@ from routerlab.study.outcome.record import Outcome
 from routerlab.study.outcome.run.plan import Plan
 from routerlab.study.outcome.run.score import scored
 from routerlab.study.outcome.task import Task, Tasks
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 
 Chat = Callable[[str, Asked], Awaitable[Answered]]
 
