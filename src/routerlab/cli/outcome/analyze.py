@@ -30,6 +30,13 @@ def analyze(
             help="Features of the prompts, from `outcome labels --features`: judge a direct router, too.",
         ),
     ] = None,
+    judged: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `outcome judge` has written of this session: a section of its own in the report.",
+        ),
+    ] = None,
     worth: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The least difference of mean scores that matters.")
     ] = 0.02,
@@ -68,6 +75,8 @@ def analyze(
         worth,
         hashlib.sha256(read_bytes(session)).hexdigest(),
     )
+    if judged:
+        result = result.model_copy(update={"judged": oo.read_judged(judged, session)})
     if out:
         save_json(out, result)
     if format == "json":
