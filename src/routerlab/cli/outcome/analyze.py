@@ -30,6 +30,13 @@ def analyze(
             help="Features of the prompts, from `outcome labels --features`: judge a direct router, too.",
         ),
     ] = None,
+    judged: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `outcome judge` has written of this session: a section of its own in the report.",
+        ),
+    ] = None,
     worth: oo.Worth = 0.02,
     resamples: Annotated[int, typer.Option(min=200, help="Draws of bootstraps and permutations.")] = 10_000,
     seed: oo.Seed = 0,
@@ -66,6 +73,8 @@ def analyze(
         worth,
         hashlib.sha256(read_bytes(session)).hexdigest(),
     )
+    if judged:
+        result = result.model_copy(update={"judged": oo.read_judged(judged, session)})
     if out:
         save_json(out, result)
     if format == "json":

@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from routerlab.core.errors import LabError
+
 if TYPE_CHECKING:
     from routerlab.core.taxonomy import Taxonomy
     from routerlab.study.outcome.analysis.labels import Labelled
+    from routerlab.study.outcome.analysis.result import Judged
 
 OutcomeSession = Annotated[
     Path, typer.Argument(metavar="SESSION.toml", help="What `outcome run` or `outcome import` has written.")
@@ -40,3 +43,20 @@ def taxonomy_of(path: Path | None) -> "Taxonomy":
     from routerlab.resources import TAXONOMY
 
     return load_taxonomy(path or TAXONOMY)
+
+
+def read_judged(files: list[Path], session: Path) -> "tuple[Judged, ...]":
+    """The figures of every judge of this session; LabError where one judged another."""
+    import hashlib
+
+    from routerlab.core.files.toml import read_bytes
+    from routerlab.study.outcome.judge.figures import judged
+    from routerlab.study.outcome.judge.record import read_judgements
+    from routerlab.study.outcome.load import read_outcomes
+
+    outcomes, sha256 = read_outcomes(session), hashlib.sha256(read_bytes(session)).hexdigest()
+    found = [(path, read_judgements(path)) for path in files]
+    for path, one in found:
+        if one.header.session_sha256 != sha256:
+            raise LabError(f"{path}: judges another session than {session}, or it has changed since")
+    return tuple(judged(one, outcomes) for _, one in found)

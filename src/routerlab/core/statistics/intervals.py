@@ -6,11 +6,12 @@ from math import ceil, floor, sqrt
 from statistics import NormalDist
 
 
-def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion, as (low, high) within 0..1; (0, 1) when n is 0.
 
-    `successes` may be a fraction (repeats averaged within a case). Source: E. B. Wilson, "Probable inference,
-    the law of succession, and statistical inference", JASA 22 (1927), 209-212; no continuity correction.
+    `successes` may be a fraction (repeats averaged within a case), `n` too (see effective_n). Source:
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927),
+    209-212; no continuity correction.
     """
     if n == 0:
         return (0.0, 1.0)
@@ -89,7 +90,7 @@ def quantile_tails(within: int, n: int, q: float, n_effective: float | None = No
     return beyond, float(bdtr(most, as_many, q)) if most < as_many else 1.0
 
 
-def effective_n(clusters: Sequence[tuple[int, int]]) -> float:
+def effective_n(clusters: Sequence[tuple[float, int]]) -> float:
     """How many independent observations clustered ones are worth, from 1 to as many as there are.
 
     `clusters` holds (hits, observations) of each, for example how many of a case's repeats took longer than a

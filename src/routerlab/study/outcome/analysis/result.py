@@ -136,6 +136,38 @@ class Failure(Record):
     lost: float
 
 
+class Win(Record):
+    """Of `pairs` of answers with one by `model`, the `share` that it won, a tie being half."""
+
+    model: str
+    pairs: int
+    share: Estimate
+
+
+class Judged(Record):
+    """What a judge model says, apart from all checked scores.
+
+    Of `pairs` judged in both orders, `unread` had a verdict that is none and are in no figure. `consistent`
+    is the share of pairs with the same verdict in both orders, `first` that of verdicts for the answer shown
+    first. Of `apart` pairs whose checked scores differ, it prefers the `better` answer, or the `worse` one,
+    in both orders; `kappa` is Cohen's with the checks, on these. Intervals are Wilson's, of as many pairs as
+    those of the same tasks are worth; kappa's by bootstrap over pairs.
+    """
+
+    judge: str
+    prompt_sha256: str
+    seed: int
+    pairs: int
+    unread: int
+    consistent: Estimate | None
+    first: Estimate | None
+    apart: int
+    better: Estimate | None
+    worse: Estimate | None
+    kappa: Estimate | None
+    wins: tuple[Win, ...]
+
+
 class OutcomeResult(Record):
     """An analysis. `tasks` are those judged, in `groups` that were drawn together; `left_out` have not been
     answered by every model. `routes` names the table, None where every labeller got the table that suits it,
@@ -164,6 +196,7 @@ class OutcomeResult(Record):
     curves: tuple[Curve, ...]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
+    judged: tuple[Judged, ...] = ()
 
 
 def load_outcome(path: Path) -> OutcomeResult:

@@ -18,6 +18,7 @@ from routerlab.study.report.blocks import (
     facts,
     table,
 )
+from routerlab.study.report.sections.judge import judges
 
 MARKS: dict[str, Mark] = {"supported": "pass", "refuted": "fail", "undecided": "undecided"}
 KINDS: dict[Kind, str] = {
@@ -50,6 +51,7 @@ def sections(result: OutcomeResult) -> list[Section]:
         _signals(result),
         _curves(result),
         _failures(result),
+        judges(result.judged),
         _origin(result),
     )
     return [section for section in found if section]
