@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
@@ -15,6 +16,7 @@ class LabMode(Mode):
     """A sitting on the lab screen, and the tuning that goes on beside it."""
 
     name = "lab"
+    PAGE: ClassVar[type[LabScreen]] = LabScreen
     page: LabScreen
     parting = "stopping the models…"
 
@@ -29,7 +31,7 @@ class LabMode(Mode):
         prompt is asked again whenever it is saved."""
         self.lab = lab
         self.tuning = Tuning(now)
-        super().__init__(LabScreen(lab, specs, now, self.tuning, watch))
+        super().__init__(self.PAGE(lab, specs, now, self.tuning, watch))
 
     async def close(self, app: Shell) -> None:
         """Stop the models and save what waits, within a time limit."""
