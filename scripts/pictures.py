@@ -1,0 +1,275 @@
+"""Make the pictures in docs/ and the recording in README: the real app with real models, driven by keys.
+
+Usage: python -m scripts.pictures, from the repository's folder (`make pictures` has the models, too).
+
+The app runs on a virtual screen in a folder of its own, with default settings and the models of ./models.
+What it draws is saved as SVG, which Chromium turns into docs/*.png; successive frames become
+docs/recording.gif. Seed, sizes, theme and prompts are fixed; times are those of the machine.
+
+Exit codes: 0 all are made, 3 Chromium or a model is missing.
+"""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import chdir
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from routerlab.cli.shared.open import open_lab, open_materials
+from routerlab.cli.trial.protocol import lock
+from routerlab.cli.trial.run import _locked, _open
+from routerlab.core.errors import Exit, LabError
+from routerlab.engine.lab.lab import Lab
+from routerlab.engine.lab.specs import any_spec
+from routerlab.settings import Settings
+from routerlab.study.trial.protocol.registration import register
+from routerlab.tui.app import RouterLabApp
+from routerlab.tui.compare.screen import CompareScreen
+from routerlab.tui.lab.history import HistoryTable
+from routerlab.tui.lab.mode import LabMode
+from routerlab.tui.shared.shell import Open
+from routerlab.tui.tour.mode import TourMode
+from routerlab.tui.tour.party import party
+from routerlab.tui.trial.mode import TrialMode
+from tests.browser import BROWSER
+from tests.tui.harness import Watch, no_lab, settle
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+LARGE, SMALL = (160, 48), (120, 36)
+PROBES = ("minilm:probe", "smollm2-135m:probe", "qwen2.5-coder-0.5b:probe")
+JSON = "qwen2.5-coder-0.5b:json"
+SETTINGS = Settings(annotator="ada")
+TYPED = "My CSV has 40,000 rows. One line of awk for the sum of column 3, please"
+SHOWN = "R60-024"
+"""The case in focus in the picture of the lab."""
+PLAN = Path("two-probes.toml")
+PROTOCOL = """schema_version = 1
+name = "two-probes"
+sessions = 60
+seed = 20261128
+gates = ["accuracy>=0.85", "p95<=2000"]
+arm = [{ ask = "control" }, { ask = "minilm:probe" }, { ask = "smollm2-135m:probe" }]
+traffic = { pattern = "poisson", rate = 2.0 }
+hypothesis = [{ id = "H8", says = "P95 is at most 2000 ms", endpoint = "p95", limit = 2000 }]
+"""
+WIDTH, COLOURS, SHEET = 1000, 64, 10
+"""Pixels of the recording's width, colours of pictures, and frames that are drawn at a time."""
+
+
+@dataclass
+class Shots:
+    """What was taken: a picture by name, and the recording's frames with the milliseconds each is shown."""
+
+    pictures: dict[str, str] = field(default_factory=dict)
+    frames: list[tuple[str, int]] = field(default_factory=list)
+
+    async def picture(self, name: str, s: Watch[Any], mode: str = "") -> None:
+        """Take the screen once nothing moves on it, in this mode if one is named."""
+        await settle(s.pilot, lambda: s.app.current_mode == (mode or s.app.current_mode))
+        self.pictures[name] = s.app.export_screenshot(title="routerlab")
+        print(f"  {name}", flush=True)
+
+    async def frame(self, s: Watch[Any], ms: int) -> None:
+        """Take the screen as it is, for the recording."""
+        await s.pilot.pause(0.08)  # the lab draws 15 times a second
+        frame = s.app.export_screenshot(title="routerlab")
+        if self.frames and self.frames[-1][0] == frame:
+            frame, before = self.frames.pop()
+            ms += before
+        self.frames.append((frame, ms))
+
+
+async def sitting(shots: Shots) -> None:
+    """The recording with three arms; then, with a fourth, pictures of the lab and where it leads."""
+    materials = open_materials(None, None)
+    path = Path("sessions/monday.toml")
+    lab, specs = open_lab([*PROBES], materials, None, SETTINGS, path)
+    mode = LabMode(lab, specs)
+    app = RouterLabApp(SETTINGS, mode, no_lab)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        s = Watch(app, mode, pilot)
+        await s.until(lambda: len(lab.arms) == len(PROBES), "the arms")
+        await lab.settled()
+        await settle(pilot)
+        await record(shots, s)
+        await pilot.resize_terminal(*LARGE)
+        lab.add_arm(any_spec(JSON, SETTINGS.contract))
+        await lab.settled()
+        lab.replay(lab.cases())
+        await lab.finished()
+        mode.page.look(next(q for q in mode.page.sitting.questions if q.first.case == SHOWN))
+        await shots.picture("lab", s)
+        await pilot.press("M")
+        await shots.picture("matrix", s)
+        await pilot.press("A", "D")
+        await s.until(lambda: isinstance(app.screen, CompareScreen), "the comparison")
+        await pilot.press("2")
+        await shots.picture("compare", s)
+        await pilot.press("escape", "asterisk", "N")
+        await s.until(lambda: app.current_mode == "annotate", "the annotate screen")
+        await pilot.press(*["right"] * 4, "5", "5", "b")
+        await shots.picture("annotate", s)
+        app.post_message(Open("results", path))
+        await shots.picture("results", s, "results")
+        for key, name in (("f7", "tune"), ("f8", "models")):
+            await pilot.press(key)
+            await shots.picture(name, s, name)
+
+
+def answered(lab: Lab, least: int) -> bool:
+    """Whether there are so many answers."""
+    return len(lab.session.trials) >= least
+
+
+async def record(shots: Shots, s: Watch[LabMode]) -> None:
+    """A prompt, a replay, the disagreements, a label: some twenty seconds."""
+    lab, page = s.mode.lab, s.mode.page
+    await shots.frame(s, 1200)
+    for n, letter in enumerate(TYPED):
+        await s.type(letter)
+        if n % 3 == 2:
+            await shots.frame(s, 90)
+    await s.pilot.press("enter")
+    await s.until(lambda: answered(lab, len(PROBES)), "the answers")
+    await shots.frame(s, 2600)
+    await s.pilot.press("escape", "r")
+    await shots.frame(s, 1200)
+    await s.pilot.press("enter")
+    for n in range(3, 60, 3):
+        await s.until(partial(answered, lab, len(PROBES) * n), "the replay")
+        await shots.frame(s, 220)
+    await lab.finished()
+    await s.until(lambda: not page.judging and not page.sitting.stale, "the verdicts")
+    await shots.frame(s, 2600)
+    await s.pilot.press("M")
+    await shots.frame(s, 2200)
+    await s.pilot.press("A", "F", "d", "escape")
+    await shots.frame(s, 1600)
+    for _ in range(3):
+        await s.pilot.press("k")
+        await shots.frame(s, 700)
+    await s.pilot.press("1")
+    await s.until(lambda: bool(lab.session.annotations), "the label")
+    await shots.frame(s, 2600)
+    await s.pilot.press("x", "G")
+    assert s.mode.page.query_one(HistoryTable).has_focus
+
+
+async def tour(shots: Shots) -> None:
+    """The tour at its second step; and Home, when there is something to go on with."""
+    lab, _ = open_lab(None, open_materials(None, None), None, SETTINGS, Path("sessions/tour.toml"))
+    mode = TourMode(lab, party(SETTINGS))
+    app = RouterLabApp(SETTINGS, mode, no_lab)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        s = Watch[TourMode](app, mode, pilot)
+        await pilot.press("ctrl+n")
+        await s.until(lambda: answered(lab, 2), "both answers")
+        await pilot.press("escape")
+        await shots.picture("tour", s)
+        await pilot.resize_terminal(*LARGE)
+        await pilot.press("f2")
+        await s.shows("Recent sessions", "Trials that are not over")
+        await shots.picture("home", s)
+
+
+async def trial(shots: Shots) -> None:
+    """A trial while it runs, and stopped then."""
+    lock(PLAN)
+    work = _locked(register(PLAN))
+    mode = TrialMode(work, _open(work, None))
+    app = RouterLabApp(SETTINGS, mode, no_lab)
+    async with app.run_test(size=LARGE, notifications=True) as pilot:
+        s = Watch[TrialMode](app, mode, pilot)
+        await s.until(lambda: answered(mode.lab, 40), "two thirds of the trial")
+        await pilot.pause(0.2)
+        shots.pictures["trial"] = app.export_screenshot(title="routerlab")
+        print("  trial", flush=True)
+
+
+def size(svg: str) -> tuple[float, float]:
+    """Width and height."""
+    _, _, wide, high = map(float, re.findall(r'viewBox="([^"]+)"', svg)[0].split())
+    return wide, high
+
+
+def drawn(svgs: Sequence[str], width: int, folder: Path) -> Iterator[Image.Image]:
+    """The pictures of one size, `width` pixels wide, as Chromium draws them; it may load nothing else."""
+    assert BROWSER
+    wide, high = size(svgs[0])
+    height = round(width * high / wide)
+    for at in range(0, len(svgs), SHEET):
+        some = svgs[at : at + SHEET]
+        for n, svg in enumerate(some):
+            (folder / f"{n}.svg").write_text(svg)
+        images = "".join(f'<img src="{n}.svg" width="{width}" height="{height}">' for n in range(len(some)))
+        page, sheet = folder / "sheet.html", folder / "sheet.png"
+        page.write_text(f"<style>*{{margin:0;display:block;background:#000}}</style>{images}")
+        flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
+        room = f"--window-size={width},{height * len(some)}"
+        command = [BROWSER, *flags, room, f"--screenshot={sheet}", page.as_uri()]
+        subprocess.run(command, check=True, capture_output=True)
+        with Image.open(sheet) as image:
+            for n in range(len(some)):
+                yield image.convert("RGB").crop((0, n * height, width, (n + 1) * height))
+
+
+def write(shots: Shots, folder: Path) -> None:
+    """Make the files in docs/, with few colours: they are kept in the repository."""
+    for name, svg in shots.pictures.items():
+        (image,) = drawn([svg], round(size(svg)[0]), folder)
+        image.quantize(COLOURS * 2, dither=Image.Dither.NONE).save(DOCS / f"{name}.png", optimize=True)
+    frames = [*drawn([svg for svg, _ in shots.frames], WIDTH, folder)]
+    some = frames[:: max(1, len(frames) // 6)]
+    both = Image.new("RGB", (WIDTH, frames[0].height * len(some)))
+    for n, frame in enumerate(some):
+        both.paste(frame, (0, n * frame.height))
+    colours = both.quantize(COLOURS, dither=Image.Dither.NONE)
+    few = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
+    times = [ms for _, ms in shots.frames]
+    few[0].save(DOCS / "recording.gif", save_all=True, append_images=few[1:], duration=times, loop=0)
+
+
+async def take() -> Shots:
+    """All pictures, in the order in which one needs what another leaves behind."""
+    shots = Shots()
+    for part in (trial, sitting, tour):
+        await part(shots)
+    return shots
+
+
+def main() -> int:
+    """Make them; the exit code."""
+    if BROWSER is None:
+        print("no Chromium is here, which makes PNG of SVG (Debian: apt install chromium)", file=sys.stderr)
+        return Exit.MISSING
+    os.environ.pop("NO_COLOR", None)
+    models = Path("models").absolute()
+    with tempfile.TemporaryDirectory() as name, chdir(name):
+        folder = Path(name)
+        for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
+            os.environ[f"XDG_{kind}_HOME"] = str(folder / "user")
+        (folder / "sessions").mkdir()
+        PLAN.write_text(PROTOCOL)
+        (folder / "models").symlink_to(models)
+        try:
+            shots = asyncio.run(take())
+        except LabError as e:
+            print(f"error: {e}", file=sys.stderr)
+            return e.code
+        write(shots, folder)
+    for path in sorted((*DOCS.glob("*.png"), *DOCS.glob("*.gif"))):
+        print(f"docs/{path.name}: {path.stat().st_size / 1000:.0f} kB")
+    return Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
