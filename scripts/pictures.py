@@ -18,11 +18,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageColor
 
 from routerlab.cli.shared.open import open_lab, open_materials
 from routerlab.cli.trial.protocol import lock
@@ -30,11 +29,11 @@ from routerlab.cli.trial.run import _locked, _open
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.specs import any_spec
+from routerlab.resources import ROUTING60
 from routerlab.settings import Settings
 from routerlab.study.trial.protocol.registration import register
 from routerlab.tui.app import RouterLabApp
 from routerlab.tui.compare.screen import CompareScreen
-from routerlab.tui.lab.history import HistoryTable
 from routerlab.tui.lab.mode import LabMode
 from routerlab.tui.shared.shell import Open
 from routerlab.tui.tour.mode import TourMode
@@ -49,9 +48,9 @@ PROBES = ("minilm:probe", "smollm2-135m:probe", "qwen2.5-coder-0.5b:probe")
 JSON = "qwen2.5-coder-0.5b:json"
 SETTINGS = Settings(annotator="ada")
 TYPED = "My CSV has 40,000 rows. One line of awk for the sum of column 3, please"
-SHOWN = "R60-024"
-"""The case in focus in the picture of the lab."""
-PLAN = Path("two-probes.toml")
+SHOWN, FOREIGN = "R60-005", "R60-051"
+"""The case in focus in the picture of the lab; one in a script that few fonts have, asked first: out of sight."""
+PLAN, CORPUS = Path("two-probes.toml"), Path("corpus/routing60.toml")
 PROTOCOL = """schema_version = 1
 name = "two-probes"
 sessions = 60
@@ -61,8 +60,9 @@ arm = [{ ask = "control" }, { ask = "minilm:probe" }, { ask = "smollm2-135m:prob
 traffic = { pattern = "poisson", rate = 2.0 }
 hypothesis = [{ id = "H8", says = "P95 is at most 2000 ms", endpoint = "p95", limit = 2000 }]
 """
-WIDTH, COLOURS, SHEET = 1000, 64, 10
-"""Pixels of the recording's width, colours of pictures, and frames that are drawn at a time."""
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
+WIDTH, SHEET, DARK = 1000, 10, 18
+"""Pixels of the recording's width, frames that are drawn at a time, and how dark the background is."""
 
 
 @dataclass
@@ -81,18 +81,13 @@ class Shots:
     async def frame(self, s: Watch[Any], ms: int) -> None:
         """Take the screen as it is, for the recording."""
         await s.pilot.pause(0.08)  # the lab draws 15 times a second
-        frame = s.app.export_screenshot(title="routerlab")
-        if self.frames and self.frames[-1][0] == frame:
-            frame, before = self.frames.pop()
-            ms += before
-        self.frames.append((frame, ms))
+        self.frames.append((s.app.export_screenshot(title="routerlab"), ms))
 
 
 async def sitting(shots: Shots) -> None:
     """The recording with three arms; then, with a fourth, pictures of the lab and where it leads."""
-    materials = open_materials(None, None)
     path = Path("sessions/monday.toml")
-    lab, specs = open_lab([*PROBES], materials, None, SETTINGS, path)
+    lab, specs = open_lab([*PROBES], open_materials(None, CORPUS), None, SETTINGS, path)
     mode = LabMode(lab, specs)
     app = RouterLabApp(SETTINGS, mode, no_lab)
     async with app.run_test(size=SMALL, notifications=True) as pilot:
@@ -125,9 +120,9 @@ async def sitting(shots: Shots) -> None:
             await shots.picture(name, s, name)
 
 
-def answered(lab: Lab, least: int) -> bool:
-    """Whether there are so many answers."""
-    return len(lab.session.trials) >= least
+async def answers(s: Watch[Any], lab: Lab, n: int) -> None:
+    """Wait for so many."""
+    await s.until(lambda: len(lab.session.trials) >= n, f"{n} answers")
 
 
 async def record(shots: Shots, s: Watch[LabMode]) -> None:
@@ -139,13 +134,13 @@ async def record(shots: Shots, s: Watch[LabMode]) -> None:
         if n % 3 == 2:
             await shots.frame(s, 90)
     await s.pilot.press("enter")
-    await s.until(lambda: answered(lab, len(PROBES)), "the answers")
+    await answers(s, lab, len(PROBES))
     await shots.frame(s, 2600)
     await s.pilot.press("escape", "r")
     await shots.frame(s, 1200)
     await s.pilot.press("enter")
     for n in range(3, 60, 3):
-        await s.until(partial(answered, lab, len(PROBES) * n), "the replay")
+        await answers(s, lab, len(PROBES) * n)
         await shots.frame(s, 220)
     await lab.finished()
     await s.until(lambda: not page.judging and not page.sitting.stale, "the verdicts")
@@ -154,14 +149,13 @@ async def record(shots: Shots, s: Watch[LabMode]) -> None:
     await shots.frame(s, 2200)
     await s.pilot.press("A", "F", "d", "escape")
     await shots.frame(s, 1600)
-    for _ in range(3):
+    for _ in range(4):
         await s.pilot.press("k")
         await shots.frame(s, 700)
     await s.pilot.press("1")
     await s.until(lambda: bool(lab.session.annotations), "the label")
     await shots.frame(s, 2600)
     await s.pilot.press("x", "G")
-    assert s.mode.page.query_one(HistoryTable).has_focus
 
 
 async def tour(shots: Shots) -> None:
@@ -171,8 +165,11 @@ async def tour(shots: Shots) -> None:
     app = RouterLabApp(SETTINGS, mode, no_lab)
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         s = Watch[TourMode](app, mode, pilot)
+        await s.until(lambda: len(lab.arms) == 2, "the arms")
+        await pilot.press("enter")
+        await answers(s, lab, 2)
         await pilot.press("ctrl+n")
-        await s.until(lambda: answered(lab, 2), "both answers")
+        await answers(s, lab, 4)
         await pilot.press("escape")
         await shots.picture("tour", s)
         await pilot.resize_terminal(*LARGE)
@@ -189,22 +186,18 @@ async def trial(shots: Shots) -> None:
     app = RouterLabApp(SETTINGS, mode, no_lab)
     async with app.run_test(size=LARGE, notifications=True) as pilot:
         s = Watch[TrialMode](app, mode, pilot)
-        await s.until(lambda: answered(mode.lab, 40), "two thirds of the trial")
+        await answers(s, mode.lab, 40)
         await pilot.pause(0.2)
         shots.pictures["trial"] = app.export_screenshot(title="routerlab")
         print("  trial", flush=True)
 
 
-def size(svg: str) -> tuple[float, float]:
-    """Width and height."""
-    _, _, wide, high = map(float, re.findall(r'viewBox="([^"]+)"', svg)[0].split())
-    return wide, high
-
-
-def drawn(svgs: Sequence[str], width: int, folder: Path) -> Iterator[Image.Image]:
-    """The pictures of one size, `width` pixels wide, as Chromium draws them; it may load nothing else."""
+def drawn(svgs: Sequence[str], folder: Path, width: int = 0) -> Iterator[Image.Image]:
+    """The pictures of one size, `width` pixels wide if that is given, as Chromium draws them; it may load
+    nothing else."""
     assert BROWSER
-    wide, high = size(svgs[0])
+    wide, high = (float(n) for n in re.findall(r'viewBox="0 0 (\S+) (\S+)"', svgs[0])[0])
+    width = width or round(wide)
     height = round(width * high / wide)
     for at in range(0, len(svgs), SHEET):
         some = svgs[at : at + SHEET]
@@ -212,28 +205,32 @@ def drawn(svgs: Sequence[str], width: int, folder: Path) -> Iterator[Image.Image
             (folder / f"{n}.svg").write_text(svg)
         images = "".join(f'<img src="{n}.svg" width="{width}" height="{height}">' for n in range(len(some)))
         page, sheet = folder / "sheet.html", folder / "sheet.png"
-        page.write_text(f"<style>*{{margin:0;display:block;background:#000}}</style>{images}")
-        flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
-        room = f"--window-size={width},{height * len(some)}"
-        command = [BROWSER, *flags, room, f"--screenshot={sheet}", page.as_uri()]
-        subprocess.run(command, check=True, capture_output=True)
+        page.write_text(f"<style>body{{margin:0}}img{{display:block}}</style>{images}")
+        room = (f"--window-size={width},{height * len(some)}", f"--screenshot={sheet}")
+        subprocess.run([BROWSER, *FLAGS, *room, page.as_uri()], check=True, capture_output=True)
         with Image.open(sheet) as image:
             for n in range(len(some)):
                 yield image.convert("RGB").crop((0, n * height, width, (n + 1) * height))
 
 
+def few_colours(image: Image.Image, svgs: Sequence[str]) -> Image.Image:
+    """The picture in the colours that are in the SVGs, and in what lies between them and the background."""
+    found = dict.fromkeys(re.findall(r"#[0-9a-f]{6}", "".join(svgs)))
+    colours = [ImageColor.getrgb(name)[:3] for name in found][:85]
+    palette = Image.new("P", (1, 1))
+    shares = [round(DARK + share / 3 * (c - DARK)) for share in (3, 2, 1) for rgb in colours for c in rgb]
+    palette.putpalette(shares)
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
 def write(shots: Shots, folder: Path) -> None:
     """Make the files in docs/, with few colours: they are kept in the repository."""
     for name, svg in shots.pictures.items():
-        (image,) = drawn([svg], round(size(svg)[0]), folder)
-        image.quantize(COLOURS * 2, dither=Image.Dither.NONE).save(DOCS / f"{name}.png", optimize=True)
-    frames = [*drawn([svg for svg, _ in shots.frames], WIDTH, folder)]
-    some = frames[:: max(1, len(frames) // 6)]
-    both = Image.new("RGB", (WIDTH, frames[0].height * len(some)))
-    for n, frame in enumerate(some):
-        both.paste(frame, (0, n * frame.height))
-    colours = both.quantize(COLOURS, dither=Image.Dither.NONE)
-    few = [frame.quantize(palette=colours, dither=Image.Dither.NONE) for frame in frames]
+        (image,) = drawn([svg], folder)
+        few_colours(image, [svg]).save(DOCS / f"{name}.png", optimize=True)
+    svgs = [svg for svg, _ in shots.frames]
+    frames = [*drawn(svgs, folder, WIDTH)]
+    few = [few_colours(frame, svgs) for frame in frames]
     times = [ms for _, ms in shots.frames]
     few[0].save(DOCS / "recording.gif", save_all=True, append_images=few[1:], duration=times, loop=0)
 
@@ -241,8 +238,9 @@ def write(shots: Shots, folder: Path) -> None:
 async def take() -> Shots:
     """All pictures, in the order in which one needs what another leaves behind."""
     shots = Shots()
-    for part in (trial, sitting, tour):
-        await part(shots)
+    await trial(shots)
+    await sitting(shots)
+    await tour(shots)
     return shots
 
 
@@ -259,6 +257,9 @@ def main() -> int:
             os.environ[f"XDG_{kind}_HOME"] = str(folder / "user")
         (folder / "sessions").mkdir()
         PLAN.write_text(PROTOCOL)
+        head, *cases = ROUTING60.read_text().split("\n[[case]]")
+        CORPUS.parent.mkdir()
+        CORPUS.write_text("\n[[case]]".join([head, *sorted(cases, key=lambda case: FOREIGN not in case)]))
         (folder / "models").symlink_to(models)
         try:
             shots = asyncio.run(take())
@@ -266,8 +267,6 @@ def main() -> int:
             print(f"error: {e}", file=sys.stderr)
             return e.code
         write(shots, folder)
-    for path in sorted((*DOCS.glob("*.png"), *DOCS.glob("*.gif"))):
-        print(f"docs/{path.name}: {path.stat().st_size / 1000:.0f} kB")
     return Exit.OK
 
 

@@ -100,6 +100,7 @@ async def test_every_step_can_be_skipped_and_the_tour_ended_without_leaving(fold
         for step in range(1, 6):
             await s.shows(f"Tour {step}/5")
             await s.pilot.press("ctrl+n")
+        assert s.mode.page.query_one(PromptLine).text == "", "the prompt of the first step is gone"
         await s.until(lambda: "Tour" not in s.picture(), "the lab alone")
         await s.pilot.press("escape", "q")
         await s.until(lambda: s.app.return_code is not None, "the end")

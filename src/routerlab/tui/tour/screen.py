@@ -108,6 +108,9 @@ class TourScreen(LabScreen):
         if self.at == len(STEPS):
             self._end()
         else:
+            line = self.query_one(PromptLine)
+            if line.text == STEPS[self.at].prompt:
+                line.clear()
             self.at += 1
             self._begin_step()
 
