@@ -49,7 +49,7 @@ JSON = "qwen2.5-coder-0.5b:json"
 SETTINGS = Settings(annotator="ada")
 TYPED = "My CSV has 40,000 rows. One line of awk for the sum of column 3, please"
 SHOWN, FOREIGN = "R60-005", "R60-051"
-"""The case in focus in the picture of the lab; one in a script that few fonts have, asked first: out of sight."""
+"""The case in focus in the picture of the lab; one that few fonts can write: asked first."""
 PLAN, CORPUS = Path("two-probes.toml"), Path("corpus/routing60.toml")
 PROTOCOL = """schema_version = 1
 name = "two-probes"
@@ -76,11 +76,10 @@ class Shots:
         """Take the screen once nothing moves on it, in this mode if one is named."""
         await settle(s.pilot, lambda: s.app.current_mode == (mode or s.app.current_mode))
         self.pictures[name] = s.app.export_screenshot(title="routerlab")
-        print(f"  {name}", flush=True)
 
     async def frame(self, s: Watch[Any], ms: int) -> None:
-        """Take the screen as it is, for the recording."""
-        await s.pilot.pause(0.08)  # the lab draws 15 times a second
+        """Take the screen for the recording; where it is looked at for long, once nothing moves on it."""
+        await (settle(s.pilot) if ms > 1000 else s.pilot.pause(0.08))
         self.frames.append((s.app.export_screenshot(title="routerlab"), ms))
 
 
@@ -94,7 +93,6 @@ async def sitting(shots: Shots) -> None:
         s = Watch(app, mode, pilot)
         await s.until(lambda: len(lab.arms) == len(PROBES), "the arms")
         await lab.settled()
-        await settle(pilot)
         await record(shots, s)
         await pilot.resize_terminal(*LARGE)
         lab.add_arm(any_spec(JSON, SETTINGS.contract))
@@ -127,34 +125,26 @@ async def answers(s: Watch[Any], lab: Lab, n: int) -> None:
 
 async def record(shots: Shots, s: Watch[LabMode]) -> None:
     """A prompt, a replay, the disagreements, a label: some twenty seconds."""
-    lab, page = s.mode.lab, s.mode.page
     await shots.frame(s, 1200)
-    for n, letter in enumerate(TYPED):
-        await s.type(letter)
-        if n % 3 == 2:
-            await shots.frame(s, 90)
-    await s.pilot.press("enter")
-    await answers(s, lab, len(PROBES))
-    await shots.frame(s, 2600)
-    await s.pilot.press("escape", "r")
-    await shots.frame(s, 1200)
-    await s.pilot.press("enter")
-    for n in range(3, 60, 3):
-        await answers(s, lab, len(PROBES) * n)
-        await shots.frame(s, 220)
-    await lab.finished()
-    await s.until(lambda: not page.judging and not page.sitting.stale, "the verdicts")
-    await shots.frame(s, 2600)
-    await s.pilot.press("M")
-    await shots.frame(s, 2200)
-    await s.pilot.press("A", "F", "d", "escape")
-    await shots.frame(s, 1600)
-    for _ in range(4):
-        await s.pilot.press("k")
-        await shots.frame(s, 700)
-    await s.pilot.press("1")
-    await s.until(lambda: bool(lab.session.annotations), "the label")
-    await shots.frame(s, 2600)
+    for n in range(0, len(TYPED), 3):
+        await s.type(TYPED[n : n + 3])
+        await shots.frame(s, 90)
+    arms, every = len(PROBES), 61 * len(PROBES)
+    steps: list[tuple[tuple[str, ...], int, int]] = [
+        (("enter",), arms, 2600),
+        (("escape", "r"), arms, 1200),
+        (("enter",), arms, 200),
+        *(((), arms * n, 220) for n in range(4, 61, 3)),
+        ((), every, 2600),
+        (("M",), every, 2200),
+        (("A", "F", "d", "escape"), every, 1600),
+        *[(("k",), every, 900)] * 2,
+        (("1",), every, 2600),
+    ]
+    for keys, least, ms in steps:
+        await s.pilot.press(*keys)
+        await answers(s, s.mode.lab, least)
+        await shots.frame(s, ms)
     await s.pilot.press("x", "G")
 
 
@@ -189,7 +179,6 @@ async def trial(shots: Shots) -> None:
         await answers(s, mode.lab, 40)
         await pilot.pause(0.2)
         shots.pictures["trial"] = app.export_screenshot(title="routerlab")
-        print("  trial", flush=True)
 
 
 def drawn(svgs: Sequence[str], folder: Path, width: int = 0) -> Iterator[Image.Image]:
@@ -218,8 +207,7 @@ def few_colours(image: Image.Image, svgs: Sequence[str]) -> Image.Image:
     found = dict.fromkeys(re.findall(r"#[0-9a-f]{6}", "".join(svgs)))
     colours = [ImageColor.getrgb(name)[:3] for name in found][:85]
     palette = Image.new("P", (1, 1))
-    shares = [round(DARK + share / 3 * (c - DARK)) for share in (3, 2, 1) for rgb in colours for c in rgb]
-    palette.putpalette(shares)
+    palette.putpalette([round(DARK + n / 3 * (c - DARK)) for n in (3, 2, 1) for rgb in colours for c in rgb])
     return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
@@ -228,19 +216,16 @@ def write(shots: Shots, folder: Path) -> None:
     for name, svg in shots.pictures.items():
         (image,) = drawn([svg], folder)
         few_colours(image, [svg]).save(DOCS / f"{name}.png", optimize=True)
-    svgs = [svg for svg, _ in shots.frames]
-    frames = [*drawn(svgs, folder, WIDTH)]
-    few = [few_colours(frame, svgs) for frame in frames]
-    times = [ms for _, ms in shots.frames]
-    few[0].save(DOCS / "recording.gif", save_all=True, append_images=few[1:], duration=times, loop=0)
+    svgs, times = zip(*shots.frames, strict=True)
+    first, *rest = [few_colours(frame, svgs) for frame in drawn(svgs, folder, WIDTH)]
+    first.save(DOCS / "recording.gif", save_all=True, append_images=rest, duration=times, loop=0)
 
 
 async def take() -> Shots:
     """All pictures, in the order in which one needs what another leaves behind."""
     shots = Shots()
-    await trial(shots)
-    await sitting(shots)
-    await tour(shots)
+    for part in (trial, sitting, tour):
+        await part(shots)
     return shots
 
 
@@ -251,22 +236,21 @@ def main() -> int:
         return Exit.MISSING
     os.environ.pop("NO_COLOR", None)
     models = Path("models").absolute()
+    head, *cases = ROUTING60.read_text().split("\n[[case]]")
     with tempfile.TemporaryDirectory() as name, chdir(name):
         folder = Path(name)
         for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
             os.environ[f"XDG_{kind}_HOME"] = str(folder / "user")
         (folder / "sessions").mkdir()
         PLAN.write_text(PROTOCOL)
-        head, *cases = ROUTING60.read_text().split("\n[[case]]")
         CORPUS.parent.mkdir()
         CORPUS.write_text("\n[[case]]".join([head, *sorted(cases, key=lambda case: FOREIGN not in case)]))
         (folder / "models").symlink_to(models)
         try:
-            shots = asyncio.run(take())
+            write(asyncio.run(take()), folder)
         except LabError as e:
             print(f"error: {e}", file=sys.stderr)
             return e.code
-        write(shots, folder)
     return Exit.OK
 
 
