@@ -3,10 +3,8 @@
 Usage: python -m scripts.pictures, from the repository's folder (`make pictures` has the models, too).
 
 The app runs on a virtual screen in a folder of its own, with default settings and the models of ./models.
-What it draws is saved as SVG, which Chromium turns into docs/*.png; successive frames become
-docs/recording.gif. Seed, sizes, theme and prompts are fixed; times are those of the machine.
-
-Exit codes: 0 all are made, 3 Chromium or a model is missing.
+What it draws is SVG, which Chromium turns into docs/*.png, and many of them into docs/recording.gif. Cases,
+seed, sizes, theme are fixed; times are the machine's. Exit codes: 0, or 3: Chromium or a model is missing.
 """
 
 import asyncio
@@ -33,7 +31,6 @@ from routerlab.resources import ROUTING60
 from routerlab.settings import Settings
 from routerlab.study.trial.protocol.registration import register
 from routerlab.tui.app import RouterLabApp
-from routerlab.tui.compare.screen import CompareScreen
 from routerlab.tui.lab.mode import LabMode
 from routerlab.tui.shared.shell import Open
 from routerlab.tui.tour.mode import TourMode
@@ -49,7 +46,7 @@ JSON = "qwen2.5-coder-0.5b:json"
 SETTINGS = Settings(annotator="ada")
 TYPED = "My CSV has 40,000 rows. One line of awk for the sum of column 3, please"
 SHOWN, FOREIGN = "R60-005", "R60-051"
-"""The case in focus in the picture of the lab; one that few fonts can write: asked first."""
+"""The case in focus in the picture of the lab; one that few fonts can write, asked first: out of sight."""
 PLAN, CORPUS = Path("two-probes.toml"), Path("corpus/routing60.toml")
 PROTOCOL = """schema_version = 1
 name = "two-probes"
@@ -104,7 +101,7 @@ async def sitting(shots: Shots) -> None:
         await pilot.press("M")
         await shots.picture("matrix", s)
         await pilot.press("A", "D")
-        await s.until(lambda: isinstance(app.screen, CompareScreen), "the comparison")
+        await s.shows("[1 cases]")
         await pilot.press("2")
         await shots.picture("compare", s)
         await pilot.press("escape", "asterisk", "N")
@@ -221,9 +218,8 @@ def write(shots: Shots, folder: Path) -> None:
     first.save(DOCS / "recording.gif", save_all=True, append_images=rest, duration=times, loop=0)
 
 
-async def take() -> Shots:
+async def take(shots: Shots) -> Shots:
     """All pictures, in the order in which one needs what another leaves behind."""
-    shots = Shots()
     for part in (trial, sitting, tour):
         await part(shots)
     return shots
@@ -232,7 +228,9 @@ async def take() -> Shots:
 def main() -> int:
     """Make them; the exit code."""
     if BROWSER is None:
-        print("no Chromium is here, which makes PNG of SVG (Debian: apt install chromium)", file=sys.stderr)
+        print(
+            "error: no Chromium is here, to make PNG of SVG (Debian: apt install chromium)", file=sys.stderr
+        )
         return Exit.MISSING
     os.environ.pop("NO_COLOR", None)
     models = Path("models").absolute()
@@ -247,7 +245,7 @@ def main() -> int:
         CORPUS.write_text("\n[[case]]".join([head, *sorted(cases, key=lambda case: FOREIGN not in case)]))
         (folder / "models").symlink_to(models)
         try:
-            write(asyncio.run(take()), folder)
+            write(asyncio.run(take(Shots())), folder)
         except LabError as e:
             print(f"error: {e}", file=sys.stderr)
             return e.code
