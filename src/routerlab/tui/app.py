@@ -14,7 +14,7 @@ from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.shared.dialogs import Choose
-from routerlab.tui.shared.shell import BETWEEN, Mode, ModeName, Open, Shell, Show
+from routerlab.tui.shared.shell import BETWEEN, Mode, ModeName, Open, Shell, Show, TakeTour
 
 OpenLab = Callable[[Path | None, Path | None], tuple[Lab, list[Spec]]]
 """From a session to go on with, and a corpus, to a lab and the arms to start in it; LabError when that fails.
@@ -153,6 +153,26 @@ class RouterLabApp(Shell):
             self.switch_mode("lab")
             if arm and isinstance(lab, LabMode) and arm.name not in lab.lab.arms:
                 lab.lab.add_arm(arm)
+
+    @on(TakeTour)
+    @work(exclusive=True, group="open")
+    async def _tour(self) -> None:
+        """The tour in a sitting of its own."""
+        from routerlab.tui.tour.mode import TourMode
+        from routerlab.tui.tour.party import party
+
+        lab = self.modes.get("lab")
+        try:
+            if self._timed():
+                raise LabError(TIMED)
+            if lab is not None and not await self._may_close(lab):
+                return
+            made, _ = await asyncio.to_thread(self._open_lab, None, None)
+            await self.shut("tune")
+            await self.shut("lab")
+            self.enter(TourMode(made, await asyncio.to_thread(party, self.settings)))
+        except LabError as e:
+            self.notify(printable(str(e), keep_newlines=True), severity="error", markup=False)
 
     async def _may_close(self, lab: Mode) -> bool:
         """Whether the sitting that is open may be ended for another; what it recorded is saved."""

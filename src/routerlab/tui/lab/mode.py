@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
@@ -16,6 +17,7 @@ class LabMode(Mode):
     """A sitting on the lab screen, and the tuning that goes on beside it."""
 
     name = "lab"
+    PAGE: ClassVar[type[LabScreen]] = LabScreen
     page: LabScreen
     parting = "stopping the models…"
 
@@ -31,7 +33,7 @@ class LabMode(Mode):
         prompt is asked again whenever it is saved; `routes` says where labels lead."""
         self.lab = lab
         self.tuning = Tuning(now)
-        super().__init__(LabScreen(lab, specs, now, self.tuning, watch, routes))
+        super().__init__(self.PAGE(lab, specs, now, self.tuning, watch, routes))
 
     async def close(self, app: Shell) -> None:
         """Stop the models and save what waits, within a time limit."""

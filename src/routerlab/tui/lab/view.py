@@ -5,11 +5,13 @@ import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.types import CSSPathType
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -62,7 +64,7 @@ EMPTY = (
 class LabView(LabBrowse):
     """The screen without its actions (see screen.py)."""
 
-    CSS_PATH = "lab.tcss"
+    CSS_PATH: ClassVar[CSSPathType] = "lab.tcss"
 
     def __init__(
         self,
@@ -85,6 +87,8 @@ class LabView(LabBrowse):
         self.view: View = "table"
         self.opened: bool | None = None
         """Whether a person opened the question in focus or closed it."""
+        self.lent = 0
+        """Lines of the screen that somebody else has."""
         self.order: Order = "added"
         self.standings: dict[str, Standing] = {}
         self.judging = False
@@ -229,7 +233,7 @@ class LabView(LabBrowse):
         judged = [(arm, self.standings.get(name)) for name, arm in self._named(arms)]
         stand = standings_text(judged, self.order, width - 2, p)
         taken = self.query_one(PromptLine).outer_size.height + stand.plain.count("\n") + bool(stand) + 3
-        taken += (lab.progress.total > 0) + (lab.unsaved > 0)
+        taken += (lab.progress.total > 0) + (lab.unsaved > 0) + self.lent
         rows = len(arms) + target_lines(self.routes)
         plan = places(width, height - taken, rows, self.view, self.opened)
         two = tall and not plan.open

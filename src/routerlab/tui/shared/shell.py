@@ -63,6 +63,10 @@ class Show(Message):
     prompt: str
 
 
+class TakeTour(Message):
+    """Somebody wants to be shown around."""
+
+
 class Mode:
     """What is open in a mode: its page, and how that is begun and ended. It stays when another is gone to."""
 
