@@ -11,7 +11,7 @@ from filelock import FileLock
 from routerlab.models.quantize import quantize
 
 REPO = Path(__file__).parent.parent
-PATIENCE_S = 300.0
+PATIENCE_S = 30.0
 """How long tests wait for what must come: far above what a busy machine needs; only a hang lasts as long."""
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # Threads of the library that wait must not spin: several tests, and their workers, share the cores. Here, for
