@@ -11,7 +11,7 @@ from filelock import FileLock
 from routerlab.models.quantize import quantize
 
 REPO = Path(__file__).parent.parent
-PATIENCE_S = 30.0
+PATIENCE_S = 300.0
 """How long tests wait for what must come: far above what a busy machine needs; only a hang lasts as long."""
 SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # Threads of the library that wait must not spin: several tests, and their workers, share the cores. Here, for
@@ -41,6 +41,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setenv(name, str(root / folder))
         patch.setenv("GGML_NO_BACKTRACE", "1")
         patch.delenv("COLUMNS", raising=False)  # which xdist sets for its workers
+        patch.delenv("NO_COLOR", raising=False)
         yield root / "home"
 
 

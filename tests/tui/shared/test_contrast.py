@@ -27,7 +27,12 @@ def variables(theme: Theme) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("one", "other", "ratio"),
-    [("#000000", "#ffffff", 21.0), ("#767676", "#ffffff", 4.54), ("#ff0000", "#ffffff", 4.0), ("#123", "#123", 1.0)],
+    [
+        ("#000000", "#ffffff", 21.0),
+        ("#767676", "#ffffff", 4.54),
+        ("#ff0000", "#ffffff", 4.0),
+        ("#123", "#123", 1.0),
+    ],
 )
 def test_the_ratio_is_that_of_the_standard(one: str, other: str, ratio: float) -> None:
     assert contrast(Color.parse(one), Color.parse(other)) == pytest.approx(ratio, abs=0.005)
@@ -39,7 +44,10 @@ def test_a_colour_moves_no_farther_than_needed() -> None:
     found = legible(blue, grounds, TEXT)
     assert TEXT <= contrast(found, grounds[1]) < TEXT + 0.2
     assert legible(found, grounds, TEXT) == found
-    assert legible(Color.parse("#808080"), [Color.parse("#fff"), Color.parse("#000")], 10.0).hex in ("#000000", "#FFFFFF")
+    assert legible(Color.parse("#808080"), [Color.parse("#fff"), Color.parse("#000")], 10.0).hex in (
+        "#000000",
+        "#FFFFFF",
+    )
 
 
 @pytest.mark.parametrize("theme", RESOLVED, ids=lambda theme: theme.name)
@@ -94,7 +102,10 @@ def words(text: str) -> bool:
 
 def colours(segment: Segment) -> tuple[Color, Color]:
     style = segment.style
-    assert style and style.color and style.bgcolor and not style.dim, segment
+    assert style, segment
+    assert style.color, segment
+    assert style.bgcolor, segment
+    assert not style.dim, segment
     pair = Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor)
     return pair[::-1] if style.reverse else pair
 

@@ -25,14 +25,16 @@ def say(line: str) -> None:
 
 
 def need_screen(what: str, instead: str) -> None:
-    """LabError where no app can be drawn, on a terminal or in a browser's tab, for which this was started: `what` it
-    is that needs one, and what to do `instead`."""
+    """LabError where no app can be drawn, on a terminal or in a browser's tab, for which this was started:
+    `what` it is that needs one, and what to do `instead`."""
     if "TEXTUAL_DRIVER" in os.environ:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise LabError(f"{what} needs a terminal; {instead}")
     if dumb():
-        raise LabError(f"{what} needs a terminal that can place text, and TERM={os.environ['TERM']} cannot; {instead}")
+        raise LabError(
+            f"{what} needs a terminal that can place text, and TERM={os.environ['TERM']} cannot; {instead}"
+        )
 
 
 def dumb() -> bool:

@@ -1,7 +1,7 @@
 """A theme's colours, with enough contrast: moved toward black or white as little as is needed. Pure.
 
-Ratios are those of WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio): 4.5 for text (criterion 1.4.3), 3 for lines
-that carry meaning (1.4.11). Every pair that the app draws stands here, in GROUNDS and PAIRS.
+Ratios are those of WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio): 4.5 for text (criterion
+1.4.3), 3 for lines that carry meaning (1.4.11). Every pair that the app draws stands in PAIRS.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +30,8 @@ GROUNDS = {
 }
 """What text stands on besides the background: that, with so much at most of another colour of the theme."""
 MIXED = {"dim": 0.62, "faint": 0.34, "edge": 0.2}
-"""Colours between background and foreground: of words and of lines that are secondary, and of edges, which are there
-for the eye and carry no meaning."""
+"""Colours between background and foreground: of words and of lines that are secondary, and of edges, which
+carry no meaning."""
 BARS = ("background", "background-hover", "background-active", "corner-color")
 SAME = {
     "text-muted": "dim",
@@ -96,14 +96,15 @@ def legible(colour: Color, grounds: Iterable[Color], ratio: float) -> Color:
 
 
 def mended(variables: Mapping[str, str], dark: bool, ansi: bool) -> dict[str, str]:
-    """A theme's variables as Textual has them, with ours, and with contrast. The terminal's own colours cannot
-    be computed: of an ansi theme they are taken as they are, what is dim elsewhere is plain, and nothing has
-    a ground but the terminal's."""
+    """A theme's variables as Textual has them, with ours, and with contrast. The terminal's own colours cannot be
+    computed: of an ansi theme they are as they are, what is dim elsewhere is plain, and all stands on the
+    terminal's background."""
     found = dict(variables)
     if ansi:
-        own = {name: "ansi_default" for name in (*GROUNDS, "dim", "edge", *(f"scrollbar-{of}" for of in BARS))}
-        return found | own | {"faint": found["scrollbar"]} | dict(zip(HUES, ANSI, strict=True))
-    colours = {of: Color.parse(found[of]) for of in ("background", "foreground", *(g for g, _ in GROUNDS.values()))}
+        plain = dict.fromkeys((*GROUNDS, "dim", "edge", *(f"scrollbar-{of}" for of in BARS)), "ansi_default")
+        return found | plain | {"faint": found["scrollbar"]} | dict(zip(HUES, ANSI, strict=True))
+    used = {"background", "foreground", *(of for of, _ in GROUNDS.values())}
+    colours = {of: Color.parse(found[of]) for of in used}
     background = colours["background"]
     for name, (of, most) in GROUNDS.items():
         found[name] = _ground(background, colours[of], most).hex

@@ -8,9 +8,10 @@ from rich.text import Text
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.tui.shared.contrast import HUES
 
+
 @dataclass(frozen=True)
 class Palette:
-    """`dim` is for secondary text, `faint` for lines and fillings, never for words; `families` has a colour a label."""
+    """`dim` is for secondary text, `faint` for lines, never for words; `families` has a colour a label."""
 
     dim: str
     faint: str
@@ -30,7 +31,7 @@ class Palette:
 
 
 def palette(variables: Mapping[str, str], ansi: bool, taxonomy: Taxonomy) -> Palette:
-    """The palette for a theme's variables, as `mended` made them; an ansi theme has the terminal's own colours."""
+    """The palette for a theme's variables as `mended` made them; of an ansi theme, the terminal's own."""
     families = list(dict.fromkeys(taxonomy.families.values()))
     return Palette(
         dim=variables["dim"],
@@ -40,7 +41,8 @@ def palette(variables: Mapping[str, str], ansi: bool, taxonomy: Taxonomy) -> Pal
         warn=variables["text-warning"],
         accent=variables["text-primary"],
         families={
-            label: variables[HUES[families.index(family) % len(HUES)]] for label, family in taxonomy.families.items()
+            label: variables[HUES[families.index(family) % len(HUES)]]
+            for label, family in taxonomy.families.items()
         },
     )
 
@@ -53,4 +55,3 @@ def rich_style(style: str) -> str:
 def cell(text: str, style: str = "") -> Text:
     """What stands in a table, in a palette style."""
     return Text(text, style=rich_style(style), no_wrap=True, end="")
-

@@ -105,7 +105,7 @@ class Shell(App[None]):
 
     def __init__(self, settings: Settings, first: Mode) -> None:
         """`first` is what it opens with."""
-        # with NO_COLOR no colour at all is written, and signs stand for tints as with the terminal's own colours
+        # NO_COLOR: none is written, and what tints say is told as with the terminal's own colours
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.modes: dict[ModeName, Mode] = {}
         self.add_mode(BETWEEN, Screen)
