@@ -96,7 +96,7 @@ def legible(colour: Color, grounds: Iterable[Color], ratio: float) -> Color:
 
 
 def mended(variables: Mapping[str, str], dark: bool, ansi: bool) -> dict[str, str]:
-    """A theme's variables as Textual has them, with ours, and with contrast. The terminal's own colours cannot be
+    """A theme's variables as Textual has them, with ours, and with contrast. The terminal's own cannot be
     computed: of an ansi theme they are as they are, what is dim elsewhere is plain, and all stands on the
     terminal's background."""
     found = dict(variables)
