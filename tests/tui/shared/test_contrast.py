@@ -9,10 +9,12 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.theme import BUILTIN_THEMES, Theme
 
+from routerlab.resources import GUIDELINES
 from routerlab.tui.home import screen as shown
 from routerlab.tui.home.look import Entry
 from routerlab.tui.shared.contrast import GROUNDS, LINE, PAIRS, TEXT, contrast, legible, mended
 from tests.study.report.harness import subject
+from tests.tui.annotate.harness import annotating
 from tests.tui.harness import AnyMode, Watch, settle, sitting
 from tests.tui.home.test_screen import home
 from tests.tui.results.test_screen import looking
@@ -140,3 +142,8 @@ async def test_home_as_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown, "entries", lambda: (found, []))
     async with home() as s:
         await in_themes(s, "down ctrl+p escape")
+
+
+async def test_annotating_as_it_is_drawn(tmp_path: Path) -> None:
+    async with annotating(tmp_path, guidelines=GUIDELINES.read_text()) as s:
+        await in_themes(s, "1 1")

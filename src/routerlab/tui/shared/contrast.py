@@ -37,6 +37,7 @@ SAME = {
     "text-muted": "dim",
     "text-disabled": "dim",
     "foreground-muted": "dim",
+    "border-blurred": "faint",
     "block-cursor-foreground": "foreground",
     "block-cursor-background": "chosen",
     "block-cursor-blurred-foreground": "foreground",
