@@ -96,9 +96,7 @@ class RouterLabApp(Shell):
         ]
         if not found:
             raise LabError(f"nothing is here to open in {mode.capitalize()}: ask something in the Lab (F3)")
-        lines = [
-            Content.assemble(f"{entry.name[:30]:<32}", (entry.facts, "$foreground 60%")) for entry in found
-        ]
+        lines = [Content.assemble(f"{entry.name[:30]:<32}", (entry.facts, "$dim")) for entry in found]
         at = await self.push_screen_wait(Choose(title, lines))
         return None if at is None else Open(mode, found[at].path, found[at].name)
 

@@ -168,7 +168,7 @@ class CompareScreen(Page):
         return None
 
     def _plot(self, latency: bool) -> None:
-        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.current_theme.ansi
+        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.native_ansi_color
         hues = ["default" if ansi else Color.parse(c).rgb for c in (p.accent, p.warn, p.faint)]
         sides = [("a", self.a.figures, hues[0]), ("b", self.b.figures, hues[1])]
         caption = (latency_caption if latency else reliability_caption)(sides)

@@ -151,7 +151,7 @@ class ResultsScreen(Page):
     def _plot(self) -> None:
         if not self._points:
             return
-        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.current_theme.ansi
+        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.native_ansi_color
         plot.theme = "textual-clear" if ansi else "auto"
         plot.plt.clear_data()
         plot.plt.title("accuracy against P95")

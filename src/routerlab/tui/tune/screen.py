@@ -83,7 +83,7 @@ class TuneScreen(Page):
         """Models and progress side by side, below them what was found."""
         yield ModeBar()
         yield Label(
-            Content.assemble(("Tune", "bold"), ("  fits a router to labelled cases", "$foreground 60%")),
+            Content.assemble(("Tune", "bold"), ("  fits a router to labelled cases", "$dim")),
             id="title",
         )
         with Horizontal(id="plan"):
