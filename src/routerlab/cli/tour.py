@@ -8,8 +8,7 @@ from routerlab.cli.lab import NO_TERMINAL
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import open_lab, open_materials
 from routerlab.cli.shared.screen import run_app
-from routerlab.cli.shared.show import on_screen
-from routerlab.core.errors import LabError
+from routerlab.cli.shared.show import need_screen
 
 
 @o.spread
@@ -27,8 +26,7 @@ def tour(
 
     Example: routerlab tour --session sessions/first.toml
     """
-    if not on_screen():
-        raise LabError(NO_TERMINAL)
+    need_screen(*NO_TERMINAL)
     settings = on.settings(theme=theme)
     opened, specs = open_lab(arm, open_materials(None, None, session), None, settings, session, armless=True)
     from routerlab.tui.tour.mode import TourMode
