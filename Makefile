@@ -5,7 +5,7 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: lab test test-quick check format docs models bench faults clean help
+.PHONY: lab test test-quick check format docs models pictures bench faults clean help
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,10 @@ docs: .make/docs ## Build the documentation into site/, links checked
 
 models: .make/install ## Pull the model that the tests use, and make what its router wants of it
 	@$(BIN)/routerlab models pull smollm2-135m smollm2-135m:probe
+
+pictures: .make/dev ## Remake the pictures in docs/ with the real app and the starter models (some minutes; needs Chromium)
+	@$(BIN)/routerlab models pull minilm:probe smollm2-135m:probe qwen2.5-coder-0.5b qwen2.5-coder-0.5b:probe
+	@$(BIN)/python -m scripts.pictures
 
 bench: .make/dev models ## Measure start-up, event-loop lateness, and routing against its peers
 	@$(BIN)/python -m benchmarks

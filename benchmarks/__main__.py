@@ -1,4 +1,4 @@
-"""Run the benchmarks: python -m benchmarks [startup queue lateness drawing] [--quick].
+"""Run the benchmarks: python -m benchmarks [startup queue lateness drawing errors] [--quick].
 
 Prints the figures and writes them, raw data included, to benchmarks/results/<name>.json.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks import drawing, lateness, queue, startup
+from benchmarks import drawing, errors, lateness, queue, startup
 from benchmarks.common import ROOT
 from routerlab.engine.worker.build import describe_build, machine
 from routerlab.version import __version__
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[bool], dict[str, Any]]] = {
     "queue": lambda quick: queue.measure(3 if quick else 15, quick),
     "lateness": lambda quick: lateness.measure(5 if quick else 60, 100 if quick else 5000),
     "drawing": lambda quick: drawing.measure(3 if quick else 50),
+    "errors": lambda quick: errors.measure(20 if quick else 2000),
 }
 
 

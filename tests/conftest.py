@@ -41,6 +41,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setenv(name, str(root / folder))
         patch.setenv("GGML_NO_BACKTRACE", "1")
         patch.delenv("COLUMNS", raising=False)  # which xdist sets for its workers
+        patch.delenv("NO_COLOR", raising=False)
         yield root / "home"
 
 

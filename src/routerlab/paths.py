@@ -44,6 +44,11 @@ def bookmarks_file() -> Path:
     return _data() / "bookmarks.toml"
 
 
+def tour_file() -> Path:
+    """Is there once the tour was begun, or declined."""
+    return _data() / "tour-seen"
+
+
 def config_file() -> Path:
     """The settings file."""
     return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "settings.toml"

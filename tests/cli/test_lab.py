@@ -23,7 +23,7 @@ def test_home_opens_where_there_is_nothing_to_go_on(
         opened.append(first.name)
 
     monkeypatch.setattr("routerlab.settings.load_settings", lambda: Settings(arms=("mine",)))
-    monkeypatch.setattr(command, "on_screen", lambda: True)
+    monkeypatch.setattr(command, "need_screen", lambda what, instead: None)
     monkeypatch.setattr(command, "run_app", run_app)
     command.start()
     assert opened == [opens]

@@ -19,6 +19,8 @@ from routerlab.core.session.file import SessionFile
 from routerlab.core.session.session import Annotation, Header, Pin, pin_corpus, pin_taxonomy
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTING60, TAXONOMY
+from routerlab.study.load import analysis_of, load
+from tests.conftest import REPO
 
 AT = datetime(2026, 11, 23, 19, 40, 3, 120000, UTC)
 TAX = load_taxonomy(TAXONOMY)
@@ -187,6 +189,44 @@ def test_export_csv_is_safe_for_spreadsheets(tmp_path: Path) -> None:
     assert rows[1]["answer"] == "'-1 [/x]"
     assert rows[2]["prompt"] == "'" + NASTY
     assert (rows[1]["label"], rows[0]["total_ms"], rows[0]["correct"]) == ("", "100.0", "True")
+
+
+@pytest.mark.parametrize("shape", ["csv", "jsonl"])
+@pytest.mark.parametrize("made", [False, True])
+def test_an_export_is_analysed_as_its_session_is(tmp_path: Path, shape: str, made: bool) -> None:
+    """Every figure of every arm, also of answers that timed out, came in a batch or twice, were cut short."""
+    path = hard_session(tmp_path / "s.toml") if made else REPO / "sessions" / "example.toml"
+    export = tmp_path / f"out.{shape}"
+    assert run("export", path, "--format", shape, "--out", export).exit_code == 0
+    of_session, of_export = analysis_of(load(path)), analysis_of(load(export))
+    arms = {arm.arm: arm for arm in of_export.arms}
+    assert set(of_export.warnings) == set(of_session.warnings)
+    assert of_export.pairs == of_session.pairs
+    for arm in of_session.arms:
+        assert arm.accuracy is not None
+        unknown = {
+            "contract": arm.contract,
+            "record": arm.record,
+            "kinds": arm.kinds,
+        }  # what rows do not have
+        assert arms[arm.arm].model_copy(update=unknown) == arm
+
+
+def hard_session(path: Path) -> Path:
+    """Two arms and what a sitting may hold beside answers."""
+    cases = CASES.case[:12]
+    with SessionFile.open(session(path)) as file:
+        for n, case in enumerate(cases, 10):
+            asked: dict[str, Any] = {"case": case.id, "gold": case.label}
+            file.append(trial(n, "=1+1", **asked, label=case.label, strict=n % 2 == 0, answer="=x"))
+            other = {"label": None, "status": "timeout"} if n % 5 == 0 else {"label": cases[0].label}
+            file.append(trial(100 + n, "c", **asked, **other))
+        file.append(trial(200, "c", **asked, label=case.label, batched=True))
+        file.append(trial(201, "c", **asked, label=None, status="cancelled"))
+        file.append(trial(202, "c", **asked, label=None, status="crashed", error="gone"))
+        for n in (300, 301):
+            file.append(trial(n, "c", case=None, prompt="twice", gold=None, label="code/simple"))
+    return path
 
 
 def test_export_says_when_the_corpus_is_not_there(tmp_path: Path) -> None:

@@ -20,7 +20,13 @@ class Terminal:
     """Runs `command` on a terminal of the given size; what it drew is in `text`."""
 
     def __init__(
-        self, command: Sequence[str], cwd: str, env: Mapping[str, str], columns: int = 120, rows: int = 40
+        self,
+        command: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str],
+        columns: int = 120,
+        rows: int = 40,
+        kind: str = "xterm-256color",
     ) -> None:
         self.raw = b""
         self.exit_code: int | None = None
@@ -31,7 +37,7 @@ class Terminal:
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, size)
             os.chdir(cwd)
-            os.execve(command[0], list(command), {**env, "TERM": "xterm-256color"})
+            os.execve(command[0], list(command), {**env, "TERM": kind})
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, size)
 
     @property

@@ -1,7 +1,6 @@
 """`routerlab annotate`: label prompts in the terminal, blind unless asked otherwise."""
 
 import gc
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +10,7 @@ from routerlab.cli.shared import options as o
 from routerlab.cli.shared.early import record_early_looks
 from routerlab.cli.shared.read import reading
 from routerlab.cli.shared.screen import run_app
+from routerlab.cli.shared.show import need_screen
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
 
@@ -106,8 +106,7 @@ def annotate(
 
 def need_terminal() -> None:
     """LabError without a terminal to draw on."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise LabError("annotating needs a terminal; `routerlab corpus import` reads prompts without one")
+    need_screen("annotating", "`routerlab corpus import` reads prompts without one")
 
 
 def annotator(name: str | None) -> str:

@@ -8,19 +8,18 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import anything_here, open_lab, open_materials, open_watch
 from routerlab.cli.shared.screen import run_app
-from routerlab.cli.shared.show import on_screen
+from routerlab.cli.shared.show import need_screen
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
     from routerlab.engine.arms.arm import Spec
 
-NO_TERMINAL = "the lab needs a terminal; without one use `routerlab replay` or `routerlab route`"
+NO_TERMINAL = "the lab", "without one use `routerlab replay` or `routerlab route`"
 
 
 def start() -> None:
     """What `routerlab` alone opens: the lab, or Home where no arm is here that the lab would open with."""
-    if not on_screen():
-        raise LabError(NO_TERMINAL)
+    need_screen(*NO_TERMINAL)
     settings = o.settings_with()
     if anything_here(settings):
         lab()
@@ -59,6 +58,15 @@ def lab(
             "--session, NAME-watched.toml beside it by default.",
         ),
     ] = None,
+    routes: Annotated[
+        Path | None,
+        typer.Option(
+            "--routes",
+            metavar="FILE",
+            help="The routing table by which the lab says where each label leads and what that costs; the "
+            "one that ships by default, with the labels that ship.",
+        ),
+    ] = None,
     *,
     on: o.Gathering,
 ) -> None:
@@ -66,8 +74,7 @@ def lab(
 
     Example: routerlab lab --arm smollm2-135m --arm smollm2-135m:json --session sessions/first.toml
     """
-    if not on_screen():
-        raise LabError(NO_TERMINAL)
+    need_screen(*NO_TERMINAL)
     settings = on.settings(contract=contract, schedule=schedule, theme=theme)
     from routerlab.annotate.desk.source import is_session
 
@@ -80,6 +87,8 @@ def lab(
     else:
         materials = open_materials(taxonomy, corpus, session)
         opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
+    from routerlab.study.routing_table import routes_for
     from routerlab.tui.lab.mode import LabMode
 
-    run_app(settings, LabMode(opened, specs, watch=None if followed else watch))
+    table = routes_for(routes, opened.taxonomy)
+    run_app(settings, LabMode(opened, specs, watch=None if followed else watch, routes=table))

@@ -20,6 +20,7 @@ from routerlab.cli.results.check import check
 from routerlab.cli.results.report import report
 from routerlab.cli.route import route
 from routerlab.cli.serve import serve
+from routerlab.cli.tour import tour
 from routerlab.cli.trial import group as trial
 from routerlab.cli.tune import group as tune
 from routerlab.cli.web.command import web
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (lab, route, replay, annotate, analyze, check, report):
+for command in (lab, tour, route, replay, annotate, analyze, check, report):
     app.command()(command)
 for name, noun in (
     ("tune", tune),

@@ -234,6 +234,7 @@ def _row(session: "Session", index: int, labels: list[str], corpus: "Corpus | No
         **{f"{part}_ms": value for part, value in trial.latency_ms.model_dump().items()},
         **{f"tokens_{part}": value for part, value in trial.tokens.model_dump().items()},
         "contended": trial.contended,
+        "batched": trial.batched,
         "answer": trial.answer,
         "error": trial.error,
         "strict": trial.strict,
@@ -256,12 +257,13 @@ def _write_jsonl(rows: Iterable[dict[str, Any]], out: TextIO) -> None:
 def _write_csv(rows: list[dict[str, Any]], out: TextIO) -> None:
     import csv
 
+    from routerlab.annotate.formats.table import safe
     from routerlab.core.text import printable
 
     def shown(value: object) -> object:
         if not isinstance(value, str):
             return value
-        text = f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value
+        text = safe(value)
         return printable(text, keep_newlines=True) if out.isatty() else text
 
     writer = csv.writer(out, lineterminator="\n")

@@ -14,7 +14,7 @@ from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.shared.dialogs import Choose
-from routerlab.tui.shared.shell import BETWEEN, Mode, ModeName, Open, Shell, Show
+from routerlab.tui.shared.shell import BETWEEN, Mode, ModeName, Open, Shell, Show, TakeTour
 
 OpenLab = Callable[[Path | None, Path | None], tuple[Lab, list[Spec]]]
 """From a session to go on with, and a corpus, to a lab and the arms to start in it; LabError when that fails.
@@ -96,9 +96,7 @@ class RouterLabApp(Shell):
         ]
         if not found:
             raise LabError(f"nothing is here to open in {mode.capitalize()}: ask something in the Lab (F3)")
-        lines = [
-            Content.assemble(f"{entry.name[:30]:<32}", (entry.facts, "$foreground 60%")) for entry in found
-        ]
+        lines = [Content.assemble(f"{entry.name[:30]:<32}", (entry.facts, "$dim")) for entry in found]
         at = await self.push_screen_wait(Choose(title, lines))
         return None if at is None else Open(mode, found[at].path, found[at].name)
 
@@ -129,6 +127,7 @@ class RouterLabApp(Shell):
     async def _lab(self, what: Open) -> None:
         from routerlab.annotate.desk.source import is_session
         from routerlab.engine.lab.specs import any_spec
+        from routerlab.study.routing_table import routes_for
         from routerlab.tui.lab.mode import LabMode
 
         lab = self.modes.get("lab")
@@ -146,11 +145,32 @@ class RouterLabApp(Shell):
             await self.shut("tune")
             await self.shut("lab")
             made, specs = opened
-            self.enter(LabMode(made, [*specs, *([arm] if arm and arm not in specs else [])]))
+            named_specs = [*specs, *([arm] if arm and arm not in specs else [])]
+            self.enter(LabMode(made, named_specs, routes=routes_for(None, made.taxonomy)))
         else:
             self.switch_mode("lab")
             if arm and isinstance(lab, LabMode) and arm.name not in lab.lab.arms:
                 lab.lab.add_arm(arm)
+
+    @on(TakeTour)
+    @work(exclusive=True, group="open")
+    async def _tour(self) -> None:
+        """The tour in a sitting of its own."""
+        from routerlab.tui.tour.mode import TourMode
+        from routerlab.tui.tour.party import party
+
+        lab = self.modes.get("lab")
+        try:
+            if self._timed():
+                raise LabError(TIMED)
+            if lab is not None and not await self._may_close(lab):
+                return
+            made, _ = await asyncio.to_thread(self._open_lab, None, None)
+            await self.shut("tune")
+            await self.shut("lab")
+            self.enter(TourMode(made, await asyncio.to_thread(party, self.settings)))
+        except LabError as e:
+            self.notify(printable(str(e), keep_newlines=True), severity="error", markup=False)
 
     async def _may_close(self, lab: Mode) -> bool:
         """Whether the sitting that is open may be ended for another; what it recorded is saved."""

@@ -159,7 +159,7 @@ def test_notes_are_short_and_the_findings_are_whole(tmp_path: Path) -> None:
             ":3: the prompt of line 1 with another label ('code/simple', there 'CoT/simple'); decide",
         ),
         ([{"prompt": "a", "id": "1"}, {"prompt": "b", "id": 1}], None, ":2: the id '1' is that of line 1"),
-        ([], None, ": holds no prompt"),
+        ([], None, ": is empty"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
@@ -174,8 +174,8 @@ def test_what_is_wrong_is_told_with_its_line(
         ("p.txt", b"one\ntw\xffo\n", ":2: not UTF-8 text; save it as UTF-8"),
         ("p.jsonl", b'{"prompt": "a"}\n{"prompt": "\xff"}\n', ":2: not UTF-8 text"),
         ("p.txt", b"one\ntwo\0\n", ":2: a NUL byte, so this is not UTF-8 text"),
-        ("p.txt", b"", ": holds no prompt"),
-        ("p.txt", b" \n\n", ": holds no prompt"),
+        ("p.txt", b"", ": is empty"),
+        ("p.txt", b" \n\n", ": is empty"),
     ],
 )
 def test_files_that_are_no_text(tmp_path: Path, name: str, data: bytes, expected: str) -> None:

@@ -178,7 +178,7 @@ def test_a_changed_session_is_read_again(here: Path) -> None:
     ("name", "content", "message"),
     [
         ("gone.txt", None, "no such file"),
-        ("empty.txt", b"\n \n", "holds no prompt"),
+        ("empty.txt", b"\n \n", "is empty"),
         ("bad.txt", b"a\xff\xfe", "UTF-8"),
         ("bad.jsonl", b'{"prompt": "x"}\n{"prompt"\n', "bad.jsonl:2:"),
         ("bad.toml", b"= nonsense", "bad.toml:1"),

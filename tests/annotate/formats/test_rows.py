@@ -90,10 +90,11 @@ def test_cells_of_a_table(tmp_path: Path) -> None:
     [
         ("question,kind\nwhy,x\n", ": no line has the key 'prompt', the keys are question, kind; say "
          "which is the prompt with --map prompt=KEY"),
-        ("prompt,label\na,b,c\n", ":2: 3 cells, and the header has 2; quote texts with ','"),
+        ("prompt,label\na,b,c\n", ":2: 3 cells, and the header has 2; quote texts with ',' in them"),
         ("prompt,prompt\na,b\n", ":1: two columns are named 'prompt'"),
         ('prompt,label\n"a,b\n', ":2: not a record of a table (unexpected end of data); see to its quotes"),
-        ("prompt\n", ": holds no prompt"),
+        ("prompt\n", ": has a header (prompt) and no row below it"),
+        ("", ": is empty"),
         ("prompt,label\n,code/simple\n", ":2: no prompt under 'prompt'"),
         (b"prompt,label\n\x81\xff,a\n", ":2: not UTF-8 text; save it as UTF-8"),
         ("prompt,label\n" + "x" * (1 << 24) + "y,z\n", ":2: not a record of a table (field larger than"),

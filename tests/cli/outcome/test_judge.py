@@ -63,7 +63,7 @@ def test_killed_stopped_gone_on_with_and_reported_apart(tmp_path: Path) -> None:
     done = program.run(tmp_path, *JUDGE, "--resume", "--format", "json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert (found["pairs"], found["unread"]) == (60, 60)  # a tiny model says nothing
+    assert (found["pairs"], found["unread"]) == (60, 60), "random weights say nothing that is a verdict"
     after = read_judgements(tmp_path / OUT).of
     assert len(after) == count(tmp_path) == 120
     assert {key: after[key] for key in before} == before

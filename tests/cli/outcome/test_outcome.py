@@ -18,7 +18,7 @@ from routerlab.study.outcome.tables.prompts import (
     load_features,
     read_prompts,
 )
-from routerlab.study.trial.protocol.routing_table import load_routes
+from routerlab.study.routing_table import load_routes
 
 LABELS = load_taxonomy(TAXONOMY).labels
 ROUTES = """schema_version = 1

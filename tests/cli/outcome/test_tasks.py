@@ -7,7 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from routerlab.cli.outcome.group import app
+from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.taxonomy import load_taxonomy
+from routerlab.resources import TAXONOMY
 from tests.conftest import REPO
 
 TASKS = """\
@@ -46,12 +49,15 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_sound_tasks_are_counted(file: Path) -> None:
-    result = CliRunner().invoke(app, ["tasks", str(file)])
+def test_sound_tasks_are_counted_and_written_as_a_corpus(file: Path) -> None:
+    corpus = file.with_name("corpus.toml")
+    result = CliRunner().invoke(app, ["tasks", str(file), "--corpus", str(corpus)])
     assert result.exit_code == 0, result.output
     assert "mine: 2 tasks" in result.stdout
     assert "checks: python 1, number 1" in result.stdout
     assert "code runs in" in result.stderr
+    cases = load_corpus(corpus, load_taxonomy(TAXONOMY)).case
+    assert [(one.id, one.label) for one in cases] == [("one", "code/simple"), ("two", "CoT/simple")]
 
 
 def test_the_task_of_the_manual_is_sound(file: Path) -> None:

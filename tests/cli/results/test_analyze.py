@@ -54,7 +54,7 @@ def test_tables_fit_80_columns(command: Command) -> None:
     code, out, err = command("analyze", LOG, *OPTIONS, "--details")
     assert code == Exit.OK
     taken, *notes = err.splitlines()
-    assert taken.startswith("read as CSV with commas: gold is truth; predicted is answer; ")
+    assert taken.startswith("read as CSV: gold is truth; predicted is answer; ")
     assert notes == ["note: qwen2.5-3b: its confidence is 1 in all 60 answers: it says nothing"]
     assert max(map(len, out.splitlines())) <= 80
     said = words(out)

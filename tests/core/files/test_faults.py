@@ -21,8 +21,8 @@ from routerlab.study.benchmark.plan import Plan
 from routerlab.study.figures.columns import Columns
 from routerlab.study.figures.costs import load_costs
 from routerlab.study.figures.logs import read_log
+from routerlab.study.routing_table import load_routes
 from routerlab.study.trial.protocol.protocol import Protocol
-from routerlab.study.trial.protocol.routing_table import load_routes
 from tests import program
 from tests.conftest import REPO
 

@@ -221,6 +221,14 @@ HABITS: dict[str, Habit] = {
         note="reasoning_effort is minimal: the server refuses none",
         remote={"reasoning": "off", "server": "openai"},
     ),
+    "must-think": Habit(
+        refuses(
+            lambda b: "reasoning" in b,
+            {"error": {"message": "Reasoning is mandatory for this endpoint and cannot be disabled."}},
+        ),
+        note="reasoning is as the server has it",
+        remote={"reasoning": "off", "server": "openrouter"},
+    ),
     "cannot-think": Habit(
         refuses(lambda b: "reasoning_effort" in b, {"error": {"message": '"m" does not support thinking'}}),
         note="reasoning is as the server has it",

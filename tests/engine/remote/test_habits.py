@@ -1,6 +1,8 @@
 """Every habit of habits.py: what is made of it, strictly and leniently."""
 
 import json
+import re
+import tomllib
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +10,8 @@ import pytest
 from routerlab.core.prediction import Prediction
 from routerlab.engine.remote.arm import RemoteArm
 from routerlab.engine.remote.info import RemoteInfo
-from tests.conftest import PATIENCE_S
+from routerlab.engine.remote.preset import presets
+from tests.conftest import PATIENCE_S, REPO
 from tests.engine.remote.habits import HABITS, Habit, message, stream
 from tests.engine.remote.server import SIMPLE, Server, asking, completion, http, says, serving
 
@@ -25,8 +28,19 @@ async def asked(habit: Habit, **more: object) -> tuple[Prediction, Server, Remot
             return await arm.ask("a regex, please", PATIENCE_S), server, arm
 
 
-def test_there_are_many() -> None:
+def test_there_are_many_and_all_are_in_the_documentation() -> None:
     assert len(HABITS) >= 40
+    rows = [line for line in (REPO / "docs" / "remote.md").read_text().split("\n") if line.startswith("| ")]
+    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row.split(" | ")[-1])}
+    assert set(HABITS) - told == set()
+
+
+def test_the_documentation_has_what_each_preset_sends() -> None:
+    text = (REPO / "docs" / "remote.md").read_text()
+    for name, preset in presets().server.items():
+        row = next(line for line in text.split("\n") if line.startswith(f"| `{name}`"))
+        off, low = (re.findall(r"`([^`]+)`", cell) for cell in row.split(" | ")[1:])
+        assert (tomllib.loads("\n".join(off)), tomllib.loads("\n".join(low))) == (preset.off, preset.low)
 
 
 @pytest.mark.parametrize("name", HABITS)
@@ -99,13 +113,13 @@ async def test_without_a_system_message_the_instruction_is_in_the_users_turn() -
 def _keys() -> Iterator[tuple[str, dict[str, object], dict[str, object]]]:
     yield "deepseek", {"reasoning": "off"}, {"thinking": {"type": "disabled"}}
     yield "openai", {"reasoning": "low"}, {"reasoning_effort": "low"}
-    yield "openrouter", {"reasoning": "off"}, {"reasoning": {"enabled": False}}
+    yield "openrouter", {"reasoning": "off"}, {"reasoning": {"effort": "none"}}
     yield (
         "vllm",
         {"reasoning": "off"},
         {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
     )
-    yield "ollama", {"reasoning": "off"}, {"reasoning_effort": "none", "think": False}
+    yield "ollama", {"reasoning": "off"}, {"reasoning_effort": "none"}
     yield "ollama", {"reasoning": "off", "body": {"think": True}}, {"reasoning_effort": "none", "think": True}
     yield "llama-server", {"reasoning": "default"}, {}
 

@@ -109,7 +109,7 @@ def test_tabs_quotes_and_line_breaks(tmp_path: Path) -> None:
         ("1", "", ("unparsed", None, 5.0)),
         ("false", "x", ("unparsed", None, 5.0)),
         ("", "x", ("ok", "x", 5.0)),
-        ("timeout", "x", ("timeout", None, None)),
+        ("timeout", "x", ("timeout", None, 5.0)),
         ("crashed", "", ("crashed", None, None)),
         ("unrouted", "", ("unrouted", None, 5.0)),
     ],
@@ -165,13 +165,13 @@ def test_where_it_is_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "log.csv: no rows"),
-        (HEAD, "log.csv: no rows"),
+        ("", "log.csv: is empty; there is nothing to analyse"),
+        (HEAD, r"log.csv: has a header \(arm, case, gold, label, total_ms\) and no row below it; there"),
         ("model,id\nm,1\n", r"no column for --gold, --predicted, --arm, --case; .* There are: model, id"),
-        (HEAD + "a,c1,x,x\n", "log.csv:2: 4 fields where the header has 5"),
-        (HEAD + "a,c1,x,x,1,2\n", "log.csv:2: 6 fields where the header has 5"),
-        ("arm,arm\n", "log.csv:1: column 'arm' is there twice"),
-        (HEAD + 'a,c1,x,"x"y,1\n', "log.csv:2: not valid CSV"),
+        (HEAD + "a,c1,x,x\n", "log.csv:2: 4 cells, and the header has 5"),
+        (HEAD + "a,c1,x,x,1,2\n", "log.csv:2: 6 cells, and the header has 5; quote"),
+        ("arm,arm\n", "log.csv:1: two columns are named 'arm'"),
+        (HEAD + 'a,c1,x,"x"y,1\n', "log.csv:2: not a record of a table"),
         (
             HEAD + "a,c1,x,x,1\na,c2,x,x,12 ms\n",
             "log.csv:3: column 'total_ms' holds '12 ms'; it must be a num",
@@ -207,9 +207,9 @@ def test_bad_csv_is_told(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"arm": 1}\n{"arm": \n', "log.jsonl:2: not JSON"),
-        ("[1]\n", "log.jsonl:1: not a JSON object"),
-        ("[" * 100_000, "log.jsonl:1: not JSON"),
+        ('{"arm": 1}\n{"arm": \n', "log.jsonl:2: not valid JSON"),
+        ("[1]\n", "log.jsonl: the array holds what is no object"),
+        ("[" * 100_000, "log.jsonl: begins as a JSON array, but is none"),
         (
             '{"arm": "a", "case": "c", "gold": "x", "label": "x", "total_ms": true}',
             "log.jsonl:1: column 'total_ms' holds True",
@@ -240,7 +240,9 @@ def test_files_that_are_no_logs(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no such file"):
         load(tmp_path / "none.csv")
     with pytest.raises(LabError, match=r"a log ends in .csv, .tsv, .jsonl or .json, a session in .toml"):
-        load(write(tmp_path, HEAD, "log.txt"))
+        load(write(tmp_path, "model,truth\na,b\n", "log.txt"))
+    with pytest.raises(LabError, match=r"log.json: begins as a JSON object, but is none"):
+        load(write(tmp_path, '{\n"arm": 1,\n', "log.json"))
     path = tmp_path / "latin.jsonl"
     path.write_bytes(HEAD.encode() + b"a,c1,x,\xe9,1\n")
     with pytest.raises(LabError, match="not UTF-8 text"):

@@ -18,7 +18,7 @@ from routerlab.study.outcome.run.begin import new_header, open_outcomes
 from routerlab.study.outcome.run.plan import Plan, load_plan, places
 from routerlab.study.outcome.run.run import Work, carry_out
 from routerlab.study.outcome.task import Tasks, load_tasks
-from routerlab.study.trial.protocol.routing_table import Routes, load_routes
+from routerlab.study.routing_table import Routes, load_routes
 from tests.engine import tiny
 
 LABELS = ("code/simple", "code/complex", "CoT/simple", "CoT/complex", "hybrid/agentic", "hybrid/generative")

@@ -86,6 +86,20 @@ async def test_a_lab_is_compared_while_it_runs(tmp_path: Path) -> None:
         await s.shows("12 cases in common")
 
 
+async def test_the_plots_follow_a_sitting(tmp_path: Path) -> None:
+    async with sitting(tmp_path) as s:
+        s.lab.replay(s.lab.cases()[:4])
+        await s.lab.finished()
+        await s.pilot.press("escape", "D", "4")
+        await s.shows("a: 4 answers, sure ", "calibration error", "confidence")
+        s.lab.replay(s.lab.cases())
+        await s.lab.finished()
+        await s.shows("a: 12 answers, sure ")
+        await s.pilot.press("5")
+        await s.shows("a: 12 answers, P50 ", "share of the answers that took at most so long")
+        await s.until(lambda: "confidence" not in s.picture(), "its own axis")
+
+
 def pictured(view: str) -> Subject:
     """Five arms, some better, some worse, over 60 cases."""
     names = (

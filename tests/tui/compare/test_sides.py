@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.theme import BUILTIN_THEMES
 
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.paired import mcnemar
@@ -23,6 +24,7 @@ from routerlab.tui.compare.text import (
     sides_text,
     views_text,
 )
+from routerlab.tui.shared.contrast import mended
 from routerlab.tui.shared.palette import Palette, palette
 from tests.study.figures.harness import LABELS, answers, log, row
 from tests.study.report.harness import HOSTILE, SHOWN
@@ -31,9 +33,8 @@ TAXA: Taxonomy = load_taxonomy(TAXONOMY)
 
 
 def colours() -> Palette:
-    texts = ("text-success", "text-error", "text-warning", "text-primary")
-    variables = {"background": "#111111", "surface": "#222222", "foreground": "#eeeeee"}
-    return palette({**variables, **dict.fromkeys(texts, "#eeeeee")}, True, False, TAXA)
+    theme = BUILTIN_THEMES["textual-dark"]
+    return palette(mended(theme.to_color_system().generate(), theme.dark, theme.ansi), theme.ansi, TAXA)
 
 
 def result(rows: list[Row], name: str = "one") -> Subject:

@@ -127,7 +127,7 @@ def read_prompts(
     faults.end()
     if not read:
         why = "; ".join(f"{len(at)} left out, {why}" for why, at in left.items())
-        raise LabError(f"{path}: holds no prompt{f' ({why})' if why else ''}")
+        raise LabError(f"{path}: {table.lack if not table.rows else f'holds no prompt ({why})'}")
     kept, duplicates = _distinct(read, faults)
     known = ", ".join(taxonomy.labels)
     for line, case in kept:

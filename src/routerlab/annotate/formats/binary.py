@@ -36,14 +36,14 @@ def library(name: str, path: Path) -> Any:
         raise LabError(f"{path}: {what}: pip install 'routerlab[formats]'", Exit.MISSING) from None
 
 
-def read_binary(path: Path, data: bytes) -> tuple[str, Numbered] | None:
-    """(kind, rows with their numbers) of what is no text; None for what may be one. LabError for what is
-    damaged, too large, or none of these."""
+def read_binary(path: Path, data: bytes) -> tuple[str, list[str], Numbered] | None:
+    """(kind, header, rows with their numbers) of what is no text; None for what may be one. LabError for what
+    is damaged, too large, or none of these."""
     for magic, what in _REFUSED.items():
         if data.startswith(magic):
             raise LabError(f"{path}: is {what}")
     if data.startswith(b"PAR1"):
-        return "Parquet", _parquet(path, data)
+        return ("Parquet", *_parquet(path, data))
     if not data.startswith(b"PK\x03\x04"):
         return None
     try:
@@ -54,33 +54,40 @@ def read_binary(path: Path, data: bytes) -> tuple[str, Numbered] | None:
                 )
             names = z.namelist()
             if "xl/workbook.xml" in names:
-                return "Excel", _sheet(path, data)
+                return ("Excel", *_sheet(path, data))
             samples = sorted(name for name in names if name.startswith("samples/") and name.endswith(".json"))
             if samples:
                 read = [json.loads(z.read(name)) for name in samples]
-                return "Inspect's log", [(i, row) for i, row in enumerate(read, 1) if isinstance(row, dict)]
+                return (
+                    "Inspect's log",
+                    [],
+                    [(i, row) for i, row in enumerate(read, 1) if isinstance(row, dict)],
+                )
     except (BadZipFile, EOFError, OSError, RuntimeError, ValueError, zlib.error) as e:
         raise LabError(f"{path}: cannot be unpacked: {e}") from None
     raise LabError(f"{path}: a zip with neither a workbook nor an Inspect log in it; unpack it first")
 
 
-def _sheet(path: Path, data: bytes) -> Numbered:
-    """The first sheet that holds something; the first row with something in it is the header."""
+def _sheet(path: Path, data: bytes) -> tuple[list[str], Numbered]:
+    """The first sheet with rows, else the first header; the first row with something in it is the header."""
     openpyxl = library("openpyxl", path)
+    header: list[str] = []
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # they are the file's word, and may name a billion cells
-            if rows := _rows(path, sheet):
-                return rows
+            names, rows = _rows(path, sheet)
+            if rows:
+                return names, rows
+            header = header or names
     except LabError:
         raise
     except Exception as e:  # openpyxl raises whatever its parsers do
         raise LabError(f"{path}: not a sound workbook ({type(e).__name__}: {e}); save it anew") from None
-    return []
+    return header, []
 
 
-def _rows(path: Path, sheet: Any) -> Numbered:
+def _rows(path: Path, sheet: Any) -> tuple[list[str], Numbered]:
     names: list[str] = []
     rows: Numbered = []
     cells = 0
@@ -95,7 +102,7 @@ def _rows(path: Path, sheet: Any) -> Numbered:
             continue
         named = zip(names, record, strict=False)
         rows.append((number, {n: None if cell is None else str(_cell(cell)) for n, cell in named if n}))
-    return rows
+    return [name for name in names if name], rows
 
 
 def _cell(value: Any) -> Any:
@@ -103,7 +110,7 @@ def _cell(value: Any) -> Any:
     return str(value.isoformat()).removesuffix("T00:00:00") if hasattr(value, "isoformat") else value
 
 
-def _parquet(path: Path, data: bytes) -> Numbered:
+def _parquet(path: Path, data: bytes) -> tuple[list[str], Numbered]:
     parquet = library("pyarrow.parquet", path)
     try:
         file = parquet.ParquetFile(io.BytesIO(data))
@@ -119,4 +126,5 @@ def _parquet(path: Path, data: bytes) -> Numbered:
         raise
     except Exception as e:  # pyarrow has errors of its own beside those of Python
         raise LabError(f"{path}: not sound Parquet ({' '.join(str(e).split())[:200]})") from None
-    return [(i, {key: _cell(value) for key, value in row.items()}) for i, row in enumerate(rows, 1)]
+    header = list(file.schema_arrow.names)
+    return header, [(i, {k: _cell(value) for k, value in row.items()}) for i, row in enumerate(rows, 1)]

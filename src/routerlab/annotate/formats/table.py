@@ -1,12 +1,11 @@
 """Tables as text: CSV and TSV as spreadsheets and programs write them."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from routerlab.annotate.formats.fields import FIELDS
 from routerlab.core.errors import Faults, LabError
 
 SUFFIXES = (".csv", ".tsv", ".tab")
@@ -21,22 +20,25 @@ _SAMPLE = 200
 """Records from which the dialect is told."""
 
 
-def is_table(text: str, suffix: str) -> bool:
-    """Whether the text is a table: by its file's suffix, a first line `sep=`, or a header that has a prompt
-    beside other fields."""
+def is_table(text: str, suffix: str, names: Collection[str]) -> bool:
+    """Whether the text is a table: by its file's suffix, a first line `sep=`, or a header that has the first
+    of `names` beside others of them, in any case."""
     if suffix in SUFFIXES or text[:4].lower() == "sep=":
         return True
     header = text.split("\n", 1)[0][:10_000]
     for between in _BETWEEN:
         cells = [cell.strip(' "\r').casefold() for cell in header.split(between)]
-        if "prompt" in cells and len(set(cells) & set(FIELDS)) > 1:
+        if next(iter(names)) in cells and len(set(cells) & set(names)) > 1:
             return True
     return False
 
 
-def read_table(path: Path, text: str, faults: Faults) -> tuple[str, list[tuple[int, dict[str, Any]]]]:
-    """What stands between the cells, and (line, row) of every record that is not empty. The first is the
-    header; an empty cell is None, and a ' before what a spreadsheet would take for a formula is taken off."""
+def read_table(
+    path: Path, text: str, faults: Faults, exact: bool = False
+) -> tuple[str, list[str], list[tuple[int, dict[str, Any]]]]:
+    """What stands between the cells, the names in the header, and (line, row) of every record that is not
+    empty. An empty cell is None, and a ' before what a spreadsheet would take for a formula is taken off. A
+    record that is longer than the header is a fault, an `exact` table's also if it is shorter."""
     first, _, rest = text.partition("\n")
     skipped = 0
     between: str | None = None
@@ -53,17 +55,17 @@ def read_table(path: Path, text: str, faults: Faults) -> tuple[str, list[tuple[i
     if twice is not None:
         raise LabError(f"{path}:{line}: two columns are named {twice!r}; give each a name of its own")
     rows = []
-    for line, record in records:
-        if any(record[len(names) :]):
-            faults.add(
-                line, f"{len(record)} cells, and the header has {len(names)}; quote texts with {dialect[0]!r}"
-            )
-            continue
-        cells = zip(names, map(_plain, record), strict=False)
-        row = {name: cell for name, cell in cells if name}
-        if any(row.values()):
-            rows.append((line, row))
-    return dialect[0], rows
+    with faults.told():  # below what is no record nothing can be told apart
+        for line, record in records:
+            if any(record[len(names) :]) or (exact and len(record) < len(names)):
+                todo = f"; quote texts with {dialect[0]!r} in them" if len(record) > len(names) else ""
+                faults.add(line, f"{len(record)} cells, and the header has {len(names)}{todo}")
+                continue
+            cells = zip(names, map(_plain, record), strict=False)
+            row = {name: cell for name, cell in cells if name}
+            if any(row.values()):
+                rows.append((line, row))
+    return dialect[0], [name for name in names if name], rows
 
 
 def _records(

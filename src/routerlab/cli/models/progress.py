@@ -39,7 +39,7 @@ class Narrator:
         self._bars: Progress | None = None
         self._began = self._last = 0.0
         self._from = 0
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._bars = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=None),

@@ -37,9 +37,7 @@ def analyze(
             help="What `outcome judge` has written of this session: a section of its own in the report.",
         ),
     ] = None,
-    worth: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="The least difference of mean scores that matters.")
-    ] = 0.02,
+    worth: oo.Worth = 0.02,
     resamples: Annotated[int, typer.Option(min=200, help="Draws of bootstraps and permutations.")] = 10_000,
     seed: oo.Seed = 0,
     taxonomy: o.TaxonomyFile = None,
@@ -62,7 +60,7 @@ def analyze(
     from routerlab.study.outcome.analysis.analysis import analyse
     from routerlab.study.outcome.load import load_matrix
     from routerlab.study.outcome.tables.prompts import load_features
-    from routerlab.study.trial.protocol.routing_table import load_routes
+    from routerlab.study.routing_table import load_routes
 
     table = load_routes(routes, oo.taxonomy_of(taxonomy)) if routes else None
     result = analyse(

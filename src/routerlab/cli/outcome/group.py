@@ -3,6 +3,7 @@
 import typer
 
 from routerlab.cli.outcome.analyze import analyze, report
+from routerlab.cli.outcome.compress import compress
 from routerlab.cli.outcome.import_ import import_
 from routerlab.cli.outcome.judge import judge
 from routerlab.cli.outcome.labels import labels
@@ -21,6 +22,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-for command in (tasks, run, score, labels, analyze, report, table, judge):
+for command in (tasks, run, score, labels, analyze, report, table, compress, judge):
     app.command()(command)
 app.command("import")(import_)

@@ -24,6 +24,9 @@ Labels = Annotated[
         "prompt_sha256 or task, label, and arm or annotator; may be given several times.",
     ),
 ]
+Worth = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="The least difference of mean scores that matters.")
+]
 Seed = Annotated[int, typer.Option(help="What bootstraps and folds draw follows from it.")]
 
 

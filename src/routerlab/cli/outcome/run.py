@@ -36,16 +36,16 @@ def run(
     from routerlab.study.outcome.check.sandbox import open_sandbox
     from routerlab.study.outcome.check.score import score as score_answer
     from routerlab.study.outcome.run.begin import new_header, open_outcomes
-    from routerlab.study.outcome.run.plan import load_plan, places
+    from routerlab.study.outcome.run.plan import load_plan, places, sampled
     from routerlab.study.outcome.run.run import Work
     from routerlab.study.outcome.task import load_tasks
-    from routerlab.study.trial.protocol.routing_table import load_routes
+    from routerlab.study.routing_table import load_routes
 
     plan = load_plan(file)
     settings = load_settings()
     taxonomy = load_taxonomy(Path(plan.taxonomy) if plan.taxonomy else TAXONOMY)
     routes = load_routes(Path(plan.routes), taxonomy)
-    tasks = load_tasks(Path(plan.tasks), taxonomy)
+    tasks = sampled(plan, load_tasks(Path(plan.tasks), taxonomy))
     where = places(file, plan, routes, settings.remote)
     build = describe_build()
     sandbox = open_sandbox()

@@ -58,7 +58,7 @@ def table(
     from routerlab.study.outcome.tables.write import routes_text
     from routerlab.study.report.sections.outcome import policies_table
     from routerlab.study.report.terminal import Fitted
-    from routerlab.study.trial.protocol.routing_table import load_routes
+    from routerlab.study.routing_table import load_routes
 
     if cost is not None and quality is not None:
         raise LabError("--cost and --quality: a table is fitted for one of them")

@@ -13,6 +13,10 @@ def tasks(
     file: Annotated[Path, typer.Argument(help="The tasks, a TOML file.", metavar="FILE")],
     taxonomy: o.TaxonomyFile = None,
     together: Annotated[int, typer.Option(min=1, max=64, help="Tasks checked at the same time.")] = 2,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the prompts and labels as a new corpus, for `trial`, too."),
+    ] = None,
 ) -> None:
     """Check tasks: keys, labels, and that a right answer passes and nothing else does.
 
@@ -24,13 +28,14 @@ def tasks(
     """
     from collections import Counter
 
+    from routerlab.annotate.corpus.file import write_corpora
     from routerlab.core.errors import Exit
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
     from routerlab.study.outcome.check.sandbox import open_sandbox
     from routerlab.study.outcome.check.sound import faults_of
-    from routerlab.study.outcome.task import checks_of, load_tasks
+    from routerlab.study.outcome.task import checks_of, corpus_of, load_tasks
 
     loaded = load_tasks(file, load_taxonomy(taxonomy or TAXONOMY))
     sandbox = open_sandbox()
@@ -48,6 +53,8 @@ def tasks(
     typer.echo(printable(f"{loaded.name}: {len(loaded.task)} tasks, sha256 {loaded.sha256[:12]}"))
     for name, each in counts.items():
         typer.echo(printable(f"{name}: {', '.join(f'{key} {n}' for key, n in each.most_common())}"))
+    if corpus is not None:
+        write_corpora({corpus: corpus_of(loaded)})
     if wrong:
         say(f"{wrong} faults")
         raise typer.Exit(Exit.CHECK_FAILED)

@@ -48,7 +48,7 @@ class Named:
 @o.spread
 def analyze(
     log: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A session, or a log: .csv, .tsv, .jsonl, .json.")
+        Path, typer.Argument(metavar="FILE", help="A session, or a log: CSV, JSON, a tool's, ...")
     ],
     columns: Named,
     repeats_in_order: Annotated[
@@ -84,8 +84,9 @@ def analyze(
 ) -> None:
     """Accuracy, latency, cost, calibration, comparisons of arms, gates and a verdict, with intervals.
 
-    A log's encoding, dialect and the tool that wrote it (promptfoo, Inspect, OpenTelemetry, LiteLLM, a batch)
-    are found out, and what was taken for what is said first, on stderr; a nested field has a dotted name.
+    A log's encoding, dialect and the tool that wrote it (promptfoo, Inspect, OpenTelemetry, LiteLLM, vLLM, a
+    batch) are found out, and what was taken for what is said first, on stderr; a nested field has a dotted
+    name.
 
     Repeats of a case are averaged within it first; an answer that could not be read is an error. Columns that
     are called as `routerlab sessions export` calls them need not be named, and p:LABEL are probabilities.

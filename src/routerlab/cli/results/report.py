@@ -101,11 +101,10 @@ def _print_tables(subject: "Subject", several: bool) -> None:
 
 
 def _look(subject: "Subject") -> None:
-    from routerlab.cli.shared.show import on_screen
+    from routerlab.cli.shared.show import need_screen
     from routerlab.settings import load_settings
 
-    if not on_screen():
-        raise LabError("--tui needs a terminal; without one, --html or no option at all shows the same")
+    need_screen("--tui", "without one, --html or no option at all shows the same")
     from routerlab.cli.shared.screen import run_app
     from routerlab.tui.results.mode import ResultsMode
 

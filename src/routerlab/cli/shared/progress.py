@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
+from routerlab.cli.shared.show import redraws
 from routerlab.engine.lab.events import Notice, RunChanged
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Bar:
     def __init__(self, what: str, unit: str = "trials") -> None:
         self._unit = unit
         self._last = time.monotonic()
-        self._plain = not sys.stderr.isatty()
+        self._plain = not redraws()
         self._bar = RichProgress(
             TextColumn(what),
             BarColumn(),
@@ -78,7 +79,7 @@ def _duration(seconds: float) -> str:
 def teller(progress: str) -> Any:
     """How far it is, as the user wants to read it: (what, done, total) -> None."""
     last: dict[str, float] = {}
-    tty = sys.stderr.isatty()
+    tty = redraws()
 
     def tell(what: str, done: int, total: int) -> None:
         now = time.monotonic()

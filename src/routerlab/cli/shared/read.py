@@ -31,7 +31,7 @@ def reading() -> Iterator[Tell]:
         TextColumn("{task.percentage:>3.0f} %"),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not console.is_terminal or console.is_dumb_terminal,
     )
     task = bars.add_task("reading", total=1)
     began = time.monotonic()

@@ -24,9 +24,27 @@ def say(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def on_screen() -> bool:
-    """Whether an app can be drawn: on a terminal, or in a browser's tab, for which this was started."""
-    return "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stdout.isatty())
+def need_screen(what: str, instead: str) -> None:
+    """LabError where no app can be drawn, on a terminal or in a browser's tab, for which this was started:
+    `what` it is that needs one, and what to do `instead`."""
+    if "TEXTUAL_DRIVER" in os.environ:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LabError(f"{what} needs a terminal; {instead}")
+    if dumb():
+        raise LabError(
+            f"{what} needs a terminal that can place text, and TERM={os.environ['TERM']} cannot; {instead}"
+        )
+
+
+def dumb() -> bool:
+    """Whether the terminal says that it obeys no escape codes."""
+    return os.environ.get("TERM") in ("dumb", "unknown")
+
+
+def redraws() -> bool:
+    """Whether a line on stderr can be drawn anew."""
+    return sys.stderr.isatty() and not dumb()
 
 
 def new_table(*headings: str, header: bool = True) -> "Table":

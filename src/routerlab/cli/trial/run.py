@@ -1,14 +1,13 @@
 """`routerlab trial run`: a locked protocol, carried out."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.show import say
+from routerlab.cli.shared.show import need_screen, say
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.cli.trial.options import ProtocolFile
 from routerlab.core.errors import Exit, LabError
@@ -39,8 +38,8 @@ def run(
     """
     from routerlab.study.trial.protocol.registration import register
 
-    if tui and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise LabError("--tui needs a terminal; without the option the same run tells its progress in lines")
+    if tui:
+        need_screen("--tui", "without the option the same run tells its progress in lines")
     registered = register(file)
     work = _locked(registered)
     lab = _open(work, out)

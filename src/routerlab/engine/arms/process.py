@@ -22,6 +22,8 @@ from routerlab.engine.worker.protocol import (
     Pong,
     Ready,
     Said,
+    Surprisals,
+    Weigh,
     encode,
     from_worker,
 )
@@ -119,7 +121,7 @@ class Worker:
                 self._cpu_s, self._moved = message.cpu_s, True
             return
         self._moved = True
-        if isinstance(message, (Ready, Failed, Answer, Said)):
+        if isinstance(message, (Ready, Failed, Answer, Said, Surprisals)):
             self._work_since = None
         self._heard(message)
 
@@ -147,7 +149,7 @@ class Worker:
     def send(self, message: Record) -> None:
         """Write one message; a dead worker is noticed by `ended`, and a stuck one, which reads nothing, must
         not keep its sender waiting."""
-        if isinstance(message, (LoadModel, Ask, Chat)):
+        if isinstance(message, (LoadModel, Ask, Chat, Weigh)):
             self._work_since = _now()
         self._stdin.write(encode(message))
 

@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -47,7 +48,9 @@ def server_of(remote: Remote) -> Server | None:
     if remote.server:
         return remote.server
     known = presets().server.items()
-    return next((name for name, one in known if one.key_env and f"//{remote.host}/" in one.base_url), None)
+    return next(
+        (name for name, one in known if one.key_env and urlsplit(one.base_url).netloc == remote.host), None
+    )
 
 
 def table_text(name: str, server: Server, model: str | None = None, base_url: str | None = None) -> str:

@@ -17,7 +17,8 @@ from routerlab.engine.worker import llama
 from routerlab.engine.worker.build import usable_cpus
 from routerlab.engine.worker.generate import Writer, Written
 from routerlab.engine.worker.program import Pipe, loading, own_pipe, start, throttled
-from routerlab.engine.worker.protocol import Chat, LoadChat, Said
+from routerlab.engine.worker.protocol import Chat, LoadChat, Said, Surprisals, Weigh
+from routerlab.engine.worker.surprisal import STEP, surprisals
 from routerlab.engine.worker.template import limits
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader
@@ -49,8 +50,9 @@ class Chatter:
             raise LabError(f"the system prompt takes {around} of a context of {self.n_ctx} tokens")
         # The library takes a recurrent batch apart in an order of its own, so there prompts go one by one.
         self.slots = 1 if model.recurrent else max(1, min(request.slots, llama.MAX_SEQUENCES - 1))
-        context = llama.Context(model, self.n_ctx, 1 + self.slots, 1 + self.slots, threads)
-        self._writer = Writer(context, model, 0, self.slots, self.n_ctx)
+        n_outputs = max(1 + self.slots, STEP if request.weighs else 0)
+        self._context = llama.Context(model, self.n_ctx, 1 + self.slots, n_outputs, threads)
+        self._writer = Writer(self._context, model, 0, self.slots, self.n_ctx)
         self._waiting: deque[_Open] = deque()
         self._open: list[_Open] = []
 
@@ -69,6 +71,17 @@ class Chatter:
             return Said(id=chat.id, tokens_in=n, error=error)
         self._waiting.append(_Open(chat, tokens, since))
         return None
+
+    def weigh(self, asked: Weigh) -> Surprisals:
+        """The surprisals of a prompt's tokens, or why there are none."""
+        tokens = asked.tokens or tuple(self.model.tokenize(self.framing.written(asked.prompt), special=False))
+        if (n := len(self._before) + len(tokens)) > self.n_ctx:
+            return Surprisals(
+                id=asked.id, error=f"it has {n} tokens, more than a context of {self.n_ctx} takes"
+            )
+        nats = surprisals(self._context, self._before, () if asked.split else tokens)
+        pieces = tuple(self.model.piece(token).decode("latin-1") for token in tokens)
+        return Surprisals(id=asked.id, tokens=tokens, pieces=pieces, nats=tuple(nats.tolist()))
 
     def step(self, cancelled: Callable[[int], bool]) -> list[Said]:
         """Begin what there is room for, drop what was cancelled, decode once; the answers that are whole."""
@@ -168,12 +181,13 @@ def main() -> None:
     assert isinstance(loaded, LoadChat)
     chatter = start(loaded, 1 + loaded.slots, partial(check_kind, loaded), partial(load, loaded), pipe)
     while True:
-        said: list[Said] = []
+        said: list[Said | Surprisals] = []
         try:
             while True:
                 asked = pipe.requests.get(block=not chatter.busy)
-                assert isinstance(asked, Chat)
-                said += filter(None, [chatter.take(asked)])
+                assert isinstance(asked, (Chat, Weigh))
+                at_once = chatter.take(asked) if isinstance(asked, Chat) else chatter.weigh(asked)
+                said += filter(None, [at_once])
                 if said:
                     break
         except queue.Empty:

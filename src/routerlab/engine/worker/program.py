@@ -33,6 +33,7 @@ from routerlab.engine.worker.protocol import (
     Pong,
     Ready,
     Stage,
+    Weigh,
     encode,
     to_worker,
 )
@@ -62,7 +63,7 @@ class Pipe:
     """The lab's end of this process: requests in a queue, cancellations in a set, replies written whole."""
 
     def __init__(self, source: BinaryIO, sink: int) -> None:
-        self.requests: queue.Queue[Load | LoadChat | Ask | Chat] = queue.Queue()
+        self.requests: queue.Queue[Load | LoadChat | Ask | Chat | Weigh] = queue.Queue()
         self.cancelled: set[int] = set()
         self._source = source
         self._sink = sink

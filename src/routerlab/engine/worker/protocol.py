@@ -62,6 +62,8 @@ class LoadChat(LoadModel):
 
     kind: Literal["load chat"] = "load chat"
     system: str | None = None
+    weighs: bool = False
+    """Whether it is to `Weigh` prompts, too, which needs room for the logits of many tokens."""
 
 
 class Ask(Record):
@@ -89,6 +91,18 @@ class Chat(Record):
     prompt: str
     max_tokens: int
     stop: tuple[str, ...] = ()
+
+
+class Weigh(Record):
+    """How little is each token of a prompt expected where a user's prompt stands? Or, instead of a prompt, of
+    these `tokens`, as an earlier answer had them. Not while chats are under way. `split`: only the tokens are
+    wanted, and the model need not read them."""
+
+    kind: Literal["weigh"] = "weigh"
+    id: int = 0
+    prompt: str = ""
+    tokens: tuple[int, ...] = ()
+    split: bool = False
 
 
 class Cancel(Record):
@@ -154,6 +168,19 @@ class Said(Record):
     error: str | None = None
 
 
+class Surprisals(Record):
+    """The answer to weigh `id`: each token, its bytes (as Latin-1: a piece may be half a character), and
+    its surprisal, minus the logarithm of its probability, in nats (none if it was only split); or the
+    `error` why there is none."""
+
+    kind: Literal["surprisals"] = "surprisals"
+    id: int
+    tokens: tuple[int, ...] = ()
+    pieces: tuple[str, ...] = ()
+    nats: tuple[float, ...] = ()
+    error: str | None = None
+
+
 class Failed(Record):
     """Loading failed and the worker ends. `retry` says that fewer layers on the GPU might help."""
 
@@ -162,8 +189,10 @@ class Failed(Record):
     retry: bool
 
 
-ToWorker = Annotated[Load | LoadChat | Ask | Chat | Cancel | Ping, Field(discriminator="kind")]
-FromWorker = Annotated[Pong | Loading | Ready | Answer | Said | Failed, Field(discriminator="kind")]
+ToWorker = Annotated[Load | LoadChat | Ask | Chat | Weigh | Cancel | Ping, Field(discriminator="kind")]
+FromWorker = Annotated[
+    Pong | Loading | Ready | Answer | Said | Surprisals | Failed, Field(discriminator="kind")
+]
 to_worker: TypeAdapter[ToWorker] = TypeAdapter(ToWorker)
 from_worker: TypeAdapter[FromWorker] = TypeAdapter(FromWorker)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from routerlab.core.errors import LabError
 from routerlab.core.remote import Remote, api_key
 from routerlab.core.taxonomy import Taxonomy
-from routerlab.study.trial.protocol.routing_table import Routes, Target, load_routes
+from routerlab.study.routing_table import Routes, Target, load_routes
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from routerlab.engine.remote.redact import redactor
 from routerlab.serve.chat.candidates import Table
 from routerlab.serve.limits import GoneError, Limits, unless_gone
 from routerlab.serve.metrics import Metrics
-from routerlab.study.trial.protocol.routing_table import Target
+from routerlab.study.routing_table import Target
 
 SENT = ("accept", "accept-encoding", "content-type", "traceparent", "tracestate", "user-agent")
 """What is sent on of a client's headers: above all not its token, which is ours."""

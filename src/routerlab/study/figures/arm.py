@@ -26,7 +26,7 @@ class Source(Record):
     columns it was read from. The rest is what a session says of itself."""
 
     path: str
-    format: Literal["session", "csv", "jsonl", "json"]
+    format: Literal["session", "csv", "jsonl", "json", "yaml", "xlsx", "parquet", "eval", "log"]
     read_as: str | None = None
     """What a log was taken for, in a line for people."""
     sha256: str | None = None

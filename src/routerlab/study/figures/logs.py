@@ -3,18 +3,19 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from routerlab.annotate.formats.fields import dig
 from routerlab.core.errors import Faults, LabError
 from routerlab.core.prediction import Status
 from routerlab.core.statistics.quantiles import percentile
 from routerlab.study.figures.arm import Source
 from routerlab.study.figures.columns import NEEDED, PROBABILITY, PROMPT, Columns, resolve
 from routerlab.study.figures.dialect import plain_number, read_records
-from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row, grouped
+from routerlab.study.figures.rows import AGAIN, ANSWERED, PARTS, Log, Row, grouped
 
 _GOOD, _BAD = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 _NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0"})
@@ -27,6 +28,11 @@ _WORDS = {
     **dict.fromkeys(("micros", "microsecond", "microseconds"), "us"),
     **dict.fromkeys(("nano", "nanos", "nanosecond", "nanoseconds"), "ns"),
 }
+_FORMATS: Mapping[str, Any] = {
+    "CSV": "csv", "TSV": "csv", "JSON": "json", "JSONL": "jsonl", "YAML": "yaml", "Excel": "xlsx",
+    "Parquet": "parquet", "Inspect's": "eval", "log": "log",
+}  # fmt: skip
+"""What a file is, by the first word of what it was read as."""
 _FEW_MS = 20.0
 """So quick is hardly a model at P95; in seconds it is usual."""
 
@@ -45,31 +51,38 @@ def read_log(
     unit of latencies is told by their column's name, as in latency_s, unless it is given; else it is ms.
     """
     faults = Faults(path)
-    kind, tool, lines = read_records(path, faults)
+    read, tool, lines = read_records(path, faults)
     if not lines:
         faults.end()
-        raise LabError(f"{path}: no rows; there is nothing to analyse")
+        why = f"no answers in what looks like {tool}" if tool else read.lack
+        raise LabError(f"{path}: {why}; there is nothing to analyse")
     there = dict.fromkeys(name for _, record in lines for name in record)
+    listed = (name for name in asdict(columns).values() if name and name not in there)
+    there |= dict.fromkeys(name for name in listed if any(dig(r, name) is not None for _, r in lines))
     try:
         found = resolve(path, columns, there, [n for n in NEEDED if n != "gold"] if tool else NEEDED)
     except LabError:
         faults.end()  # lines that cannot be read may be why a column is not there
         raise
     taken, why = (unit, "as given") if unit != "auto" else unit_of(found.get("latency", ""))
-    asked = not tool or any(record.get(found["predicted"]) for _, record in lines)
+    asked = not tool or any(dig(record, found["predicted"]) for _, record in lines)
     lacks: Status = "unparsed" if asked else "unrouted"
     rows = [_Line(number, record, found, faults, lacks).row(_SCALES[taken]) for number, record in lines]
-    _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
+    again = _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
     faults.end()
+    told = f"{read.kind} of vLLM" if "vllm" in there else tool or read.kind
     units = {"latency": f" in {taken}, {why}"}
     source = Source(
         path=str(path),
-        format="csv" if kind.startswith("CSV") else "json" if kind == "JSON" else "jsonl",
+        format=_FORMATS[read.kind.split()[0].rstrip(",")],
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         columns=found,
-        read_as=f"{tool or kind}: " + "; ".join(f"{n} is {c}{units.get(n, '')}" for n, c in found.items()),
+        read_as=f"{told}: " + "; ".join(f"{n} is {c}{units.get(n, '')}" for n, c in found.items()),
     )
-    return Log(tuple(_by_contract(rows)), {}, source, notes=tuple(_doubts(rows, found, taken)))
+    notes = [*([AGAIN.format(again)] if again else ()), *_doubts(rows, found, taken)]
+    if "vllm" in there and "began" in there:
+        notes.append("a server's log has whole seconds, and so have these latencies")
+    return Log(tuple(_by_contract(rows)), {}, source, notes=tuple(notes))
 
 
 def unit_of(column: str) -> tuple[str, str]:
@@ -106,8 +119,9 @@ class _Line:
         """The row, times multiplied by `scale`; its repeat is not numbered yet."""
         said, answer = self._text("predicted"), self._text("answer")
         status = self._status(said)
-        timed = status in ANSWERED
         latency = self._number(self.columns.get("latency"))
+        alone = str(self.record.get("batched", "")).lower() not in _GOOD
+        timed = alone and (status in ANSWERED or (status == "timeout" and bool(latency)))
         shares = {
             name.removeprefix(PROBABILITY): name for name in self.record if name.startswith(PROBABILITY)
         }
@@ -155,7 +169,7 @@ class _Line:
         return self.lacks if status == "ok" and said is None else status
 
     def _text(self, field: str) -> str | None:
-        value = self.record.get(self.columns.get(field, ""))
+        value = dig(self.record, self.columns.get(field, ""))
         return None if value is None or value == "" else str(value)
 
     def _name(self, field: str, instead: object = None) -> str:
@@ -176,7 +190,7 @@ class _Line:
 
     def _number(self, column: str | None, most: float = inf) -> float | None:
         """The number in the column, None where it is empty; a fault when it is none, or not in 0..`most`."""
-        value = None if column is None else self.record.get(column)
+        value = None if column is None else dig(self.record, column)
         if value is None or value == "":
             return None
         try:
@@ -196,17 +210,26 @@ def _number_repeats(
     lines: list[tuple[int, Mapping[str, Any]]],
     column: str | None,
     in_order: bool,
-) -> None:
+) -> int:
     """Number the repeats of each arm, contract and case, in place; a fault where one is there twice.
 
-    A column of whole numbers is taken as it is; otherwise they count from 1, as they come.
+    A column of whole numbers is taken as it is; otherwise they count from 1, as they come. In an exported
+    session what is there twice counts as one more repeat, as in the session itself; how many do is returned.
     """
+    again = 0
     names = [str(record.get(column)) if column else "" for _, record in lines]
     numbers = bool(column) and all(name.isascii() and name.isdigit() for name in names)
+    exported = numbers and not in_order and lines[0][1].keys() >= {"session", "id", "at", "correct"}
     seen: dict[tuple[str, str | None, str], dict[str, int]] = {}
     for i, (row, (line, _)) in enumerate(zip(rows, lines, strict=True)):
         known = seen.setdefault((row.arm, row.contract, row.case), {})
         name = str(line) if in_order else names[i]
+        if exported and row.status == "cancelled":
+            rows[i] = replace(row, repeat=int(name))
+            continue
+        again += exported and name in known
+        while exported and name in known:
+            name = str(int(name) + 1)
         if name in known:
             which = f", {column} {name!r}" if column else ""
             todo = "name the column that tells repeats apart with --repeat, or say --repeats-in-order"
@@ -214,6 +237,7 @@ def _number_repeats(
             faults.add(line, f"arm {row.arm!r} has case {row.case!r}{which} twice {first}")
         known[name] = line
         rows[i] = replace(row, repeat=int(name) if numbers and not in_order else len(known))
+    return again
 
 
 def _by_contract(rows: list[Row]) -> Iterator[Row]:

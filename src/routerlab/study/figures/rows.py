@@ -25,6 +25,7 @@ UNJUDGED: frozenset[str] = frozenset({"cancelled", "unrouted"})
 """Statuses that are neither right nor wrong: a person cut the question short, or no label was asked for."""
 PARTS = ("queue", "tokenize", "prefill", "generate")
 """Where the time of an answer goes, in a session's words."""
+AGAIN = "{} trials repeat a question under the same number; they count as more repeats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def sitting_log(path: Path, session: Session, data: bytes | None = None, notes: 
             taken.add((trial.arm, case, repeat))
         rows.append(trial_row(trial, case, repeat, session.arms.get(trial.arm)))
     if again:
-        notes.append(f"{again} trials repeat a question under the same number; they count as more repeats")
+        notes.append(AGAIN.format(again))
     source = Source(
         path=str(path),
         format="session",

@@ -1,4 +1,4 @@
-"""What tools write about requests, with our names: promptfoo, Inspect, OpenTelemetry, LiteLLM, batches.
+"""What tools write about requests, with our names: promptfoo, Inspect, OpenTelemetry, LiteLLM, vLLM, batches.
 
 Each is told by its keys. What a tool has besides stays under its dotted path, to be named as a column.
 """
@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from routerlab.annotate.formats.fields import dig
 
 Record = Mapping[str, Any]
 Numbered = tuple[int, Record]
@@ -18,16 +20,6 @@ class Tool(NamedTuple):
     name: str
     fits: Callable[[Record], bool]
     rows: Callable[[Record], list[dict[str, Any]]]
-
-
-def dig(value: Any, *path: str | int) -> Any:
-    """What stands there in nested objects and lists; None for nothing."""
-    for step in path:
-        try:
-            value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def flat(record: Record, before: str = "") -> Iterator[tuple[str, Any]]:
@@ -71,14 +63,14 @@ def _between(start: Any, end: Any) -> float | None:
 
 def _promptfoo(record: Record) -> list[dict[str, Any]]:
     found = []
-    for one in dig(record, "results", "results") or [record]:
-        wanted = (a.get("value") for a in dig(one, "testCase", "assert") or () if a.get("type") == "equals")
+    for one in dig(record, "results.results") or [record]:
+        wanted = (a.get("value") for a in dig(one, "testCase.assert") or () if a.get("type") == "equals")
         variables = one.get("vars") or {}
         gold = next((variables[k] for k in ("gold", "label", "expected") if k in variables), None)
-        label = _label(dig(one, "response", "output"))
-        error = dig(one, "response", "error") or (one.get("error") if not label else None)
+        label = _label(dig(one, "response.output"))
+        error = dig(one, "response.error") or (one.get("error") if not label else None)
         own = {
-            "arm": dig(one, "provider", "label") or dig(one, "provider", "id") or one.get("provider"),
+            "arm": dig(one, "provider.label") or dig(one, "provider.id") or one.get("provider"),
             "case": one.get("testIdx", variables.get("id")),
             "contract": f"prompt {one.get('promptIdx', 0)}",
             "gold": gold if gold is not None else next(wanted, None),
@@ -86,8 +78,8 @@ def _promptfoo(record: Record) -> list[dict[str, Any]]:
             "status": _status(error),
             "total_ms": one.get("latencyMs"),
             "cost": one.get("cost"),
-            "tokens_in": dig(one, "response", "tokenUsage", "prompt"),
-            "tokens_out": dig(one, "response", "tokenUsage", "completion"),
+            "tokens_in": dig(one, "response.tokenUsage.prompt"),
+            "tokens_out": dig(one, "response.tokenUsage.completion"),
         }
         found.append(dict(flat(one)) | own)
     return found
@@ -97,18 +89,18 @@ def _inspect(record: Record) -> list[dict[str, Any]]:
     found = []
     for one in record["samples"]:
         target, output = one.get("target"), one.get("output") or {}
-        label = _label(output.get("completion") or dig(output, "choices", 0, "message", "content"))
+        label = _label(output.get("completion") or dig(output, "choices.0.message.content"))
         seconds = output.get("time") or one.get("working_time") or one.get("total_time")
         own = {
-            "arm": dig(record, "eval", "model") or output.get("model"),
+            "arm": dig(record, "eval.model") or output.get("model"),
             "case": one.get("id"),
             "repeat": one.get("epoch", 1),
             "gold": target[0] if isinstance(target, list) and target else target,
             "label": label,
             "status": _status(one.get("error")),
             "total_ms": seconds and seconds * 1000,
-            "tokens_in": dig(output, "usage", "input_tokens"),
-            "tokens_out": dig(output, "usage", "output_tokens"),
+            "tokens_in": dig(output, "usage.input_tokens"),
+            "tokens_out": dig(output, "usage.output_tokens"),
         }
         found.append(dict(flat(one)) | own)
     return found
@@ -131,6 +123,13 @@ def _attributes(span: Record) -> dict[str, Any]:
     return dict(told)
 
 
+def _last_message(told: Record) -> str | None:
+    """The text that the conventions since 1.37 have in gen_ai.output.messages, as JSON or as a list."""
+    messages = told.get("gen_ai.output.messages")
+    parts = dig(json.loads(messages) if isinstance(messages, str) else messages, "0.parts") or ()
+    return "".join(part.get("content") or "" for part in parts if part.get("type") == "text") or None
+
+
 def _otel(record: Record) -> list[dict[str, Any]]:
     found = []
     for span in _spans(record):
@@ -139,11 +138,13 @@ def _otel(record: Record) -> list[dict[str, Any]]:
             continue
         nanos = [span.get(key) for key in ("startTimeUnixNano", "endTimeUnixNano")]
         ms = (int(nanos[1]) - int(nanos[0])) / 1e6 if all(nanos) else None  # type: ignore[arg-type]
-        failed = str(dig(span, "status", "status_code") or dig(span, "status", "code") or "")
-        label = _label(told.get("gen_ai.completion") or told.get("gen_ai.completion.0.content"))
+        failed = str(dig(span, "status.status_code") or dig(span, "status.code") or "")
+        label = _label(
+            told.get("gen_ai.completion") or told.get("gen_ai.completion.0.content") or _last_message(told)
+        )
         own = {
             "arm": told.get("gen_ai.request.model") or told.get("gen_ai.response.model"),
-            "case": span.get("spanId") or dig(span, "context", "span_id"),
+            "case": span.get("spanId") or dig(span, "context.span_id"),
             "label": label,
             "status": _status(told.get("error.type") or failed.endswith(("ERROR", "2"))),
             "total_ms": _between(span.get("start_time"), span.get("end_time")) if ms is None else ms,
@@ -156,15 +157,15 @@ def _otel(record: Record) -> list[dict[str, Any]]:
 
 def _litellm(record: Record) -> list[dict[str, Any]]:
     seconds = record.get("response_time")
-    label = _label(dig(record, "response", "choices", 0, "message", "content"))
+    label = _label(dig(record, "response.choices.0.message.content"))
     failed = record.get("status") == "failure" or record.get("error_str")
     own = {
         "arm": record.get("model"),
-        "case": record.get("id"),
+        "case": record.get("id") or record.get("request_id"),
         "label": label,
         "status": _status(failed),
         "total_ms": seconds * 1000 if seconds else _between(record.get("startTime"), record.get("endTime")),
-        "cost": record.get("response_cost"),
+        "cost": record.get("response_cost", record.get("spend")),
         "tokens_in": record.get("prompt_tokens"),
         "tokens_out": record.get("completion_tokens"),
     }
@@ -172,21 +173,36 @@ def _litellm(record: Record) -> list[dict[str, Any]]:
 
 
 def _batch(record: Record) -> list[dict[str, Any]]:
-    body = dig(record, "response", "body") or {}
-    label = _label(dig(body, "choices", 0, "message", "content"))
+    body = dig(record, "response.body") or {}
+    label = _label(dig(body, "choices.0.message.content"))
     own = {
         "arm": body.get("model") or "batch",
         "case": record["custom_id"],
         "label": label,
         "status": _status(record.get("error")),
-        "tokens_in": dig(body, "usage", "prompt_tokens"),
-        "tokens_out": dig(body, "usage", "completion_tokens"),
+        "tokens_in": dig(body, "usage.prompt_tokens"),
+        "tokens_out": dig(body, "usage.completion_tokens"),
     }
     return [dict(flat(record)) | own]
 
 
+def _vllm(record: Record) -> list[dict[str, Any]]:
+    began, ended = record.get("began"), record.get("ended")
+    took = None if began is None or ended is None else (ended - began) * 1000
+    failed = record.get("failed")
+    unknown = None if "answer" in record else "unrouted"  # few servers are told to log their answers
+    own = {
+        "arm": record.get("adapter") or "vLLM",
+        "case": record["vllm"],
+        "label": _label(record.get("answer")),
+        "status": "cancelled" if failed == "aborted" else _status(failed) or unknown,
+        "total_ms": took if took is not None and took >= 0 else None,
+    }
+    return [dict(record) | own]
+
+
 TOOLS = (
-    Tool("promptfoo's results", lambda r: bool(dig(r, "results", "results")), _promptfoo),
+    Tool("promptfoo's results", lambda r: bool(dig(r, "results.results")), _promptfoo),
     Tool("promptfoo's results", lambda r: "promptIdx" in r and "vars" in r, _promptfoo),
     Tool("Inspect's log", lambda r: "eval" in r and isinstance(r.get("samples"), list), _inspect),
     Tool(
@@ -196,6 +212,7 @@ TOOLS = (
     ),
     Tool("LiteLLM's log", lambda r: {"call_type", "model", "startTime"} <= r.keys(), _litellm),
     Tool("a batch's answers (vLLM, OpenAI)", lambda r: {"custom_id", "response"} <= r.keys(), _batch),
+    Tool("vLLM's log", lambda r: "vllm" in r, _vllm),
 )
 
 

@@ -9,6 +9,10 @@ from routerlab.core.names import Reasoning
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Body
 
+Method = Literal["window", "self-information", "llmlingua"]
+"""How a prompt is made shorter before it is sent (see compress/methods.py)."""
+KEEP = 0.7
+"""The share of tokens that is kept where nobody says another: H9 wants 30 % fewer."""
 Finish = Literal["stop", "length"]
 """Whether the model ended its answer, or the limit of tokens did."""
 
@@ -27,7 +31,8 @@ class TaskRecord(Record):
 
 class ModelRecord(Record):
     """A downstream model, as it was asked. Prices are the routing table's, per million tokens, per request;
-    a local model's file is pinned, a remote one's address and request are told."""
+    a local model's file is pinned, a remote one's address and request are told. What is sent to a variant of
+    `whole` is compressed to the share `keep` of the tokens, as the reader counts them."""
 
     name: str
     tier: int | None = None
@@ -48,6 +53,11 @@ class ModelRecord(Record):
     body: Body | None = None
     reasoning: Reasoning | None = None
     chat: dict[str, JsonValue] = Field(default_factory=dict)
+    whole: str | None = None
+    compress: Method | None = None
+    keep: float | None = None
+    reader_file: str | None = None
+    reader_sha256: str | None = None
 
 
 class OutcomeHeader(Record):
@@ -74,13 +84,15 @@ class Outcome(Record):
 
     `score` is 0..1, None where nothing could be checked (`error` says why; a model that crashed, timed out or
     refused is wrong, score 0). `said` are the checks' words. Times are in milliseconds: `latency_ms` from the
-    question to the whole answer, `first_ms` to its first token. `cost` is in the header's currency.
+    question to the whole answer, `first_ms` to its first token. `cost` is in the header's currency. `sent` is
+    what was asked instead of the task's prompt, where that was compressed.
     """
 
     at: datetime
     task: str
     model: str
     status: Literal["ok", "crashed", "timeout", "refused", "cancelled"]
+    sent: str | None = None
     answer: str | None = None
     finish: Finish | None = None
     tokens_in: int | None = None

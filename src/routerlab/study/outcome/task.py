@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from routerlab.core.corpus import fold
+from routerlab.core.corpus import Case, Corpus, fold
 from routerlab.core.errors import LabError, several
 from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.hashed import Hashed
@@ -216,6 +216,13 @@ def check_labels(path: Path, labels: Sequence[tuple[str, str]], taxonomy: Taxono
                 for i, label in wrong
             ],
         )
+
+
+def corpus_of(tasks: Tasks) -> Corpus:
+    """The prompts as a corpus, for what asks routers."""
+    shared = {"id", "prompt", "label", "difficulty", "language", "group"}
+    cases = tuple(Case.model_validate(task.model_dump(include=shared)) for task in tasks.task)
+    return Corpus(schema_version=1, name=tasks.name, taxonomy=tasks.taxonomy, case=cases)
 
 
 def checks_of(task: Task) -> Iterator[Any]:

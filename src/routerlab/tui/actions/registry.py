@@ -11,6 +11,7 @@ TRIAL_ACTIONS, TRIAL_GROUPS = load("trial")
 HOME_ACTIONS, HOME_GROUPS = load("home")
 MODELS_ACTIONS, MODELS_GROUPS = load("models")
 COMPARE_ACTIONS, COMPARE_GROUPS = load("compare")
+TOUR_ACTIONS, TOUR_GROUPS = load("tour")
 EVERY = (
     *MODE_ACTIONS,
     *LAB_ACTIONS,
@@ -21,6 +22,7 @@ EVERY = (
     *HOME_ACTIONS,
     *MODELS_ACTIONS,
     *COMPARE_ACTIONS,
+    *TOUR_ACTIONS,
 )
 IDS = frozenset(action.id for action in EVERY)
 """Every id a settings file may give other keys to."""

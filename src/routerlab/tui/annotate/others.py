@@ -26,7 +26,7 @@ Labels = Sequence[str]
 def last_text(seen: Seen | None, label: str | None, name: str, width: int, p: Palette) -> Content:
     """One line on the item submitted last: your label, gold, who agrees. `seen` is None before any."""
     if seen is None or label is None:
-        return Content.styled(one_line(HIDDEN, width), p.faint)
+        return Content.styled(one_line(HIDDEN, width), p.dim)
     groups: list[list[Part]] = [
         [("last ", p.dim), (one_line(name, 20), "bold")],
         [("you ", p.dim), *_short(label, p), *_mark(label, seen.gold, p)],

@@ -138,7 +138,7 @@ def _progress(desk: Desk, width: int, p: Palette) -> Content:
     full = round(room * done / total)
     return Content.assemble(
         ("━" * full, p.good if done == total else p.accent),
-        ("━" * (room - full), p.faint),
+        ("─" * (room - full), p.faint),
         (counts, ""),
         (times, p.dim),
     )

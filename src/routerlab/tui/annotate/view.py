@@ -6,7 +6,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from routerlab.annotate.desk.desk import Desk, Queue
 from routerlab.core.text import printable
@@ -25,6 +24,7 @@ from routerlab.tui.annotate.text import (
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.shared.guide import Guide
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.longtext import LongText
@@ -75,7 +75,7 @@ class AnnotateView(Page):
         yield Line("note", flows=True)
         yield Line("last")
         yield Line("sitting")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """The first pending item; what there is to say of the file comes before it."""
@@ -126,7 +126,7 @@ class AnnotateView(Page):
 
     def draw(self) -> None:
         """Draw what changed; nothing where keys typed ahead act after the app has taken the screen apart."""
-        footer = next(iter(self.query(Footer)), None)
+        footer = next(iter(self.query(Keys)), None)
         if footer is None:
             return
         width, tall, p = self.size.width - 2, self.size.height >= TALL, self.colours()

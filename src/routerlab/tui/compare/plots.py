@@ -62,6 +62,7 @@ def latency_caption(sides: Named) -> str:
 
 def draw_latency(plt: Any, sides: Named, edge: Any) -> None:
     """The distribution of the times of each side; their logarithms are taken here, as elsewhere."""
+    plt.xlabel("")  # the plot before had one
     curves = [
         (sign, [max(ms, 0.1) for ms in figures.latency.values], colour)
         for sign, figures, colour in sides

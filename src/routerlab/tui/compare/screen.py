@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.color import Color
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
 from routerlab.core.errors import LabError
@@ -40,6 +40,7 @@ from routerlab.tui.compare.text import (
 )
 from routerlab.tui.shared.dialogs import Choose, WriteLine
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.page import Page
 
@@ -99,7 +100,7 @@ class CompareScreen(Page):
         with VerticalScroll(id="pane", can_focus=False):
             yield Static(id="seen", markup=False)
         yield PlotextPlot(id="curve")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Compute, and go on looking while a sitting runs."""
@@ -146,7 +147,7 @@ class CompareScreen(Page):
         p, width = self.colours(), self.size.width - 2
         view = VIEWS[self._at]
         plotted = view in ("reliability", "latency")
-        self.query_one(Footer).compact = width < NARROW
+        self.query_one(Keys).compact = width < NARROW
         self.query_one("#sides", Static).update(sides_text(self.a, self.b, width, p))
         self.query_one("#views", Static).update(views_text(self._at, width, p))
         self.query_one("#pane").display = not plotted
@@ -167,7 +168,7 @@ class CompareScreen(Page):
         return None
 
     def _plot(self, latency: bool) -> None:
-        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.current_theme.ansi
+        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.native_ansi_color
         hues = ["default" if ansi else Color.parse(c).rgb for c in (p.accent, p.warn, p.faint)]
         sides = [("a", self.a.figures, hues[0]), ("b", self.b.figures, hues[1])]
         caption = (latency_caption if latency else reliability_caption)(sides)

@@ -175,7 +175,7 @@ def confusion_text(side: Side, sign: str, width: int, p: Palette) -> Content:
         for answer in answers:
             n = counts.get((gold, answer), 0.0)
             if not n:
-                parts.append(("·".rjust(CELL - 1) + " ", p.faint))
+                parts.append(("·".rjust(CELL - 1) + " ", p.dim))
                 continue
             good = gold == answer
             text = f"{w.count(round(n, 1))}{'✓' if good else '✗'}{shade(n / total)}"
@@ -225,9 +225,9 @@ def agreement_text(arms: Sequence[str], found: Agreed, width: int, p: Palette) -
             same, right, _ = found.get((arm, other), (None, None, 0))
             value = same if i < j else right
             if i == j:
-                parts.append(("╲".rjust(CELL - 1) + " ", p.faint))
+                parts.append(("╲".rjust(CELL - 1) + " ", p.dim))
             elif value is None:
-                parts.append(("-".rjust(CELL - 1) + " ", p.faint))
+                parts.append(("-".rjust(CELL - 1) + " ", p.dim))
             else:
                 hue = p.good if value >= 0.85 else p.warn if value >= 0.5 else p.bad
                 parts.append((f"{probability(value)}{shade(value)}".rjust(CELL), hue))

@@ -18,7 +18,7 @@ from routerlab.engine.contract.router import Cascade, Router, load_router
 from routerlab.engine.lab.specs import local_routers, router_spec
 from routerlab.models.progress import human
 from routerlab.models.stock import Stock, stock
-from routerlab.paths import sessions_dir
+from routerlab.paths import sessions_dir, tour_file
 from routerlab.resources import ROUTING60
 from routerlab.tui.shared.text import duration, milliseconds, probability
 
@@ -68,6 +68,18 @@ def entries() -> tuple[list[Entry], list[str]]:
     kinds = [kind for of in SECTIONS.values() for kind in of]
     order = {kind: next(i for i, of in enumerate(SECTIONS.values()) if kind in of) for kind in kinds}
     return sorted(found, key=lambda entry: order[entry.kind]), faults
+
+
+def offers_tour() -> bool:
+    """Whether nobody began the tour yet, or declined it."""
+    return not tour_file().exists()
+
+
+def note_tour() -> None:
+    """It was begun, or declined: it is not offered again. Where that cannot be written down, it is."""
+    with suppress(OSError):
+        tour_file().parent.mkdir(parents=True, exist_ok=True)
+        tour_file().touch()
 
 
 def _sessions(faults: list[str]) -> Iterator[Entry]:

@@ -4,21 +4,22 @@ import asyncio
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.settings import Settings
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import HOME_ACTIONS, HOME_GROUPS
-from routerlab.tui.home.look import SECTIONS, Entry, entries
+from routerlab.tui.home.look import SECTIONS, Entry, entries, note_tour, offers_tour
 from routerlab.tui.home.text import chosen_text, entry_text, first_text, heading_text
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.page import Page
-from routerlab.tui.shared.shell import ModeName, Open
+from routerlab.tui.shared.shell import ModeName, Open, TakeTour
 
 TALL = 36
 """Lines from which the sections stand apart."""
@@ -60,6 +61,7 @@ class HomeScreen(Page):
         super().__init__(taxonomy, settings.keys)
         self.found: list[Entry] = []
         self._lines: list[Entry | None] = []
+        self.offers_tour = False
 
     def compose(self) -> ComposeResult:
         """First help, the sections, what is chosen."""
@@ -67,7 +69,7 @@ class HomeScreen(Page):
         yield Line("first")
         yield OptionList(id="found", markup=False)
         yield Line("chosen")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Let the keys choose."""
@@ -81,6 +83,7 @@ class HomeScreen(Page):
     async def action_home_again(self) -> None:
         """Read the folders: not on the event loop, for they may be slow."""
         self.found, faults = await asyncio.to_thread(entries)
+        self.offers_tour = await asyncio.to_thread(offers_tour)
         self.redraw()
         if faults:
             self.tell("\n".join(faults[:3]), "warning")
@@ -88,7 +91,7 @@ class HomeScreen(Page):
     def draw(self) -> None:
         """Draw everything; the cursor stays on what it is on."""
         p, width = self.colours(), self.size.width - 2
-        self.query_one(Footer).compact = width < NARROW
+        self.query_one(Keys).compact = width < NARROW
         at, options, tall = self.chosen, self.query_one(OptionList), self.size.height >= TALL
         self._lines = []
         shown: list[Option] = []
@@ -101,7 +104,7 @@ class HomeScreen(Page):
         options.clear_options().add_options(shown)
         if self._lines:
             options.highlighted = self._lines.index(at) if at in self._lines and at else 1
-        self.show(first=first_text(self.found, width, p))
+        self.show(first=first_text(self.found, width, p, self.offers_tour))
         self._say()
 
     @property
@@ -117,6 +120,8 @@ class HomeScreen(Page):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense for what is chosen."""
+        if action == "home_no_tour":
+            return self.offers_tour
         if action != "open_in" or not self.is_mounted:
             return True
         entry = self.chosen
@@ -131,6 +136,16 @@ class HomeScreen(Page):
         """Open what is chosen in the mode that fits; what is missing is had in Models."""
         if entry := self.chosen:
             self._open(entry, FITS[entry.kind] if entry.ready else "models")
+
+    def action_home_tour(self) -> None:
+        """Be shown around in the lab."""
+        self.post_message(TakeTour())
+
+    def action_home_no_tour(self) -> None:
+        """Be offered no tour from now on."""
+        note_tour()
+        self.offers_tour = False
+        self.redraw()
 
     def action_open_in(self, mode: ModeName) -> None:
         """Open what is chosen there."""

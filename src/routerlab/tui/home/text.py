@@ -14,19 +14,20 @@ FIRST = (
     ("F4", "labels prompts; F5 shows what a session comes to; F1 explains keys"),
 )
 """Where to begin, three lines."""
+TOUR = ("T", "takes the tour: the Lab in five steps, ten minutes; Esc: not now")
 BEGUN = frozenset({"trial", "session", "result", "labels"})
 """Whoever has one of these has begun."""
 NAME = (22, 32)
 """Columns of a name in a narrow and in a wide terminal."""
 
 
-def first_text(found: Sequence[Entry], width: int, p: Palette) -> Content:
-    """Help for who is here for the first time; nothing once there is a session."""
+def first_text(found: Sequence[Entry], width: int, p: Palette, tour: bool = False) -> Content:
+    """Help for who is here for the first time, with `tour` it is offered; nothing once there is a session."""
     if any(entry.kind in BEGUN for entry in found):
         return Content()
     lines = [
         Content.assemble((f" {n}  ", p.dim), (f"{key} ", f"bold {p.accent}"), one_line(says, width - 8))
-        for n, (key, says) in enumerate(FIRST, 1)
+        for n, (key, says) in enumerate((*FIRST, *([TOUR] if tour else [])), 1)
     ]
     return Content("\n").join(lines)
 

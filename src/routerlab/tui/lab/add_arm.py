@@ -84,9 +84,7 @@ class AddArm(Dialog[Spec | None]):
 
 
 def _line(name: str, size: str, about: str) -> Content:
-    return Content.assemble(
-        f"{printable(name):<28} ", (f"{size:>10}   {printable(about)}", "$foreground 60%")
-    )
+    return Content.assemble(f"{printable(name):<28} ", (f"{size:>10}   {printable(about)}", "$dim"))
 
 
 def _model(model: LocalModel) -> Content:

@@ -1,7 +1,6 @@
 """What is listed in the history and selected there, and what is done with it. view.py draws it."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +20,7 @@ from routerlab.tui.lab.selection import FORMATS, cases_of, write_cases
 from routerlab.tui.lab.sitting import Question, Sitting
 from routerlab.tui.shared.dialogs import Choose, WriteLine
 from routerlab.tui.shared.page import Page
-
-SLICE_S = 0.002
-"""Seconds that filtering and ordering hold the event loop up for at most."""
+from routerlab.tui.shared.turns import turns
 
 
 class LabBrowse(Page):
@@ -74,11 +71,8 @@ class LabBrowse(Page):
     @work(exclusive=True, group="find")
     async def _find(self, wanted: Listing) -> None:
         self._late.clear()
-        end = time.perf_counter() + SLICE_S
-        for _ in wanted.fill():
-            if time.perf_counter() > end:
-                await asyncio.sleep(0)
-                end = time.perf_counter() + SLICE_S
+        async for _ in turns(wanted.fill()):
+            pass
         for question in self._late.values():
             wanted.place(question)
         self.listing, self.wanted = wanted, None

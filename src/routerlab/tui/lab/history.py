@@ -5,6 +5,7 @@ It draws the lines that are in sight and no others, so that ten thousand are as 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -42,7 +43,7 @@ class Columns:
     prompt: int
     gap: int
 
-    @property
+    @cached_property
     def short(self) -> dict[str, str]:
         """Label -> what a cell shows."""
         return abbreviations(self.labels, self.label)

@@ -68,7 +68,7 @@ class Logs(Dialog[None]):
         log = self.query_one(Log)
         place = f"{self._at + 1}/{len(self._logs)}  " if len(self._logs) > 1 else ""
         self.query_one(Label).update(
-            Content.assemble(place + printable(name), (f"  {printable(str(path or ''))}", "$foreground 60%"))
+            Content.assemble(place + printable(name), (f"  {printable(str(path or ''))}", "$dim"))
         )
         if path is None:
             log.clear().write_line("This arm keeps no log.")

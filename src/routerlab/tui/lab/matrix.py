@@ -71,7 +71,7 @@ def _put(line: str, text: str, at: int) -> str:
 
 def _cell(trial: Trial | None, marked: bool, p: Palette) -> Part:
     if trial is None:
-        sign, style = "·", p.faint
+        sign, style = "·", p.dim
     elif trial.label is None and trial.status != "unrouted":
         sign, style = "?", p.bad
     elif trial.correct is None:

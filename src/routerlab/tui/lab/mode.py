@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.lab import Lab
+from routerlab.study.routing_table import Routes
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.shared.shell import Mode, Shell, close_lab
 from routerlab.tui.tune.process import Tuning
@@ -15,6 +17,7 @@ class LabMode(Mode):
     """A sitting on the lab screen, and the tuning that goes on beside it."""
 
     name = "lab"
+    PAGE: ClassVar[type[LabScreen]] = LabScreen
     page: LabScreen
     parting = "stopping the models…"
 
@@ -24,12 +27,13 @@ class LabMode(Mode):
         specs: Sequence[Spec],
         now: Callable[[], float] = time.monotonic,
         watch: Path | None = None,
+        routes: Routes | None = None,
     ) -> None:
         """`now` is the clock of everything that ticks on the screen; tests freeze it. `watch` is a file whose
-        prompt is asked again whenever it is saved."""
+        prompt is asked again whenever it is saved; `routes` says where labels lead."""
         self.lab = lab
         self.tuning = Tuning(now)
-        super().__init__(LabScreen(lab, specs, now, self.tuning, watch))
+        super().__init__(self.PAGE(lab, specs, now, self.tuning, watch, routes))
 
     async def close(self, app: Shell) -> None:
         """Stop the models and save what waits, within a time limit."""

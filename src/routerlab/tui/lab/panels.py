@@ -49,10 +49,7 @@ class ArmPanel(Widget):
         self.border_title = Content.styled(view.name, "bold")
         self.border_subtitle = self._below(view.contract + number)
         if flat:
-            style = state_style(view, p)
-            if style == "dim":  # a border takes a colour, and that is none
-                style = self.app.theme_variables["panel"]
-            self.styles.border_left = ("outer", style)
+            self.styles.border_left = ("outer", state_style(view, p))
         else:
             self.styles.clear_rule("border_left")
 

@@ -243,7 +243,7 @@ class LabScreen(LabView):
         ]
         found = [lab.cases(which, family) for _, which, family, _ in wanted]
         lines = [
-            Content.assemble(f"{printable(name):<28}", (f"{len(items):>5} cases", "$foreground 60%"))
+            Content.assemble(f"{printable(name):<28}", (f"{len(items):>5} cases", "$dim"))
             for (name, *_), items in zip(wanted, found, strict=True)
         ]
         title = f"Replay {printable(lab.corpus.name)}"

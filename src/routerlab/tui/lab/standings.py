@@ -109,7 +109,7 @@ def _columns(found: Sequence[Standing], width: int, p: Palette) -> list[Column]:
     """The columns that fit, the most important ones first; what is left over goes to the bars."""
     if not found:
         return []
-    word = Column("verdict", WORD, lambda s, n: [_word(s, p)])
+    verdict = Column("verdict", WORD, lambda s, n: [word(s, p)])
     share = Column("", 11, lambda s, n: _share(s, p))
     p95 = Column("", 7, lambda s, n: [_p95(s, p)])
     span = Column("", 12, lambda s, n: [(_span(_gate(s, "p95")), p.dim)])
@@ -120,7 +120,7 @@ def _columns(found: Sequence[Standing], width: int, p: Palette) -> list[Column]:
     costs = [cost] if any(s.counts.per_1000 is not None for s in found) else []
     covers = [cover] if any(s.counts.coverage is not None for s in found) else []
     least = BARS[0]
-    chosen = [word, share, p95]
+    chosen = [verdict, share, p95]
     used = sum(c.width + 1 for c in chosen) + 2 * (least + 1)
     for column in (*covers, *costs, span, last, time):
         if used + column.width + 1 <= width:
@@ -135,7 +135,7 @@ def _columns(found: Sequence[Standing], width: int, p: Palette) -> list[Column]:
     )
     rest = [column for column in (*covers, *costs, last, time) if column in chosen]
     spans = [span] if span in chosen else []
-    return [word, accuracy, share, latency, p95, *spans, *rest]
+    return [verdict, accuracy, share, latency, p95, *spans, *rest]
 
 
 def _gate(found: Standing, metric: str) -> GateFigure | None:
@@ -153,13 +153,14 @@ def _title(found: Sequence[Standing], metric: str, width: int) -> str:
     return full if len(full) + 2 <= width else name
 
 
-def _word(found: Standing, p: Palette) -> Part:
+def word(found: Standing, p: Palette) -> Part:
+    """Whether the arm is viable so far, in a word or two."""
     if found.viable is None:
         return ("· no gold label yet", p.dim)
-    word = WORDS[found.viable]
+    said = WORDS[found.viable]
     if found.viable == "undecided" and found.more is not None:
-        word += f" ({found.more:,} more)"
-    return (word, f"bold {colour(found.viable, p)}")
+        said += f" ({found.more:,} more)"
+    return (said, f"bold {colour(found.viable, p)}")
 
 
 def colour(answer: Answer | None, p: Palette) -> str:

@@ -64,6 +64,6 @@ def run_text(run: Progress, width: int, p: Palette) -> Content:
         (head, f"bold {colour}"),
         (counts, ""),
         ("━" * full, colour),
-        ("━" * (room - full), p.faint),
+        ("─" * (room - full), p.faint),
         (tail, p.dim),
     )

@@ -162,7 +162,7 @@ def _loading(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     shown = f"{view.fraction:4.0%}"
     size = width - len(shown) - 1
     done = round(size * view.fraction)
-    return [[("━" * done, p.accent), ("━" * (size - done), p.faint), (" " + shown, p.dim)]]
+    return [[("━" * done, p.accent), ("─" * (size - done), p.faint), (" " + shown, p.dim)]]
 
 
 def _bars(view: PanelView, trial: Trial, width: int, p: Palette) -> list[list[Part]]:
@@ -172,7 +172,7 @@ def _bars(view: PanelView, trial: Trial, width: int, p: Palette) -> list[list[Pa
     if len(labels) > room:
         best = sorted(labels, key=lambda name: -scores.get(name, 0.0))[: room - 1]
         labels = tuple(name for name in labels if name in best)
-        more = [[(fit(f"{len(view.labels) - len(best)} labels less likely", width), p.faint)]]
+        more = [[(fit(f"{len(view.labels) - len(best)} labels less likely", width), p.dim)]]
     names = _names(labels, width)
     short = abbreviations(view.labels, names)
     return [

@@ -5,13 +5,15 @@ import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.content import Content
+from textual.types import CSSPathType
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
@@ -21,6 +23,7 @@ from routerlab.engine.lab.events import Annotated, Event, Notice, RunChanged, Tr
 from routerlab.engine.lab.lab import Lab
 from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.tally import Standing, standing
+from routerlab.study.routing_table import Routes
 from routerlab.tui.lab import state
 from routerlab.tui.lab.agreement import agreement
 from routerlab.tui.lab.browse import LabBrowse
@@ -33,17 +36,19 @@ from routerlab.tui.lab.prompt_file import saves
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.standings import Order, standings_text
 from routerlab.tui.lab.strip import run_text, strip_text
+from routerlab.tui.lab.targets import target_lines, targets_text
 from routerlab.tui.shared.bar import ModeBar
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import one_line, short_labels
+from routerlab.tui.shared.turns import turns
 from routerlab.tui.tune.candidates import Learning
 from routerlab.tui.tune.process import Tuning
 from routerlab.tui.tune.screen import TuneScreen, severity
 
 RATE = 1 / 15
-CHUNK = 500
 JUDGE_S = 0.1
 """Seconds between two judgements of the arms."""
 TALL = 30
@@ -59,7 +64,7 @@ EMPTY = (
 class LabView(LabBrowse):
     """The screen without its actions (see screen.py)."""
 
-    CSS_PATH = "lab.tcss"
+    CSS_PATH: ClassVar[CSSPathType] = "lab.tcss"
 
     def __init__(
         self,
@@ -68,20 +73,27 @@ class LabView(LabBrowse):
         now: Callable[[], float],
         tuning: Tuning,
         watch: Path | None = None,
+        routes: Routes | None = None,
     ) -> None:
-        """`watch` is a file whose prompt is asked again whenever it is saved."""
+        """`watch` is a file whose prompt is asked again whenever it is saved; `routes` says where a label
+        leads."""
         super().__init__(lab)
         self.specs = specs
         self.now = now
         self.tuning = tuning
         self.watched_file = watch
+        self.routes = routes
         self.learning = Learning()
         self.view: View = "table"
         self.opened: bool | None = None
         """Whether a person opened the question in focus or closed it."""
+        self.lent = 0
+        """Lines of the screen that somebody else has."""
         self.order: Order = "added"
         self.standings: dict[str, Standing] = {}
         self.judging = False
+        self.restored = False
+        """Whether all that the session held before is taken in."""
         self._dirty = True
         self._stop: Callable[[], None] = lambda: None
         self._run_phase = ""
@@ -103,7 +115,7 @@ class LabView(LabBrowse):
                 yield ChipRow()
                 yield Search()
                 yield HistoryTable()
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Draw first; arms begin to load after the first paint."""
@@ -138,15 +150,16 @@ class LabView(LabBrowse):
     @work(exclusive=True, group="restore")
     async def _restore(self) -> None:
         """Take in what a session held before, a piece at a time, before anything new."""
-        trials = list(self.lab.session.trials)
-        for i, trial in enumerate(trials):
-            if self.sitting.of_trial(trial.id) is None:
-                self.place(self.sitting.add(trial, self._record(trial)))
-            if i % CHUNK == CHUNK - 1:
-                self._dirty = True
-                await asyncio.sleep(0)
-        gc.freeze()
-        self._dirty = True
+        gc.disable()  # all of it stays, and walking 10,000 in a full collection takes 0.1 s
+        try:
+            async for trial in turns(list(self.lab.session.trials)):
+                if self.sitting.of_trial(trial.id) is None:
+                    self.place(self.sitting.add(trial, self._record(trial)))
+                    self._dirty = True
+        finally:
+            gc.freeze()
+            gc.enable()
+        self.restored = True
 
     def _on_event(self, event: Event) -> None:
         """Note what changed; drawing waits for the next tick."""
@@ -172,12 +185,14 @@ class LabView(LabBrowse):
     @work(group="judge")
     async def _judge(self) -> None:
         """Judge the arms that answered. Not on the event loop: it may take a while where many answered."""
+        await asyncio.sleep(
+            JUDGE_S
+        )  # what came is drawn by then: a thread that computes makes that take twice as long
         for name in list(self.sitting.stale):
             self.sitting.stale.discard(name)
             counts = self.sitting.running[name].counts()
             self.standings[name] = await asyncio.to_thread(standing, counts, DEFAULT_GATES)
             self._dirty = True
-        await asyncio.sleep(JUDGE_S)
         self.judging = False
 
     def _tuned(self) -> None:
@@ -201,7 +216,7 @@ class LabView(LabBrowse):
         return self.lab.path.name if self.lab.path else ""
 
     def _tick(self) -> None:
-        if self.sitting.stale and not self.judging:
+        if self.restored and self.sitting.stale and not self.judging:
             self.judging = True
             self._judge()
         if self._dirty or state.moving(self.lab):
@@ -212,14 +227,15 @@ class LabView(LabBrowse):
         lab, p, (width, height) = self.lab, self.colours(), self.size
         tall = height >= TALL
         self.set_class(tall, "-tall")
-        self.query_one(Footer).compact = width < NARROW
+        self.query_one(Keys).compact = width < NARROW
         self.show(unsaved=unsaved_text(lab.unsaved, lab.path), run=run_text(lab.progress, width - 2, p))
         arms = self._panels()
         judged = [(arm, self.standings.get(name)) for name, arm in self._named(arms)]
         stand = standings_text(judged, self.order, width - 2, p)
         taken = self.query_one(PromptLine).outer_size.height + stand.plain.count("\n") + bool(stand) + 3
-        taken += (lab.progress.total > 0) + (lab.unsaved > 0)
-        plan = places(width, height - taken, len(arms), self.view, self.opened)
+        taken += (lab.progress.total > 0) + (lab.unsaved > 0) + self.lent
+        rows = len(arms) + target_lines(self.routes)
+        plan = places(width, height - taken, rows, self.view, self.opened)
         two = tall and not plan.open
         self._draw_strip(two, width - 2, p)
         panels = self.query_one(Panels)
@@ -259,6 +275,9 @@ class LabView(LabBrowse):
         ]
         room = (plan.beside or self.size.width) - 3
         rows = answers_text(now, self.taxonomy.labels, room, p)
+        if self.routes and question:
+            prompt = state.kept_prompt(self.lab, question.first)
+            rows = Content("\n").join([rows, targets_text(self.routes, question.trials, prompt, room, p)])
         focus.show(rows, state.prompt_of(self.lab, question.first) if question else "")
 
     def _named(self, arms: Sequence[state.PanelView]) -> Iterable[tuple[str, state.PanelView]]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import DataTable, Footer
+from textual.widgets import DataTable
 
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import Taxonomy
@@ -29,6 +29,7 @@ from routerlab.tui.models.text import head_text, jobs_text, model_cells, model_t
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.page import Page
@@ -69,7 +70,7 @@ class ModelsScreen(Page):
         yield DataTable[Text](id="stock", cursor_type="row", cell_padding=0)
         yield Line("known")
         yield Line("jobs")
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Draw whenever something changed."""
@@ -104,7 +105,7 @@ class ModelsScreen(Page):
             return
         again, self.shown = self.shown is None, shown
         p, width = self.colours(), self.size.width - 2
-        self.query_one(Footer).compact = width < NARROW
+        self.query_one(Keys).compact = width < NARROW
         if again or self._listed != (self.rows, width):
             self._list(width)
         self.show(

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.color import Color
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 from textual_plotext import PlotextPlot
 
 from routerlab.core.errors import LabError
@@ -33,6 +33,7 @@ from routerlab.tui.results.text import (
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.dialogs import Choose, Read
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.shell import Show
@@ -91,7 +92,7 @@ class ResultsScreen(Page):
             yield PlotextPlot(id="plot")
             with VerticalScroll(id="arm", can_focus=False):
                 yield Static(id="said", markup=False)
-        yield Footer()
+        yield Keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense now: with the plot beside the arm there is nothing to turn to."""
@@ -113,7 +114,7 @@ class ResultsScreen(Page):
         """Draw everything."""
         analysis, p = self.subject.analysis, self.colours()
         width = self.size.width - 2
-        self.query_one(Footer).compact = width < NARROW
+        self.query_one(Keys).compact = width < NARROW
         self.set_class(self.size.height >= TALL, "-tall")
         self.query_one("#head", Static).update(head_text(self.subject, width, p))
         self.query_one("#verdict", Static).update(verdict_text(self.subject, width, p))
@@ -150,7 +151,7 @@ class ResultsScreen(Page):
     def _plot(self) -> None:
         if not self._points:
             return
-        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.current_theme.ansi
+        plot, p, ansi = self.query_one(PlotextPlot), self.colours(), self.app.native_ansi_color
         plot.theme = "textual-clear" if ansi else "auto"
         plot.plt.clear_data()
         plot.plt.title("accuracy against P95")

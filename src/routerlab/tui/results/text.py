@@ -58,7 +58,7 @@ def verdict_text(subject: Subject, width: int, p: Palette) -> Content:
     tally: list[Part] = []
     for said, words in (("pass", "viable"), ("undecided", "undecided"), ("fail", "not viable")):
         n = sum(one == said for one in found.viable.values())
-        tally.append((f"{n} {words}   ", answer_style(said, p) if n else p.faint))
+        tally.append((f"{n} {words}   ", answer_style(said, p) if n else p.dim))
     notes = f"{w.plural(len(subject.notes), 'note')} (v)" if subject.notes else ""
     return Content.assemble(*parts, "\n", *tally, (notes, p.dim))
 

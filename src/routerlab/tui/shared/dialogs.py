@@ -1,5 +1,6 @@
 """Small dialogs: choose one of a list, write a line, read a long text; and what all dialogs are."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -9,8 +10,13 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
 from textual.visual import VisualType
-from textual.widgets import Footer, Input, Label, OptionList, Static
+from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
+
+from routerlab.tui.shared.keys import Keys
+
+LULL_S = 0.005
+"""Seconds between two drawings of a dialog that comes."""
 
 
 class Dialog(ModalScreen[ScreenResultType]):
@@ -29,7 +35,11 @@ class Dialog(ModalScreen[ScreenResultType]):
         with Vertical(classes=self.SHAPE):
             yield Label(self._heading, markup=False, classes="title")
             yield from self.body()
-            yield Footer()
+            yield Keys()
+
+    async def on_resize(self) -> None:
+        """Let others go first: for this Textual draws all below anew, as it did when the dialog came."""
+        await asyncio.sleep(LULL_S)
 
     def body(self) -> ComposeResult:
         """What stands below the title: nothing, unless a dialog says so."""

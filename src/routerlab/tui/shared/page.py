@@ -80,8 +80,7 @@ class Page(Screen[None]):
 
     def colours(self) -> Palette:
         """The palette of the theme that is on."""
-        theme = self.app.current_theme
-        return palette(self.app.theme_variables, theme.dark, theme.ansi, self.taxonomy)
+        return palette(self.app.theme_variables, self.app.native_ansi_color, self.taxonomy)
 
     def tell(self, message: str, severity: SeverityLevel = "information") -> None:
         """A toast; the words may be foreign."""

@@ -1,6 +1,7 @@
 """What the app is without any page: its modes, theme and keys from the settings, the palette, the way out."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -23,8 +24,10 @@ from routerlab.engine.lab.lab import Lab
 from routerlab.settings import Settings
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import IDS, MODE_ACTIONS
+from routerlab.tui.shared.contrast import mended
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.readonly import refused
+from routerlab.tui.shared.rubbish import collect_when_quiet
 
 TWICE_S = 3.0
 CLOSE_S = 10.0
@@ -60,6 +63,10 @@ class Show(Message):
     """Somebody wants to see in the lab what the arms say to this prompt."""
 
     prompt: str
+
+
+class TakeTour(Message):
+    """Somebody wants to be shown around."""
 
 
 class Mode:
@@ -103,7 +110,8 @@ class Shell(App[None]):
 
     def __init__(self, settings: Settings, first: Mode) -> None:
         """`first` is what it opens with."""
-        super().__init__()
+        # NO_COLOR: none is written, and what tints say is told as with the terminal's own colours
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.modes: dict[ModeName, Mode] = {}
         self.add_mode(BETWEEN, Screen)
         self.settings = settings
@@ -111,6 +119,13 @@ class Shell(App[None]):
         self._interrupted = float("-inf")
         self._leaving: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's, with contrast, and with ours."""
+        self.theme_variables = mended(
+            super().get_css_variables(), self.current_theme.dark, self.current_theme.ansi
+        )
+        return self.theme_variables
 
     def enter(self, mode: Mode) -> None:
         """Open a mode that is not open yet, and go there."""
@@ -168,6 +183,7 @@ class Shell(App[None]):
         if unknown := sorted(set(settings.keys) - IDS):
             names = printable(", ".join(unknown))
             self.notify(f"settings: no action {names}", severity="warning", markup=False)
+        self.run_worker(collect_when_quiet(), group="collect")
         self.enter(self._first)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer
 
 from routerlab.engine.lab.events import Event, Notice
 from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
@@ -19,6 +18,7 @@ from routerlab.tui.actions.registry import TRIAL_ACTIONS, TRIAL_GROUPS
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.page import Page
@@ -96,7 +96,7 @@ class TrialScreen(Page):
         yield Line("ended")
         with Told(id="log"):
             yield Line("told", flows=True)
-        yield Footer()
+        yield Keys()
 
     def where(self) -> str:
         """The session's file."""
@@ -140,7 +140,7 @@ class TrialScreen(Page):
     def _draw(self, view: Overview, p: Palette) -> None:
         protocol, path = self.trial.work.registered.protocol, self.trial.lab.path
         width, roomy = self.size.width - 2, self.size.height >= TALL
-        self.query_one(Footer).compact = self.size.width < NARROW
+        self.query_one(Keys).compact = self.size.width < NARROW
         self.set_class(roomy, "-tall")
         self.show(
             head=head_text(protocol.name, traffic_words(protocol.traffic), view, width, p),

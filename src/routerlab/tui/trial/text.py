@@ -72,7 +72,7 @@ def _progress(view: Overview, width: int, p: Palette) -> list[Part]:
 
 def _bar(done: int, total: int, width: int, style: str, p: Palette) -> list[Part]:
     full = width * done // total if total else 0
-    return [("━" * full, style), ("━" * (width - full), p.faint)]
+    return [("━" * full, style), ("─" * (width - full), p.faint)]
 
 
 def lanes_text(lanes: Sequence[Lane], width: int, roomy: bool, p: Palette) -> Content:

@@ -87,7 +87,7 @@ class Found(VerticalScroll):
 
         plot = self.query_one(PlotextPlot)
         plot.display = len(points) > 1
-        ansi = self.app.current_theme.ansi
+        ansi = self.app.native_ansi_color
         plot.theme = "textual-clear" if ansi else "auto"
         plt = plot.plt
         plt.clear_data()

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.notifications import SeverityLevel
-from textual.widgets import Footer, Input, Label, OptionList, Static
+from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
@@ -17,6 +17,7 @@ from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import TUNE_ACTIONS
 from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.help import Help
+from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.page import Page
@@ -82,7 +83,7 @@ class TuneScreen(Page):
         """Models and progress side by side, below them what was found."""
         yield ModeBar()
         yield Label(
-            Content.assemble(("Tune", "bold"), ("  fits a router to labelled cases", "$foreground 60%")),
+            Content.assemble(("Tune", "bold"), ("  fits a router to labelled cases", "$dim")),
             id="title",
         )
         with Horizontal(id="plan"):
@@ -95,7 +96,7 @@ class TuneScreen(Page):
                 yield Static(id="progress", markup=False)
         yield Line("said", flows=True)
         yield Found()
-        yield Footer()
+        yield Keys()
 
     def on_mount(self) -> None:
         """Draw now, and whenever something changed."""
@@ -111,7 +112,7 @@ class TuneScreen(Page):
             return
         self.shown = shown
         colours = self.colours()
-        self.query_one(Footer).compact = self.size.width < NARROW
+        self.query_one(Keys).compact = self.size.width < NARROW
         self.set_class(self.size.width >= WIDE, "-wide")
         if again or found != self._entries:
             self._list(found)

@@ -39,7 +39,7 @@ def progress_text(tuning: Tuning, width: int, p: Palette) -> Content:
         (one_line(step.stage if step else "starting", width - len(count)), ""),
         (f"{count}\n", p.dim),
         ("━" * full, p.accent),
-        ("━" * (room - full), p.faint),
+        ("─" * (room - full), p.faint),
         (f"  {time}", p.dim),
     )
 

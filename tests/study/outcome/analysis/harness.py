@@ -7,7 +7,7 @@ import numpy as np
 
 from routerlab.core.corpus import prompt_sha256
 from routerlab.study.outcome.matrix import Floats, Matrix
-from routerlab.study.trial.protocol.routing_table import Route, Routes, Target
+from routerlab.study.routing_table import Route, Routes, Target
 
 LABELS = ("easy one", "hard one")
 

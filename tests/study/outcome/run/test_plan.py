@@ -8,7 +8,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import TAXONOMY
 from routerlab.study.outcome.run.plan import load_plan
-from routerlab.study.trial.protocol.routing_table import load_routes
+from routerlab.study.routing_table import load_routes
 from tests.conftest import REPO
 from tests.study.outcome.harness import loaded, plan_file, task, tiny_model
 

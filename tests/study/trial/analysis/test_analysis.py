@@ -18,6 +18,7 @@ from routerlab.core.session.run import Mark
 from routerlab.core.statistics.paired import holm, mcnemar
 from routerlab.resources import ROUTES
 from routerlab.study.figures.rows import Row
+from routerlab.study.routing_table import Routes
 from routerlab.study.trial.analysis.analysis import analyse_trial
 from routerlab.study.trial.analysis.economics import requests
 from routerlab.study.trial.analysis.flow import flow_lines
@@ -25,7 +26,6 @@ from routerlab.study.trial.analysis.result import Economics, HypothesisResult, T
 from routerlab.study.trial.analysis.waits import own_queue
 from routerlab.study.trial.protocol.assignment import Planned
 from routerlab.study.trial.protocol.peeks import note_peek
-from routerlab.study.trial.protocol.routing_table import Routes
 from tests.study.trial.harness import LABELS, Answer, protocol_file, session_file
 
 Made = Callable[..., TrialResult]

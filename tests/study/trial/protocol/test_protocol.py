@@ -68,7 +68,7 @@ def test_what_the_template_has_as_comments_is_right_too(tmp_path: Path) -> None:
         ("[looks]", '[looks]\nrule = "obrien-fleming"\nfractions = [0.5, 1.0]', "ascending between 0 and 1"),
         ("[looks]", '[looks]\nrule = "sprt"\np0 = 0.9', "p0 < p1"),
         ('endpoint = "cost"', 'endpoint = "joy"', "endpoint is accuracy, cost, macro_f1, f1:LABEL or p95"),
-        ("limit = 0.75", "", "every endpoint but accuracy, which compares arms, needs a limit"),
+        ("limit = 0.75", "", "every endpoint but accuracy and quality, which compare, needs a limit"),
         ("limit = 0.75", "limit = 75", "the limit of cost is a share"),
         ('id = "H6"', 'id = "H5"', "hypothesis 'H5' appears twice"),
         ("seed = 7", 'seed = 7\ngates = ["speed>=1"]', "unknown metric 'speed'"),

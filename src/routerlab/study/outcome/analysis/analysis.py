@@ -19,7 +19,7 @@ from routerlab.study.outcome.analysis.signal import codes, signal
 from routerlab.study.outcome.analysis.table import cross_fitted, priced, swept
 from routerlab.study.outcome.analysis.verdict import WORTH, verdict
 from routerlab.study.outcome.matrix import Floats, Matrix
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 from routerlab.version import __version__
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from routerlab.core.errors import LabError
 from routerlab.study.outcome.matrix import Floats, Matrix
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 
 Kind = Literal["control", "model", "random", "router", "annotator", "gold", "table", "direct", "oracle"]
 

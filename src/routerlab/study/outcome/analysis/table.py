@@ -11,7 +11,7 @@ from routerlab.core.errors import LabError
 from routerlab.study.outcome.analysis.draws import Tasks
 from routerlab.study.outcome.analysis.policies import known_mean, one_hot
 from routerlab.study.outcome.matrix import Floats, Matrix
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 
 FOLDS = 10
 """Parts of the tasks; each is routed by a table that was fitted to the others."""

@@ -8,15 +8,16 @@ from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.core.remote import Remote
 from routerlab.engine.worker.build import BuildInfo, usable_cpus
+from routerlab.models.catalog import find_model
 from routerlab.models.devices import gpus
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import read_header
 from routerlab.settings import Settings
 from routerlab.study.outcome.load import OutcomeFile
 from routerlab.study.outcome.record import ModelRecord, OutcomeHeader, TaskRecord
-from routerlab.study.outcome.run.plan import Plan
+from routerlab.study.outcome.run.plan import Downstream, Plan
 from routerlab.study.outcome.task import Task, Tasks
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 from routerlab.version import __version__
 
 
@@ -29,7 +30,7 @@ def new_header(
     build: BuildInfo,
     sandbox: str | None,
 ) -> OutcomeHeader:
-    """The header of a new session. LabError when a model file cannot be read."""
+    """The header of a new session. LabError when a model file cannot be read, or the reader is not here."""
     return OutcomeHeader(
         schema_version=1,
         kind="outcomes",
@@ -43,7 +44,7 @@ def new_header(
         plan_sha256=plan.asked_sha256,
         routes_sha256=routes.sha256,
         sandbox=sandbox,
-        model=tuple(_model(plan, routes, name, at, settings, build) for name, at in where.items()),
+        model=tuple(_model(plan, routes, one, where[one.name], settings, build) for one in plan.model),
         task=tuple(map(task_record, tasks.task)),
     )
 
@@ -61,14 +62,18 @@ def task_record(task: Task) -> TaskRecord:
 
 
 def _model(
-    plan: Plan, routes: Routes, name: str, at: Path | Remote, settings: Settings, build: BuildInfo
+    plan: Plan, routes: Routes, one: Downstream, at: Path | Remote, settings: Settings, build: BuildInfo
 ) -> ModelRecord:
-    target = routes.targets[name]
+    target = routes.targets[one.whole or one.name]
     told = {
-        "name": name,
+        "name": one.name,
         **target.model_dump(include=set(ModelRecord.model_fields) - {"name"}),
         "chat": plan.chat.model_dump(mode="json", exclude_none=True),
     }
+    if one.compress:
+        reader = find_model(plan.reader or "")
+        told |= {"whole": one.whole, "compress": one.compress, "keep": one.share}
+        told |= {"reader_file": reader.name, "reader_sha256": file_sha256(reader)}
     if isinstance(at, Remote):
         own = at.prices if at.prices and at.prices.currency == routes.currency else None
         paid = {"input_per_million": own.input, "output_per_million": own.output} if own else {}
@@ -131,5 +136,8 @@ def _asked(header: OutcomeHeader) -> list[tuple[str, str | None]]:
     return [(task.id, task.prompt_sha256) for task in header.task]
 
 
-def _weights(header: OutcomeHeader) -> list[tuple[str, str | None, str | None, str | None]]:
-    return [(model.name, model.model_sha256, model.base_url, model.model) for model in header.model]
+def _weights(header: OutcomeHeader) -> list[tuple[str | None, ...]]:
+    return [
+        (model.name, model.model_sha256, model.base_url, model.model, model.reader_sha256)
+        for model in header.model
+    ]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,15 +16,17 @@ from routerlab.engine.arms.downstream import Answered, Asked, ChatModel
 from routerlab.engine.lab.runner import Progress
 from routerlab.engine.lab.start import Say
 from routerlab.engine.worker.protocol import LoadChat
+from routerlab.models.catalog import find_model
 from routerlab.models.placement import want
 from routerlab.settings import Settings
 from routerlab.study.outcome.check.sandbox import Sandbox
+from routerlab.study.outcome.compress.reader import Reader
 from routerlab.study.outcome.load import OutcomeFile
 from routerlab.study.outcome.record import Outcome
 from routerlab.study.outcome.run.plan import Plan
 from routerlab.study.outcome.run.score import scored
 from routerlab.study.outcome.task import Task, Tasks
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 
 Chat = Callable[[str, Asked], Awaitable[Answered]]
 
@@ -45,8 +47,8 @@ class Work:
 async def carry_out(work: Work, file: OutcomeFile, say: Say, show: Callable[[Progress], None]) -> list[str]:
     """Ask what the session does not have yet: remote models first, all at once, then the local ones in turn.
 
-    The models that were given up on the way, a line each. LabError when the disk is full. To be stopped by
-    cancelling it: all that is whole is kept.
+    The models that were given up on the way, a line each. LabError when the disk is full, or prompts
+    cannot be compressed. To be stopped by cancelling it: all that is whole is kept.
     """
     run = _Run(work, file, say, show)
     remotes = {name: at for name, at in work.where.items() if isinstance(at, Remote)}
@@ -81,6 +83,9 @@ class _Run:
         self.capped = ""
         self._work, self._file, self._say, self._show = work, file, say, show
         chat = work.plan.chat
+        self._reading = asyncio.Lock()
+        self._sent: dict[tuple[str, str], str] = {}
+        self._whole = {one.name: one.whole or one.name for one in work.plan.model}
         self._how = Asked(chat.max_tokens, chat.stop, chat.timeout_s)
         self._begun = time.monotonic()
         self._total = len(work.tasks.task) * len(work.where)
@@ -99,6 +104,19 @@ class _Run:
         left = [task for task in self._work.tasks.task if task.id not in done]
         return deque(sorted(left, key=lambda task: prompt_sha256(task.prompt)))
 
+    async def _compress(self, name: str, todo: Iterable[Task]) -> None:
+        """Have the small model make shorter what this model is still to be asked, if it is a variant.
+        LabError when the small model is not here, or cannot read a prompt."""
+        plan = self._work.plan
+        one = next(one for one in plan.model if one.name == name)
+        if one.compress is None:
+            return
+        async with self._reading, Reader(find_model(plan.reader or ""), self._work.settings) as reader:
+            self._say(f"compressing prompts for {name} ...")
+            for task in todo:
+                read = await reader.read(task.prompt)
+                self._sent[name, task.id] = await reader.compress(read, one.compress, one.share)
+
     async def remote(self, name: str, remote: Remote) -> None:
         """Ask a remote model what it owes, some questions at a time."""
         from routerlab.engine.remote.downstream import RemoteChat
@@ -107,6 +125,7 @@ class _Run:
         todo = self._todo(name)
         if not todo:
             return
+        await self._compress(name, todo)
         model = await asyncio.to_thread(RemoteChat, remote, chat.system, chat.max_tokens, chat.stop)
         lanes = min(self._work.plan.concurrency or remote.concurrency, len(todo))
         try:
@@ -125,6 +144,7 @@ class _Run:
         todo = self._todo(name)
         if not todo or self.capped:
             return
+        await self._compress(name, todo)
         self._say(f"loading {name} ...")
         model = self._model(name, path)
         again: deque[Task] = deque()
@@ -172,7 +192,7 @@ class _Run:
             task = todo.popleft()
             self._asked += 1
             at = datetime.now(UTC)
-            answered = await chat(task.prompt, self._how)
+            answered = await chat(self._sent.get((name, task.id), task.prompt), self._how)
             if answered.status == "crashed" and again is not None and contended:
                 again.append(task)
                 self._asked -= 1
@@ -194,6 +214,7 @@ class _Run:
             task=task.id,
             model=name,
             status=answered.status,
+            sent=self._sent.get((name, task.id)),
             answer=answered.text if answered.status == "ok" else None,
             finish=answered.finish,
             tokens_in=answered.tokens_in,
@@ -222,7 +243,7 @@ class _Run:
             return answered.cost
         if answered.tokens_in is None or answered.tokens_out is None:
             return None
-        return routes.targets[name].cost(answered.tokens_in, answered.tokens_out)
+        return routes.targets[self._whole[name]].cost(answered.tokens_in, answered.tokens_out)
 
     def _lose(self, name: str, why: str) -> None:
         line = f"{name}: {why}; {len(self._todo(name))} questions are not asked"

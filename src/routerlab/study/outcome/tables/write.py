@@ -2,7 +2,7 @@
 
 import tomli_w
 
-from routerlab.study.trial.protocol.routing_table import Routes
+from routerlab.study.routing_table import Routes
 
 
 def routes_text(routes: Routes) -> bytes:

@@ -28,7 +28,7 @@ def hypotheses(trial: TrialResult) -> Section | None:
             Cell(one.says),
             Cell(one.endpoint),
             Cell(one.found),
-            w.NONE if one.limit is None else f"{one.limit:g}",
+            _limit(one),
             f"{one.alpha:g}",
             Cell(one.correction),
         )
@@ -39,7 +39,8 @@ def hypotheses(trial: TrialResult) -> Section | None:
             ("", "Registered", "Endpoint", "Result", "Limit", "Alpha", "Correction"),
             registered,
             names=4,
-            caption=f"Registered by the lock of {w.date(trial.lock.locked_at)}.",
+            caption=f"Registered by the lock of {w.date(trial.lock.locked_at)}."
+            + (f" Measured answers: {trial.outcomes}." if trial.outcomes else ""),
         )
     ]
     if tests := [_tested(one, test) for one in trial.hypotheses for test in one.tests]:
@@ -55,6 +56,13 @@ def hypotheses(trial: TrialResult) -> Section | None:
     if notes:
         blocks.append(Fold("Notes on the tests", (Lines(tuple(notes)),)))
     return Section("Hypotheses", tuple(blocks))
+
+
+def _limit(one: HypothesisResult) -> str:
+    """What it is held against, such as "not-worse by 0.02"."""
+    if one.direction:
+        return f"{one.direction} by {one.margin:g}"
+    return w.NONE if one.limit is None else f"{one.limit:g}"
 
 
 def _tested(one: HypothesisResult, test: Tested) -> tuple[Cell | str, ...]:

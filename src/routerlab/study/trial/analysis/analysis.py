@@ -14,6 +14,8 @@ from routerlab.study.figures.costs import MachinePrice
 from routerlab.study.figures.labels import share
 from routerlab.study.figures.rows import Log, Row, by_arm, grouped, judged, session_log
 from routerlab.study.figures.times import times
+from routerlab.study.outcome.matrix import Matrix
+from routerlab.study.routing_table import Routes
 from routerlab.study.trial.analysis.economics import drawn_ratio, economics, requests
 from routerlab.study.trial.analysis.effects import effects
 from routerlab.study.trial.analysis.flow import flow
@@ -23,16 +25,17 @@ from routerlab.study.trial.analysis.waits import LAB, queue, response, service_r
 from routerlab.study.trial.protocol.assignment import balance
 from routerlab.study.trial.protocol.peeks import waiting_peeks
 from routerlab.study.trial.protocol.protocol import Protocol
-from routerlab.study.trial.protocol.routing_table import Routes
 from routerlab.study.trial.protocol.session import Recorded, recorded, trial_runs
 from routerlab.version import __version__
 
 
-def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> TrialResult:
+def analyse_trial(
+    path: Path, corpus: Corpus | None, routes: Routes | None, outcomes: Matrix | None = None
+) -> TrialResult:
     """Everything about the trial in `path`; LabError when it is no trial's.
 
     `corpus` is the one it was run with, None where that is not at hand: then there are no economics and no
-    subgroups but families and labels.
+    subgroups but families and labels. `outcomes` are measured answers to its cases (see `load_outcomes`).
     """
     opened = read_session(path)
     trial = recorded(path, opened.session)
@@ -58,6 +61,7 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         if routes and asked:
             ratios[arm] = drawn_ratio(asked, settings)
             bills[arm] = economics(arm, asked, routes, settings, ratios[arm])
+    evidence = Evidence(trial, analysis, settings, groups, bills, ratios, routes, outcomes)
     runs = trial_runs(opened.session)
     begun = runs[0].at
     return TrialResult(
@@ -79,9 +83,10 @@ def analyse_trial(path: Path, corpus: Corpus | None, routes: Routes | None) -> T
         analysis=analysis,
         times=_times(by_arm(service, trial.arms), settings),
         effects=effects(groups, settings),
-        hypotheses=hypothesis_results(Evidence(trial, analysis, settings, groups, bills, ratios)),
+        hypotheses=hypothesis_results(evidence),
         subgroups=_subgroups(groups, log, corpus, settings),
         routes=f"{routes.name}, prices of {routes.date} in {routes.currency}" if routes else None,
+        outcomes=f"{outcomes.name}, {', '.join(outcomes.models)}" if outcomes else None,
         economics=tuple(bills.values()),
         looks=tuple(mark.reason or "" for mark in trial.marks("look")),
         dropped=dict(trial.standing.dropped),

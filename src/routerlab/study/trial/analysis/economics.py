@@ -9,8 +9,8 @@ from routerlab.core.statistics.paired import Doubles, draw, middle
 from routerlab.study.figures.arm import Settings
 from routerlab.study.figures.labels import share
 from routerlab.study.figures.rows import Row, grouped
+from routerlab.study.routing_table import Routes
 from routerlab.study.trial.analysis.result import Economics, Misroute
-from routerlab.study.trial.protocol.routing_table import Routes
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,14 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
+from routerlab.models.fingerprint import hash_file
 from routerlab.resources import ROUTES
+from routerlab.study.outcome.matrix import Matrix
+from routerlab.study.routing_table import Routes, check_labels
 from routerlab.study.trial.analysis.analysis import analyse_trial
 from routerlab.study.trial.analysis.result import TrialResult
-from routerlab.study.trial.protocol.routing_table import Routes, check_labels
-from routerlab.study.trial.protocol.session import ended, recorded
+from routerlab.study.trial.protocol.answers import load_outcomes
+from routerlab.study.trial.protocol.session import Recorded, ended, recorded
 
 Tell = Callable[[str], None]
 """Gets what a reader should know of the result besides."""
@@ -35,7 +38,8 @@ def open_trial(path: Path, tell: Tell, corpus: Path | None = None, routes: Path 
     is not to be had, `tell` says so, and the result is without what needs it.
     """
     session = read_session(path).session
-    return analyse_trial(path, _corpus(path, session, corpus, tell), _routes(path, session, routes, tell))
+    cases, table = _corpus(path, session, corpus, tell), _routes(path, session, routes, tell)
+    return analyse_trial(path, cases, table, _outcomes(recorded(path, session), cases, table, tell))
 
 
 def _corpus(path: Path, session: Session, named: Path | None, tell: Tell) -> Corpus | None:
@@ -84,3 +88,20 @@ def _routes(path: Path, session: Session, named: Path | None, tell: Tell) -> Rou
         return None
     tell(f"{file} is another routing table than the one that was locked")
     return routes
+
+
+def _outcomes(trial: Recorded, corpus: Corpus | None, routes: Routes | None, tell: Tell) -> Matrix | None:
+    """The measured answers that were locked, unless they changed, or what they are of is not at hand."""
+    named = trial.protocol.outcomes
+    if named is None:
+        return None
+    if corpus is None or routes is None:
+        tell("no quality of answers, which takes the corpus and the routing table")
+        return None
+    try:
+        if hash_file(Path(named)) != trial.lock.pins.get("outcomes"):
+            raise LabError(f"{named} is not the file that was locked")
+        return load_outcomes(trial.protocol, [corpus.by_id[case] for case in trial.lock.cases], routes)
+    except LabError as e:
+        tell(f"no quality of answers: {e}")
+        return None

@@ -87,12 +87,14 @@ class Tested(Record):
 
 
 class HypothesisResult(Record):
-    """A registered hypothesis and what became of it."""
+    """A registered hypothesis and what became of it. `direction` and `margin` are those of quality."""
 
     id: str
     says: str
     endpoint: str
     limit: float | None
+    direction: Literal["better", "not-worse"] | None = None
+    margin: float | None = None
     alpha: float
     correction: str
     tests: tuple[Tested, ...]
@@ -168,8 +170,8 @@ class TrialResult(Record):
     """Everything that a trial says. `complete` is false for an analysis before the end.
 
     `begun_at` is when the first run began; `locked_s` is how long before that the protocol was locked.
-    `routes` says which prices economics are from. `analysis` has the arms' figures, whose latencies are
-    responses or service as the protocol says.
+    `routes` says which prices economics are from, `outcomes` which measured answers. `analysis` has the arms'
+    figures, whose latencies are responses or service as the protocol says.
     """
 
     schema_version: Literal[1] = 1
@@ -195,6 +197,7 @@ class TrialResult(Record):
     hypotheses: tuple[HypothesisResult, ...]
     subgroups: tuple[Subgroup, ...]
     routes: str | None
+    outcomes: str | None = None
     economics: tuple[Economics, ...]
     looks: tuple[str, ...]
     dropped: dict[str, str]

@@ -49,7 +49,8 @@ class LockedArm(Record):
 
 class Lock(Record):
     """A frozen protocol. `protocol` is its canonical content as JSON, `pins` name -> SHA-256 of the canonical
-    content of corpus, taxonomy, exemplars, routes, recording, and of the plan of sessions; `cases` are asked.
+    content of corpus, taxonomy, exemplars, routes, recording, and of the plan of sessions, and of the file of
+    outcomes; `cases` are asked.
 
     `git_commit` is that of the protocol's folder, `git_clean` whether the protocol was committed as it is.
     `replaces` is the hash of an older lock. `sha256` is the hash of everything else here.
@@ -184,6 +185,8 @@ def _pins(work: Registered) -> dict[str, str]:
     pins["sessions"] = plan_sha256(work.planned())
     if work.stamps:
         pins["stamps"] = canonical_sha256({"stamps": list(work.stamps)})
+    if work.protocol.outcomes:
+        pins["outcomes"] = hash_file(Path(work.protocol.outcomes))
     return pins
 
 

@@ -16,7 +16,7 @@ from routerlab.study.trial.protocol.traffic import Pattern
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Level = Annotated[float, Field(gt=0, lt=0.5)]
-ENDPOINT = re.compile(r"accuracy|cost|macro_f1|p95|f1:\S+")
+ENDPOINT = re.compile(r"accuracy|cost|macro_f1|p95|f1:\S+|cost:measured|quality:(control|random)")
 
 TEMPLATE = Path(__file__).with_name("template.toml")
 """The protocol that `trial new` writes, every decision with its reason; what is in braces is filled in."""
@@ -91,24 +91,55 @@ class Hypothesis(Record):
 
     `endpoint`: "accuracy" (no limit: every pair of arms, exact McNemar), "cost" (the limit is a share of what
     it costs without a router), "macro_f1", "f1:LABEL" (at least the limit) or "p95" (milliseconds at most).
+
+    With measured outcomes also "cost:measured" (as "cost", of the answers' own tokens), and the mean score of
+    the answers that an arm's labels lead to, against the table's default for all ("quality:control") or
+    random routing at the same cost ("quality:random"): `direction` "better" by more than `margin`, or
+    "not-worse" by as much.
     """
 
     id: str = Field(pattern=r"^H\d+[a-z]?$")
     says: str = Field(min_length=1)
     endpoint: str
     limit: Positive | None = None
+    direction: Literal["better", "not-worse"] | None = None
+    margin: float | None = Field(default=None, ge=0, lt=1)
     alpha: Level = 0.05
     correction: Literal["holm", "none"] = "holm"
 
     @model_validator(mode="after")
     def _can_be_tested(self) -> "Hypothesis":
         if not ENDPOINT.fullmatch(self.endpoint):
-            raise ValueError("endpoint is accuracy, cost, macro_f1, f1:LABEL or p95")
-        if (self.endpoint == "accuracy") != (self.limit is None):
-            raise ValueError("every endpoint but accuracy, which compares arms, needs a limit")
+            raise ValueError(
+                "endpoint is accuracy, cost, macro_f1, f1:LABEL or p95; with outcomes also cost:measured, "
+                "quality:control or quality:random"
+            )
+        compares = self.endpoint == "accuracy" or self.about_quality
+        if compares != (self.limit is None):
+            raise ValueError("every endpoint but accuracy and quality, which compare, needs a limit")
+        decided = self.direction is not None and self.margin is not None
+        if self.about_quality != decided or (not decided and (self.direction or self.margin is not None)):
+            raise ValueError("direction and margin are those of a hypothesis about quality, which needs both")
+        if self.direction == "not-worse" and not self.margin:
+            raise ValueError("not-worse needs a margin above 0: how much worse does not matter")
         if self.endpoint != "p95" and self.limit is not None and self.limit >= 1:
             raise ValueError(f"the limit of {self.endpoint} is a share, above 0 and below 1")
         return self
+
+    @property
+    def about_quality(self) -> bool:
+        """Whether it is about the answers, not the labels."""
+        return self.endpoint.startswith("quality:")
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Whether it takes answers that were measured."""
+        return self.about_quality or self.endpoint == "cost:measured"
+
+    @property
+    def at(self) -> float:
+        """The difference in quality that is tested against."""
+        return (self.margin or 0.0) * (-1 if self.direction == "not-worse" else 1)
 
 
 class Protocol(Decided):
@@ -117,11 +148,12 @@ class Protocol(Decided):
     `sessions` are those of each arm (on average, with assignment "hash"). `latency` is what P95 is of: the
     "response" from the moment a session was due to the whole answer, or the "service" alone; where arms take
     turns, the wait for another arm's turn is no part of a response. `limit_minutes` ends a run, whatever is
-    left.
+    left. `outcomes` are measured answers to the corpus's prompts by the routing table's models.
     """
 
     schema_version: Literal[1]
     routes: str | None = None
+    outcomes: str | None = None
     sessions: int = Field(ge=1)
     assignment: Method = "blocks"
     seed: int = Field(default=0, ge=0)
@@ -143,6 +175,8 @@ class Protocol(Decided):
         )
         if self.looks.rule == "obrien-fleming" and self.primary is None:
             raise ValueError("obrien-fleming looks test the accuracy of pairs: register that hypothesis")
+        if self.outcomes is None and (needs := [one.id for one in self.hypothesis if one.needs_outcomes]):
+            raise ValueError(f"{needs[0]} is about measured answers: name their session as `outcomes`")
         return self
 
     @property

@@ -11,18 +11,21 @@ from routerlab.core.taxonomy import Taxonomy, load_taxonomy
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.factory import exemplar_corpus
 from routerlab.engine.remote.arm import RemoteSpec
-from routerlab.resources import ROUTES, ROUTING60, TAXONOMY
+from routerlab.resources import ROUTING60, TAXONOMY
 from routerlab.study.benchmark.plan import planned_cases, planned_specs
+from routerlab.study.outcome.matrix import Matrix
+from routerlab.study.routing_table import Routes, routes_for
+from routerlab.study.trial.protocol.answers import load_outcomes
 from routerlab.study.trial.protocol.assignment import Planned, assign
 from routerlab.study.trial.protocol.protocol import Protocol
-from routerlab.study.trial.protocol.routing_table import Routes, load_routes
 from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
 
 @dataclass(frozen=True)
 class Registered:
     """The protocol in `path`, and what it names. `exemplars` is None where there are none, `routes` where the
-    taxonomy has no routing table; `stamps` are the moments of replay traffic."""
+    taxonomy has no routing table; `outcomes` are the measured answers to `cases`, None where none are named;
+    `stamps` are the moments of replay traffic."""
 
     protocol: Protocol
     path: Path
@@ -33,6 +36,7 @@ class Registered:
     cases: Sequence[Case]
     exemplars: Corpus | None
     routes: Routes | None
+    outcomes: Matrix | None
     stamps: Sequence[float]
     specs: Sequence[Spec]
 
@@ -81,6 +85,8 @@ def register(path: Path) -> Registered:
     corpus_path = Path(protocol.corpus) if protocol.corpus else ROUTING60
     taxonomy = load_taxonomy(taxonomy_path)
     corpus = load_corpus(corpus_path, taxonomy)
+    cases = planned_cases(protocol, corpus, path)
+    routes = routes_for(Path(protocol.routes) if protocol.routes else None, taxonomy)
     return Registered(
         protocol=protocol,
         path=path,
@@ -88,9 +94,10 @@ def register(path: Path) -> Registered:
         taxonomy_path=taxonomy_path,
         corpus=corpus,
         corpus_path=corpus_path,
-        cases=planned_cases(protocol, corpus, path),
+        cases=cases,
         exemplars=exemplar_corpus(taxonomy, protocol.exemplars),
-        routes=_routes(protocol, taxonomy),
+        routes=routes,
+        outcomes=load_outcomes(protocol, cases, routes),
         stamps=read_stamps(Path(protocol.traffic.stamps)) if protocol.traffic.stamps else (),
         specs=_specs(path, protocol),
     )
@@ -105,10 +112,3 @@ def _specs(path: Path, protocol: Protocol) -> list[Spec]:
     if len(controls) == len(specs):
         raise LabError(f"{path}: the control is the only arm; add one that routes")
     return specs
-
-
-def _routes(protocol: Protocol, taxonomy: Taxonomy) -> Routes | None:
-    """The routing table; the one that ships is used only with the labels that ship."""
-    if protocol.routes is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256:
-        return None
-    return load_routes(Path(protocol.routes) if protocol.routes else ROUTES, taxonomy)

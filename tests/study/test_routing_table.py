@@ -7,7 +7,7 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.resources import ROUTES, TAXONOMY
-from routerlab.study.trial.protocol.routing_table import Routes, load_routes
+from routerlab.study.routing_table import Routes, load_routes
 
 SIX = load_taxonomy(TAXONOMY)
 

@@ -14,7 +14,8 @@ from routerlab.core.files.toml import load_toml, once, unless
 from routerlab.core.hashed import Hashed
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Remote, plain_address
-from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.taxonomy import Taxonomy, load_taxonomy
+from routerlab.resources import ROUTES, TAXONOMY
 from routerlab.study.figures.arm import Hosting
 
 
@@ -138,6 +139,13 @@ class Routes(Hashed):
         chosen, right = self.target(label), self.target(gold)
         again = right.cost(*tokens) if self.misroute == "redo" and chosen.tier < right.tier else 0.0
         return chosen.cost(*tokens) + again
+
+
+def routes_for(named: Path | None, taxonomy: Taxonomy) -> Routes | None:
+    """The table in `named`; without, the one that ships with the labels that ship, and none with others."""
+    if named is None and taxonomy.sha256 != load_taxonomy(TAXONOMY).sha256:
+        return None
+    return load_routes(named or ROUTES, taxonomy)
 
 
 def load_routes(path: Path, taxonomy: Taxonomy) -> Routes:

@@ -1,0 +1,1 @@
+"""Prompts made shorter before they are sent: how, how alike they stay, what that costs in answers."""

@@ -1,0 +1,1 @@
+"""The tour: five steps in the real lab, which knows nothing of it."""
