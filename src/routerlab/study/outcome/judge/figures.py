@@ -46,6 +46,8 @@ def judged(found: Judgements, outcomes: Outcomes) -> Judged:
     table = np.array([row[1:] for row in apart], dtype=np.int64).reshape(-1, 2)
     kappa = figures({"kappa": cohen}, table)["kappa"] if apart else None
     ends = kappa.interval if kappa and kappa.interval else (None, None)
+    if ends[0] == ends[1]:  # a judge with one verdict for all: no draw can differ
+        ends = (None, None)
     return Judged(
         judge=found.header.judge.name,
         prompt_sha256=found.header.prompt_sha256,
