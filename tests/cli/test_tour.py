@@ -21,7 +21,7 @@ async def test_the_tour_opens_a_sitting_where_it_is_told_to(
     monkeypatch.setattr("routerlab.settings.load_settings", lambda: Settings())
     with pytest.raises(LabError, match="needs a terminal"):
         command.tour()
-    monkeypatch.setattr(command, "on_screen", lambda: True)
+    monkeypatch.setattr(command, "need_screen", lambda *words: None)
     command.tour(session=tmp_path / "first.toml")
     (mode,) = opened
     assert isinstance(mode, TourMode)
