@@ -12,6 +12,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.lab.materials import Materials
 from routerlab.resources import TAXONOMY
+from routerlab.serve.at_work import arm_at_work
 from routerlab.serve.chat.candidates import Table, load_table
 from routerlab.serve.decide import Decider, Pool
 from routerlab.serve.ledger import Recorder
@@ -76,7 +77,7 @@ async def load_work(
         tables = {name: load_table(path, materials.taxonomy) for name, path in wanted.tables.items()}
         pools = [
             Pool([of(arm) for _ in range(n)])
-            for arm, n in ((wanted.router, count), *((s, 1) for s in wanted.shadows))
+            for arm, n in ((arm_at_work(wanted.router), count), *((s, 1) for s in wanted.shadows))
         ]
         names = [pool.name for pool in pools]
         if again := next((name for name in names if names.count(name) > 1), None):
