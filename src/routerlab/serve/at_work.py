@@ -3,6 +3,7 @@
 import getpass
 import tomllib
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -137,6 +138,27 @@ def _sha256(router: Path) -> str:
     return canonical_sha256(load_router(router))
 
 
+def labelled(path: Path) -> "Analysis":
+    """The analysis of a session, in which what people said of a question that has no gold label is that;
+    LabError when they said two things of one question, or there is nothing to analyse."""
+    from routerlab.core.session.file import read_session
+    from routerlab.study.load import analysis_of, load
+
+    log = load(path)
+    session, said = read_session(path).session, dict[str, str]()
+    for trial in session.trials:
+        state = session.current(trial.id)
+        if state.label is None or state.draft:
+            continue
+        if said.setdefault(trial.question, state.label) != state.label:
+            raise LabError(
+                f"{path}: {trial.id}: {state.label}, but its question was labelled {said[trial.question]}, "
+                "too; undo one of them"
+            )
+    rows = tuple(replace(row, gold=row.gold or said.get(row.case)) for row in log.rows)
+    return analysis_of(replace(log, rows=rows))
+
+
 def judge(analysis: "Analysis", new: Choice, before: Choice | None) -> Evidence:
     """What the analysis says of `new`, alone and against `before`; LabError when it has not both of them, or
     not as they are now."""
@@ -196,7 +218,7 @@ def verdict(evidence: Evidence) -> str | None:
     paired = evidence.paired
     if paired is None or paired.difference >= 0:
         return None
-    worse = "significantly worse" if paired.p < ALPHA else "less accurate, though not significantly"
+    worse = "significantly worse" if paired.p < ALPHA else "less accurate (not significantly)"
     return f"{worse} than {numbers(paired)}"
 
 

@@ -10,16 +10,17 @@ from routerlab.api import load_async_router
 from routerlab.core.corpus import load_corpus
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import read_session
+from routerlab.core.session.session import Event
 from routerlab.core.statistics.paired import mcnemar
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.resources import ROUTING60, TAXONOMY
-from routerlab.serve.at_work import Choice, arm_at_work, judge, promoted, read_at_work
+from routerlab.serve.at_work import Choice, arm_at_work, judge, labelled, promoted, read_at_work, verdict
 from routerlab.serve.front import Wanted
 from routerlab.serve.run import TOKEN as VARIABLE
-from routerlab.study.load import load_result
 from tests import program
 from tests.conftest import REPO
+from tests.core.session.harness import note, trial, written
 from tests.serve.harness import TOKEN, serving
 
 EASY = ("--require", "accuracy>=0.1")
@@ -95,9 +96,9 @@ def right_of(session: Path) -> dict[str, set[str]]:
     """Arm -> the cases that it has right, counted from the session and the corpus."""
     gold = {case.id: case.label for case in load_corpus(ROUTING60, load_taxonomy(TAXONOMY)).case}
     found: dict[str, set[str]] = {"majority": set(), "keywords": set()}
-    for trial in read_session(session).session.trials:
-        if trial.case and trial.label == gold[trial.case]:
-            found[trial.arm].add(trial.case)
+    for one in read_session(session).session.trials:
+        if one.case and one.label == gold[one.case]:
+            found[one.arm].add(one.case)
     return found
 
 
@@ -117,8 +118,42 @@ def test_a_router_that_is_not_what_was_promoted_is_not_served(tmp_path: Path) ->
     with pytest.raises(LabError, match="has changed since it was promoted"):
         arm_at_work(str(file))
 
-    analysis = load_result(answered(tmp_path))
+    analysis = labelled(answered(tmp_path))
     with pytest.raises(LabError, match="another router of this name"):
         judge(analysis, Choice(name="keywords", arm=BETTER, sha256="0" * 64), None)
     with pytest.raises(LabError, match="has no answers of smollm2-135m:probe"):
         judge(analysis, choice, None)
+
+
+def test_what_people_said_of_live_traffic_is_what_is_right(tmp_path: Path) -> None:
+    """Of a question once, beside whichever arm's answer; questions that nobody labelled do not count."""
+    right, wrong = "CoT/simple", "code/simple"
+    answers = [  # the one at work, the new one, and whose answer was labelled
+        (wrong, right, 0),
+        (wrong, right, 1),
+        (right, wrong, 1),
+        (right, right, 0),
+        (wrong, wrong, None),
+    ]
+    events: list[Event] = []
+    for n, (by_old, by_new, told) in enumerate(answers):
+        facts = {"case": None, "prompt_sha256": f"{n:064x}"}
+        events += [trial(2 * n, label=by_old, **facts), trial(2 * n + 1, arm="b", label=by_new, **facts)]
+        if told is not None:
+            events.append(note(n, f"t{2 * n + told:06d}", label=right))
+    path = written(tmp_path / "live-watched.toml", *events)
+    old, new = Choice(name="a", arm="a"), Choice(name="b", arm="b")
+    evidence = judge(labelled(path), new, old)
+    assert evidence.paired is not None
+    assert (evidence.measured.n, evidence.measured.accuracy) == (4, 0.75)
+    assert (evidence.paired.n, evidence.paired.only_new, evidence.paired.only_before) == (4, 2, 1)
+    assert (evidence.paired.difference, evidence.paired.p) == (0.25, 1.0)
+    assert verdict(evidence) is None
+    back = judge(labelled(path), old, new)
+    said = verdict(back)
+    assert said is not None
+    assert said.startswith("less accurate (not significantly) than b: -0.250 in accuracy on 4 cases, 1 right")
+
+    written(path, *events, note(9, "t000001", label=wrong))
+    with pytest.raises(LabError, match="t000001: code/simple, but its question was labelled CoT/simple"):
+        labelled(path)

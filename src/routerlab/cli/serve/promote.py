@@ -103,7 +103,7 @@ def _earned(
     from routerlab.core.statistics.gates import parse_gate
     from routerlab.engine.lab.specs import any_spec
     from routerlab.serve.at_work import Choice, judge, verdict
-    from routerlab.study.load import load_result
+    from routerlab.serve.at_work import labelled as labelled_in
 
     wanted = [parse_gate(text) for text in require or ()]
     new = Choice.of(router, any_spec(router, settings.contract))
@@ -114,7 +114,7 @@ def _earned(
         )
         raise LabError(f"{new.name} {same}")
     path = _answers(labelled, [c.arm for c in (new, before) if c], taxonomy, settings)
-    analysis = load_result(path)
+    analysis = labelled_in(path)
     told = judge(analysis, new, before)
     arm = analysis.by_name[new.name]
     gates = wanted or [*map(parse_gate, analysis.gates), *promised(arm)]
