@@ -226,7 +226,7 @@ def numbers(paired: Paired) -> str:
     """The comparison in words."""
     return (
         f"{paired.before}: {paired.difference:+.3f} in accuracy on {paired.n} cases, {paired.only_new} right "
-        f"only with the new one, {paired.only_before} only with the one at work, p = {paired.p:.4f} "
+        f"only with the new one, {paired.only_before} only with the one at work, p = {paired.p:.3g} "
         "(McNemar, exact)"
     )
 

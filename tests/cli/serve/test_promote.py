@@ -43,7 +43,7 @@ async def test_what_is_better_takes_the_place_and_what_is_worse_does_not(
     session, file = answered(tmp_path), tmp_path / "serving.toml"
     first = program.run(tmp_path, "serve", "promote", WORSE, "--on", ROUTING60, *EASY)
     assert (first.returncode, "SIGHUP" in first.stderr) == (0, True), first.stderr
-    wanted = Wanted(str(file))
+    wanted = Wanted(str(file), shadows=(BETTER,))
     async with serving(tmp_path, make=load_async_router, wanted=wanted, token=TOKEN, headers=BEARER) as visit:
 
         async def promote(*words: object) -> tuple[int, str]:
@@ -87,6 +87,9 @@ async def test_what_is_better_takes_the_place_and_what_is_worse_does_not(
         assert (code, await at_work()) == (0, "majority"), said
         code, said = await promote("--back", "--url", visit.url)
         assert (code, "no router was at work before" in said) == (2, True)
+        assert visit.recorder.path is not None
+    shadowed = [t.arm for t in visit.session().trials]  # while keywords was at work it shadowed nobody
+    assert shadowed == ["majority", "keywords", "keywords", "keywords", "majority", "keywords"]
     record = read_at_work(file)
     assert record is not None
     assert [one.router.name for one in record.promotion] == ["majority", "keywords", "majority"]

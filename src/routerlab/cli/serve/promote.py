@@ -155,8 +155,8 @@ def _reload(url: str, serving: Path, before: "AtWork | None", new: "Choice") -> 
     from httpx2 import HTTPError, InvalidURL, post
 
     from routerlab.core.errors import LabError
+    from routerlab.integrations.litellm import TOKEN  # what a client needs; serve.run needs the extra
     from routerlab.serve.at_work import restore
-    from routerlab.serve.run import TOKEN
 
     try:
         token = os.environ.get(TOKEN, "").strip()
