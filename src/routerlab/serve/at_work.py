@@ -216,9 +216,13 @@ def verdict(evidence: Evidence) -> str | None:
     or not McNemar's test tells them apart at `ALPHA`, which the line says.
     """
     paired = evidence.paired
-    if paired is None or paired.difference >= 0:
+    if paired is None:
         return None
-    worse = "significantly worse" if paired.p < ALPHA else "less accurate (not significantly)"
+    # Where cases were repeated the test, which has the majority of each, may say it though the means do not.
+    significantly = paired.p < ALPHA and paired.only_new < paired.only_before
+    if paired.difference >= 0 and not significantly:
+        return None
+    worse = "significantly worse" if significantly else "less accurate (not significantly)"
     return f"{worse} than {numbers(paired)}"
 
 

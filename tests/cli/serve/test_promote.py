@@ -152,6 +152,8 @@ def test_what_people_said_of_live_traffic_is_what_is_right(tmp_path: Path) -> No
     assert (evidence.paired.n, evidence.paired.only_new, evidence.paired.only_before) == (4, 2, 1)
     assert (evidence.paired.difference, evidence.paired.p) == (0.25, 1.0)
     assert verdict(evidence) is None
+    many = evidence.paired.model_copy(update={"only_new": 1, "only_before": 9, "p": mcnemar(1, 9)})
+    assert verdict(evidence.model_copy(update={"paired": many})) is not None  # repeats: the means may hide it
     back = judge(labelled(path), old, new)
     said = verdict(back)
     assert said is not None
