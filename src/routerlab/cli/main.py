@@ -19,7 +19,7 @@ from routerlab.cli.results.analyze import analyze
 from routerlab.cli.results.check import check
 from routerlab.cli.results.report import report
 from routerlab.cli.route import route
-from routerlab.cli.serve import serve
+from routerlab.cli.serve import group as serve
 from routerlab.cli.tour import tour
 from routerlab.cli.trial import group as trial
 from routerlab.cli.tune import group as tune
@@ -51,10 +51,10 @@ for name, noun in (
     ("remote", remote),
     ("cache", cache),
     ("sessions", sessions),
+    ("serve", serve),
 ):
     app.add_typer(noun.app, name=name)
 app.command()(doctor)
-app.command()(serve)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(web)
 
 

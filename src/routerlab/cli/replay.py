@@ -51,14 +51,15 @@ def replay(
     lab, specs = open_lab(
         arm, materials, exemplars, settings, session, repeats, bulk=BULK if throughput else 1
     )
-    asyncio.run(_run(lab, specs, repeats))
+    asyncio.run(ask_all(lab, specs, repeats))
     if throughput and (seconds := lab.progress.elapsed_s):
         done = lab.progress.done
         say(f"{done} prompts in {seconds:.1f} s: {done / seconds:.2f} a second")
     _print(lab, format)
 
 
-async def _run(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
+async def ask_all(lab: "Lab", specs: "Sequence[Spec]", repeats: int) -> None:
+    """Have every arm answer every case that it has not yet, and close the lab; LabError when one gives up."""
     from routerlab.cli.shared.progress import Bar
     from routerlab.engine.lab.start import given_up, start_arms
 

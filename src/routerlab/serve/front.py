@@ -12,6 +12,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.lab.materials import Materials
 from routerlab.resources import TAXONOMY
+from routerlab.serve.at_work import arm_at_work
 from routerlab.serve.chat.candidates import Table, load_table
 from routerlab.serve.decide import Decider, Pool
 from routerlab.serve.ledger import Recorder
@@ -74,10 +75,13 @@ async def load_work(
         own = load_settings().model_copy(update=dict(wanted.settings))
         materials = Materials(load_taxonomy(taxonomy), taxonomy, None, None)
         tables = {name: load_table(path, materials.taxonomy) for name, path in wanted.tables.items()}
+        at_work = arm_at_work(wanted.router)
         pools = [
             Pool([of(arm) for _ in range(n)])
-            for arm, n in ((wanted.router, count), *((s, 1) for s in wanted.shadows))
+            for arm, n in ((at_work, count), *((s, 1) for s in wanted.shadows))
         ]
+        if at_work != wanted.router:  # a shadow that was promoted is at work now, and shadows nobody
+            pools = [pools[0], *(pool for pool in pools[1:] if pool.name != pools[0].name)]
         names = [pool.name for pool in pools]
         if again := next((name for name in names if names.count(name) > 1), None):
             raise LabError(f"{again} cannot be its own shadow: name another arm")

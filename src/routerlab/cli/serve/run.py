@@ -1,4 +1,4 @@
-"""`routerlab serve`: options in, an address out."""
+"""`routerlab serve run`: options in, an address out."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,9 +19,15 @@ LIBRARIES = ("starlette", "uvicorn", "prometheus_client", "h11")
 
 
 @o.spread
-def serve(
+def run(
     router: Annotated[
-        str, typer.Option("--router", "-r", metavar="ARM", help="What decides: an arm as --arm takes it.")
+        str,
+        typer.Option(
+            "--router",
+            "-r",
+            metavar="ARM",
+            help="What decides: an arm as --arm takes it, or the file that `serve promote` writes.",
+        ),
     ],
     shadow: Annotated[
         list[str] | None,
@@ -143,7 +149,7 @@ def serve(
         from routerlab.serve.front import Front, load_work
         from routerlab.serve.ledger import Recorder
         from routerlab.serve.metrics import Metrics
-        from routerlab.serve.run import run
+        from routerlab.serve.run import run as run_server
 
         metrics = Metrics(drift, say)
         recorder = Recorder(folder, keep, metrics, say)
@@ -154,7 +160,7 @@ def serve(
                 read = None if turn == "conversation" else turn
                 choosing = Choosing(client, Stickiness(sticky), read)
                 server = Server(front, limits, metrics, choosing, token, say)
-                await run(server, sock, host, lambda url: print(url, flush=True))
+                await run_server(server, sock, host, lambda url: print(url, flush=True))
         finally:
             await recorder.close()
         if recorder.path is not None:

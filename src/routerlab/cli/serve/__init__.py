@@ -1,0 +1,1 @@
+"""`routerlab serve`: run, promote."""
