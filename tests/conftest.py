@@ -101,6 +101,7 @@ PROGRAMS = frozenset(
         "tests.study.benchmark.harness",
         "tests.engine.remote.harness",
         "tests.program",
+        "tests.walkthrough",
         "subprocess",
     }
 )
