@@ -7,6 +7,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from tests.cli.tune.harness import pool_text
 from tests.conftest import REPO
 from tests.engine.remote.server import serving_beside
@@ -14,6 +16,7 @@ from tests.integrations.harness import free_port
 from tests.walkthrough import follow, home, steps
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 def test_the_chapter_is_true(routed_smollm2: Path, tmp_path: Path) -> None:
     """Other than there: free ports, and a pool that is read in seconds."""
     here = tmp_path / "lab"
