@@ -205,9 +205,11 @@ async def test_ten_annotations_are_told_once_and_learned_from(
         s.lab.add_arm(tuned("smollm2-135m"))
         await annotated(s, [f"question {i}" for i in range(LEARN_AFTER + 2)])
         await s.until(lambda: len(s.lab.session.annotations) == LEARN_AFTER + 2, "annotations")
-        notice = f"{LEARN_AFTER} new annotations: T, then l learns from them"
         await s.until(lambda: bool(told), "the notice")
-        assert told == [notice]
+        notice = f"{LEARN_AFTER} new annotations: T, then l learns from them"
+        # The screen may look only after the eleventh or twelfth.
+        (first,) = told
+        assert first in [notice.replace(str(LEARN_AFTER), str(LEARN_AFTER + n)) for n in range(3)]
         assert len(labelled(s.lab)) == LEARN_AFTER + 2
         heard = says_on_screen(s.mode, tmp_path, says(RESULT | {"learned": LEARNED}))
         await opened(s)
@@ -221,10 +223,10 @@ async def test_ten_annotations_are_told_once_and_learned_from(
         trial = s.lab.session.trials[0].id
         await s.lab.annotate(trial, label=s.lab.taxonomy.labels[1])
         await s.pilot.pause()
-        assert told == [notice]
+        assert told == [first]
         for other in s.lab.session.trials[1:LEARN_AFTER]:
             await s.lab.annotate(other.id, label=s.lab.taxonomy.labels[1])
-        await s.until(lambda: told == [notice] * 2, "a second notice, for ten changed labels")
+        await s.until(lambda: told == [first, notice], "a second notice, for ten changed labels")
 
 
 async def test_what_cannot_be_learned_from_is_said(tmp_path: Path) -> None:
