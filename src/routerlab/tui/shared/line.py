@@ -22,7 +22,7 @@ class Line(Static):
         if not text.is_same(self._shown):
             taller = text.plain.count("\n") != self._shown.plain.count("\n")
             self._shown = text
-            self.clear_cached_dimensions()  # which a widget that is not mounted yet would keep, and so its height
+            self.clear_cached_dimensions()  # which what is not mounted yet would keep, and so its height
             self._layout_cache.clear()
             self.update(text, layout=taller or self._flows)
 
