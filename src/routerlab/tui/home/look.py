@@ -94,11 +94,10 @@ def _sessions(faults: list[str]) -> Iterator[Entry]:
 def _session(path: Path) -> Entry:
     header, counts = peek_session(path)
     ago = duration(max(0.0, datetime.now(UTC).timestamp() - path.stat().st_mtime))
-    trials, labels = counts["trial"], counts["annotation"]
+    counted = ((counts["trial"], "answer"), (counts["annotation"], "annotation"))
     facts = ", ".join(
         [
-            *([f"{trials:,} answers"] if trials else []),
-            *([f"{labels:,} annotations"] if labels else []),
+            *(f"{n:,} {noun if n == 1 else noun + 's'}" for n, noun in counted if n),
             *([f"on {printable(header.corpus.name)}"] if header.corpus else []),
         ]
     )
@@ -110,7 +109,7 @@ def _session(path: Path) -> Entry:
         if run.get("kind") == "trial" and not _ended(path):
             again = printable(str(run.get("command", "")))
             total = _planned(str(run.get("plan")))
-            return Entry("trial", title, f"{trials:,} of {total} sessions answered", path, f"{more}; {again}")
+            return Entry("trial", title, f"{counts['trial']:,} of {total} sessions answered", path, f"{more}; {again}")
         return Entry("result", title, facts, path, f"a {run.get('kind')}; {more}")
     if counts["queue"]:
         source = _last(path, "queue").get("source")
