@@ -109,7 +109,9 @@ def _session(path: Path) -> Entry:
         if run.get("kind") == "trial" and not _ended(path):
             again = printable(str(run.get("command", "")))
             total = _planned(str(run.get("plan")))
-            return Entry("trial", title, f"{counts['trial']:,} of {total} sessions answered", path, f"{more}; {again}")
+            return Entry(
+                "trial", title, f"{counts['trial']:,} of {total} sessions answered", path, f"{more}; {again}"
+            )
         return Entry("result", title, facts, path, f"a {run.get('kind')}; {more}")
     if counts["queue"]:
         source = _last(path, "queue").get("source")
