@@ -86,7 +86,7 @@ async def test_what_is_here_by_kind(workspace: Path) -> None:
     found, faults = entries()
     kinds = {(entry.kind, entry.name): entry for entry in found}
     trial = kinds["trial", "small"]
-    assert trial.facts == "0 of 10 sessions answered"
+    assert trial.facts == "0 sessions answered, 10 planned an arm"
     assert kinds["session", "session"].facts == "12 answers, on routing60"
     assert kinds["corpus", "mine"].facts == "1 cases"
     assert ("corpus", "routing60") in kinds

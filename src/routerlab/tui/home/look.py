@@ -108,10 +108,9 @@ def _session(path: Path) -> Entry:
         title = printable(header.title or str(run.get("name", path.stem)))
         if run.get("kind") == "trial" and not _ended(path):
             again = printable(str(run.get("command", "")))
-            total = _planned(str(run.get("plan")))
-            return Entry(
-                "trial", title, f"{counts['trial']:,} of {total} sessions answered", path, f"{more}; {again}"
-            )
+            each = _planned(str(run.get("plan")))
+            facts = f"{counts['trial']:,} sessions answered, {each} planned an arm"
+            return Entry("trial", title, facts, path, f"{more}; {again}")
         return Entry("result", title, facts, path, f"a {run.get('kind')}; {more}")
     if counts["queue"]:
         source = _last(path, "queue").get("source")
@@ -130,7 +129,7 @@ def _last(path: Path, table: str) -> dict[str, object]:
 
 
 def _planned(lock: str) -> str:
-    """How many sessions a trial's lock plans, as people read it."""
+    """How many sessions a trial's lock plans for each arm, as people read it."""
     try:
         return f"{int(json.loads(json.loads(lock)['protocol'])['sessions']):,}"
     except (ValueError, LookupError, TypeError):
