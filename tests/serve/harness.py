@@ -1,7 +1,7 @@
 """A server on loopback in this process, over real sockets, with arms that do what they are told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from routerlab.core.session.session import Session
 from routerlab.serve.app import Server
 from routerlab.serve.chat.forward import new_client
 from routerlab.serve.chat.reply import Choosing
-from routerlab.serve.chat.stickiness import Stickiness
+from routerlab.serve.chat.stickiness import Stickiness, Sticky
 from routerlab.serve.front import Front, MakeRouter, Wanted, load_work
 from routerlab.serve.ledger import Keep, Recorder
 from routerlab.serve.limits import Limits
@@ -85,7 +85,7 @@ async def serving(
     host: str = "127.0.0.1",
     wanted: Wanted | None = None,
     headers: Mapping[str, str] | None = None,
-    sticky: float = 0.0,
+    sticky: float | Callable[[Metrics, Callable[[str], None]], Sticky] = 0.0,
     turn: Turn | None = "last",
 ) -> AsyncIterator[Visit]:
     """A server whose router is the first arm, or one of `make`; the others are its shadows. All is closed in
@@ -103,7 +103,8 @@ async def serving(
 
     front = Front(lambda: load_work(asked, limits, metrics, recorder, make or scripted), recorder, limits)
     models = new_client()
-    choosing = Choosing(models, Stickiness(sticky), turn)
+    remembers = sticky(metrics, lines.append) if callable(sticky) else Stickiness(sticky)
+    choosing = Choosing(models, remembers, turn)
     server = Server(front, limits, metrics, choosing, token, lines.append)
     await front.load()
     sock = listen(host, 0)

@@ -49,6 +49,9 @@ class Metrics:
             ("reason",),
             registry=own,
         )
+        self.store_failures = Counter(
+            "routerlab_sticky_store_failures", "Questions that the store for --sticky left open", registry=own
+        )
         self.refused = Counter("routerlab_refused", "Requests that were refused", ("code",), registry=own)
         self.lost = Counter("routerlab_records_lost", "Records that were not written", registry=own)
         self.queue = Gauge("routerlab_queue", "Decisions that are asked for and not made", registry=own)

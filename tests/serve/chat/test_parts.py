@@ -56,20 +56,20 @@ def test_of_a_long_prompt_head_and_tail_are_read() -> None:
     assert chat.prompt("last", 1) == "a"
 
 
-def test_conversations_are_forgotten_after_a_while_and_when_there_are_too_many() -> None:
+async def test_conversations_are_forgotten_after_a_while_and_when_there_are_too_many() -> None:
     now = [0.0]
     sticky = Stickiness(10.0, lambda: now[0])
-    sticky.had("a", "large")
+    await sticky.had("a", "large")
     now[0] = 9.9
-    assert sticky.model("a") == "large"
+    assert await sticky.model("a") == "large"
     now[0] = 10.0
-    assert sticky.model("a") is None
+    assert await sticky.model("a") is None
     for n in range(MOST + 1):
-        sticky.had(str(n), "m")
-    assert (sticky.model("0"), sticky.model("1")) == (None, "m")
+        await sticky.had(str(n), "m")
+    assert (await sticky.model("0"), await sticky.model("1")) == (None, "m")
     off = Stickiness(0.0)
-    off.had("a", "large")
-    assert off.model("a") is None
+    await off.had("a", "large")
+    assert await off.model("a") is None
 
 
 def loaded(path: Path, **more: object) -> Table:

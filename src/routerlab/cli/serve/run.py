@@ -10,7 +10,11 @@ from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from routerlab.serve.chat.store import SharedStickiness
     from routerlab.serve.ledger import Keep
+    from routerlab.serve.metrics import Metrics
 
 LOOPBACK = "127.0.0.1"
 TOGETHER = 8
@@ -53,6 +57,14 @@ def run(
         float,
         typer.Option(min=0, metavar="SECONDS", help="For so long a conversation goes to no weaker model."),
     ] = 0.0,
+    sticky_store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="redis://HOST:PORT",
+            help="Remember conversations there, where other servers see them, too; a password goes into "
+            "ROUTERLAB_STICKY_PASSWORD.",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Listen on this address of the machine, not on loopback.")
     ] = LOOPBACK,
@@ -136,6 +148,7 @@ def run(
         settings=given,
     )
     token, keep = read_token(host), _keep(keep_prompts, redact)
+    sharing = None if sticky_store is None else _sharing(sticky_store, sticky)
     folder = None if sessions == "none" else Path(sessions) if sessions else sessions_dir()
     sock = listen(host, port)
     if host not in (LOOPBACK, "localhost", "::1"):
@@ -154,15 +167,18 @@ def run(
         metrics = Metrics(drift, say)
         recorder = Recorder(folder, keep, metrics, say)
         front = Front(lambda: load_work(wanted, limits, metrics, recorder), recorder, limits)
+        shared = None if sharing is None else sharing(metrics, say)
         say(f"loading {router} ...")
         try:
             async with new_client() as client:
                 read = None if turn == "conversation" else turn
-                choosing = Choosing(client, Stickiness(sticky), read)
+                choosing = Choosing(client, shared or Stickiness(sticky), read)
                 server = Server(front, limits, metrics, choosing, token, say)
                 await run_server(server, sock, host, lambda url: print(url, flush=True))
         finally:
             await recorder.close()
+            if shared is not None:
+                await shared.close()
         if recorder.path is not None:
             say(f"the session is {recorder.path}")
 
@@ -179,6 +195,22 @@ def _tables(texts: list[str]) -> dict[str, Path]:
             raise LabError(f"--routes {text}: write FILE once, and VARIANT=FILE once for each variant")
         found[name] = Path(file if equals else variant)
     return found
+
+
+def _sharing(address: str, sticky: float) -> "Callable[[Metrics, Callable[[str], None]], SharedStickiness]":
+    """What makes the stickiness of that store; LabError when it is none, or nothing is to be remembered."""
+    import os
+    from functools import partial
+
+    try:
+        from routerlab.serve.chat.store import PASSWORD, SharedStickiness, connect
+    except ModuleNotFoundError as e:
+        if (e.name or "").partition(".")[0] != "redis":
+            raise
+        raise LabError("--sticky-store needs redis: pip install 'routerlab[redis]'", Exit.MISSING) from None
+    if not sticky:
+        raise LabError("--sticky-store: say with --sticky SECONDS for how long conversations are remembered")
+    return partial(SharedStickiness, sticky, connect(address, os.environ.get(PASSWORD)))
 
 
 def _keep(share: float, redact: str | None) -> "Keep":

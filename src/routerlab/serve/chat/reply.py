@@ -12,7 +12,7 @@ from routerlab.core.names import Turn
 from routerlab.serve.chat.body import Chat, read_chat
 from routerlab.serve.chat.candidates import Table
 from routerlab.serve.chat.forward import FaultError, Relay, begin
-from routerlab.serve.chat.stickiness import Stickiness
+from routerlab.serve.chat.stickiness import Sticky
 from routerlab.serve.decide import Decider
 from routerlab.serve.limits import Limits, RefusedError, off_loop
 from routerlab.serve.metrics import Metrics
@@ -29,7 +29,7 @@ class Choosing:
     """How chats are decided and sent on. `turn` is what the router reads, None the whole conversation."""
 
     client: httpx2.AsyncClient
-    stickiness: Stickiness
+    stickiness: Sticky
     turn: Turn | None = "last"
 
 
@@ -64,7 +64,7 @@ async def reply(
     prompt = chat.prompt(choosing.turn, limits.prompt_characters)
     with span("chat", {"gen_ai.operation.name": "chat", "gen_ai.request.model": chat.model}) as told:
         decided = await _decide(decider, prompt)
-        before = choosing.stickiness.model(conversation)
+        before = await choosing.stickiness.model(conversation)
         candidates = table.targets(decided.label, before)
         plain = table.targets(decided.label)
         faults: list[FaultError] = []
@@ -76,17 +76,17 @@ async def reply(
             except FaultError as fault:
                 faults.append(fault)
                 continue
-            choosing.stickiness.had(conversation, target.name)
             moved = "failed" if faults else "sticky" if target != plain[0] else ""
             reasons = [reason for reason in (decided.reason, moved) if reason]
             for reason in reasons:
                 metrics.fallbacks.labels(reason).inc()
-            if prompt is not None and decided.decision is not None:
-                try:
+            try:
+                await choosing.stickiness.had(conversation, target.name)
+                if prompt is not None and decided.decision is not None:
                     await decider.settle(prompt, decided.decision, target.name)
-                except BaseException:
-                    await begun.answer.aclose()
-                    raise
+            except BaseException:
+                await begun.answer.aclose()
+                raise
             shown = _headers(decided, target.name, reasons)
             told({"gen_ai.response.model": target.endpoint.model, **shown})
             return Relay(begun, shown, limits)

@@ -3,9 +3,22 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 MOST = 10_000
 """Conversations that are remembered: those that came last."""
+
+
+class Sticky(Protocol):
+    """Whatever remembers it."""
+
+    async def model(self, conversation: str) -> str | None:
+        """The model that it had, None where it is new or long ago."""
+        ...
+
+    async def had(self, conversation: str, model: str) -> None:
+        """It has this model now."""
+        ...
 
 
 class Stickiness:
@@ -16,13 +29,13 @@ class Stickiness:
         self._now = now
         self._known: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
-    def model(self, conversation: str) -> str | None:
-        """The model that it had, None where it is new or long ago."""
+    async def model(self, conversation: str) -> str | None:
+        """See `Sticky.model`."""
         model, until = self._known.get(conversation, (None, 0.0))
         return model if self._now() < until else None
 
-    def had(self, conversation: str, model: str) -> None:
-        """It has this model now."""
+    async def had(self, conversation: str, model: str) -> None:
+        """See `Sticky.had`."""
         if self._seconds:
             self._known[conversation] = (model, self._now() + self._seconds)
             self._known.move_to_end(conversation)
