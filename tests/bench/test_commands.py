@@ -13,9 +13,10 @@ import pytest
 from routerlab.resources import ROUTERS
 from tests.bench.harness import bench, command, raw
 from tests.bench.peers import fakes
-from tests.conftest import PATIENCE_S
+from tests.conftest import PATIENCE_S, REPO
 from tests.engine import tiny
 
+EXAMPLE = REPO / "sessions" / "example.toml"
 QUICK = ("--exemplars", "none", "--threads", 2)
 
 
@@ -210,3 +211,25 @@ def test_bad_input_is_one_line(tmp_path: Path, small: Path, args: list[str], cod
     (line,) = ended.stderr.strip().splitlines()
     assert words in line
     assert ended.stdout == ""
+
+
+def test_capacity_reckons_with_the_times_of_a_session_and_says_what_it_cannot(tmp_path: Path) -> None:
+    shown = bench(
+        tmp_path,
+        *("capacity", "--session", EXAMPLE, "--arm", "smollm2-135m", "--rate", 50, "--price", 1),
+        *("--format", "json"),
+    )
+    assert shown.returncode == 0, shown.stderr
+    (row,) = json.loads(shown.stdout)["arms"]["smollm2-135m"]
+    assert row["machines"] >= 50 * row["mean_ms"] / 1000 / 0.8
+    assert row["month"] == 730 * row["machines"]
+    table = bench(tmp_path, "capacity", "--arm", "minilm:probe", "--limit", 1)
+    assert "none" in table.stdout
+    for words, says in (
+        ((), "no arm"),
+        (("--arm", "qwen2.5-coder-cascade:cascade"), "a cascade's file has no times"),
+        (("--session", EXAMPLE, "--arm", "nobody"), "nobody: no request was timed alone"),
+    ):
+        found = bench(tmp_path, "capacity", *words)
+        assert (found.returncode, len(found.stderr.splitlines())) == (2, 1)
+        assert says in found.stderr

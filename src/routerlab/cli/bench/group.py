@@ -5,6 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from routerlab.cli.bench.capacity import capacity
 from routerlab.cli.bench.engine import engine
 from routerlab.cli.bench.length import length
 from routerlab.cli.bench.memory import memory
@@ -31,5 +32,5 @@ app = typer.Typer(
 )
 app.command()(engine)
 app.command(epilog=EXAMPLES)(run)
-for command in (length, memory, throughput):
+for command in (capacity, length, memory, throughput):
     app.command()(command)
