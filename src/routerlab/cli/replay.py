@@ -10,6 +10,7 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_lab, open_materials
 from routerlab.cli.shared.show import say
+from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
     from routerlab.engine.arms.arm import Spec
@@ -32,6 +33,12 @@ def replay(
     throughput: Annotated[
         bool, typer.Option("--throughput", help="Ask cases together: many a second, but no latencies.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray[://HOST:PORT]", help="With --throughput: ask one model on all machines of a cluster."
+        ),
+    ] = None,
     format: o.Format = "table",
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
@@ -45,12 +52,18 @@ def replay(
 
     Example: routerlab replay --arm smollm2-135m --arm qwen2.5-coder-0.5b:json --session sessions/first.toml
     """
+    from routerlab.engine.arms.arm import ArmSpec
+
+    if engine is not None and not throughput:
+        raise LabError("--engine is for --throughput: on a cluster no latency is measured")
     settings = on.settings(contract=contract, schedule=schedule)
     materials = open_materials(taxonomy, corpus, session)
     cases_of(materials, "as in `routerlab replay CORPUS`")
     lab, specs = open_lab(
-        arm, materials, exemplars, settings, session, repeats, bulk=BULK if throughput else 1
+        arm, materials, exemplars, settings, session, repeats, bulk=BULK if throughput else 1, engine=engine
     )
+    if engine is not None and len(models := [spec.name for spec in specs if isinstance(spec, ArmSpec)]) > 1:
+        raise LabError(f"--engine takes one model, which gets all machines, not {', '.join(models)}")
     asyncio.run(ask_all(lab, specs, repeats))
     if throughput and (seconds := lab.progress.elapsed_s):
         done = lab.progress.done

@@ -118,6 +118,12 @@ def place(need: Estimate, devices: Sequence[Device], wanted: Wanted) -> Placemen
     return Placement(tuple(name for name, _ in used), placed, split, tuple(n for _, n in used), note)
 
 
+def share(need: Estimate, memory: int) -> float:
+    """The part of a GPU with so many bytes that one copy of the model takes, so that as many as have room
+    fill it; 1 where none has."""
+    return 1.0 / max(1, memory // (need.total + RESERVE))
+
+
 def shortfall(
     placed: Placement, need: Estimate, layers: Mapping[int, str], buffers: Mapping[str, int]
 ) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from routerlab.core.session.session import Pin
     from routerlab.core.taxonomy import Taxonomy
     from routerlab.engine.arms.arm import ArmSpec, Spec
+    from routerlab.engine.lab.factory import ArmFactory
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.materials import Materials
     from routerlab.settings import Settings
@@ -134,19 +135,28 @@ def open_lab(
     bulk: int = 1,
     *,
     armless: bool = False,
+    engine: str | None = None,
 ) -> "tuple[Lab, list[Spec]]":
     """A lab and the arms to start in it: those named, else those of the session, else those of the settings.
 
     Of the settings' arms only those whose model is here count. LabError when a named model is missing, when
-    there is no arm and it may not be `armless`, or when the session is the result of a study.
+    there is no arm and it may not be `armless`, or when the session is the result of a study. `engine` is a
+    cluster that models are asked on.
     """
+    from functools import partial
+
     from routerlab.core.session.file import new_session_path
     from routerlab.engine.lab.factory import model_arms
     from routerlab.engine.lab.lab import Lab
     from routerlab.engine.lab.specs import arm_specs
     from routerlab.paths import sessions_dir
 
-    factory = model_arms(materials.taxonomy, exemplars, settings, bulk)
+    factory: ArmFactory = model_arms(materials.taxonomy, exemplars, settings, bulk)
+    if engine is not None:
+        from routerlab.engine.cluster.arm import on_cluster
+
+        make = partial(model_arms, materials.taxonomy, exemplars, slots=bulk)
+        factory = on_cluster(engine, make, factory, settings, say)
     specs = arm_specs(arms, settings.contract) if arms else []
     file = open_session(session, materials)
     if file is not None and (runs := file.session.runs):

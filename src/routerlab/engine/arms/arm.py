@@ -3,10 +3,10 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from routerlab.core.errors import LabError
 from routerlab.core.names import Parse
@@ -102,6 +102,16 @@ class Arm(Protocol):
 
     async def stop(self) -> None:
         """End the arm and whatever process it has; idempotent."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """An arm that takes all cases of a run at once, for it answers many at the same time."""
+
+    def stream(self, prompts: Sequence[str], timeout_s: float) -> AsyncIterator[Prediction]:
+        """The answers, in the order of the prompts and as soon as those before them are there; fewer than
+        prompts when it is cancelled, or has failed."""
         ...
 
 

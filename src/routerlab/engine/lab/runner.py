@@ -19,7 +19,7 @@ from typing import Literal
 from routerlab.core.names import Schedule
 from routerlab.core.prediction import Item, Latency, Prediction
 from routerlab.core.session.run import MarkKind
-from routerlab.engine.arms.arm import Arm, ArmState, Phase
+from routerlab.engine.arms.arm import Arm, ArmState, Phase, Streaming
 from routerlab.engine.contract.info import share_a_device
 
 RunPhase = Literal["idle", "running", "paused"]
@@ -283,6 +283,8 @@ class Runner:
         info = lane.arm.state.info
         bulk = waiting is lane.cases and self._bulk > 1
         most = self._bulk if bulk else (info and info.concurrency) or 1
+        if bulk and isinstance(lane.arm, Streaming):
+            most = len(waiting)
         jobs = [waiting.popleft()]
         if not bulk and jobs[0].given_up:  # nobody has to wait for others to be told so
             return jobs
@@ -302,6 +304,9 @@ class Runner:
         job = lane.current = jobs[0]
         now = time.perf_counter()
         lane.contended = self._disturbed(lane)  # and `poke` sees what begins meanwhile
+        if isinstance(lane.arm, Streaming) and self._bulk > 1 and job.index is not None:
+            await self._stream(lane, lane.arm, jobs)
+            return
         if len(jobs) == 1 and job.given_up:
             error = f"given up after waiting {now - job.asked:.1f} s for its turn"
             predictions = [Prediction(status="timeout", error=error)]
@@ -319,6 +324,21 @@ class Runner:
         lane.current = None
         if job.index is not None and self._phase != "idle":
             self._done += len(jobs) * (job.run == self._run)
+            self._settle()
+
+    async def _stream(self, lane: Lane, arm: Streaming, jobs: Sequence[Job]) -> None:
+        """Deliver answers as they come. What has none, for the run was cancelled or the arm is out, is not of
+        this run any more."""
+        done = 0
+        async for prediction in arm.stream([job.item.prompt for job in jobs], self._timeout_s):
+            await self._deliver(lane.arm, jobs[done], prediction, lane.contended)
+            done += 1
+            if jobs[0].run == self._run and self._phase != "idle":
+                self._done += 1
+                self._changed()
+        lane.current = None
+        if self._phase != "idle":
+            self._total -= (len(jobs) - done) * (jobs[0].run == self._run)
             self._settle()
 
 

@@ -1,0 +1,255 @@
+"""An arm that is a model loaded many times on a Ray cluster: batches go out, answers come in order."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from routerlab.core.errors import Exit, LabError
+from routerlab.core.prediction import Prediction
+from routerlab.core.text import printable
+from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState, Spec, Watched
+from routerlab.engine.cluster.actor import Actor, MakeFactory, Shape, gpu_memory, shape
+from routerlab.engine.contract.info import Info
+from routerlab.engine.lab.factory import ArmFactory
+from routerlab.models.gguf import read_header
+from routerlab.models.memory import estimate
+from routerlab.models.placement import share, want
+from routerlab.settings import Settings
+
+ENGINE = "ray"
+BATCH = 16
+"""Prompts that an actor gets together; it decodes them together, too."""
+AT_ONCE = 2
+"""Batches that each actor has, so that it need not wait for the next."""
+AHEAD = 4
+"""Batches for each actor that may be done before one that is not: order costs no more waiting than that."""
+ANSWERS_S = 5.0
+"""Seconds in which a cluster's address must answer."""
+LONG_S = 60.0
+"""Seconds after which a person is told that models are still being loaded."""
+SAME = ("model_sha256", "router_sha256", "prompt_sha256", "exemplars_sha256", "llama_cpp")
+"""What must be alike on all machines, or their answers would not be."""
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+
+
+def on_cluster(
+    engine: str, make: MakeFactory, here: ArmFactory, settings: Settings, tell: Callable[[str], None]
+) -> ArmFactory:
+    """Makes models' arms on the cluster that `engine` names (`ray`: the one of this machine, or of
+    RAY_ADDRESS; `ray://HOST:PORT`), all other arms `here`. LabError when it names none, or ray is missing."""
+    address = engine if engine.startswith("ray://") else None
+    if address is None and engine != ENGINE:
+        raise LabError(f"--engine {printable(engine)}: there is ray, and ray://HOST:PORT")
+    for module in ("ray", *(("grpc",) if address else ())):
+        if find_spec(module) is None:
+            raise LabError(f"--engine {engine} needs {module}: pip install 'routerlab[ray]'", Exit.MISSING)
+
+    def made(spec: Spec) -> Arm:
+        return ClusterArm(spec, address, make, settings, tell) if isinstance(spec, ArmSpec) else here(spec)
+
+    return made
+
+
+class ClusterArm(Watched):
+    """One model in many processes (see `Arm`, `Streaming`). What a lost one had is asked of the others."""
+
+    def __init__(
+        self,
+        spec: ArmSpec,
+        address: str | None,
+        make: MakeFactory,
+        settings: Settings,
+        tell: Callable[[str], None],
+    ) -> None:
+        """`address` is a cluster's, None for the one that is here, or is begun; `make` is called there."""
+        super().__init__()
+        self.spec = spec.model_copy(
+            update={"model": spec.model.absolute(), "router": spec.router and spec.router.absolute()}
+        )
+        self._address = address
+        self._make = make
+        self._settings = settings
+        self._tell = tell
+        self._actors: set[Any] = set()
+        self._free: asyncio.Queue[Any] = asyncio.Queue()
+        """An actor for each batch that it may get; None once all are out."""
+        self._out: deque[asyncio.Task[list[Prediction] | None]] = deque()
+
+    async def start(self) -> None:
+        """Join the cluster and load the model wherever there is room."""
+        self._enter("loading", stage="on the cluster")
+        try:
+            made = await asyncio.to_thread(self._join)
+            info = await self._load(made)
+        except LabError as e:
+            await self.stop()
+            self._enter("failed", message=str(e))
+            return
+        self._enter("ready", stage="", message=f"loaded {len(self._actors)} times on the cluster", info=info)
+
+    def _join(self) -> list[Any]:
+        """The actors, which need not run yet; LabError when there is no cluster, or no room in it."""
+        import ray
+
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        if self._address:
+            _reach(self._address)
+        try:
+            ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as e:  # of every kind
+            reason = printable(next(iter(str(e).splitlines()), type(e).__name__))
+            raise LabError(
+                f"--engine {self._address or ENGINE}: cannot be joined: {reason}", Exit.MISSING
+            ) from None
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        wanted = self._shape(nodes)
+        settings = self._settings.model_copy(update={"threads": wanted.cpus})
+        actor = ray.remote(num_cpus=wanted.cpus, num_gpus=wanted.gpus)(Actor)
+        return [actor.remote(os.getcwd(), self._make, settings, self.spec) for _ in range(wanted.actors)]
+
+    def _shape(self, nodes: list[dict[str, float]]) -> Shape:
+        import ray
+
+        own, gpu = self._settings, 0.0
+        wanted = want(own.devices, own.gpu_layers, own.split)
+        if wanted.layers and any(node.get("GPU") for node in nodes):
+            memory = ray.get(ray.remote(num_gpus=1)(gpu_memory).remote())
+            need = estimate(read_header(self.spec.model), own.context, BATCH)
+            gpu = share(need, memory) if memory else 0.0
+        return shape(nodes, own.threads, gpu)
+
+    async def _load(self, actors: list[Any]) -> Info:
+        """What the models turned out to be; LabError when one cannot be loaded, or they are not alike."""
+        from ray.exceptions import RayError
+
+        self._actors = set(actors)
+        starts = [asyncio.ensure_future(_result(actor.start.remote())) for actor in actors]
+        _, late = await asyncio.wait(starts, timeout=LONG_S)
+        if late:
+            self._tell(f"{len(late)} of {len(starts)} models are not loaded yet; is the cluster busy?")
+        try:
+            states: list[ArmState] = await asyncio.gather(*starts)
+        except RayError as e:
+            raise LabError(
+                f"{self.spec.name}: a machine of the cluster failed: {_reason(e)}", Exit.MISSING
+            ) from None
+        infos = [state.info for state in states if state.info]
+        if failed := [state for state in states if state.phase != "ready"]:
+            raise LabError(f"on the cluster: {failed[0].message}", Exit.MISSING)
+        for field in SAME:
+            if len(found := {str(getattr(info, field, None)) for info in infos}) > 1:
+                raise LabError(f"the machines of the cluster differ in {field}: {', '.join(sorted(found))}")
+        for actor in actors * AT_ONCE:
+            self._free.put_nowait(actor)
+        return infos[0]
+
+    async def stream(self, prompts: Sequence[str], timeout_s: float) -> AsyncIterator[Prediction]:
+        """The answers in the order of the prompts; fewer when the arm is cancelled, or all are lost."""
+        if self._unready():
+            return
+        self._enter("busy")
+        waiting = deque(prompts[i : i + BATCH] for i in range(0, len(prompts), BATCH))
+        while waiting or self._out:
+            while waiting and len(self._out) < AHEAD * max(1, len(self._actors)):
+                self._out.append(asyncio.create_task(self._answers(waiting.popleft(), timeout_s)))
+            first = self._out[0]
+            await asyncio.wait((first,))
+            if first.cancelled() or (found := first.result()) is None:
+                break
+            self._out.popleft()
+            for prediction in found:
+                yield prediction
+        self.cancel()
+        self._out.clear()
+        if self.state.phase == "busy":
+            self._enter("ready")
+
+    async def _answers(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction] | None:
+        """Of the actor that is free first, or of the next where it is lost; None when all are."""
+        from ray.exceptions import RayError, RayTaskError
+
+        while (actor := await self._free.get()) is not None:
+            try:
+                found: list[Prediction] | None = await _result(actor.ask.remote(prompts, timeout_s))
+                reason = "its model was given up"
+            except asyncio.CancelledError:
+                self._free.put_nowait(actor)
+                raise
+            except RayTaskError:
+                raise
+            except (RayError, ConnectionError) as e:
+                found, reason = None, _reason(e)
+            if found is not None:
+                self._free.put_nowait(actor)
+                return found
+            self._lost(actor, reason)
+        self._free.put_nowait(None)
+        return None
+
+    def _lost(self, actor: Any, reason: str) -> None:
+        if actor in self._actors:
+            self._actors.remove(actor)
+            self._tell(f"{self.spec.name}: one on the cluster is out ({reason}); {len(self._actors)} go on")
+        if not self._actors:
+            self._free.put_nowait(None)
+            self._enter("failed", message=f"all models on the cluster are out: {reason}")
+
+    async def ask(self, prompt: str, timeout_s: float) -> Prediction:
+        """See `Arm.ask`."""
+        return (await self.ask_many([prompt], timeout_s))[0]
+
+    async def ask_many(
+        self, prompts: Sequence[str], timeout_s: float, timed: bool = False
+    ) -> list[Prediction]:
+        """See `Arm.ask_many`; nothing is timed here."""
+        found = [prediction async for prediction in self.stream(prompts, timeout_s)]
+        missing = self._unready() or Prediction(status="cancelled")
+        return found + [missing] * (len(prompts) - len(found))
+
+    def cancel(self) -> None:
+        """Wait for no answer any more; what is being computed there ends by itself."""
+        for task in self._out:
+            task.cancel()
+
+    async def stop(self) -> None:
+        """Leave the cluster: its actors, and their models, end with that."""
+        self.cancel()
+        import ray
+
+        await asyncio.to_thread(ray.shutdown)
+        self._enter("stopped", stage="", message="")
+
+
+async def _result(reference: Any) -> Any:
+    """What Ray computed, as a coroutine for a task."""
+    return await reference
+
+
+def _reason(error: Exception) -> str:
+    return printable(next(iter(str(error).splitlines()), "")) or type(error).__name__
+
+
+def _reach(address: str) -> None:
+    """LabError when nobody listens there: Ray would wait for half a minute, and say it in ten lines."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port or 10001
+    except ValueError:
+        host = None
+    if not host:
+        raise LabError(f"--engine {printable(address)}: write ray://HOST:PORT")
+    try:
+        socket.create_connection((host, port), ANSWERS_S).close()
+    except OSError as e:
+        raise LabError(
+            f"--engine {printable(address)}: nobody answers there ({e.strerror or e}); `ray start --head "
+            f"--ray-client-server-port {port}` on that machine begins a cluster",
+            Exit.MISSING,
+        ) from None
