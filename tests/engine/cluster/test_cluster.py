@@ -27,7 +27,7 @@ from routerlab.models.placement import RESERVE, share
 from routerlab.resources import TAXONOMY
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR, shots_for
-from tests.engine.workers import SETTINGS, spec
+from tests.engine.workers import SETTINGS, spec, until
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed: the extra `ray`")
 CASES = 400
@@ -61,6 +61,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 async def test_a_node_that_is_killed_half_way_loses_nothing(
     cluster: Any, tmp_path: Path, tiny_files: dict[tiny.Family, Path]
 ) -> None:
+    import ray
+
     cases = tuple(
         Case(id=f"c{n:03d}", prompt=f"tell me {n} times about {n % 7}", label=None) for n in range(CASES)
     )
@@ -84,10 +86,20 @@ async def test_a_node_that_is_killed_half_way_loses_nothing(
     assert "loaded 2 times" in arm.state.message
     lab.replay_repeats(lab.cases(), 1)
     await lab.finished()
+    before = len(lab.session.trials)
+    lab.replay(lab.cases(), again=True)
+    await until(lambda: len(lab.session.trials) > before)
+    lab.runner.cancel()
+    await until(lambda: arm.state.phase == "ready")
+    assert (await arm.ask("whoever is left", SETTINGS.timeout_s)).status == "ok"
+    for actor in arm._actors:
+        ray.kill(actor)
+    assert (await arm.ask("nobody is", SETTINGS.timeout_s)).status == "crashed"
+    assert (arm.state.phase, "all models on the cluster are out" in arm.state.message) == ("failed", True)
     await lab.close()
     assert killed.is_set()
-    assert sum("is out" in line for line in told) == 1, told
-    trials = read_session(path).session.trials
+    assert [line.rpartition("; ")[2] for line in told if "is out" in line] == ["1 go on", "0 go on"]
+    trials = read_session(path).session.trials[:before]
     assert [t.case for t in trials] == [case.id for case in cases]  # each once, in order
     alone = make(1)(one)
     await alone.start()

@@ -79,17 +79,24 @@ class ClusterArm(Watched):
         self._actors: set[Any] = set()
         self._free: asyncio.Queue[Any] = asyncio.Queue()
         """An actor for each batch that it may get; None once all are out."""
+        self._joining = asyncio.Lock()
+        self._starts: list[asyncio.Future[ArmState]] = []
         self._out: deque[asyncio.Task[list[Prediction] | None]] = deque()
 
     async def start(self) -> None:
         """Join the cluster and load the model wherever there is room."""
+        from ray.exceptions import RayError
+
         self._enter("loading", stage="on the cluster")
         try:
-            made = await asyncio.to_thread(self._join)
-            info = await self._load(made)
-        except LabError as e:
+            async with self._joining:
+                actors = await asyncio.to_thread(self._join)
+            if self.state.phase == "stopped":  # meanwhile
+                return
+            info = await self._load(actors)
+        except (LabError, RayError) as e:
             await self.stop()
-            self._enter("failed", message=str(e))
+            self._enter("failed", message=_reason(e))
             return
         self._enter("ready", stage="", message=f"loaded {len(self._actors)} times on the cluster", info=info)
 
@@ -127,19 +134,12 @@ class ClusterArm(Watched):
 
     async def _load(self, actors: list[Any]) -> Info:
         """What the models turned out to be; LabError when one cannot be loaded, or they are not alike."""
-        from ray.exceptions import RayError
-
         self._actors = set(actors)
-        starts = [asyncio.ensure_future(_result(actor.start.remote())) for actor in actors]
+        starts = self._starts = [asyncio.ensure_future(_result(actor.start.remote())) for actor in actors]
         _, late = await asyncio.wait(starts, timeout=LONG_S)
         if late:
             self._tell(f"{len(late)} of {len(starts)} models are not loaded yet; is the cluster busy?")
-        try:
-            states: list[ArmState] = await asyncio.gather(*starts)
-        except RayError as e:
-            raise LabError(
-                f"{self.spec.name}: a machine of the cluster failed: {_reason(e)}", Exit.MISSING
-            ) from None
+        states = await asyncio.gather(*starts)
         infos = [state.info for state in states if state.info]
         if failed := [state for state in states if state.phase != "ready"]:
             raise LabError(f"on the cluster: {failed[0].message}", Exit.MISSING)
@@ -220,11 +220,14 @@ class ClusterArm(Watched):
 
     async def stop(self) -> None:
         """Leave the cluster: its actors, and their models, end with that."""
-        self.cancel()
         import ray
 
-        await asyncio.to_thread(ray.shutdown)
         self._enter("stopped", stage="", message="")
+        self.cancel()
+        for start in self._starts:
+            start.cancel()
+        async with self._joining:
+            await asyncio.to_thread(ray.shutdown)
 
 
 async def _result(reference: Any) -> Any:
