@@ -69,9 +69,7 @@ class ClusterArm(Watched):
     ) -> None:
         """`address` is a cluster's, None for the one that is here, or is begun; `make` is called there."""
         super().__init__()
-        self.spec = spec.model_copy(
-            update={"model": spec.model.absolute(), "router": spec.router and spec.router.absolute()}
-        )
+        self.spec = spec
         self._address = address
         self._make = make
         self._settings = settings
@@ -111,9 +109,8 @@ class ClusterArm(Watched):
         try:
             ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as e:  # of every kind
-            reason = printable(next(iter(str(e).splitlines()), type(e).__name__))
             raise LabError(
-                f"--engine {self._address or ENGINE}: cannot be joined: {reason}", Exit.MISSING
+                f"--engine {self._address or ENGINE}: cannot be joined: {_reason(e)}", Exit.MISSING
             ) from None
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         wanted = self._shape(nodes)
@@ -236,7 +233,9 @@ async def _result(reference: Any) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    return printable(next(iter(str(error).splitlines()), "")) or type(error).__name__
+    """The first line of what went wrong; of a fault in our code there, not of Ray's account of it."""
+    told = str(getattr(error, "cause", None) or error).splitlines()
+    return printable(told[0]) if told else type(error).__name__
 
 
 def _reach(address: str) -> None:
