@@ -15,7 +15,8 @@ from routerlab.engine.lab.events import Event, Notice, TrialDone
 from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.resources import TAXONOMY
 from routerlab.serve import follow
-from routerlab.serve.follow import FollowingLab, Tail
+from routerlab.serve.follow import FollowingLab
+from routerlab.serve.tail import Tail
 from routerlab.settings import Settings
 from routerlab.tui.lab.mode import LabMode
 from tests.core.session.harness import ARM, trial

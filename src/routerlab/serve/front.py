@@ -101,7 +101,7 @@ class Front:
 
     def __init__(self, load: Callable[[], Awaitable[Work]], recorder: Recorder, limits: Limits) -> None:
         self._load = load
-        self._recorder = recorder
+        self.recorder = recorder
         self._limits = limits
         self._work: Work | None = None
         self._users: dict[int, int] = {}
@@ -132,7 +132,7 @@ class Front:
         async with self._loading:
             work = await self._load()
             before, self._work = self._work, work
-            self._recorder.start()
+            self.recorder.start()
             if before is not None:
                 task = asyncio.create_task(self._end(before))
                 self._ending.add(task)
