@@ -18,7 +18,7 @@ from routerlab.engine.contract.info import Info
 from routerlab.engine.lab.events import Notice, TrialDone
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials, changed, new_header
-from routerlab.serve.drift import Drift, told
+from routerlab.serve.drift import Drift, told, tuned
 from routerlab.serve.tail import Tail, UrlTail
 from routerlab.settings import Settings
 
@@ -69,6 +69,7 @@ class FollowingLab(Lab):
         self._chosen = {trial.group for trial in self.session.trials}
         self._questions: dict[tuple[str, int], list[Trial]] = defaultdict(list)
         self._groups: dict[str, tuple[str, int]] = {}
+        self._drift = drift
         self._drifts: dict[str, Drift] = defaultdict(lambda: Drift(drift))
         self._following: asyncio.Task[None] | None = None
 
@@ -94,6 +95,9 @@ class FollowingLab(Lab):
             known = self.session.arms.get(event.name)
             if known is None or changed(known, event):
                 self._unwritten.add(event.name)
+            before = self._records.get(event.name)
+            if before is None or changed(before, event):
+                self._drifts[event.name] = await asyncio.to_thread(self._began, event)
             self._records[event.name] = event
             self.session.arms[event.name] = event  # for those who look: it is written with a trial
             self._show(event.name)
@@ -113,10 +117,16 @@ class FollowingLab(Lab):
             record = self._records.get(name)
             super().add_arm(Spec(name=name, contract=record.contract if record else "none"))
 
+    def _began(self, record: AnyArmRecord) -> Drift:
+        """Against the answers that the arm's router was tuned with, where its files are here."""
+        with suppress(LabError):
+            return Drift(self._drift, reference=tuned(record, self.taxonomy.labels, self._drift))
+        return Drift(self._drift)
+
     def _look(self, trial: Trial) -> None:
         drift = self._drifts[trial.arm]
         before = drift.figures
-        for line in told(trial.arm, before, drift.add(trial)):
+        for line in told(trial.arm, before, drift.add(trial), drift.against):
             self._emit(Notice(line, "warning"))
 
     async def _keep(self, group: tuple[str, int]) -> None:
