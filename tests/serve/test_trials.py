@@ -55,13 +55,15 @@ async def test_a_session_of_others_is_not_shown_and_an_earlier_one_is_to_its_end
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "sessions"
-    for name, title in (("theirs", "a sitting"), ("ours", "routerlab serve 0.1.0")):
+    ours = "routerlab serve 0.1.0"
+    for name, title in (("theirs", "a sitting"), ("../outside", ours), ("ours", ours)):
         with SessionFile.create(folder / f"{name}.toml", new_header(MATERIALS, title=title)) as file:
             file.append(live(2))
             file.append(live(4))
     monkeypatch.setattr(page, "PIECE", (folder / "ours.toml").stat().st_size - 20)
     async with serving(tmp_path, Told("main"), keep=Keep(1.0)) as visit:
-        assert (await lines(visit, session="theirs"))[1:] == []
+        for others in ("theirs", "../outside"):
+            assert (await lines(visit, session=others))[1:] == []
         (await visit.route("kept")).raise_for_status()
         await until(lambda: visit.recorder.path is not None and len(visit.session().trials) == 1)
         head, *got = await lines(visit, session="ours", after="0")

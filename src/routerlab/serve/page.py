@@ -18,7 +18,7 @@ from routerlab.serve.limits import RefusedError
 from routerlab.serve.tail import PageHead, PageLine, Tail
 
 PIECE = 2**18
-"""Bytes of a session that a page is made of: some hundred records, which take a fraction of a second."""
+"""Bytes of a session that a page is made of: some hundred records, a tenth of a second's work."""
 HEAD = 2**16
 """Bytes that have the head of a session in them."""
 NAME = re.compile(r"[\w-]+")
@@ -36,7 +36,7 @@ def page(folder: Path, sessions: Sequence[Path], labels: TaxonomyPin, asked: Que
     if not AFTER.fullmatch(after):
         raise RefusedError(400, "no_cursor", "`after` is a number, which the page before says")
     try:
-        chain = [*_earlier(folder / f"{name}.toml", sessions), *sessions]
+        chain = [*_earlier(folder, sessions, name), *sessions]
         at = next((i for i, path in enumerate(chain) if path.stem == name), None)
         tail, events = _next(chain[-1:] if at is None else chain[at:], 0 if at is None else int(after))
         if tail and tail.path.exists():
@@ -69,9 +69,10 @@ def _line(event: Event) -> PageLine:
     return PageLine(arm=event if isinstance(event, ArmRecord | BaselineRecord | RemoteRecord) else None)
 
 
-def _earlier(path: Path, sessions: Sequence[Path]) -> list[Path]:
+def _earlier(folder: Path, sessions: Sequence[Path], name: str) -> list[Path]:
     """The session of a process before this one, if it is that: others' lie in the folder, too."""
-    if path in sessions or not NAME.fullmatch(path.stem) or not path.is_file():
+    path = folder / f"{name}.toml"
+    if not NAME.fullmatch(name) or path in sessions or not path.is_file():
         return []
     with suppress(LabError):
         if (_header(path).title or "").startswith(TITLE):

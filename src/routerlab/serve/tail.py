@@ -113,18 +113,17 @@ class UrlTail:
             head, lines = page(self._url, await self._client.get(self._url + ADDRESS, params=asked))
         except (HTTPError, CutError) as e:
             told, self._cut, self.behind = self._cut, True, False
-            line = (
-                f"{self._url}: cut off ({e if isinstance(e, CutError) else type(e).__name__}); trying again"
-            )
-            return [] if told else [Notice(line, "warning")]
+            return [] if told else [Notice(f"{self._url}: cut off ({_reason(e)}); trying again", "warning")]
         if head.taxonomy.sha256 != self._labels:
             raise LabError(f"{self._url}: has other labels now ({head.taxonomy.name}); watch it anew")
         found: list[Event | Notice] = []
         if self._cut:
             found.append(Notice(f"{self._url}: is there again"))
-        if self._session not in (None, head.session):
-            found.append(Notice(f"{self._url}: began another session, {head.session}"))
-        self._cut, self._session, self._after, self.behind = False, head.session, head.after, head.more
+        self._cut, self.behind = False, head.more
+        if head.session is not None:  # a server that was started anew has none until somebody asks it
+            if self._session not in (None, head.session):
+                found.append(Notice(f"{self._url}: began another session, {head.session}"))
+            self._session, self._after = head.session, head.after
         for one in lines:
             found += [one.arm] if one.arm else []
             found += [self._own(one.trial)] if one.trial else []
