@@ -87,6 +87,7 @@ async def serving(
     headers: Mapping[str, str] | None = None,
     sticky: float | Callable[[Metrics, Callable[[str], None]], Sticky] = 0.0,
     turn: Turn | None = "last",
+    port: int = 0,
 ) -> AsyncIterator[Visit]:
     """A server whose router is the first arm, or one of `make`; the others are its shadows. All is closed in
     the end, and what was written can be read then."""
@@ -107,7 +108,7 @@ async def serving(
     choosing = Choosing(models, remembers, turn)
     server = Server(front, limits, metrics, choosing, token, lines.append)
     await front.load()
-    sock = listen(host, 0)
+    sock = listen(host, port)
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     running = uvicorn(server, sock, host, address.set_result)
     task = asyncio.create_task(running.serve([sock]))

@@ -15,11 +15,13 @@ from routerlab.engine.lab.events import Event, Notice, TrialDone
 from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.resources import TAXONOMY
 from routerlab.serve import follow
-from routerlab.serve.follow import FollowingLab, Tail
+from routerlab.serve.follow import FollowingLab
+from routerlab.serve.tail import Tail
 from routerlab.settings import Settings
 from routerlab.tui.lab.mode import LabMode
 from tests.core.session.harness import ARM, trial
 from tests.engine.workers import until
+from tests.serve.test_drift import TUNED
 from tests.tui.harness import Watch, app_in
 
 MATERIALS = Materials(load_taxonomy(TAXONOMY), TAXONOMY, None, None)
@@ -115,6 +117,24 @@ async def test_drift_is_told_and_a_session_that_breaks_off_too(
     path.unlink()
     await until(lambda: len(told) == 2)
     assert told[1].startswith("not watched any more: ")
+    await lab.close()
+
+
+async def test_a_router_whose_files_are_here_is_held_against_its_tuning_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "EVERY_S", 0.01)
+    path = tmp_path / "s.toml"
+    with SessionFile.create(path, new_header(MATERIALS)) as file:
+        for event in (TUNED, *(live(2 * n) for n in range(20))):
+            file.append(event)
+    lab = FollowingLab(MATERIALS, Settings(), Tail(path), tmp_path / "own.toml", drift=20)
+    told: list[str] = []
+    lab.subscribe(lambda e: told.append(e.message) if isinstance(e, Notice) else None)
+    lab.begin()
+    await until(lambda: bool(told))
+    assert told[0].startswith(f"drift: {ARM.name}: labels: code/simple ")
+    assert told[0].endswith(", against tuning)")
     await lab.close()
 
 

@@ -1,5 +1,6 @@
 """`routerlab lab`: the terminal app."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,15 +48,14 @@ def lab(
     taxonomy: o.TaxonomyFile = None,
     exemplars: o.ExemplarsFile = None,
     watch: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--watch",
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
+            metavar="FILE_OR_URL",
             help="A file that holds one prompt: it is asked now, and again whenever the file is saved. Or a "
-            "session that another process (serve, replay) writes: what comes is shown, and annotations go to "
-            "--session, NAME-watched.toml beside it by default.",
+            "session that another process (serve, replay) writes, or the URL of a server (with the token of "
+            "ROUTERLAB_SERVE_TOKEN): what comes is shown, and annotations go to --session, by default "
+            "NAME-watched.toml beside it, or in sessions/.",
         ),
     ] = None,
     routes: Annotated[
@@ -78,12 +78,18 @@ def lab(
     settings = on.settings(contract=contract, schedule=schedule, theme=theme)
     from routerlab.annotate.desk.source import is_session
 
-    followed = watch is not None and is_session(watch)
-    if followed and arm:
-        raise LabError("--watch of a session shows the arms that others ask: leave --arm out")
+    prompts, followed = None, None
+    if watch is not None:
+        file = Path(watch)
+        followed = watch if re.match(r"https?://", watch) else file if is_session(file) else None
+        prompts = file if followed is None else None
+        if prompts and not prompts.is_file():
+            raise LabError(f"--watch {watch}: no such file; name a file, or a URL with http:// or https://")
     specs: list[Spec] = []
-    if watch is not None and followed:
-        opened = open_watch(watch, taxonomy, corpus, settings, session)
+    if followed is not None:
+        if arm:
+            raise LabError("--watch of a session shows the arms that others ask: leave --arm out")
+        opened = open_watch(followed, taxonomy, corpus, settings, session)
     else:
         materials = open_materials(taxonomy, corpus, session)
         opened, specs = open_lab(arm, materials, exemplars, settings, session, armless=True)
@@ -91,4 +97,4 @@ def lab(
     from routerlab.tui.lab.mode import LabMode
 
     table = routes_for(routes, opened.taxonomy)
-    run_app(settings, LabMode(opened, specs, watch=None if followed else watch, routes=table))
+    run_app(settings, LabMode(opened, specs, watch=prompts, routes=table))

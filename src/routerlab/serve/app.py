@@ -1,8 +1,9 @@
 """The application: its addresses, each a few lines, and what they share."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from routerlab.core.errors import LabError
+from routerlab.core.session.session import pin_taxonomy
 from routerlab.serve.access import Access
 from routerlab.serve.chat.reply import Choosing, names, reply
 from routerlab.serve.dialects import openai, system_one
@@ -19,6 +21,7 @@ from routerlab.serve.dialects.route import RouteBody, labelled, parse, told
 from routerlab.serve.front import Front, Work
 from routerlab.serve.limits import Limits, RefusedError, off_loop, read_body, unless_gone
 from routerlab.serve.metrics import Metrics
+from routerlab.serve.page import page
 
 Handler = Callable[[Request, bytes], Coroutine[Any, Any, Response]]
 Tell = Callable[[str], None]
@@ -34,6 +37,8 @@ class Server:
     choosing: Choosing
     token: str | None
     tell: Tell
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while somebody's page is read: one at a time, so that decisions have the processor."""
 
     async def health(self, request: Request) -> Response:
         """The process is there."""
@@ -114,6 +119,19 @@ class Server:
             ]
         return JSONResponse({"object": "list", "data": made})
 
+    async def trials(self, request: Request) -> Response:
+        """`GET /v1/trials`."""
+        recorder = self.front.recorder
+        if recorder.folder is None:
+            raise RefusedError(404, "no_session", "this server writes no session (--sessions none)")
+        with self.front.using() as work:
+            of = work.decider.materials
+            labels = pin_taxonomy(of.taxonomy, of.taxonomy_path)
+        async with self.reading:
+            return await asyncio.to_thread(
+                page, recorder.folder, tuple(recorder.paths), labels, request.query_params
+            )
+
     def posted(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """The handler with the body read, ended when the client leaves."""
 
@@ -136,6 +154,7 @@ def application(server: Server, host: str) -> ASGIApp:
         Route("/metrics", server.counted),
         Route("/admin/reload", server.reload, methods=["POST"]),
         Route("/v1/models", server.models),
+        Route("/v1/trials", server.trials),
         Route("/v1/route", server.posted(server.route), methods=["POST"]),
         Route("/v1/systemone", server.posted(server.ask_system_one), methods=["POST"]),
         Route("/v1/decisions", server.posted(server.ask_openai), methods=["POST"]),

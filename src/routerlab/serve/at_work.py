@@ -187,7 +187,7 @@ def _paired(analysis: "Analysis", new: Choice, before: Choice) -> Paired:
     return Paired(
         before=before.name,
         n=pair.n,
-        difference=round(pair.difference if first else -pair.difference, 9),  # of means of repeats: 0 is 0
+        difference=round(pair.difference if first else 0 - pair.difference, 9),  # of means of repeats: 0 is 0
         only_new=pair.only_a if first else pair.only_b,
         only_before=pair.only_b if first else pair.only_a,
         p=pair.p,

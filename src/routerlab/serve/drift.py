@@ -3,10 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
+from routerlab.core.session.arm import AnyArmRecord, ArmRecord
 from routerlab.core.statistics.drift import same_share, smirnov, spent
+from routerlab.engine.contract.router import load_router
+from routerlab.tune.out_of_fold import OutOfFold, load_oof
 
 SIZE = 500
 """Decisions of the reference, and of each window that is held against it."""
@@ -79,16 +87,51 @@ def _labels(reference: Sequence[Seen], window: Sequence[Seen], limit: float) -> 
     return Figure("labels", abs(after[label] - before[label]) / n, p, p <= limit, moved)
 
 
-class Drift:
-    """One arm's decisions as they come: the first `size` are the reference, the next a window, and so on."""
+def tuned(record: AnyArmRecord | None, labels: Sequence[str], size: int) -> tuple[Seen, ...]:
+    """`size` answers that the arm's router was tuned with, each by a head that had not seen its prompt: what
+    drift can be held against from the first window on. LabError, with the reason, where there are none.
+    """
+    if not isinstance(record, ArmRecord) or record.router_file is None:
+        raise LabError("it is no tuned router")
+    path = Path(record.router_file)
+    if not path.is_file():
+        raise LabError(f"{path} is not here")
+    router = load_router(path)
+    if canonical_sha256(router) != record.router_sha256:
+        raise LabError(f"{path} is another router by now")
+    return drawn(load_oof(path.parent, router.evidence.answers, router.name), labels, size)
 
-    def __init__(self, size: int = SIZE, rate: float = RATE) -> None:
+
+def drawn(oof: OutOfFold, labels: Sequence[str], size: int) -> tuple[Seen, ...]:
+    """`size` of the answers, always the same, at random and each once: decisions that are draws of the same
+    kind can then not be told from them, and the tests of two samples of one size hold. LabError where there
+    are too few."""
+    if len(oof.ids) < size:
+        raise LabError(f"it was tuned with {len(oof.ids)} cases, fewer than a window has")
+    known = oof.familiarity
+    return tuple(
+        Seen(
+            labels[oof.shares[i].argmax()],
+            float(oof.shares[i].max()),
+            None if known is None else float(known[i]),
+        )
+        for i in np.random.default_rng(0).choice(len(oof.ids), size, replace=False)
+    )
+
+
+class Drift:
+    """One arm's decisions as they come, a window of `size` after another, held against the `reference`, which
+    has as many; where there is none, the first window is it."""
+
+    def __init__(self, size: int = SIZE, rate: float = RATE, reference: Sequence[Seen] = ()) -> None:
         self.figures: tuple[Figure, ...] = ()
         """Those of the last window that was full."""
         self.looks = 0
+        self.against = "tuning" if reference else f"the first {size}"
+        """What the reference is, in words."""
         self._size = size
         self._rate = rate
-        self._reference: tuple[Seen, ...] = ()
+        self._reference = tuple(reference)
         self._window: list[Seen] = []
 
     def add(self, prediction: Prediction) -> tuple[Figure, ...]:
@@ -108,10 +151,11 @@ class Drift:
         return self.figures
 
 
-def told(arm: str, before: Sequence[Figure], now: Sequence[Figure]) -> list[str]:
-    """What is to be said of an arm's new figures after those of the window before: alarms, and their ends."""
+def told(arm: str, before: Sequence[Figure], now: Sequence[Figure], against: str) -> list[str]:
+    """What is to be said of an arm's new figures after those of the window before: alarms, and their ends.
+    `against` says what the reference is."""
     was = {figure.name for figure in before if figure.alarm}
-    lines = [f"drift: {arm}: {f.name}: {f.moved} (p {f.p:.1g})" for f in now if f.alarm]
+    lines = [f"drift: {arm}: {f.name}: {f.moved} (p {f.p:.1g}, against {against})" for f in now if f.alarm]
     return lines + [
         f"drift is over: {arm}: {f.name}: {f.moved}" for f in now if f.name in was and not f.alarm
     ]

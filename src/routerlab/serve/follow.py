@@ -12,14 +12,14 @@ from routerlab.core.errors import LabError
 from routerlab.core.prediction import Item, Prediction, Trial
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.session.file import SessionFile
-from routerlab.core.session.parse import read_records, written
-from routerlab.core.session.session import KINDS, Event
+from routerlab.core.session.session import Event
 from routerlab.engine.arms.arm import Immediate, Spec
 from routerlab.engine.contract.info import Info
 from routerlab.engine.lab.events import Notice, TrialDone
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials, changed, new_header
-from routerlab.serve.drift import Drift, told
+from routerlab.serve.drift import Drift, told, tuned
+from routerlab.serve.tail import Tail, UrlTail
 from routerlab.settings import Settings
 
 EVERY_S = 0.5
@@ -27,29 +27,6 @@ EVERY_S = 0.5
 PIECE = 100
 """Records that are taken in before the screen has its turn."""
 SILENT = "this lab watches what others ask, and asks nobody: open another without --watch"
-
-
-class Tail:
-    """A session that somebody else writes, read on from where the last reading came to."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._at = 0
-
-    def read(self) -> list[Event]:
-        """The records that are new and whole; LabError when the file is gone or not sound."""
-        try:
-            with self.path.open("rb") as f:
-                f.seek(self._at)
-                data = f.read()
-        except OSError as e:
-            raise LabError(f"{self.path}: cannot be read: {e.strerror}") from None
-        found: list[Event] = []
-        # An error counts lines from where this reading began.
-        part = self.path if not self._at else Path(f"{self.path} (after byte {self._at})")
-        end, _ = read_records(part, data[: written(data)], KINDS, found.append)
-        self._at += end
-        return found
 
 
 class Silent(Immediate):
@@ -75,14 +52,14 @@ class FollowingLab(Lab):
         self,
         materials: Materials,
         settings: Settings,
-        tail: Tail,
+        tail: Tail | UrlTail,
         path: Path,
         session: SessionFile | None = None,
         drift: int = 500,
     ) -> None:
         """`path` is where the session of one's own goes, `session` one to go on with; `drift` are the
         decisions that each arm's drift is looked for in."""
-        header = new_header(materials, settings, 1, title=f"watched: {tail.path.name}")
+        header = new_header(materials, settings, 1, title=f"watched: {tail.name}")
         super().__init__(materials, settings, Silent, path, session, header=header)
         self._tail = tail
         self._records: dict[str, AnyArmRecord] = {}
@@ -92,6 +69,7 @@ class FollowingLab(Lab):
         self._chosen = {trial.group for trial in self.session.trials}
         self._questions: dict[tuple[str, int], list[Trial]] = defaultdict(list)
         self._groups: dict[str, tuple[str, int]] = {}
+        self._drift = drift
         self._drifts: dict[str, Drift] = defaultdict(lambda: Drift(drift))
         self._following: asyncio.Task[None] | None = None
 
@@ -102,19 +80,24 @@ class FollowingLab(Lab):
     async def _follow(self) -> None:
         try:
             while True:
-                for n, event in enumerate(await asyncio.to_thread(self._tail.read), 1):
+                for n, event in enumerate(await self._tail.new(), 1):
                     await self._take(event)
                     if n % PIECE == 0:
                         await asyncio.sleep(0)
-                await asyncio.sleep(EVERY_S)
+                await asyncio.sleep(0 if self._tail.behind else EVERY_S)
         except LabError as e:
             self._emit(Notice(f"not watched any more: {e}", "error"))
 
-    async def _take(self, event: Event) -> None:
-        if isinstance(event, ArmRecord | BaselineRecord | RemoteRecord):
+    async def _take(self, event: Event | Notice) -> None:
+        if isinstance(event, Notice):
+            self._emit(event)
+        elif isinstance(event, ArmRecord | BaselineRecord | RemoteRecord):
             known = self.session.arms.get(event.name)
             if known is None or changed(known, event):
                 self._unwritten.add(event.name)
+            before = self._records.get(event.name)
+            if before is None or changed(before, event):
+                self._drifts[event.name] = await asyncio.to_thread(self._began, event)
             self._records[event.name] = event
             self.session.arms[event.name] = event  # for those who look: it is written with a trial
             self._show(event.name)
@@ -134,10 +117,16 @@ class FollowingLab(Lab):
             record = self._records.get(name)
             super().add_arm(Spec(name=name, contract=record.contract if record else "none"))
 
+    def _began(self, record: AnyArmRecord) -> Drift:
+        """Against the answers that the arm's router was tuned with, where its files are here."""
+        with suppress(LabError):
+            return Drift(self._drift, reference=tuned(record, self.taxonomy.labels, self._drift))
+        return Drift(self._drift)
+
     def _look(self, trial: Trial) -> None:
         drift = self._drifts[trial.arm]
         before = drift.figures
-        for line in told(trial.arm, before, drift.add(trial)):
+        for line in told(trial.arm, before, drift.add(trial), drift.against):
             self._emit(Notice(line, "warning"))
 
     async def _keep(self, group: tuple[str, int]) -> None:
@@ -185,4 +174,5 @@ class FollowingLab(Lab):
             self._following.cancel()
             with suppress(asyncio.CancelledError):
                 await self._following
+        await self._tail.close()
         await super().close()

@@ -1,26 +1,30 @@
 """What a server is at work with: made whole from files and models, or not at all, and replaced as a whole."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from routerlab.api import AsyncRouter, load_async_router
 from routerlab.core.errors import LabError
 from routerlab.core.taxonomy import load_taxonomy
-from routerlab.engine.lab.materials import Materials
+from routerlab.engine.lab.materials import Materials, arm_record
 from routerlab.resources import TAXONOMY
 from routerlab.serve.at_work import arm_at_work
 from routerlab.serve.chat.candidates import Table, load_table
 from routerlab.serve.decide import Decider, Pool
+from routerlab.serve.drift import Seen, tuned
 from routerlab.serve.ledger import Recorder
 from routerlab.serve.limits import Limits
 from routerlab.serve.metrics import Metrics
 from routerlab.serve.own_options import Scorers
 from routerlab.settings import Settings, load_settings
 
+Against = Literal["tuning", "first"]
+"""What drift is measured against: answers that the router was tuned with, where they are here, or always the
+first decisions."""
 MakeRouter = Callable[[str], AsyncRouter]
 """From an arm's name to a router; tests put a scripted one here."""
 
@@ -28,7 +32,8 @@ MakeRouter = Callable[[str], AsyncRouter]
 @dataclass(frozen=True)
 class Wanted:
     """What a person asked for: arms as commands take them, files, and settings of the machine by their keys.
-    `tables` are routing tables by the variant they are for, "" for `auto` alone."""
+    `tables` are routing tables by the variant they are for, "" for `auto` alone. `against` is what drift is
+    measured against."""
 
     router: str
     shadows: tuple[str, ...] = ()
@@ -36,6 +41,7 @@ class Wanted:
     taxonomy: Path | None = None
     tables: Mapping[str, Path] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    against: Against = "tuning"
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,24 @@ async def load_work(
     materials, tables, own, (main, *shadows) = await asyncio.to_thread(read)
     decider = Decider(materials, main, shadows, limits, metrics, recorder)
     await decider.start()
-    metrics.begin()
+    metrics.begin(await asyncio.to_thread(_references, wanted, (main, *shadows), materials, metrics))
     scorers = Scorers(main.arm, own, limits)
     return Work(decider, tables, scorers)
+
+
+def _references(
+    wanted: Wanted, pools: Sequence[Pool], materials: Materials, metrics: Metrics
+) -> dict[str, Sequence[Seen]]:
+    """What the drift of each arm is held against, for those that have it; the others are told."""
+    found: dict[str, Sequence[Seen]] = {}
+    if metrics.window and wanted.against == "tuning":
+        for pool in pools:
+            try:
+                found[pool.name] = tuned(arm_record(pool.arm), materials.taxonomy.labels, metrics.window)
+            except LabError as e:
+                first = f"is held against its first {metrics.window} decisions"
+                metrics.tell(f"drift: {pool.name}: {first}, for its tuning's are not here: {e}")
+    return found
 
 
 class Front:
@@ -101,7 +122,7 @@ class Front:
 
     def __init__(self, load: Callable[[], Awaitable[Work]], recorder: Recorder, limits: Limits) -> None:
         self._load = load
-        self._recorder = recorder
+        self.recorder = recorder
         self._limits = limits
         self._work: Work | None = None
         self._users: dict[int, int] = {}
@@ -132,7 +153,7 @@ class Front:
         async with self._loading:
             work = await self._load()
             before, self._work = self._work, work
-            self._recorder.start()
+            self.recorder.start()
             if before is not None:
                 task = asyncio.create_task(self._end(before))
                 self._ending.add(task)

@@ -27,6 +27,8 @@ WAITING = 1000
 """Records that may wait for the disk; what comes then is counted and lost."""
 LONGEST = 50_000
 """Trials in one session: then another is begun, so that each can be read at once."""
+TITLE = "routerlab serve"
+"""What the titles of these sessions begin with."""
 KNOWN = 100_000
 """Prompts whose repeats are counted: those that came last."""
 
@@ -68,9 +70,9 @@ class Recorder:
     def __init__(
         self, folder: Path | None, keep: Keep, metrics: Metrics, tell: Callable[[str], None]
     ) -> None:
-        self.path: Path | None = None
-        """The session that is written to, None before the first record."""
-        self._folder = folder
+        self.folder = folder
+        self.paths: list[Path] = []
+        """The sessions that were written, in order; the last is written to."""
         self._keep = keep
         self._metrics = metrics
         self._tell = tell
@@ -80,9 +82,14 @@ class Recorder:
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(WAITING)
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def path(self) -> Path | None:
+        """The session that is written to, None before the first record."""
+        return self.paths[-1] if self.paths else None
+
     def start(self) -> None:
         """Begin to write, if that is not so already."""
-        if self._folder is not None and self._task is None:
+        if self.folder is not None and self._task is None:
             self._task = asyncio.create_task(self._run())
 
     async def write(
@@ -160,7 +167,7 @@ class Recorder:
 
     async def _open(self, materials: Materials) -> Keeper:
         """The session to write to: the next one where this has enough, or another taxonomy."""
-        assert self._folder is not None
+        assert self.folder is not None
         full = self._count >= LONGEST
         if self._keeper and (
             full or self._keeper.session.header.taxonomy.sha256 != materials.taxonomy.sha256
@@ -169,9 +176,10 @@ class Recorder:
                 await self._keeper.close()
             self._keeper = None
         if self._keeper is None:
-            header = new_header(materials, title=f"routerlab serve {__version__}")
+            header = new_header(materials, title=f"{TITLE} {__version__}")
             header = header.model_copy(update={"schedule": "parallel", "repeats": 1})
-            self.path = new_session_path(self._folder, datetime.now(UTC))
-            self._keeper = Keeper(self.path, None, header, lambda line, _: self._tell(line))
+            path = new_session_path(self.folder, datetime.now(UTC))
+            self.paths.append(path)
+            self._keeper = Keeper(path, None, header, lambda line, _: self._tell(line))
             self._count = 0
         return self._keeper

@@ -1,11 +1,11 @@
 """What a server counts, for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from routerlab.api import Decision
-from routerlab.serve.drift import SIZE, Drift, told
+from routerlab.serve.drift import SIZE, Drift, Seen, told
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -15,8 +15,8 @@ class Metrics:
 
     def __init__(self, window: int = SIZE, tell: Callable[[str], None] = lambda _: None) -> None:
         """`window` are the decisions that drift is looked for in (0: it is not); `tell` gets alarms."""
-        self._window = window
-        self._tell = tell
+        self.window = window
+        self.tell = tell
         self._drifts: dict[str, Drift] = {}
         own = self.registry = CollectorRegistry()
         self.decisions = Counter(
@@ -58,13 +58,13 @@ class Metrics:
         self.requests = Gauge("routerlab_requests", "Requests that are open", registry=own)
         self.drift = Gauge(
             "routerlab_drift",
-            "Whether the last window of decisions differs from the first, 0 or 1",
+            "Whether the last window of decisions differs from the reference, 0 or 1",
             ("arm", "figure"),
             registry=own,
         )
         self.distance = Gauge(
             "routerlab_drift_distance",
-            "The largest difference of shares between the last window and the first",
+            "The largest difference of shares between the last window and the reference",
             ("arm", "figure"),
             registry=own,
         )
@@ -93,21 +93,23 @@ class Metrics:
             self.abstained.labels(arm).inc()
         self._look(decision)
 
-    def begin(self) -> None:
-        """Forget what drift is measured against: arms were loaded anew, and may be others under old names."""
-        self._drifts.clear()
+    def begin(self, references: Mapping[str, Sequence[Seen]] | None = None) -> None:
+        """Forget what drift is measured against: arms were loaded anew, and may be others under old names.
+        `references` are there for some of them (see Drift)."""
+        known = (references or {}).items()
+        self._drifts = {arm: Drift(self.window, reference=sample) for arm, sample in known}
         self.drift.clear()
         self.distance.clear()
 
     def _look(self, decision: Decision) -> None:
         arm = decision.arm
-        drift = self._drifts.setdefault(arm, Drift(self._window))
+        drift = self._drifts.setdefault(arm, Drift(self.window))
         before = drift.figures
         for figure in (now := drift.add(decision)):
             self.drift.labels(arm, figure.name).set(figure.alarm)
             self.distance.labels(arm, figure.name).set(figure.distance)
-        for line in told(arm, before, now):
-            self._tell(line)
+        for line in told(arm, before, now, drift.against):
+            self.tell(line)
 
     def text(self) -> bytes:
         """All of it, in the text format."""

@@ -103,6 +103,7 @@ def test_filters_hold_together(filters: Filters, found: set[int]) -> None:
         ("agree", False, [2, 3, 1, 4]),
         ("agree", True, [1, 4, 2, 3]),
         ("you", False, [4, 1, 2, 3]),
+        ("familiar", False, [2, 4, 1, 3]),
         ("arm:a", False, [1, 3, 4, 2]),
         ("arm:b", False, [2, 1, 3, 4]),
         ("arm:b", True, [4, 3, 1, 2]),

@@ -102,9 +102,17 @@ def run(
         typer.Option(
             min=0,
             metavar="N",
-            help="Hold each N decisions against the first N, and tell of drift; 0: do not.",
+            help="Hold each N decisions against as many that a router was tuned with, and tell of drift; 0: "
+            "do not.",
         ),
     ] = 500,
+    drift_against: Annotated[
+        Literal["tuning", "first"],
+        typer.Option(
+            help="What drift is measured against: the tuning's answers, or the first N here. Where a router "
+            "has no answers of its tuning beside it, it is the first N."
+        ),
+    ] = "tuning",
     taxonomy: o.TaxonomyFile = None,
     *,
     on: o.Serving,
@@ -146,6 +154,7 @@ def run(
         taxonomy=taxonomy,
         tables=_tables(routes or []),
         settings=given,
+        against=drift_against,
     )
     token, keep = read_token(host), _keep(keep_prompts, redact)
     sharing = None if sticky_store is None else _sharing(sticky_store, sticky)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
@@ -178,28 +179,45 @@ def open_lab(
 
 
 def open_watch(
-    watched: Path,
+    watched: Path | str,
     taxonomy: Path | None,
     corpus: Path | None,
     settings: "Settings",
     session: Path | None,
 ) -> "Lab":
-    """A lab that follows the session `watched`, and keeps annotations in `session`, or beside it. LabError
-    when `watched` is no session, or its taxonomy is not here."""
-    from routerlab.core.session.file import peek_session
-    from routerlab.serve.follow import FollowingLab, Tail
+    """A lab that follows the session `watched`, or those of the server at that URL, and keeps annotations in
+    `session`: by default beside it, or among the sessions under the server's name. LabError when nothing can
+    be watched there, or its taxonomy is not here."""
+    import os
 
-    pin = peek_session(watched)[0].taxonomy
-    materials = open_materials(taxonomy, corpus, watched)
+    from routerlab.core.session.file import peek_session
+    from routerlab.integrations.litellm import TOKEN  # what a client needs; serve.run needs the extra
+    from routerlab.paths import sessions_dir
+    from routerlab.serve.follow import FollowingLab
+    from routerlab.serve.tail import Tail, UrlTail, labels_at
+
+    token = os.environ.get(TOKEN, "").strip() or None
+    if isinstance(watched, str):
+        watched = watched.rstrip("/")
+        pin = labels_at(watched, token)
+        host = re.sub(r"[^\w.-]+", "-", urlsplit(watched).netloc.rpartition("@")[2])
+        path = session or sessions_dir() / f"{host}-watched.toml"
+    else:
+        pin = peek_session(watched)[0].taxonomy
+        path = session or watched.with_name(f"{watched.stem}-watched.toml")
+        if path.resolve() == watched.resolve():
+            raise LabError(f"{path}: is the session that is watched; annotations go to another")
+    materials = open_materials(taxonomy, corpus, path if isinstance(watched, str) else watched)
     if materials.taxonomy.sha256 != pin.sha256:
         raise LabError(
             f"{watched}: was made with taxonomy {pin.name} {pin.sha256[:12]} ({pin.path}), which is not "
             "here; name it with --taxonomy"
         )
-    path = session or watched.with_name(f"{watched.stem}-watched.toml")
-    if path.resolve() == watched.resolve():
-        raise LabError(f"{path}: is the session that is watched; annotations go to another")
-    return FollowingLab(materials, settings, Tail(watched), path, open_session(path, materials))
+    own = open_session(path, materials)
+    if isinstance(watched, str):
+        known = own.session.trials if own else ()
+        return FollowingLab(materials, settings, UrlTail(watched, token, pin.sha256, known), path, own)
+    return FollowingLab(materials, settings, Tail(watched), path, own)
 
 
 def _again(record: "AnyArmRecord") -> "Spec":

@@ -218,6 +218,7 @@ class LabBrowse(Page):
         arrows = {sort.column: "  ▾" if sort.down else "  ▴"}
         heads = {"#": "order of asking", "you": "your label"}
         columns = [(name, heads.get(name, printable(title))) for name, title, _ in shape.all]
+        columns.append(("familiar", "familiarity, the least familiar first"))
         lines = [Content(title + arrows.get(name, "")) for name, title in columns]
         index = await self.app.push_screen_wait(Choose("Order by; the same again turns it round", lines))
         if index is not None:

@@ -47,7 +47,7 @@ NO_FILTERS = Filters()
 @dataclass(frozen=True)
 class Sort:
     """By which column, and whether downwards. "#" is the order of asking, "arm:NAME" the label that the arm
-    gave."""
+    gave, "familiar", without a column, the least familiarity that an arm says."""
 
     column: str = "#"
     down: bool = False
@@ -125,6 +125,13 @@ def sort_key(column: str, facts: Facts, labels: Mapping[str, int]) -> Key:
         case "agree":
             voters = _voters(question)
             return (vote([t.label for t in voters]).votes / len(voters) if voters else 2.0,)
+        case "familiar":
+            return (
+                min(
+                    (t.familiarity for t in question.trials.values() if t.familiarity is not None),
+                    default=2.0,
+                ),
+            )
         case "you":
             note = facts.note
             return (labels.get(note.label or "", none), not note.skipped, not note.flagged, note.note or "~")
