@@ -13,6 +13,9 @@ from routerlab.serve.metrics import Metrics
 
 SMOOTH = 0.1
 """How much of the mean service time the latest decision is."""
+IN_TIME = 0.9
+"""Share of the deadline that an answer may be away when it is asked for. Those in a queue have all waited about
+as long as it is: were that the whole deadline, all would be late, and what is done for them worth nothing."""
 RANKS = {"ready": 0, "busy": 0, "failed": 2, "stopped": 2}
 """Which workers are asked first: those that can answer, then those that will, then those that are out."""
 
@@ -51,6 +54,11 @@ class Pool:
     def wait_s(self) -> float:
         """About how long a question that came now would wait."""
         return self.pending / self.capacity * self._mean_ms / 1000.0
+
+    @property
+    def answer_s(self) -> float:
+        """About how long until a question that came now is answered; 0 where it need not wait."""
+        return self.wait_s + self._mean_ms / 1000.0 if self.pending else 0.0
 
     async def start(self) -> None:
         """Load them one after the other; LabError when one cannot be loaded, and then none is left."""
@@ -126,7 +134,8 @@ class Decider:
             raise RefusedError(413, "prompt_too_long", f"the prompt is longer than {most} characters")
         if not self.main.ready:
             raise RefusedError(503, "router_out", f"{self.main.name} was given up; reload the server", 30.0)
-        if self.main.pending >= self._limits.queue + self.main.capacity:
+        late = self.main.answer_s > IN_TIME * self._limits.deadline_s
+        if late or self.main.pending >= self._limits.queue + self.main.capacity:
             wait_s = min(max(1.0, self.main.wait_s), self._limits.retry_s)
             raise RefusedError(429, "queue_full", f"{self.main.pending} prompts wait already", wait_s)
         return await self._in_time(self.main, prompt)
