@@ -45,7 +45,9 @@ def main(words: Sequence[str]) -> None:
     """See above."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks serving", description=__doc__)
     parser.add_argument("parts", nargs="*", help=f"{', '.join((*PARTS, 'soak'))}; all but soak by default")
-    parser.add_argument("--out", type=Path, help="a JSON file, whose other parts are kept")
+    parser.add_argument(
+        "--out", type=lambda word: Path(word).absolute(), help="a JSON file, whose other parts are kept"
+    )
     parser.add_argument("--minutes", type=float, default=30.0, help="of the soak")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each rate")
     parser.add_argument("--routers", nargs="+", default=ROUTERS, help="the first is also stressed and soaked")
