@@ -14,8 +14,8 @@ from routerlab.serve.metrics import Metrics
 SMOOTH = 0.1
 """How much of the mean service time the latest decision is."""
 IN_TIME = 0.9
-"""Share of the deadline that an answer may be away when it is asked for. Those in a queue have all waited about
-as long as it is: were that the whole deadline, all would be late, and what is done for them worth nothing."""
+"""Share of the deadline that an answer may be away when it is asked for. In a full queue all have waited as
+long as it is: were that the whole deadline, all would be late, and what is done for them is lost."""
 RANKS = {"ready": 0, "busy": 0, "failed": 2, "stopped": 2}
 """Which workers are asked first: those that can answer, then those that will, then those that are out."""
 
