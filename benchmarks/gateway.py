@@ -182,7 +182,7 @@ def row(
 def table(ways: dict[str, Config]) -> str:
     """As docs/litellm.md has it."""
     rows = [
-        "| classifier | right | interval | fallbacks | the proxy / direct | with the decision / direct |",
+        "| classifier | right | interval | fallbacks | the proxy / direct | the decision adds / direct |",
         "|---|---|---|---|---|---|",
     ]
     for way, row in ways.items():
@@ -190,7 +190,7 @@ def table(ways: dict[str, Config]) -> str:
         fallbacks = sum(n for cause, n in row["causes"].items() if "fallback" in cause)
         rows.append(
             f"| {way} | {row['right']} of {row['cases']} | {low:.2f} to {high:.2f} | {fallbacks} "
-            f"| {row['proxy / direct']:.2f} | {row['auto / direct']:.2f} |"
+            f"| {row['proxy / direct']:.2f} | {row['added / direct, median of pairs']:.2f} |"
         )
     return "\n".join(rows)
 
