@@ -13,7 +13,7 @@ STEP = 1.5
 CLOSE = 1.12
 """How far apart a rate that keeps the limit and one that does not may stay; 20 s of a Poisson process tell no
 nearer."""
-BUDGET = 5.0
+BUDGET = 4.5
 """Rates' worth of time, after which no other is tried: the knee is told as wide as it is known by then."""
 
 
@@ -49,8 +49,7 @@ async def sweep(driver: Driver, capacity: float, seconds: float, label: str) -> 
         low, high = bracket(runs, limit)
         found[f"knee_{limit:.0f}_ms"] = [low, high if math.isfinite(high) else None]
     knee = bracket(runs, LIMITS_MS[0])[0]
-    at = max((run for run in runs if run.rate == knee), key=lambda run: run.keeps(LIMITS_MS[0]), default=None)
-    if at is not None:
+    if at := next((run for run in runs if run.rate == knee), None):
         print(f"{label}: {2 * knee:.1f}/s, twice the knee", file=sys.stderr, flush=True)
         twice = await driver.run(2 * knee, seconds)
         found["twice"] = twice.told(LIMITS_MS[0]) | {

@@ -180,7 +180,8 @@ async def test_whoever_could_only_be_late_is_told_to_come_again(tmp_path: Path) 
         work.decider.main._mean_ms = 40_000.0
         second = asyncio.create_task(visit.route("a second"))
         await until(lambda: work.decider.main.pending == 2)
-        assert (await visit.route("a third")).status_code == 429
+        refused = await visit.route("a third")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "would_be_late")
         main.waits = False
         main._go.set()
         assert statuses(await asyncio.gather(first, second)) == [200] * 2

@@ -128,16 +128,18 @@ class Decider:
 
     async def decide(self, prompt: str) -> Decision:
         """What the router says in time; status "timeout" where it does not. RefusedError when it is not
-        asked: the prompt is too long, the router is out, or too many wait already."""
+        asked: the prompt is too long, the router is out, or too many wait already for it to be in time, or
+        at all."""
         most = self._limits.prompt_characters
         if len(prompt) > most:
             raise RefusedError(413, "prompt_too_long", f"the prompt is longer than {most} characters")
         if not self.main.ready:
             raise RefusedError(503, "router_out", f"{self.main.name} was given up; reload the server", 30.0)
-        late = self.main.answer_s > IN_TIME * self._limits.deadline_s
-        if late or self.main.pending >= self._limits.queue + self.main.capacity:
+        full = self.main.pending >= self._limits.queue + self.main.capacity
+        if full or self.main.answer_s > IN_TIME * self._limits.deadline_s:
             wait_s = min(max(1.0, self.main.wait_s), self._limits.retry_s)
-            raise RefusedError(429, "queue_full", f"{self.main.pending} prompts wait already", wait_s)
+            code = "queue_full" if full else "would_be_late"
+            raise RefusedError(429, code, f"{self.main.pending} prompts wait already", wait_s)
         return await self._in_time(self.main, prompt)
 
     async def settle(self, prompt: str, decision: Decision, target: str | None) -> None:
