@@ -39,7 +39,7 @@ BODIES: dict[str, Any] = {
         "stream": False,
     },
 }
-ODD = (
+ODD: tuple[Any, ...] = (
     None,
     True,
     -1,
