@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -91,7 +92,7 @@ class Driver:
 
     def __init__(self, session: aiohttp.ClientSession, url: str, prompts: Sequence[str], seed: int) -> None:
         self._session = session
-        self._url = f"{url}/v1/route"
+        self._base, self._url = url, f"{url}/v1/route"
         self._random = random.Random(seed)
         self._bodies = [json.dumps({"prompt": prompt}).encode() for prompt in prompts]
         self._random.shuffle(self._bodies)
@@ -140,6 +141,12 @@ class Driver:
             task.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
         return run
+
+    async def lost(self) -> int | None:
+        """How many records the server did not write, for the disk was slower; None where it keeps none."""
+        async with self._session.get(f"{self._base}/metrics") as answer:
+            found = re.search(r"^routerlab_records_lost_total (\S+)", await answer.text(), re.MULTILINE)
+        return round(float(found[1])) if found else None
 
     def _due(self, rate: float, seconds: float) -> list[float]:
         found, at = list[float](), self._random.expovariate(rate)

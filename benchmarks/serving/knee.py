@@ -13,6 +13,8 @@ STEP = 1.5
 CLOSE = 1.12
 """How far apart a rate that keeps the limit and one that does not may stay; 20 s of a Poisson process tell no
 nearer."""
+SLOWEST = 0.5
+"""Requests a second below which no knee is looked for: too few come in the time of a rate."""
 BUDGET = 4.5
 """Rates' worth of time, after which no other is tried: the knee is told as wide as it is known by then."""
 
@@ -28,11 +30,11 @@ def next_rate(runs: Sequence[Run], limit_ms: float, first: float) -> float | Non
     """What to try next, None when the knee is known."""
     low, high = bracket(runs, limit_ms)
     if not runs:
-        return first
+        return max(first, SLOWEST)
     if high == math.inf:
         return low * STEP
     if low == 0.0:
-        return high / STEP
+        return high / STEP if high > SLOWEST else None
     return None if high / low <= CLOSE else math.sqrt(low * high)
 
 

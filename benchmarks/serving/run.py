@@ -77,7 +77,8 @@ async def measure(
 
     async def rates(target: Target, driver: Driver) -> None:
         about, capacity = await cases(target, driver, made, seconds / 4)
-        keep("rates", {target.name: about | await sweep(driver, capacity, seconds, target.name)})
+        about |= await sweep(driver, capacity, seconds, target.name)
+        keep("rates", {target.name: about | {"records_lost": await driver.lost()}})
 
     async def stressed(target: Target, driver: Driver) -> None:
         _, capacity = await cases(target, driver, made, seconds / 4)
@@ -123,8 +124,10 @@ async def driven(
 
 
 async def cases(target: Target, driver: Driver, made: Setup, seconds: float) -> tuple[dict[str, Any], float]:
-    """How many cases of routing60 it gets right, and answers a second with some open all the time."""
+    """How many cases of routing60 it gets right, one by one; and answers a second with some open."""
     asked = made.corpus.case
-    replies, capacity = await driver.closed([case.prompt for case in asked], AT_ONCE, seconds)
+    prompts = [case.prompt for case in asked]
+    replies, _ = await driver.closed(prompts, 1, 0.0)
+    _, capacity = await driver.closed(prompts, AT_ONCE, seconds)
     right = sum(reply.label == case.label for reply, case in zip(replies, asked, strict=True))
     return {"right": right, "cases": len(asked), "closed_per_s": capacity}, capacity

@@ -25,6 +25,8 @@ def _rates(rates: dict[str, Any]) -> str:
         if "left out" in row:
             rest.append(f"- `{name}` was left out: {row['left out']}")
             continue
+        if row.get("records_lost"):
+            rest.append(f"- `{name}` wrote {row['records_lost']:,} records less than it made decisions.")
         knees = " | ".join(_between(row[f"knee_{limit}_ms"]) for limit in (2000, 300))
         rows.append(f"| `{name}` | {row['right']} of {row['cases']} | {knees} | {_twice(row.get('twice'))} |")
     return "\n".join([*rows, "", *rest])
@@ -32,6 +34,8 @@ def _rates(rates: dict[str, Any]) -> str:
 
 def _between(knee: list[float | None]) -> str:
     low, high = knee
+    if low == 0.0:
+        return f"less than {high:.2g}" if high else "none"
     return f"{low:.3g} to {high:.3g}" if high else f"at least {low:.3g}"
 
 
@@ -81,7 +85,7 @@ def _growth(one: dict[str, Any]) -> str:
     growth, low, high = one["mib_per_hour"]
     flat = "flat" if one["flat"] else "not flat"
     interval = f"95 % interval {low:+.1f} to {high:+.1f}"
-    return f"had {one['mib']:.0f} MiB, {growth:+.1f} MiB an hour ({interval}): {flat}"
+    return f"had {one['mib']:.0f} MiB, {growth:+.1f} MiB an hour after the first fifth ({interval}): {flat}"
 
 
 _SAID = {"idle": _idle, "kill": _kill, "fuzz": _fuzz, "soak": _soak}
