@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ def fuzz(target: Target, seconds: float) -> dict[str, Any]:
         return {"left out": "schemathesis is not installed"}
     command = [program, "run", f"{target.url}/openapi.json", "--checks", "not_a_server_error"]
     command += ["--max-time", str(round(seconds)), "--seed", "1", "--request-timeout", str(HANG_S)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20 * seconds)
+    with tempfile.TemporaryDirectory() as folder:  # it leaves a cache where it is run
+        run = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=20 * seconds
+        )
     said = run.stdout.strip().splitlines()
     counted = re.search(r"(\d+) generated", run.stdout)
     return {

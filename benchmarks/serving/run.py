@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,19 +95,16 @@ async def measure(
 
     if "rates" in parts:
         for router in given.routers:
-            await driven(lambda folder, name=router: programs.serve(name, folder), rates)  # type: ignore[misc]
+            await driven(partial(programs.serve, router), rates)
     if "peers" in parts:
         for kind in PEERS:
             try:
-                await driven(
-                    lambda folder, name=kind: programs.peer(name, made, given.encoder, folder),  # type: ignore[misc]
-                    rates,
-                )
+                await driven(partial(programs.peer, kind, made, given.encoder), rates)
             except AssertionError as e:  # its environment has not what it needs
                 reason = (str(e).strip().splitlines() or ["it did not start"])[-1]
                 keep("rates", {kind: {"left out": reason}})
     if {"idle", "kill", "fuzz", "soak"} & set(parts):
-        await driven(lambda folder: programs.serve(given.routers[0], folder), stressed)
+        await driven(partial(programs.serve, given.routers[0]), stressed)
 
 
 async def driven(
