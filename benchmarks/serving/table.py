@@ -70,7 +70,7 @@ def _fuzz(fuzz: dict[str, Any]) -> str:
     if "left out" in fuzz:
         return f"The fuzzer was left out: {fuzz['left out']}."
     end = "none was answered with a 5xx of ours" if fuzz["clean"] else "; ".join(fuzz["end"])
-    return f"schemathesis sent {fuzz['requests']:,} requests: {end}."
+    return f"schemathesis sent {fuzz['requests'] or 0:,} requests: {end}."
 
 
 def _soak(soak: dict[str, Any]) -> str:

@@ -239,7 +239,7 @@ async def test_without_a_label_the_default_answers_if_every_constraint_allows_it
         if why == "would_be_late":
             work = found.visit.server.front._work
             assert work is not None
-            work.decider.main._pending[0], work.decider.main._mean_ms = 1, 1e9
+            work.decider.main._pending[0], work.decider.main._turn_s = 1, 1e9
         got = await found.chat(text)
         assert got.status_code == 200
         assert found.asked == ((0, 0, 1) if constrained else (0, 1, 0))
