@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,11 @@ class Target:
 
 
 @contextmanager
-def serve(router: str, folder: Path) -> Iterator[Target]:
-    """`routerlab serve`, which writes its sessions into the folder as it does for users."""
+def serve(router: str, more: Sequence[str], folder: Path) -> Iterator[Target]:
+    """`routerlab serve` with `more` options, which writes its sessions into the folder as it does for users."""
     port = harness.free_port()
     words = ["serve", "--router", router, "--port", str(port), "--deadline", str(DEADLINE_S)]
-    command = [sys.executable, "-m", "routerlab", *words, "--sessions", str(folder / "sessions")]
+    command = [sys.executable, "-m", "routerlab", *words, "--sessions", str(folder / "sessions"), *more]
     url = f"http://127.0.0.1:{port}"
     with harness.program(command, folder / "serve.log", f"{url}/ready", ROOT, {}) as process:
         yield Target(router, url, process.pid)

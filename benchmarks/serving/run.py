@@ -52,6 +52,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="of the soak")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each rate")
     parser.add_argument("--routers", nargs="+", default=ROUTERS, help="the first is also stressed and soaked")
+    parser.add_argument("--concurrency", type=int, help="for `routerlab serve`; by default its own")
     parser.add_argument("--encoder", default="", help="sentence-transformers' folder: semantic-router's way")
     given = parser.parse_args(words)
     if unknown := set(given.parts) - {*PARTS, "soak"}:
@@ -75,6 +76,7 @@ async def measure(
     """Each part, handed on as soon as it is whole."""
     made = setup()
     seconds: float = given.seconds
+    more = ["--concurrency", str(given.concurrency)] if given.concurrency else []
 
     async def rates(target: Target, driver: Driver) -> None:
         about, capacity = await cases(target, driver, made, seconds / 4)
@@ -95,7 +97,7 @@ async def measure(
 
     if "rates" in parts:
         for router in given.routers:
-            await driven(partial(programs.serve, router), rates)
+            await driven(partial(programs.serve, router, more), rates)
     if "peers" in parts:
         for kind in PEERS:
             try:
@@ -104,7 +106,7 @@ async def measure(
                 reason = (str(e).strip().splitlines() or ["it did not start"])[-1]
                 keep("rates", {kind: {"left out": reason}})
     if {"idle", "kill", "fuzz", "soak"} & set(parts):
-        await driven(partial(programs.serve, given.routers[0]), stressed)
+        await driven(partial(programs.serve, given.routers[0], more), stressed)
 
 
 async def driven(
