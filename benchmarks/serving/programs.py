@@ -28,7 +28,7 @@ class Target:
 
 @contextmanager
 def serve(router: str, more: Sequence[str], folder: Path) -> Iterator[Target]:
-    """`routerlab serve` with `more` options, which writes its sessions into the folder as it does for users."""
+    """`routerlab serve` with `more` options; it writes its sessions into the folder as it does for users."""
     port = harness.free_port()
     words = ["serve", "--router", router, "--port", str(port), "--deadline", str(DEADLINE_S)]
     command = [sys.executable, "-m", "routerlab", *words, "--sessions", str(folder / "sessions"), *more]
