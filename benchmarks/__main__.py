@@ -1,10 +1,12 @@
 """Run the benchmarks: python -m benchmarks [startup queue lateness drawing errors] [--quick].
 
-Prints the figures and writes them, raw data included, to benchmarks/results/<name>.json.
+Prints the figures and writes them, raw data included, to benchmarks/results/<name>.json. Apart from these:
+python -m benchmarks serving (--help), and python -m benchmarks.gateway.
 """
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +27,11 @@ BENCHMARKS: dict[str, Callable[[bool], dict[str, Any]]] = {
 
 def main() -> None:
     """Run those named, or all."""
+    if sys.argv[1:2] == ["serving"]:
+        from benchmarks.serving.run import main as serving
+
+        serving(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="few repetitions, to see that it works")

@@ -1,20 +1,22 @@
 """What a decision costs behind LiteLLM's proxy, and how often it is right.
 
-python -m benchmarks.gateway MODEL.gguf JUDGE.gguf [--quick]: for each way of deciding a proxy is started, and
-every case of routing60 is asked three times, in turn: MODEL itself, the proxy by the model's name, its Auto
-Router. Times are from the request to the first token, and only their ratios within a run mean anything. JUDGE
-is the model behind LiteLLM's LLM classifier, held to the labels by a grammar.
+python -m benchmarks.gateway MODEL.gguf JUDGE.gguf [--cases N] [--minutes M] [--out FILE]: for each way of
+deciding a proxy is started, and N cases of routing60 (24 by default, as many of each label) are asked three
+times, in turn: MODEL itself, the proxy by the model's name, its Auto Router; a way stops after M minutes (3).
+Times are from the request to the first token, and only their ratios within a run mean anything. JUDGE is the
+model behind LiteLLM's LLM classifier, held to the labels by a grammar. Prints the table of docs/litellm.md.
 """
 
+import argparse
 import json
 import os
+import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,15 @@ import yaml
 
 from benchmarks.common import ROOT, setup, spread
 from routerlab.bench.peers.heuristics import TIERS
+from routerlab.core.corpus import Case
+from routerlab.core.files.atomic import write_new
 from routerlab.core.statistics.intervals import wilson
 from routerlab.engine.worker.build import machine
 from tests.integrations import harness
 
 ROUTER = "smollm2-135m:probe"
 TOKENS = 2
+REQUEST_S = 300.0
 Config = dict[str, Any]
 WAYS = ("heuristic", "in process", "at serve", "oss_classifier at serve", "llm")
 
@@ -82,19 +87,23 @@ def serve(folder: Path) -> Iterator[str]:
         yield url
 
 
-def measure(model: Path, judge: Path, cases: int, ways: tuple[str, ...] = WAYS) -> Config:
-    """Every way over so many cases."""
+def chosen(cases: Sequence[Case], labels: Sequence[str], count: int) -> list[Case]:
+    """About so many, as many of each label, in an order that is the same each time and mixes them."""
+    each = max(1, count // len(labels))
+    found = [case for label in labels for case in [c for c in cases if c.label == label][:each]]
+    random.Random(0).shuffle(found)
+    return found
+
+
+def measure(model: Path, judge: Path, cases: int, limit_s: float, keep: Callable[[Config], None]) -> None:
+    """Every way over so many cases, or for so long; all that there is after each is handed on."""
     made = setup()
-    asked = made.corpus.case[:: max(1, len(made.corpus.case) // cases)]
-    result: Config = {
-        "cases": len(asked),
-        "router": ROUTER,
-        "model": model.name,
-        "judge": judge.name,
-        "tokens": TOKENS,
-    }
+    asked = chosen(made.corpus.case, made.taxonomy.labels, cases)
+    result: Config = {"router": ROUTER, "model": model.name, "judge": judge.name, "tokens": TOKENS}
+    result["ways"] = {}
     page = harness.blocks("yaml")
-    for way in ways:
+    for way in WAYS:
+        tell(f"{way}: starting its proxy and models")
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             for name in ("models", "routers"):
@@ -118,58 +127,94 @@ def measure(model: Path, judge: Path, cases: int, ways: tuple[str, ...] = WAYS) 
                 listed.append({"model_name": name, "litellm_params": params})
             (folder / "config.yaml").write_text(yaml.safe_dump({"model_list": listed}))
             client = stack.enter_context(harness.litellm(folder))
-            bare = stack.enter_context(httpx2.Client(timeout=None, trust_env=False))
-            result[way] = row(client, bare, downstream["model"], asked)
-            print(
-                way, json.dumps({k: v for k, v in result[way].items() if not k.startswith("raw")}), flush=True
-            )
-    return result
+            bare = stack.enter_context(httpx2.Client(timeout=REQUEST_S, trust_env=False))
+            result["ways"][way] = row(client, bare, downstream["model"], asked, way, limit_s)
+            keep(result)
 
 
-def row(client: httpx2.Client, bare: httpx2.Client, model: str, asked: Any) -> Config:
-    """One way over the cases. No prompt is asked twice running, for the model keeps what it read last; the
-    first round is in no figure."""
+def tell(line: str) -> None:
+    """How far it is."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def row(
+    client: httpx2.Client, bare: httpx2.Client, model: str, asked: Sequence[Case], way: str, limit_s: float
+) -> Config:
+    """One way over the cases, or for so long. No prompt is asked twice running, for the model keeps what it
+    read last; the first round is in no figure."""
     chat, step = "/v1/chat/completions", len(asked) // 3
-    times = {name: [0.0] * len(asked) for name in ("direct", "proxy", "auto")}
-    right, causes = 0, dict[str, int]()
+    times: dict[str, dict[int, float]] = {"direct": {}, "proxy": {}, "auto": {}}
+    right, causes, until = 0, dict[str, int](), time.monotonic() + limit_s
     for n in range(-1, len(asked)):
+        if n > 0 and time.monotonic() > until:
+            tell(f"{way}: {limit_s:.0f} s are over")
+            break
         at = [(n + step * k) % len(asked) for k in range(3)]
         times["direct"][at[0]], _ = answer(bare, f"{model}/chat/completions", "model", asked[at[0]].prompt)
         times["proxy"][at[1]], _ = answer(client, chat, "model", asked[at[1]].prompt)
         times["auto"][at[2]], headers = answer(client, chat, "auto", asked[at[2]].prompt)
+        tell(f"{way}: {n + 1} of {len(asked)} cases")
         if n < 0:
+            for of in times.values():
+                of.clear()
             continue
         tier, cause = (headers.get(f"x-litellm-complexity-router-{name}", "") for name in ("tier", "cause"))
         right += TIERS.get(tier, tier) == asked[at[2]].label
         causes[cause] = causes.get(cause, 0) + 1
-    low, high = wilson(right, len(asked))
-    p50 = {name: spread(values)["p50"] for name, values in times.items()}
+    n = len(times["auto"])
+    p50 = {name: spread(list(values.values()))["p50"] for name, values in times.items()}
     # Of the same prompt, so what the model needs for it is in both.
-    added = [auto - proxy for auto, proxy in zip(times["auto"], times["proxy"], strict=True)]
+    added = [ms - times["proxy"][at] for at, ms in times["auto"].items() if at in times["proxy"]]
     return {
+        "cases": n,
         "right": right,
-        "accuracy": right / len(asked),
-        "interval": [low, high],
+        "accuracy": right / n,
+        "interval": list(wilson(right, n)),
         "causes": causes,
         "proxy / direct": p50["proxy"] / p50["direct"],
         "auto / direct": p50["auto"] / p50["direct"],
         "auto / proxy": p50["auto"] / p50["proxy"],
         "added / direct, median of pairs": spread(added)["p50"] / p50["direct"],
-        "raw_ms": times,
+        "raw_ms": {name: list(values.values()) for name, values in times.items()},
     }
 
 
+def table(ways: dict[str, Config]) -> str:
+    """As docs/litellm.md has it."""
+    rows = [
+        "| classifier | right | interval | fallbacks | the proxy / direct | the decision adds / direct |",
+        "|---|---|---|---|---|---|",
+    ]
+    for way, row in ways.items():
+        low, high = row["interval"]
+        fallbacks = sum(n for cause, n in row["causes"].items() if "fallback" in cause)
+        rows.append(
+            f"| {way} | {row['right']} of {row['cases']} | {low:.2f} to {high:.2f} | {fallbacks} "
+            f"| {row['proxy / direct']:.2f} | {row['added / direct, median of pairs']:.2f} |"
+        )
+    return "\n".join(rows)
+
+
 def main() -> None:
-    """All ways, into benchmarks/results/gateway.json; with --quick six cases, and nothing is written."""
-    quick = "--quick" in sys.argv
-    model, judge = (Path(word).absolute() for word in sys.argv[1:] if word != "--quick")
+    """See above."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("judge", type=Path)
+    parser.add_argument("--cases", type=int, default=24)
+    parser.add_argument("--minutes", type=float, default=3.0, help="of each way")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "gateway.json")
+    given = parser.parse_args()
     if harness.proxy_python() is None:
         sys.exit("no LiteLLM proxy here: set ROUTERLAB_LITELLM to the python of an environment that has it")
-    ways = tuple(way for way in WAYS if "serve" not in way or find_spec("routerlab.serve"))
     facts = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}", "machine": machine(), "load": os.getloadavg()[0]}
-    result = facts | measure(model, judge, 6 if quick else 60, ways)
-    if not quick:
-        (ROOT / "benchmarks" / "results" / "gateway.json").write_text(json.dumps(result, indent=1) + "\n")
+
+    def keep(result: Config) -> None:
+        write_new(out, (json.dumps(facts | result, indent=1) + "\n").encode())
+        ways.update(result["ways"])
+
+    ways, out = dict[str, Config](), given.out.absolute()
+    measure(given.model.absolute(), given.judge.absolute(), given.cases, 60.0 * given.minutes, keep)
+    print(table(ways))
 
 
 if __name__ == "__main__":

@@ -166,10 +166,34 @@ async def test_whoever_waits_behind_a_full_queue_is_told_to_come_again(tmp_path:
         assert "one too many" not in main.prompts
 
 
+async def test_whoever_could_only_be_late_is_told_to_come_again(tmp_path: Path) -> None:
+    """Else, when more come than can be answered, those that are asked have all waited until they are late."""
+    main = Told("main", waits=True)
+    async with serving(tmp_path, main, limits=replace(LIMITS, deadline_s=100.0)) as visit:
+        work = visit.server.front._work
+        assert work is not None
+        work.decider.main._turn_s = 95.0  # which it had to learn: nobody waits, so it is asked
+        first = asyncio.create_task(visit.route())
+        await until(lambda: len(main.prompts) == 1)
+        refused = await visit.route("a second")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+        work.decider.main._turn_s = 30.0
+        second = asyncio.create_task(visit.route("a second"))
+        await until(lambda: work.decider.main.pending == 2)
+        refused = await visit.route("a third")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "would_be_late")
+        main.waits = False
+        main._go.set()
+        assert statuses(await asyncio.gather(first, second)) == [200] * 2
+
+
 async def test_a_decision_that_is_late_is_given_up_and_the_next_is_made(tmp_path: Path) -> None:
     main = Told("main", waits=True)
     async with serving(tmp_path, main, limits=replace(LIMITS, deadline_s=0.05)) as visit:
         assert (await visit.route()).status_code == 504
+        work = visit.server.front._work
+        assert work is not None
+        assert work.decider.main._turn_s >= 0.05  # what was given up tells how long it takes, too
         main.waits = False
         assert (await visit.route("another")).status_code == 200
     assert [t.status for t in visit.session().trials] == ["timeout", "ok"]

@@ -21,6 +21,7 @@ from routerlab.serve.dialects.route import RouteBody, labelled, parse, told
 from routerlab.serve.front import Front, Work
 from routerlab.serve.limits import Limits, RefusedError, off_loop, read_body, unless_gone
 from routerlab.serve.metrics import Metrics
+from routerlab.serve.openapi import described
 from routerlab.serve.page import page
 
 Handler = Callable[[Request, bytes], Coroutine[Any, Any, Response]]
@@ -77,6 +78,10 @@ class Server:
             if table.note:
                 self.tell(f"note: {table.note}")
         return work
+
+    async def openapi(self, request: Request) -> Response:
+        """What can be asked here."""
+        return JSONResponse(described())
 
     async def route(self, request: Request, body: bytes) -> Response:
         """`POST /v1/route`."""
@@ -152,6 +157,7 @@ def application(server: Server, host: str) -> ASGIApp:
         Route("/health", server.health),
         Route("/ready", server.ready),
         Route("/metrics", server.counted),
+        Route("/openapi.json", server.openapi),
         Route("/admin/reload", server.reload, methods=["POST"]),
         Route("/v1/models", server.models),
         Route("/v1/trials", server.trials),

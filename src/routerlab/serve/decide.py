@@ -1,6 +1,7 @@
 """Asks the router that is at work, within its limits, and those that shadow it."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 from routerlab.api import AsyncRouter, Decision
@@ -12,7 +13,10 @@ from routerlab.serve.limits import Limits, RefusedError
 from routerlab.serve.metrics import Metrics
 
 SMOOTH = 0.1
-"""How much of the mean service time the latest decision is."""
+"""How much of the mean time of a turn the latest decision is."""
+IN_TIME = 0.7
+"""Share of the deadline that an answer may be away when it is asked for. In a full queue all have waited as
+long as it is: were that the whole deadline, all would be late, and what is done for them is lost."""
 RANKS = {"ready": 0, "busy": 0, "failed": 2, "stopped": 2}
 """Which workers are asked first: those that can answer, then those that will, then those that are out."""
 
@@ -25,7 +29,8 @@ class Pool:
         self.labels = routers[0].labels
         self._routers = routers
         self._pending = [0] * len(routers)
-        self._mean_ms = 0.0
+        self._turn_s = 0.0
+        """What a decision took lately, for each turn of the workers that it waited for, its own included."""
 
     @property
     def arm(self) -> Arm:
@@ -50,7 +55,12 @@ class Pool:
     @property
     def wait_s(self) -> float:
         """About how long a question that came now would wait."""
-        return self.pending / self.capacity * self._mean_ms / 1000.0
+        return self.pending / self.capacity * self._turn_s
+
+    @property
+    def answer_s(self) -> float:
+        """About how long until a question that came now is answered; 0 where it need not wait."""
+        return self.wait_s + self._turn_s if self.pending else 0.0
 
     async def start(self) -> None:
         """Load them one after the other; LabError when one cannot be loaded, and then none is left."""
@@ -68,15 +78,21 @@ class Pool:
     async def route(self, prompt: str) -> Decision:
         """The decision of the worker that has the least to do (see AsyncRouter.route)."""
         at = min(range(len(self._routers)), key=lambda i: (self._rank(i), self._pending[i]))
+        turns, began = self.pending / self.capacity + 1.0, time.perf_counter()
         self._pending[at] += 1
         try:
             decision = await self._routers[at].route(prompt)
+        except asyncio.CancelledError:  # nobody knows how long it would have taken, but so long at least
+            self._learn(max(self._turn_s, (time.perf_counter() - began) / turns))
+            raise
         finally:
             self._pending[at] -= 1
         if decision.status == "ok":
-            took = decision.latency_ms.total
-            self._mean_ms += (took - self._mean_ms) * (SMOOTH if self._mean_ms else 1.0)
+            self._learn((time.perf_counter() - began) / turns)
         return decision
+
+    def _learn(self, turn_s: float) -> None:
+        self._turn_s += (turn_s - self._turn_s) * (SMOOTH if self._turn_s else 1.0)
 
     def _rank(self, at: int) -> int:
         return RANKS.get(self._routers[at].arm.state.phase, 1)
@@ -120,15 +136,18 @@ class Decider:
 
     async def decide(self, prompt: str) -> Decision:
         """What the router says in time; status "timeout" where it does not. RefusedError when it is not
-        asked: the prompt is too long, the router is out, or too many wait already."""
+        asked: the prompt is too long, the router is out, or too many wait already for it to be in time, or
+        at all."""
         most = self._limits.prompt_characters
         if len(prompt) > most:
             raise RefusedError(413, "prompt_too_long", f"the prompt is longer than {most} characters")
         if not self.main.ready:
             raise RefusedError(503, "router_out", f"{self.main.name} was given up; reload the server", 30.0)
-        if self.main.pending >= self._limits.queue + self.main.capacity:
+        full = self.main.pending >= self._limits.queue + self.main.capacity
+        if full or self.main.answer_s > IN_TIME * self._limits.deadline_s:
             wait_s = min(max(1.0, self.main.wait_s), self._limits.retry_s)
-            raise RefusedError(429, "queue_full", f"{self.main.pending} prompts wait already", wait_s)
+            code = "queue_full" if full else "would_be_late"
+            raise RefusedError(429, code, f"{self.main.pending} prompts wait already", wait_s)
         return await self._in_time(self.main, prompt)
 
     async def settle(self, prompt: str, decision: Decision, target: str | None) -> None:

@@ -223,7 +223,7 @@ async def test_when_all_are_busy_the_client_is_told_when_to_come_again(tmp_path:
 
 
 @pytest.mark.parametrize("constrained", [False, True])
-@pytest.mark.parametrize("why", ["abstained", "timeout", "crashed", "late", "no_text"])
+@pytest.mark.parametrize("why", ["abstained", "timeout", "crashed", "late", "would_be_late", "no_text"])
 async def test_without_a_label_the_default_answers_if_every_constraint_allows_it(
     tmp_path: Path, why: Any, constrained: bool
 ) -> None:
@@ -236,6 +236,10 @@ async def test_without_a_label_the_default_answers_if_every_constraint_allows_it
         router.status = why
     text: Any = [{"type": "image_url", "image_url": {"url": "data:,"}}] if why == "no_text" else PROMPT
     async with door(tmp_path, router, limits=limits, constrained=constrained) as found:
+        if why == "would_be_late":
+            work = found.visit.server.front._work
+            assert work is not None
+            work.decider.main._pending[0], work.decider.main._turn_s = 1, 1e9
         got = await found.chat(text)
         assert got.status_code == 200
         assert found.asked == ((0, 0, 1) if constrained else (0, 1, 0))

@@ -114,7 +114,7 @@ async def _decide(decider: Decider, prompt: str | None) -> _Decided:
     try:
         decision = await decider.decide(prompt)
     except RefusedError as refused:
-        if refused.status == 429:
+        if refused.code == "queue_full":
             raise
         return _Decided(None, None, refused.code)
     reason = "abstained" if decision.abstained else "" if decision.routed else decision.status
