@@ -1,6 +1,9 @@
 """Colours: the contrast of every pair in every theme, and of what is really drawn in three of them."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.segment import Segment
@@ -9,17 +12,27 @@ from textual.color import Color
 from textual.geometry import Region
 from textual.theme import BUILTIN_THEMES, Theme
 
+from routerlab.models.stock import State, Stock
 from routerlab.resources import GUIDELINES
 from routerlab.tui.home import screen as shown
 from routerlab.tui.home.look import Entry
+from routerlab.tui.models import screen as stocked
+from routerlab.tui.models.jobs import Job, Phase
 from routerlab.tui.shared.contrast import GROUNDS, LINE, PAIRS, TEXT, contrast, legible, mended
 from tests.study.report.harness import subject
 from tests.tui.annotate.harness import annotating
+from tests.tui.compare.test_screen import computed, pictured
 from tests.tui.harness import AnyMode, Watch, settle, sitting
 from tests.tui.home.test_screen import home
+from tests.tui.models.test_screen import models
 from tests.tui.results.test_screen import looking
+from tests.tui.tour.test_tour import touring
+from tests.tui.trial.harness import trialing
+from tests.tui.tune.child import JOB, LEARNED, RESULT
 
 DRAWN = ("textual-dark", "textual-light", "solarized-light")
+ONE = DRAWN[-1:]
+"""The one with the least room: whoever draws what is no pair here, is seen in any."""
 RESOLVED = [theme for theme in BUILTIN_THEMES.values() if not theme.ansi]
 
 
@@ -112,9 +125,9 @@ def colours(segment: Segment) -> tuple[Color, Color]:
     return pair[::-1] if style.reverse else pair
 
 
-async def in_themes(s: Watch[AnyMode], keys: str) -> None:
+async def in_themes(s: Watch[AnyMode], keys: str, themes: Sequence[str] = DRAWN) -> None:
     """Look at what is drawn in each theme, and after each of the keys, which leave no dialog open."""
-    for theme in DRAWN:
+    for theme in themes:
         s.app.theme = theme
         for key in ["", *keys.split()]:
             await s.pilot.press(*[key] if key else [])
@@ -125,7 +138,7 @@ async def in_themes(s: Watch[AnyMode], keys: str) -> None:
 async def test_the_lab_as_it_is_drawn(tmp_path: Path) -> None:
     async with sitting(tmp_path, 3) as s:
         await s.replayed()
-        await in_themes(s, "escape v C tab M F f1 escape")
+        await in_themes(s, "escape v C tab M F f1 escape a escape")
 
 
 async def test_the_results_as_they_are_drawn() -> None:
@@ -147,3 +160,43 @@ async def test_home_as_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_annotating_as_it_is_drawn(tmp_path: Path) -> None:
     async with annotating(tmp_path, guidelines=GUIDELINES.read_text()) as s:
         await in_themes(s, "1 1")
+
+
+async def test_comparing_as_it_is_drawn() -> None:
+    async with looking(pictured("contrast")) as s:
+        await s.pilot.press("D")
+        await s.until(lambda: computed(s.app), "figures")
+        await in_themes(s, "2 3 4 5", ONE)
+
+
+async def test_models_as_they_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        Stock(state, "135M", "Q4_1", 98_000_000, "Apache-2.0", state, True, None, 0, "The smallest.")
+        for state in get_args(State)
+    ]
+    monkeypatch.setattr(stocked, "stock", lambda: rows)
+    async with models() as s:
+        s.mode.jobs.all += [Job(f"verify {phase}", "m", phase) for phase in get_args(Phase)]
+        await in_themes(s, "j", ONE)
+
+
+async def test_tuning_as_it_is_drawn(tmp_path: Path) -> None:
+    async with sitting(tmp_path) as s:
+        tuning = s.mode.tuning
+        tuning.job, tuning.phase = JOB, "done"
+        tuning._hear(json.dumps(RESULT | {"learned": LEARNED}).encode())
+        await s.pilot.press("escape", "T")
+        await s.shows("learned from 12 annotations", "method")
+        await in_themes(s, "tab tab", ONE)
+
+
+async def test_a_trial_as_it_is_drawn(tmp_path: Path) -> None:
+    async with trialing(tmp_path) as s:
+        await s.shows("over: ")
+        await in_themes(s, "f1 escape", ONE)
+
+
+async def test_the_tour_as_it_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    async with touring(tmp_path, missing=("minilm:probe",)) as s:
+        await in_themes(s, "enter ctrl+n ctrl+n ctrl+n ctrl+n", ONE)

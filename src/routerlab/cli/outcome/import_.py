@@ -9,6 +9,7 @@ from routerlab.cli.outcome.options import taxonomy_of
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import save, say
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 
 
 def import_(
@@ -65,7 +66,7 @@ def import_(
     if clipped:
         say(f"note: {clipped} scores were a little below 0 or above 1, and now are not")
     models, tasks = len({one.model for one in told}), len({one.task for one in told})
-    say(f"{out}: {tasks:,} tasks, {models} models, {len(told):,} outcomes")
+    say(f"{out}: {plural(tasks, 'task')}, {plural(models, 'model')}, {plural(len(told), 'outcome')}")
 
 
 def _labels(given: object) -> set[str]:

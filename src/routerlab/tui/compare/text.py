@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from textual.content import Content
 
 from routerlab.core.statistics.agreement import pairwise
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.report import words as w
 from routerlab.study.report.subject import Subject
@@ -62,7 +62,7 @@ def _facts(figures: ArmFigures | None) -> str:
     if figures is None:
         return "no answers"
     accuracy, latency = figures.accuracy, figures.latency
-    parts = [w.plural(figures.cases, "case")]
+    parts = [plural(figures.cases, "case")]
     if accuracy:
         low, high = accuracy.wilson
         parts.insert(0, f"accuracy {probability(accuracy.value)} ({probability(low)}-{probability(high)})")
@@ -96,7 +96,7 @@ def cases_text(found: Paired, between: bool, labels: Sequence[str], width: int, 
         if one.kind != last:
             n = sum(other.kind == one.kind for other in found.differences)
             word = f"{BETWEEN[one.kind]}: " if between and one.kind in BETWEEN else ""
-            lines += [Content(), Content.styled(f"{sign} {word}{says}: {w.plural(n, 'case')}", "bold")]
+            lines += [Content(), Content.styled(f"{sign} {word}{says}: {plural(n, 'case')}", "bold")]
             head = f"  {fit('case', case)} {fit('gold', size)} {fit('a', size)} {fit('b', size)} prompt"
             lines.append(Content.styled(head, p.dim))
             last = one.kind
@@ -114,7 +114,7 @@ def cases_text(found: Paired, between: bool, labels: Sequence[str], width: int, 
     if len(found.differences) > SHOWN:
         lines.append(Content.styled(f"{len(found.differences) - SHOWN:,} more", p.dim))
     if not found.differences and found.common and not found.notes:
-        lines += [Content(), Content(f"They gave the same label to all {w.plural(found.common, 'case')}.")]
+        lines += [Content(), Content(f"They gave the same label to all {plural(found.common, 'case')}.")]
     return Content("\n").join(lines)
 
 
@@ -126,16 +126,16 @@ def _figures(found: Paired, between: bool, p: Palette) -> list[Content]:
     one = found.figures
     if one is None:
         why = "of them, none has a gold label" if found.common else "there is nothing to compare"
-        return [Content(f"{w.plural(found.common, 'case')} in common; {why}.")]
+        return [Content(f"{plural(found.common, 'case')} in common; {why}.")]
     more, less = ("better", "worse") if between else ("only b right", "only a right")
     after = f", {w.p_value(one.p_holm)} over all pairs (Holm)" if one.p_holm != one.p else ""
     # As in the analysis, of a less b; shown as what b gains.
     ends = "no interval" if one.low is None or one.high is None else f"{-one.high:+.3f} to {-one.low:+.3f}"
-    same = f"the same label to {one.agreed} of {one.answered} questions" if one.answered else ""
+    same = f"the same label to {one.agreed} of {plural(one.answered, 'question')}" if one.answered else ""
     chance = "more than chance" if one.p_holm <= 0.05 else "may be chance"
     return [
         Content.assemble(
-            (f"{w.plural(one.n, 'case')} in common: ", ""),
+            (f"{plural(one.n, 'case')} in common: ", ""),
             (f"+ {one.only_b} {more}   ", f"bold {p.good}"),
             (f"- {one.only_a} {less}   ", f"bold {p.bad}"),
             (f"{one.both} both   {one.neither} neither", ""),

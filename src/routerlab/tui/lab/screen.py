@@ -7,7 +7,7 @@ from textual.content import Content
 
 from routerlab.core.errors import LabError
 from routerlab.core.familiarity import UNFAMILIAR, USUAL
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS, LAB_GROUPS
@@ -243,7 +243,7 @@ class LabScreen(LabView):
         ]
         found = [lab.cases(which, family) for _, which, family, _ in wanted]
         lines = [
-            Content.assemble(f"{printable(name):<28}", (f"{len(items):>5} cases", "$dim"))
+            Content.assemble(f"{printable(name):<28}", (f"{plural(len(items), 'case'):>12}", "$dim"))
             for (name, *_), items in zip(wanted, found, strict=True)
         ]
         title = f"Replay {printable(lab.corpus.name)}"

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
+from routerlab.core.text import plural
 from routerlab.engine.lab.events import Event, Notice
 from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
 from routerlab.study.trial.run.monitor import Monitor
@@ -176,7 +177,7 @@ class TrialScreen(Page):
     async def ask_to_stop(self, leave: Callable[[], object]) -> None:
         """Ask whether to stop; `leave` is called after a yes."""
         view = self._monitor.overview(self.ended)
-        title = f"Stop? {view.over:,} of {view.total:,} sessions are over"
+        title = f"Stop? {view.over:,} of {plural(view.total, 'session is', 'sessions are')} over"
         options = (Content("Go on"), Content("Stop now; the same command goes on later"))
         if await self.app.push_screen_wait(Choose(title, options)) == 1:
             leave()

@@ -10,7 +10,7 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.engine.contract.router import Row
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.palette import Palette, cell, rich_style
@@ -136,9 +136,9 @@ def learned_text(learned: Learned, p: Palette) -> Content:
     better = learned.after - learned.before
     colour = p.good if better > 0 else p.bad if better < 0 else p.dim
     n = len(learned.changed)
-    changed = f"   {n} labels changed" + (f", {SHOWN} of them shown" if n > SHOWN else "")
+    changed = f"   {plural(n, 'label')} changed" + (f", {SHOWN} of them shown" if n > SHOWN else "")
     return Content.assemble(
-        (f"learned from {learned.added} annotations", "bold"),
+        (f"learned from {plural(learned.added, 'annotation')}", "bold"),
         ("   accuracy ", p.dim),
         (f"{probability(learned.before)} → {probability(learned.after)}", f"bold {colour}"),
         (changed, p.dim),

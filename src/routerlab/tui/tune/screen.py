@@ -11,6 +11,7 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.specs import router_spec
 from routerlab.tui.actions.binding import bindings
@@ -198,7 +199,7 @@ class TuneScreen(Page):
             )
         if not labels:
             return self.tell("no annotation with a label to learn from yet", "warning")
-        title = f"{entry.router.name} learns from {len(labels)} annotations"
+        title = f"{entry.router.name} learns from {plural(len(labels), 'annotation')}"
         self.tuning.start(Job(title, entry.model, labels), learn_arguments(entry.router, lab.path))
         return self.draw()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.figures.result import Analysis
 from routerlab.study.report import words as w
@@ -61,7 +62,7 @@ def _exact(arm: ArmFigures) -> tuple[Cell | str, ...]:
     return (
         arm.arm,
         arm.contract or w.NONE,
-        Cell(w.share(found.value), f"{w.count(round(found.right, 1))} of {w.plural(found.n, 'case')}{times}"),
+        Cell(w.share(found.value), f"{w.count(round(found.right, 1))} of {plural(found.n, 'case')}{times}"),
         w.ends(found.wilson),
         w.ends(found.clopper_pearson),
         w.ends(found.bootstrap),
@@ -170,7 +171,7 @@ def wrong(subject: Subject) -> Section | None:
         )
         for case, gold, said in cases[: w.LISTED]
     ]
-    listed = f"The {len(cases)} cases that an arm gets wrong, the hardest first"
+    listed = f"The {plural(len(cases), 'case')} that an arm gets wrong, the hardest first"
     if len(cases) > w.LISTED:
         listed += f" ({w.LISTED} of them)"
     heads = ("Case", "Gold", "Prompt", "Answers that are wrong", "Arms")
