@@ -18,7 +18,7 @@ from routerlab.models.catalog import LocalModel, local_models
 from routerlab.settings import load_settings
 from routerlab.tui.shared.dialogs import Dialog
 
-ROUTER = "router: its model and contract are its own"
+ROUTER = "router with its own model"
 
 
 class Way(RadioButton):
