@@ -1,6 +1,7 @@
 """What the compare screen says, in words and in grids of cells. Pure functions."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from textual.content import Content
 
@@ -19,6 +20,8 @@ SHOWN = 300
 MOST = 16
 """Labels, or arms, up to which a grid can be read."""
 CELL = 6
+BESIDE = 64
+"""Columns of the grids beside the cases."""
 SHADES = " ░▒▓█"
 """A share in four steps: what is not empty has a shade."""
 SAYS: dict[Kind, tuple[str, str]] = {
@@ -185,10 +188,14 @@ def confusion_text(side: Side, sign: str, width: int, p: Palette) -> Content:
 
 
 def confusions_text(a: Side, b: Side, width: int, p: Palette) -> Content:
-    """Both matrices, one below the other, and what the signs mean."""
-    key = "gold in rows, answers in columns   ✓ right ✗ wrong   of the row: ░ ▒ ▓ █"
-    both = [confusion_text(side, sign, width, p) for sign, side in (("a", a), ("b", b))]
-    return Content("\n\n").join([*both, Content.styled(key, p.dim)])
+    """Both matrices, side by side where there is room, else one below the other, and what the signs mean."""
+    key = "gold in rows, answers in columns  ✓ right ✗ wrong  share ░ to █"
+    one, other = (confusion_text(side, sign, width, p) for sign, side in (("a", a), ("b", b)))
+    lines, left = one.split("\n"), max(line.cell_length for line in one.split("\n")) + 4
+    if left + max(line.cell_length for line in other.split("\n")) <= width:
+        pairs = zip_longest(lines, other.split("\n"), fillvalue=Content())
+        one, other = Content("\n").join(a.pad_right(left - a.cell_length) + b for a, b in pairs), Content()
+    return Content("\n\n").join([part for part in (one, other, Content.styled(key, p.dim)) if part])
 
 
 Agreed = Mapping[tuple[str, str], tuple[float | None, float | None, int]]
@@ -233,7 +240,13 @@ def agreement_text(arms: Sequence[str], found: Agreed, width: int, p: Palette) -
                 parts.append((f"{probability(value)}{shade(value)}".rjust(CELL), hue))
         lines.append(Content.assemble(*parts))
     key = (
-        "above the diagonal: share of the questions that both gave the same label   "
-        "below it: share of these with a gold label that are right   ░ to █: the larger the share"
+        "above the diagonal: share of questions with the same label\n"
+        "below it: share of these, where gold is known, that are right"
     )
     return Content("\n").join([*lines, Content(), Content.styled(key, p.dim)])
+
+
+def grids_text(a: Side, b: Side, arms: Sequence[str], found: Agreed, p: Palette) -> Content:
+    """Both matrices and the agreement of all arms, in BESIDE columns."""
+    grids = [confusions_text(a, b, BESIDE, p), agreement_text(arms, found, BESIDE, p)]
+    return Content("\n\n").join(grids)
