@@ -189,5 +189,5 @@ async def test_a_trial_as_it_is_drawn(tmp_path: Path) -> None:
 
 async def test_the_tour_as_it_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
-    async with touring(tmp_path, missing=("minilm:probe",)) as s:
+    async with touring(tmp_path, missing=("nowhere:probe",)) as s:
         await in_themes(s, "enter ctrl+n", ONE)
