@@ -57,6 +57,7 @@ SIGNS = (
     "viable: the accuracy surely reaches its gate, and P95 surely keeps below its own",
     "(60 more): so many cases would decide, if they came out as those so far   ▾ what orders the lines",
     "coverage: the share of the answers that are to be acted on   P95: 95 of 100 answers are as quick",
+    "P95 926 ms over 678 ms: surely above that; how much, so few answers cannot tell   to: surely below",
     "label mass: the probability that a model writes any label at all   claims: what it says of itself",
     f"familiar: {100 * USUAL:g} % or more of the prompts a router was fitted for are as far off",
     f"unusual: {100 * UNFAMILIAR:g} % or more are   unfamiliar: fewer are",
