@@ -64,7 +64,7 @@ def import_(
     data = session_text(told, called, format, labelling.name, currency, good, datetime.now(UTC), given[0])
     save(out, data)
     if clipped:
-        say(f"note: {clipped} scores were a little below 0 or above 1, and now are not")
+        say(f"note: {plural(clipped, 'score')} a little below 0 or above 1 taken as 0 or 1")
     models, tasks = len({one.model for one in told}), len({one.task for one in told})
     say(f"{out}: {plural(tasks, 'task')}, {plural(models, 'model')}, {plural(len(told), 'outcome')}")
 

@@ -64,8 +64,8 @@ def _locked(registered: "Registered") -> "Work":
         for line in lines:
             say(f"  {line}")
         raise LabError(
-            f"{registered.path}: {len(lines)} things are not as they were locked, the first: {lines[0]}; put "
-            "them back, or lock anew if no session was sent"
+            f"{registered.path}: {plural(len(lines), 'thing is', 'things are')} not as locked, the "
+            f"first: {lines[0]}; put them back, or lock anew if no session was sent"
         )
     build = describe_build()
     check_provenance(registered.specs, build)

@@ -187,7 +187,7 @@ def corridors(arm: ArmFigures) -> Fold:
         for c in arm.corridors
     ]
     found = table(("Gold → answer", "Which", "Cases"), rows, names=2)
-    return Fold(f"{arm.arm}: {w.count(round(n, 1))} of {arm.cases} cases", (found,))
+    return Fold(f"{arm.arm}: {w.count(round(n, 1))} of {plural(arm.cases, 'case')}", (found,))
 
 
 def _wrong_cases(arms: Sequence[ArmFigures]) -> list[tuple[str, str, list[tuple[str, str]]]]:

@@ -278,7 +278,7 @@ def _origin(result: OutcomeResult) -> Section:
             "Routing table",
             result.routes or "none: each labeller got the table that suits it, fitted to other tasks",
         ),
-        ("Tasks", f"{result.tasks:,} in {result.groups:,} groups, {result.left_out:,} left out"),
+        ("Tasks", f"{result.tasks:,} in {plural(result.groups, 'group')}, {result.left_out:,} left out"),
         ("Intervals", f"percentile bootstrap over groups of tasks, {drawn}"),
         ("Lab", result.lab_version),
     ]
