@@ -39,6 +39,11 @@ def sessions_dir() -> Path:
     return here if here.is_dir() else _data() / "sessions"
 
 
+def own(session: Path) -> bool:
+    """Whether somebody sat here: a session is not the example that comes with the repository."""
+    return session != Path("sessions", "example.toml")
+
+
 def bookmarks_file() -> Path:
     """The prompts that a person marked in the lab."""
     return _data() / "bookmarks.toml"

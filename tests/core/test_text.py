@@ -2,7 +2,7 @@
 
 import pytest
 
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_every_control_is_escaped() -> None:
 
 def test_the_result_can_be_written_as_utf8() -> None:
     assert printable("\udcff" * 3).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("n", "many", "shown"),
+    [(0, "", "0 cases"), (1, "", "1 case"), (1200, "", "1,200 cases"), (1, "x", "1 case"), (2, "x", "2 x")],
+)
+def test_one_is_not_many(n: int, many: str, shown: str) -> None:
+    assert plural(n, "case", many) == shown

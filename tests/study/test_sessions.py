@@ -112,7 +112,7 @@ def test_a_question_under_the_same_number_is_another_repeat(tmp_path: Path) -> N
         ("hello", 2),
         (CASES.case[0].id, 1),
     ]
-    assert log.notes == ("1 trials repeat a question under the same number; they count as more repeats",)
+    assert log.notes == ("1 trial repeats a question under the same number; they count as more repeats",)
     assert analysis_of(log).cancelled == 1
 
 

@@ -67,7 +67,7 @@ def test_prompts_of_the_held_out_test_are_left_out_and_counted() -> None:
 
 def test_prompts_of_the_corpus_are_left_out_and_counted() -> None:
     one = session(typed(1, f"{POOL.case[2].prompt.upper()}\n"), about(1, 1, "a"))
-    assert annotated([(one, None)], POOL) == ([], ["1 annotations left out: in the corpus already"])
+    assert annotated([(one, None)], POOL) == ([], ["1 annotation left out: in the corpus already"])
 
 
 def test_prompts_that_are_not_here_are_counted() -> None:

@@ -55,7 +55,7 @@ def test_one_of_their_prompts_is_enough(tmp_path: Path, change: object) -> None:
     own = tuple(case(i, label) for i, label in enumerate(FRONT_DOOR.labels * 4))
     leaked = case(99, FRONT_DOOR.labels[0], prompt=change(stolen.prompt))
     path = written(tmp_path / "leak.toml", pool([], case=(*own, leaked), taxonomy="front-door"))
-    with pytest.raises(LabError, match="1 prompts are in routing60") as e:
+    with pytest.raises(LabError, match="1 prompt is in routing60") as e:
         load_training([path], FRONT_DOOR)
     assert f"c99 = {stolen.id}" in str(e.value)
     clean = written(tmp_path / "clean.toml", pool([], case=own, taxonomy="front-door"))

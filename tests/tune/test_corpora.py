@@ -67,7 +67,7 @@ def test_a_prompt_in_two_files_counts_once_and_is_told(tmp_path: Path) -> None:
     assert len(found.cases) == 18
     (warning,) = found.warnings
     assert warning.startswith(
-        f"{paths[0]} + {paths[1]}: 1 cases left out, the first because of: case c99: same"
+        f"{paths[0]} + {paths[1]}: 1 case left out, the first because of: case c99: same"
     )
 
 
@@ -132,7 +132,7 @@ def test_test_cases_of_an_overlay_are_refused_wherever_they_are(tmp_path: Path) 
     with pytest.raises(LabError) as e:
         load_training(paths, taxonomy())
     assert str(e.value) == (
-        f"{paths[1]}: 1 prompts are test cases, which are reported and never fitted to (c200 = "
+        f"{paths[1]}: 1 prompt is a test case, reported and never fitted to (c200 = "
         f"{DEV.case[2].id} of real); take them out"
     )
     refuse_held_out(pool([], case=(case(80, "a"),)), paths[1])  # its dev part is there to be fitted to
@@ -154,7 +154,7 @@ def test_annotations_of_them_are_left_out() -> None:
     one = session(typed(1, DEV.case[0].prompt.upper()), typed(2, "fine"), about(1, 1, "a"), about(2, 2, "a"))
     cases, notes = annotated([(one, None)], POOL)
     assert [c.prompt for c in cases] == ["fine"]
-    assert notes == ["1 annotations left out: test cases, which are never fitted to"]
+    assert notes == ["1 annotation left out: test cases, which are never fitted to"]
 
 
 def test_that_no_label_fits_is_learnt_as_it_was_said() -> None:

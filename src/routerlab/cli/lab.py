@@ -11,6 +11,7 @@ from routerlab.cli.shared.open import anything_here, open_lab, open_materials, o
 from routerlab.cli.shared.screen import run_app
 from routerlab.cli.shared.show import need_screen
 from routerlab.core.errors import LabError
+from routerlab.paths import own, sessions_dir, tour_file
 
 if TYPE_CHECKING:
     from routerlab.engine.arms.arm import Spec
@@ -19,10 +20,11 @@ NO_TERMINAL = "the lab", "without one use `routerlab replay` or `routerlab route
 
 
 def start() -> None:
-    """What `routerlab` alone opens: the lab, or Home where no arm is here that the lab would open with."""
+    """What `routerlab` alone opens: the lab, or Home where no arm is here that the lab would open with, and
+    the first time, for Home offers the tour."""
     need_screen(*NO_TERMINAL)
     settings = o.settings_with()
-    if anything_here(settings):
+    if anything_here(settings) and (tour_file().exists() or any(map(own, sessions_dir().glob("*.toml")))):
         lab()
         return
     from routerlab.core.taxonomy import load_taxonomy

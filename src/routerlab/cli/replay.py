@@ -11,6 +11,7 @@ from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_lab, open_materials
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 
 if TYPE_CHECKING:
     from routerlab.engine.arms.arm import Spec
@@ -67,7 +68,7 @@ def replay(
     asyncio.run(ask_all(lab, specs, repeats))
     if throughput and (seconds := lab.progress.elapsed_s):
         done = lab.progress.done
-        say(f"{done} prompts in {seconds:.1f} s: {done / seconds:.2f} a second")
+        say(f"{plural(done, 'prompt')} in {seconds:.1f} s: {done / seconds:.2f} a second")
     _print(lab, format)
 
 

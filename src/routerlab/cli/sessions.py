@@ -9,6 +9,7 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.read import read
 from routerlab.cli.shared.show import say
+from routerlab.core.text import plural, printable
 
 if TYPE_CHECKING:
     from routerlab.core.corpus import Corpus
@@ -78,7 +79,6 @@ def show(file: File, shape: o.Format = "table") -> None:
     from routerlab.cli.shared.show import print_json
     from routerlab.core.statistics.agreement import pairwise
     from routerlab.core.statistics.metrics import summarise
-    from routerlab.core.text import printable
 
     opened = read(file)
     session = opened.session
@@ -110,7 +110,7 @@ def show(file: File, shape: o.Format = "table") -> None:
         f"corpus {corpus}, taxonomy {header.taxonomy.name} ({header.taxonomy.sha256[:12]}), "
         f"schedule {header.schedule}, repeats {header.repeats}",
         *map(_arm_line, session.arms.values()),
-        f"{len(session.trials)} trials, {len(session.annotations)} annotation events",
+        f"{plural(len(session.trials), 'trial')}, {plural(len(session.annotations), 'annotation event')}",
     ]
     for line in lines:
         typer.echo(printable(line))
@@ -135,7 +135,7 @@ def _arm_line(arm: "AnyArmRecord") -> str:
     plain = f" in plain text ({arm.plain_text})" if arm.plain_text else ""
     return (
         f"{arm.name}: {arm.model_file} {arm.quantization}, {arm.contract}/{arm.encoding}{plain}, "
-        f"{arm.device}, {arm.layers_on_gpu}/{arm.layers} layers on a GPU, {arm.threads} threads, "
+        f"{arm.device}, {arm.layers_on_gpu}/{arm.layers} layers on a GPU, {plural(arm.threads, 'thread')}, "
         f"{arm.llama_cpp}"
     )
 
@@ -184,7 +184,7 @@ def export(
     text = StringIO()
     write(rows, text)
     save(out, text.getvalue().encode())
-    say(f"{len(session.trials)} trials in {out}")
+    say(f"{plural(len(session.trials), 'trial')} in {out}")
 
 
 def _pinned_corpus(pin: "Pin", session: Path, given: Path | None) -> "Corpus | None":
@@ -258,7 +258,6 @@ def _write_csv(rows: list[dict[str, Any]], out: TextIO) -> None:
     import csv
 
     from routerlab.annotate.formats.table import safe
-    from routerlab.core.text import printable
 
     def shown(value: object) -> object:
         if not isinstance(value, str):

@@ -18,6 +18,11 @@ def printable(s: str, *, keep_newlines: bool = False) -> str:
     return "".join(_shown(c, keep_newlines) for c in s)
 
 
+def plural(n: int, one: str, many: str = "") -> str:
+    """ "1 case", "2 cases", "1,200 cases"; `many` where it is not `one` with an s."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
 def _shown(c: str, keep_newlines: bool) -> str:
     if keep_newlines and c in "\n\t":
         return c

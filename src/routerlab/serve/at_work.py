@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import canonical_sha256, load_toml
+from routerlab.core.text import plural
 from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.contract.router import load_router
 
@@ -229,9 +230,9 @@ def verdict(evidence: Evidence) -> str | None:
 def numbers(paired: Paired) -> str:
     """The comparison in words."""
     return (
-        f"{paired.before}: {paired.difference:+.3f} in accuracy on {paired.n} cases, {paired.only_new} right "
-        f"only with the new one, {paired.only_before} only with the one at work, p = {paired.p:.3g} "
-        "(McNemar, exact)"
+        f"{paired.before}: {paired.difference:+.3f} in accuracy on {plural(paired.n, 'case')}, "
+        f"{paired.only_new} right only with the new one, {paired.only_before} only with the one at "
+        f"work, p = {paired.p:.3g} (McNemar, exact)"
     )
 
 

@@ -14,6 +14,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
 from routerlab.core.similar import groups
 from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.text import plural
 from routerlab.resources import OVERLAYS, ROUTING60
 
 HELD_OUT_SHA256 = "7a534586d87d249fa0abe65e5fa039b69b05f0b4b8341ef75e515e53478e28f9"
@@ -102,14 +103,15 @@ def refuse_held_out(corpus: Corpus, path: Path) -> None:
     ]
     if leaks:
         raise LabError(
-            f"{path}: {len(leaks)} prompts are in routing60, the held-out test ({leaks[0]}); take them out"
+            f"{path}: {plural(len(leaks), 'prompt is', 'prompts are')} in routing60, the held-out test "
+            f"({leaks[0]}); take them out"
         )
     kept = overlay_tests()
     leaks = [f"{c.id} = {kept[h]}" for c in corpus.case if (h := prompt_sha256(c.prompt)) in kept]
     if leaks:
         raise LabError(
-            f"{path}: {len(leaks)} prompts are test cases, which are reported and never fitted to "
-            f"({leaks[0]}); take them out"
+            f"{path}: {plural(len(leaks), 'prompt is a test case', 'prompts are test cases')}, reported and "
+            f"never fitted to ({leaks[0]}); take them out"
         )
 
 
@@ -152,15 +154,15 @@ def training(corpus: Corpus, taxonomy: Taxonomy, where: str) -> Training:
     bad = {i for i, _, _ in faults}
     warnings = []
     if faults:
-        warnings.append(f"{where}: {len(bad)} cases left out, the first because of: {faults[0][2]}")
+        warnings.append(f"{where}: {plural(len(bad), 'case')} left out, the first because of: {faults[0][2]}")
     if unlabelled := sum(case.label is None for case in corpus.case):
-        warnings.append(f"{where}: {unlabelled} cases without a label left out")
+        warnings.append(f"{where}: {plural(unlabelled, 'case')} without a label left out")
     cases = [case for i, case in enumerate(corpus.case) if i not in bad and case.label is not None]
     apart = {(case.label, number) for case, number in zip(cases, groups(cases), strict=True)}
     count = Counter(label for label, _ in apart)
     warnings += [
-        f"{where}: label {label!r} has {count[label]} cases (near duplicates are one), {LEAST_A_LABEL} are "
-        "the least: the router will never answer it"
+        f"{where}: label {label!r} has {plural(count[label], 'case')} (near duplicates are one), "
+        f"{LEAST_A_LABEL} are the least: the router will never answer it"
         for label in taxonomy.labels
         if count[label] < LEAST_A_LABEL
     ]

@@ -12,6 +12,7 @@ from routerlab.annotate.ratings.pinned import asked, shown
 from routerlab.core.corpus import Case, Corpus, fold, prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
+from routerlab.core.text import plural
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import softmax
 from routerlab.tune.cases import held_out, overlay_tests, splits, training
@@ -99,7 +100,7 @@ def annotated(
                     author=annotation.annotator,
                     source=session.header.id,
                 )
-    notes = [f"{n} annotations left out: {why}" for why, n in skipped.items() if n]
+    notes = [f"{plural(n, 'annotation')} left out: {why}" for why, n in skipped.items() if n]
     return list(found.values()), notes
 
 

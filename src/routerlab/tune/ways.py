@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from routerlab.core.text import plural
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.models.gguf import read_header
@@ -23,5 +24,5 @@ class Way:
         header = read_header(self.spec.model)
         if header.embedding:
             return f"{header.quantization}, as the model reads"
-        shots = f"{len(self.shots)} exemplars" if self.shots else "no exemplars"
+        shots = f"{plural(len(self.shots), 'exemplar')}" if self.shots else "no exemplars"
         return f"{header.quantization}, instruction {self.spec.instruction}, {shots}"

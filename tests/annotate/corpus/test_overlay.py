@@ -188,7 +188,7 @@ def test_what_is_missing_is_told_and_the_rest_written() -> None:
     made()
     rows = jsonl("some.jsonl", {"prompt": DEV[1].prompt}, {"prompt": f"{DEV[0].prompt}!"})
     done = run("fill", "real.toml", "--from", rows, code=Exit.CHECK_FAILED)
-    assert done.stdout == "real-dev.toml: 1 cases\n"
+    assert done.stdout == "real-dev.toml: 1 case\n"
     assert done.stderr == (
         "3 of 4 prompts are in none of these files:\n  mt-bench 81\n  arena abc\n  mt-bench 84\n"
     )

@@ -109,7 +109,7 @@ def test_keys_are_mapped_and_what_is_not_read_is_told(tmp_path: Path) -> None:
         (prompt_id("q"), "q", None),
     ]
     assert read.unread == (("prompt", 1), ("score", 1))
-    assert read.notes == ("keys not read: 2 ('prompt' of 1 lines, 'score' of 1 lines)",)
+    assert read.notes == ("keys not read: 2 ('prompt' of 1 line, 'score' of 1 line)",)
 
 
 def test_the_option_that_maps_keys() -> None:

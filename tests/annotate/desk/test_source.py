@@ -121,7 +121,7 @@ def test_a_session_whose_corpus_is_gone_says_so(here: Path) -> None:
     (here / "mine.toml").unlink()
     source = load(path)
     assert [i.prompt for i in source.items] == ["typed, \u202eby hand"]
-    assert any("1 cases left out: their prompts are in mine.toml" in note for note in source.notes)
+    assert any("1 case left out: their prompts are in mine.toml" in note for note in source.notes)
 
 
 def test_answers_of_a_session_meet_a_corpus_by_prompt(here: Path) -> None:

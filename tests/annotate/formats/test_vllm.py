@@ -48,7 +48,7 @@ params: SamplingParams(n=1), lora_request: None.
 
 def test_requests_of_older_versions() -> None:
     kind, rows = read_log(OLD.splitlines())
-    assert kind == ("log (2 requests in 5 lines, 2 other lines left out, 1 lines of requests not understood)")
+    assert kind == ("log (2 requests in 5 lines, 2 other lines left out, 1 line of requests not understood)")
     (first, one), (second, other) = rows
     assert (first, second) == (2, 5)
     assert one["prompt"].endswith('user\nIt\'s "late", params: {x}\nWhy?<|im_end|>\n<|im_start|>assistant\n')
@@ -100,9 +100,7 @@ def test_prompts_of_a_log(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     path.write_text(OLD + NEW)
     found = read_prompts(path, TAX)
-    assert found.read_as.startswith(
-        "log (4 requests in 12 lines, 2 other lines left out, 1 lines of requests"
-    )
+    assert found.read_as.startswith("log (4 requests in 12 lines, 2 other lines left out, 1 line of requests")
     assert "understood) of vLLM: prompt = a user's turn" in found.read_as
     assert [(c.prompt, c.label, c.source_id) for c in found.cases] == [
         ('It\'s "late", params: {x}\nWhy?', None, "cmpl-24f0-0"),

@@ -155,8 +155,8 @@ def test_contradicting_and_outdated_decisions_are_noted(tmp_path: Path) -> None:
     decision = found.units["case:c1"].decision
     assert decision is not None
     assert decision.label == CODE
-    assert "1 prompts were decided differently by two adjudicators: the latest counts" in found.notes
-    assert "1 decisions were made before an annotator changed the label" in found.notes
+    assert "1 prompt was decided differently by two adjudicators: the latest counts" in found.notes
+    assert "1 decision was made before an annotator changed the label" in found.notes
 
 
 def test_models_are_heard_by_their_latest_readable_answer(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_corpus_that_has_moved_can_be_given_and_one_that_changed_is_not_used(t
     moved = file.rename(tmp_path / "moved.toml")
     lost = collect([path])
     assert list(lost.units) == ["case:c2"]
-    assert any("1 cases are known by their id only" in line for line in lost.notes)
+    assert any("1 case is known by id only" in line for line in lost.notes)
     assert list(collect([path], [moved]).units) == ["only in the corpus"]
     corpus(file, CORPUS.replace("Only in", "Not in"))
     assert list(collect([path]).units) == ["case:c2"]
@@ -309,7 +309,7 @@ def test_torn_tails_and_lost_trials_are_noted(tmp_path: Path) -> None:
     before = path.read_bytes()
     found = collect([path])
     assert f"{path}: an unfinished record of 39 bytes at the end is left out" in found.notes
-    assert any("their trial is not in the file: 1 annotations" in line for line in found.notes)
+    assert any("their trial is not in the file: 1 annotation" in line for line in found.notes)
     assert list(found.units) == ["case:c1"]
     assert path.read_bytes() == before
 

@@ -45,7 +45,7 @@ def test_the_shipped_corpus_is_summed_up_in_one_line() -> None:
 
 def test_another_taxonomy(files: tuple[Path, Path]) -> None:
     result = CliRunner().invoke(app, ["check", str(files[0]), "--taxonomy", str(files[1])])
-    assert result.stdout.startswith("mine: 1 cases (yes 1, no 0), sha256 ")
+    assert result.stdout.startswith("mine: 1 case (yes 1, no 0), sha256 ")
     assert CliRunner().invoke(app, ["check", str(files[0])]).exit_code == Exit.USAGE
 
 

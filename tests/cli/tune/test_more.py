@@ -84,7 +84,7 @@ def test_a_router_learns_from_annotations_but_not_from_the_held_out(bench: Bench
     session(bench.folder / "s.toml")
     arguments = ("learn", "r.toml", "--session", "s.toml", "--corpus", "pool.toml", "--out", "learned.toml")
     done = run(bench, "tune", *arguments, "--progress", "json")
-    assert "1 annotations left out: in routing60, the held-out test" in done.stderr
+    assert "1 annotation left out: in routing60, the held-out test" in done.stderr
     learned = json.loads(done.stdout.splitlines()[-1])["learned"]
     assert learned["added"] == 2
     assert 0 <= learned["before"] <= 1

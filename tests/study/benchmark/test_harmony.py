@@ -109,7 +109,7 @@ def test_arms_that_are_alike_differ_in_nothing() -> None:
     ("field", "value", "line"),
     [
         ("quantization", "Q8_0", "quantization: 4-bit (a, c); 8-bit (b)"),
-        ("threads", 1, "threads: 2 threads (a, c); 1 threads (b)"),
+        ("threads", 1, "threads: 2 threads (a, c); 1 thread (b)"),
         ("llama_cpp", "b7001", "library: b7000 (a, c); b7001 (b)"),
         ("device", "CUDA0 1.0 GiB + CPU 70 MiB", "devices: CPU (a, c); CUDA0 + CPU (b)"),
     ],

@@ -165,7 +165,7 @@ def test_a_servers_own_log(tmp_path: Path) -> None:
         ("vLLM", "chatcmpl-f", "unrouted", None, None, None),
     ]
     assert (found.source.read_as or "").startswith(
-        "log (4 requests in 12 lines, 2 other lines left out, 1 lines of requests not understood) of vLLM: "
+        "log (4 requests in 12 lines, 2 other lines left out, 1 line of requests not understood) of vLLM: "
     )
     assert found.notes[-1] == "a server's log has whole seconds, and so have these latencies"
 

@@ -42,7 +42,11 @@ async def test_it_opens_from_results_and_turns_through_its_views() -> None:
         ):
             await s.pilot.press(key)
             await s.shows(shown)
-        await s.pilot.press("tab", "x")
+        await s.pilot.press("2")
+        await s.until(
+            lambda: any("a good" in x and "b slow" in x for x in s.picture().split("\n")), "abreast"
+        )
+        await s.pilot.press("1", "x")
         await s.shows("a slow", "b good", "+ 10 only b right")
         await s.pilot.press("b", "j", "j", "enter")
         await s.shows("b wrong")
@@ -56,11 +60,12 @@ async def test_another_file_is_before(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "old.csv").write_text(rows)
     mode = ResultsMode(ranked(two()), Settings())
     app = app_in(mode, Settings())
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+    async with app.run_test(size=(160, 40), notifications=True) as pilot:
         s = Watch(app, mode, pilot)
         await s.shows("accuracy against P95")
         await s.pilot.press("D")
         await s.until(lambda: computed(app), "figures")
+        await s.shows("in common", "gold in rows", "above the diagonal")
         for name, shown in (("nope.csv", "nope.csv"), ("old.csv", "a before old")):
             await s.pilot.press("o")
             await s.shows("Compare with which session")

@@ -23,6 +23,7 @@ from routerlab.tui.home.mode import HomeMode
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.models.screen import ModelsScreen
 from routerlab.tui.results.screen import ResultsScreen
+from tests.conftest import REPO
 from tests.tui.annotate.harness import mode_on, secret
 from tests.tui.harness import Watch, app_in, no_lab, settle
 from tests.tui.scripted import bench, specs
@@ -31,8 +32,9 @@ from tests.tui.trial.harness import lab_of, script_of, work_of
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
+    """An empty folder to work in, of a user who is new."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
     for name in ("sessions", "corpus", "models"):
         (tmp_path / name).mkdir()
     return tmp_path
@@ -88,7 +90,7 @@ async def test_what_is_here_by_kind(workspace: Path) -> None:
     trial = kinds["trial", "small"]
     assert trial.facts == "0 sessions answered, 10 planned an arm"
     assert kinds["session", "session"].facts == "12 answers, on routing60"
-    assert kinds["corpus", "mine"].facts == "1 cases"
+    assert kinds["corpus", "mine"].facts == "1 case"
     assert ("corpus", "routing60") in kinds
     assert ("corpus", "hashes") not in kinds, "it has no prompts"
     router = kinds["router", "smollm2-135m"]
@@ -103,6 +105,7 @@ async def test_what_is_here_by_kind(workspace: Path) -> None:
 
 
 async def test_the_first_time_three_lines_help(workspace: Path) -> None:
+    (workspace / "sessions" / "example.toml").write_text((REPO / "sessions" / "example.toml").read_text())
     async with home() as s:
         await s.shows("F8 pulls a model", "F3 opens the Lab", "F4 labels prompts", "Corpora")
         await s.pilot.press("f1")
@@ -120,6 +123,7 @@ async def test_a_session_a_corpus_and_a_missing_model_are_opened_where_they_belo
     async with home(open_lab) as s:
         await s.shows("session", "12 answers")
         assert "F8 pulls a model" not in s.picture()
+        await s.shows("takes the tour")
         await choose(s, "session", "session")
         await s.pilot.press("R")
         await s.until(lambda: isinstance(s.app.screen, ResultsScreen), "the results")
@@ -168,6 +172,7 @@ def test_the_screen(
         Entry("pull", q, "0.5B, Q4_K_M, 491.4 MB, to pull", ready=False),
     ]
     monkeypatch.setattr(shown, "entries", lambda: (found, []))
+    monkeypatch.setattr(shown, "offers_tour", lambda: not begun)
     mode = HomeMode(load_taxonomy(TAXONOMY), Settings())
 
     async def run(pilot: Pilot[None]) -> None:

@@ -18,9 +18,9 @@ async def test_arms_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "my-model.gguf").write_bytes(b"GGUF")
     monkeypatch.chdir(tmp_path)
-    async with sitting(tmp_path) as s:
+    async with sitting(tmp_path, size=(80, 24)) as s:
         await s.pilot.press("escape", "a")
-        await s.shows("Add an arm", "my-model")
+        await s.shows("Add an arm", "my-model", "○ json", "● score")
         await s.pilot.press("enter")
         await s.until(lambda: len(s.panels()) == 3 and "my-model" in s.lab.arms, "three panels")
         await s.pilot.press("d")

@@ -203,6 +203,10 @@ async def test_resizing_switches_layouts(tmp_path: Path, arms: int) -> None:
         assert s.table.size.height >= 5
         await s.pilot.resize_terminal(200, 60)
         await s.until(lambda: all(p.density == "full" for p in s.screen.query(ArmPanel)), "wide again")
+        s.lab.ask("hi")
+        await s.shows("accuracy")
+        await s.pilot.resize_terminal(40, 12)
+        await s.until(lambda: s.screen.query_one("#standings").size.height <= arms + 1, "a head of one line")
 
 
 async def test_the_panels_show_their_cursor_with_the_focus_only(tmp_path: Path) -> None:

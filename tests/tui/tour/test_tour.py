@@ -165,7 +165,7 @@ async def test_home_offers_it_until_it_was_begun_or_declined(folder: Path, key: 
     app = app_in(mode, Settings(), lambda session, corpus: (made.lab, []))
     async with app.run_test(size=(110, 45), notifications=True) as pilot:
         s = Watch(app, mode, pilot)
-        await s.shows("T takes the tour", "F3 opens the Lab")
+        await s.shows("takes the tour", "F3 opens the Lab")
         await pilot.press(key)
         await s.until(lambda: then in s.picture() and "takes the tour" not in s.picture(), then)
         assert not offers_tour()

@@ -31,7 +31,7 @@ async def test_a_run_from_loading_to_its_end(tmp_path: Path, arms: int, size: tu
             "small   loading   poisson, 500 a second", "reading the weights", "waiting", f"0/{10 * arms}"
         )
         s.script.loads.set()
-        await s.shows(OVER, "routerlab trial analyze", "shows the result; q leaves")
+        await s.shows(OVER, "routerlab trial analyze", "shows the result, F5 its figures; q leaves")
         await s.shows(f"{10 * arms}/{10 * arms} sessions", "at the end: accuracy>=0.85", "p95<=2000 ✗ so far")
         await s.shows(*NAMES[:arms])
         assert s.picture().count("10/10") == arms

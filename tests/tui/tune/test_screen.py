@@ -19,6 +19,7 @@ from routerlab.tui.shared.dialogs import Read
 from routerlab.tui.tune.candidates import LEARN_AFTER, entries, labelled
 from routerlab.tui.tune.found import Cells
 from routerlab.tui.tune.screen import TuneScreen
+from tests.conftest import REPO
 from tests.tui.harness import Sitting, app_in, settle, sitting
 from tests.tui.scripted import NOW, Bench, bench, specs
 from tests.tui.tune.child import LEARNED, RESULT, SAYS, gone, says
@@ -91,6 +92,16 @@ async def test_a_tuning_from_key_to_arm(tmp_path: Path, monkeypatch: pytest.Monk
         assert "Add arm" not in footer(s)
         await s.shows("smollm2-135m:probe")
         assert [e.name for e in entries(s.lab)] == ["smollm2-135m:probe", "qwen2.5-coder-0.5b"]
+
+
+async def test_what_is_known_of_a_router_is_shown_before_it_is_tuned_again(tmp_path: Path) -> None:
+    async with sitting(tmp_path, arms=1) as s:
+        where = {"router": REPO / "routers" / "smollm2-135m.toml", "model": Path("/models/other.gguf")}
+        s.lab.add_arm(tuned("smollm2-135m").model_copy(update=where))
+        await opened(s)
+        await s.shows("smollm2-135m.toml, as it was measured", "probe, on pool ", "routing60 was not read")
+        await s.pilot.press("down")
+        await s.shows("no router yet", "What comes out is a file in routers/")
 
 
 async def test_an_arm_of_that_name_is_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

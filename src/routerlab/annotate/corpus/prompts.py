@@ -16,6 +16,7 @@ from routerlab.core.files.toml import invalid
 from routerlab.core.names import Turn
 from routerlab.core.similar import near_pairs
 from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.text import plural
 
 SHOWN = 10
 """Places listed in a note."""
@@ -53,8 +54,8 @@ class Imported:
         unit = self.unit
         same = [f"{unit} {left} as {unit} {kept}" for left, kept in self.duplicates]
         near = [f"{unit} {a} and {unit} {b} ({similarity:.2f})" for a, b, similarity in self.near]
-        keys = [f"{key!r} of {n} {unit}s" for key, n in self.unread]
-        answers = [f"{answer!r} of {n} {unit}s" for answer, n in self.no_labels]
+        keys = [f"{key!r} of {plural(n, unit)}" for key, n in self.unread]
+        answers = [f"{answer!r} of {plural(n, unit)}" for answer, n in self.no_labels]
         kinds = (
             ("empty lines left out", len(self.empty), _ranges(self.empty, unit)),
             *((f"left out, {why}", len(at), _ranges(at, unit)) for why, at in self.left.items()),

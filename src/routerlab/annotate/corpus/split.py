@@ -7,6 +7,7 @@ from random import Random
 from routerlab.core.corpus import Case
 from routerlab.core.errors import LabError
 from routerlab.core.similar import groups
+from routerlab.core.text import plural
 
 Labels = Counter[str | None]
 
@@ -34,7 +35,8 @@ def split(cases: Sequence[Case], share: float, seed: int) -> tuple[list[int], li
         sides[side] += unit
         left[side].subtract(labels)
     if not (sides[True] and sides[False]):
-        raise LabError(f"{len(cases)} cases in {len(units)} groups cannot be split so: a part would be empty")
+        found = f"{plural(len(cases), 'case')} in {plural(len(units), 'group')}"
+        raise LabError(f"{found} cannot be split so: a part would be empty")
     return sorted(sides[False]), sorted(sides[True])
 
 

@@ -9,6 +9,7 @@ from routerlab.annotate.desk.source import Source, models_of
 from routerlab.annotate.ratings.unit import Collected, Unit
 from routerlab.core.errors import LabError
 from routerlab.core.session.session import pin_file
+from routerlab.core.text import plural
 
 
 def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> Source:
@@ -25,7 +26,8 @@ def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> 
     notes = list(collected.notes)
     if lost := len(open_) - len(items):
         notes.append(
-            f"{lost} cases to decide left out: their prompts are not here (name the corpus with --corpus)"
+            f"{plural(lost, 'case')} to decide left out: their prompts are not here "
+            "(name the corpus with --corpus)"
         )
     if not items:
         who = ", ".join(collected.annotators) or "nobody"

@@ -16,6 +16,7 @@ from routerlab.core.session.file import SessionFile
 from routerlab.core.session.parse import Progress
 from routerlab.core.session.session import QueueRecord, Session
 from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.text import plural
 from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.paths import session_cache
 
@@ -100,8 +101,8 @@ def _notes(file: SessionFile, wanted: Wanted, items: Sequence[QueueItem]) -> tup
     if old := _unknown(session, wanted.taxonomy):
         names = ", ".join(f"{label} ({n})" for label, n in old.most_common(5))
         notes.append(
-            f"{path}: {old.total()} labels are not in taxonomy {wanted.taxonomy.name} "
-            f"{wanted.taxonomy.version}; they are kept: {names}"
+            f"{path}: {plural(old.total(), 'label is', 'labels are')} not in taxonomy {wanted.taxonomy.name} "
+            f"{wanted.taxonomy.version}, and kept: {names}"
         )
     return tuple(notes)
 

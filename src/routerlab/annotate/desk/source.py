@@ -24,6 +24,7 @@ from routerlab.core.session.file import peek_session, read_session
 from routerlab.core.session.session import Pin, Session, pin_corpus, pin_file, pinned_files, short_path
 from routerlab.core.session.snapshot import trim
 from routerlab.core.taxonomy import Taxonomy
+from routerlab.core.text import plural
 from routerlab.paths import cache_dir, session_cache
 from routerlab.resources import ROUTING60
 from routerlab.version import __version__
@@ -146,8 +147,8 @@ def _of_session(path: Path, session: Session) -> Source:
     notes = []
     if lost and header.corpus:
         notes.append(
-            f"{path}: {len(lost)} cases left out: their prompts are in {header.corpus.path}, which is not "
-            "here as it was then"
+            f"{path}: {plural(len(lost), 'case')} left out: their prompts are in {header.corpus.path}, which "
+            "is not here as it was then"
         )
     return Source(pin_file(path), tuple(found.values()), tuple(notes))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from routerlab.core.errors import Faults, LabError
+from routerlab.core.text import plural
 
 SUFFIXES = (".csv", ".tsv", ".tab")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -59,7 +60,7 @@ def read_table(
         for line, record in records:
             if any(record[len(names) :]) or (exact and len(record) < len(names)):
                 todo = f"; quote texts with {dialect[0]!r} in them" if len(record) > len(names) else ""
-                faults.add(line, f"{len(record)} cells, and the header has {len(names)}{todo}")
+                faults.add(line, f"{plural(len(record), 'cell')}, and the header has {len(names)}{todo}")
                 continue
             cells = zip(names, map(_plain, record), strict=False)
             row = {name: cell for name, cell in cells if name}

@@ -16,6 +16,7 @@ from typing import Any
 from routerlab.annotate.formats.chats import of_turns
 from routerlab.annotate.formats.fields import Row, Shape
 from routerlab.core.names import Turn
+from routerlab.core.text import plural
 
 _ID = r"(?P<id>[\w.-]*[\w-])"
 _TEXT = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
@@ -84,9 +85,13 @@ def read_log(lines: Sequence[str]) -> tuple[str, list[tuple[int, dict[str, Any]]
                 key: row[key] + told[key] for key in ("answer", "tokens_out") if key in row and key in told
             }
         row |= told
-    left = f", {len(lines) - taken - strange} other lines left out" if len(lines) > taken + strange else ""
-    odd = f", {strange} lines of requests not understood" if strange else ""
-    kind = f"log ({len(requests)} requests in {taken} lines{left}{odd})"
+    left = (
+        f", {plural(len(lines) - taken - strange, 'other line')} left out"
+        if len(lines) > taken + strange
+        else ""
+    )
+    odd = f", {plural(strange, 'line')} of requests not understood" if strange else ""
+    kind = f"log ({plural(len(requests), 'request')} in {plural(taken, 'line')}{left}{odd})"
     return kind, [(first[request], row) for request, row in requests.items()]
 
 

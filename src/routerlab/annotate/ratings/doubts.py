@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from routerlab.annotate.ratings.unit import Unit
+from routerlab.core.text import plural
 
 
 def unfinished(drafts: Counter[str], again: dict[tuple[str, str], set[str]]) -> list[str]:
@@ -15,7 +16,7 @@ def unfinished(drafts: Counter[str], again: dict[tuple[str, str], set[str]]) -> 
     for name in dict.fromkeys(name for name, _ in again):
         given = [labels for (who, _), labels in again.items() if who == name]
         notes.append(
-            f"{name} labelled {len(given)} prompts in more than one session, "
+            f"{name} labelled {plural(len(given), 'prompt')} in more than one session, "
             f"{sum(len(labels) > 1 for labels in given)} of them differently: the latest label counts "
             "(two people need two names)"
         )
@@ -32,13 +33,16 @@ def doubts(units: Iterable[Unit]) -> list[str]:
     notes = []
     if nameless:
         notes.append(
-            f"{nameless} cases are known by their id only, for their corpus is neither in this folder nor "
-            "beside the session"
+            f"{plural(nameless, 'case is', 'cases are')} known by id only, for the corpus is neither in this "
+            "folder nor beside the session"
         )
     if several:
-        notes.append(f"{several} prompts were decided differently by two adjudicators: the latest counts")
+        were = plural(several, "prompt was", "prompts were")
+        notes.append(f"{were} decided differently by two adjudicators: the latest counts")
     if stale:
-        notes.append(f"{stale} decisions were made before an annotator changed the label")
+        notes.append(
+            f"{plural(stale, 'decision was', 'decisions were')} made before an annotator changed the label"
+        )
     return notes
 
 

@@ -19,6 +19,7 @@ from routerlab.core.prediction import Trial
 from routerlab.core.session.file import read_session
 from routerlab.core.session.parse import Progress
 from routerlab.core.session.session import Annotation, Header, Session, Target
+from routerlab.core.text import plural
 
 
 def collect(
@@ -96,7 +97,9 @@ class _Gathered:
                 own = [event for event in events if event.annotator == name]
                 self._enter(units[target], name, own, header.id)
         if lost:
-            self.notes.append(f"{path}: left out, because their trial is not in the file: {lost} annotations")
+            self.notes.append(
+                f"{path}: left out, because their trial is not in the file: {plural(lost, 'annotation')}"
+            )
 
     def add_gold(self, corpus: Corpus) -> bool:
         """Enter the corpus's labels of prompts that were met; whether there is any such prompt."""

@@ -12,6 +12,7 @@ from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.quantiles import Convention
+from routerlab.core.text import plural
 
 if TYPE_CHECKING:
     from routerlab.engine.lab.lab import Lab
@@ -189,7 +190,7 @@ async def _carry_out(work: "Benchmark", lab: "Lab", again: str) -> LabError | No
     except asyncio.CancelledError:
         if lab.saved:
             left = missing(work, lab.session).total()
-            say(f"stopped; {left} answers are missing in {lab.path}; {again} goes on")
+            say(f"stopped; {plural(left, 'answer is', 'answers are')} missing in {lab.path}; {again} goes on")
         raise
     finally:
         await lab.close()

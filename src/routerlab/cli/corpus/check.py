@@ -7,6 +7,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
+from routerlab.core.text import plural, printable
 
 
 def check(
@@ -23,7 +24,6 @@ def check(
     from routerlab.core.corpus import check_corpus
     from routerlab.core.errors import Exit
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
 
     labels = load_taxonomy(taxonomy or TAXONOMY)
@@ -36,5 +36,5 @@ def check(
     spread = ", ".join(f"{label} {counts[label]}" for label in labels.labels)
     if counts[None]:
         spread += f", without a label {counts[None]}"
-    line = f"{corpus.name}: {len(corpus.case)} cases ({spread}), sha256 {corpus.sha256[:12]}"
+    line = f"{corpus.name}: {plural(len(corpus.case), 'case')} ({spread}), sha256 {corpus.sha256[:12]}"
     typer.echo(printable(line))

@@ -10,6 +10,7 @@ from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import save, say
 from routerlab.core.errors import LabError
 from routerlab.core.names import CorpusFormat
+from routerlab.core.text import plural, printable
 
 
 def export(
@@ -32,7 +33,6 @@ def export(
     from routerlab.annotate.formats.write import written
     from routerlab.core.corpus import load_corpus
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
 
     if out is None and shape == "parquet":
@@ -44,7 +44,7 @@ def export(
     data = written(corpus.case, labels.labels, shape, out or file)
     if out is not None:
         save(out, data)
-        say(f"{out}: {len(corpus.case)} cases for {shape}")
+        say(f"{out}: {plural(len(corpus.case), 'case')} for {shape}")
     elif sys.stdout.isatty():
         typer.echo(printable(data.decode(), keep_newlines=True), nl=False)
     else:

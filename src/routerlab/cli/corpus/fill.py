@@ -8,6 +8,7 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import TOLD, Exit, LabError
+from routerlab.core.text import plural, printable
 
 
 def fill(
@@ -37,7 +38,6 @@ def fill(
     from routerlab.annotate.corpus.overlay import fill as join
     from routerlab.annotate.corpus.prompts import column_map
     from routerlab.core.files.toml import load_toml
-    from routerlab.core.text import printable
     from routerlab.resources import OVERLAYS
 
     ships = {path.stem: path for path in OVERLAYS}
@@ -49,10 +49,11 @@ def fill(
     corpora = {out / f"{corpus.name}.toml": corpus for corpus in found.corpora}
     write_corpora(corpora, force)
     for path, corpus in corpora.items():
-        typer.echo(printable(f"{path}: {len(corpus.case)} cases"))
+        typer.echo(printable(f"{path}: {plural(len(corpus.case), 'case')}"))
     if not found.missing:
         return
-    say(f"{len(found.missing)} of {len(overlay.case)} prompts are in none of these files:")
+    are = plural(len(overlay.case), "prompt is", "prompts are")
+    say(f"{len(found.missing)} of {are} in none of these files:")
     for entry in found.missing[:TOLD]:
         say(f"  {entry.source} {entry.source_id}")
     if len(found.missing) > TOLD:

@@ -8,6 +8,7 @@ import typer
 from routerlab.cli.shared import options as o
 from routerlab.core.errors import LabError
 from routerlab.core.similar import NEAR_REPORT
+from routerlab.core.text import plural, printable
 
 if TYPE_CHECKING:
     from routerlab.annotate.corpus.prompts import Imported
@@ -45,7 +46,6 @@ def import_(
     from routerlab.annotate.corpus.prompts import column_map, read_prompts
     from routerlab.core.corpus import Corpus
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
 
     labels = load_taxonomy(taxonomy or TAXONOMY)
@@ -68,12 +68,11 @@ def import_(
     )
     write_corpora({out: corpus})
     labelled = sum(case.label is not None for case in read.cases)
-    typer.echo(printable(f"{out}: {len(read.cases)} cases, {labelled} of them labelled"))
+    typer.echo(printable(f"{out}: {plural(len(read.cases), 'case')}, {labelled} of them labelled"))
     _say_findings(read)
 
 
 def _say_findings(read: "Imported") -> None:
-    from routerlab.core.text import printable
 
     for what, n, places in read.findings:
         for line in (f"{what}: {n}", *(f"  {place}" for place in places)):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.core.text import plural, printable
 
 
 def overlay(
@@ -33,12 +34,14 @@ def overlay(
     from routerlab.annotate.corpus.overlay import overlay_of
     from routerlab.core.corpus import load_corpus
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
 
     labels = load_taxonomy(taxonomy or TAXONOMY)
     made = overlay_of(out.stem, {path: load_corpus(path, labels) for path in corpora}, part, labels)
     write_overlay(out, made, force)
     counts = Counter(entry.part for entry in made.case)
-    spread = ", ".join(f"{name} {counts[name]}" for name in made.parts if name)
-    typer.echo(printable(f"{out}: {len(made.case)} cases{f' ({spread})' if spread else ''}, no texts"))
+    parts = ", ".join(f"{name} {counts[name]}" for name in made.parts if name)
+    spread = f" ({parts})" if parts else ""
+    typer.echo(
+        printable(f"{out}: {plural(len(made.case), 'case')}{f' ({spread})' if spread else ''}, no texts")
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.core.text import plural, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,7 +35,6 @@ def stats(
     from routerlab.cli.shared.show import print_json, print_table
     from routerlab.core.corpus import load_corpus
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
 
     labels = load_taxonomy(taxonomy or TAXONOMY)
@@ -42,7 +42,7 @@ def stats(
     if shape == "json":
         print_json(asdict(found))
         return
-    typer.echo(printable(f"{found.name}: {found.cases} cases, {found.unlabelled} without a label"))
+    typer.echo(printable(f"{found.name}: {plural(found.cases, 'case')}, {found.unlabelled} without a label"))
     print_table(_labels(found))
     for line in _lines(found):
         typer.echo(printable(line))
@@ -82,7 +82,10 @@ def _lines(found: "Stats") -> list[str]:
             f"not all blind: {found.seen})",
             f"annotators: {_counts(found.annotators)}",
         ]
-    return [*lines, f"near duplicates: {found.near_pairs} pairs, {len(found.across)} with different labels"]
+    return [
+        *lines,
+        f"near duplicates: {plural(found.near_pairs, 'pair')}, {len(found.across)} with different labels",
+    ]
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -9,7 +9,7 @@ from routerlab.annotate.ratings.agreement import Agreement, Dispute
 from routerlab.cli.shared.show import print_table
 from routerlab.cli.shared.tables import cell, figures_table
 from routerlab.core.statistics.reliability import Figure, Reliability
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 
 NAMES = {"cohen": "Cohen's kappa", "fleiss": "Fleiss' kappa", "alpha": "Krippendorff's alpha"}
 WHY = {
@@ -87,8 +87,8 @@ def _confusion(found: Agreement, a: str, b: str) -> Table:
 def _fit(found: Reliability) -> str:
     value, interval = _figure(found.beyond[found.fits])
     return (
-        f"no label fits: said {found.labels[1].times} times of {found.paired} prompts with two labels; raw "
-        f"{_figure(found.raw)[0]}, {NAMES[found.fits]} {value} (95 % {interval})"
+        f"no label fits: said {plural(found.labels[1].times, 'time')} of {found.paired} prompts with two "
+        f"labels; raw {_figure(found.raw)[0]}, {NAMES[found.fits]} {value} (95 % {interval})"
     )
 
 
@@ -96,7 +96,7 @@ def _print_disputes(found: Agreement) -> None:
     n = len(found.disputes)
     flagged = sum(len(d.unit.flagged) > 0 for d in found.disputes)
     decided = f"; {found.decided} decided already" if found.decided else ""
-    typer.echo(f"to adjudicate: {n} prompts, {flagged} of them flagged{decided}")
+    typer.echo(f"to adjudicate: {plural(n, 'prompt')}, {flagged} of them flagged{decided}")
     for dispute in found.disputes[:LISTED]:
         typer.echo(_text(dispute))
     if n > LISTED:

@@ -9,6 +9,7 @@ from routerlab.cli.outcome.options import taxonomy_of
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import save, say
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 
 
 def import_(
@@ -63,9 +64,9 @@ def import_(
     data = session_text(told, called, format, labelling.name, currency, good, datetime.now(UTC), given[0])
     save(out, data)
     if clipped:
-        say(f"note: {clipped} scores were a little below 0 or above 1, and now are not")
+        say(f"note: {plural(clipped, 'score')} a little below 0 or above 1 taken as 0 or 1")
     models, tasks = len({one.model for one in told}), len({one.task for one in told})
-    say(f"{out}: {tasks:,} tasks, {models} models, {len(told):,} outcomes")
+    say(f"{out}: {plural(tasks, 'task')}, {plural(models, 'model')}, {plural(len(told), 'outcome')}")
 
 
 def _labels(given: object) -> set[str]:

@@ -10,6 +10,7 @@ from routerlab.cli.outcome import options as oo
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 
 if TYPE_CHECKING:
     from routerlab.core.remote import Remote
@@ -134,5 +135,6 @@ async def _carry_out(
         with Bar("judge", "judgements") as bar:
             await ask(by, asked, file, settings, bar.say, bar.show)
     except asyncio.CancelledError:
-        say(f"stopped: {len(file.judgements.of)} judgements are in {file.path}; --resume goes on")
+        are = plural(len(file.judgements.of), "judgement is", "judgements are")
+        say(f"stopped: {are} in {file.path}; --resume goes on")
         raise

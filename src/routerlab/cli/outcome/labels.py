@@ -9,6 +9,7 @@ import typer
 
 from routerlab.cli.shared.show import save, say
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 
 
 def labels(
@@ -45,4 +46,4 @@ def labels(
     if features:
         save(features, features_bytes(texts, found[0]))
     save(out, labels_text(texts, found))
-    say(f"{out}: {len(texts):,} prompts, {len(found)} routers")
+    say(f"{out}: {plural(len(texts), 'prompt')}, {plural(len(found), 'router')}")

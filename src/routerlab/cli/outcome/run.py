@@ -8,6 +8,7 @@ import typer
 
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.text import plural
 
 if TYPE_CHECKING:
     from routerlab.study.outcome.load import OutcomeFile
@@ -79,5 +80,6 @@ async def _carry_out(work: "Work", session: "OutcomeFile") -> list[str]:
         with Bar("outcome", "answers") as bar:
             return await carry_out(work, session, bar.say, bar.show)
     except asyncio.CancelledError:
-        say(f"stopped: {len(session.outcomes.of)} answers are in {session.path}; --resume goes on")
+        told = plural(len(session.outcomes.of), "answer is", "answers are")
+        say(f"stopped: {told} in {session.path}; --resume goes on")
         raise

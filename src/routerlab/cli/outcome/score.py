@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared.show import say
+from routerlab.core.text import plural
 
 
 def score(
@@ -30,4 +31,4 @@ def score(
     before = read_outcomes(file)
     after = load_tasks(tasks, load_taxonomy(TAXONOMY))
     changed = score_anew(file, before, after, open_sandbox(), out)
-    say(f"session: {out}; {len(before.of)} answers, {changed} of another score than before")
+    say(f"session: {out}; {plural(len(before.of), 'answer')}, {changed} of another score than before")

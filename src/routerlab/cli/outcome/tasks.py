@@ -7,6 +7,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
+from routerlab.core.text import plural, printable
 
 
 def tasks(
@@ -31,7 +32,6 @@ def tasks(
     from routerlab.annotate.corpus.file import write_corpora
     from routerlab.core.errors import Exit
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.core.text import printable
     from routerlab.resources import TAXONOMY
     from routerlab.study.outcome.check.sandbox import open_sandbox
     from routerlab.study.outcome.check.sound import faults_of
@@ -50,11 +50,11 @@ def tasks(
         "languages": Counter(task.language for task in loaded.task),
         "checks": Counter(check.kind for task in loaded.task for check in checks_of(task)),
     }
-    typer.echo(printable(f"{loaded.name}: {len(loaded.task)} tasks, sha256 {loaded.sha256[:12]}"))
+    typer.echo(printable(f"{loaded.name}: {plural(len(loaded.task), 'task')}, sha256 {loaded.sha256[:12]}"))
     for name, each in counts.items():
         typer.echo(printable(f"{name}: {', '.join(f'{key} {n}' for key, n in each.most_common())}"))
     if corpus is not None:
         write_corpora({corpus: corpus_of(loaded)})
     if wrong:
-        say(f"{wrong} faults")
+        say(plural(wrong, "fault"))
         raise typer.Exit(Exit.CHECK_FAILED)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.core.text import plural, printable
 
 if TYPE_CHECKING:
     from routerlab.core.statistics.gates import Gate
@@ -101,12 +102,11 @@ def measured(
 
 
 def _line(name: str, figure: "GateFigure") -> str:
-    from routerlab.core.text import printable
     from routerlab.study.report import words as w
 
     found = w.gated(figure)
     interval = f" ({found.note})" if found.note else ""
-    rest = f"; {w.plural(figure.more, 'more case')} would decide" if figure.more is not None else ""
+    rest = f"; {plural(figure.more, 'more case')} would decide" if figure.more is not None else ""
     if figure.undecidable:
         rest = "; how many more cases would decide is not computed for F1, or no number would"
     return printable(f"{w.answer(figure).text:<9} {name}: {figure.gate}: {found.text}{interval}{rest}")

@@ -11,6 +11,7 @@ from routerlab.cli.shared.show import need_screen, say
 from routerlab.cli.shared.study import open_result, run_record
 from routerlab.cli.trial.options import ProtocolFile
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.text import plural
 
 if TYPE_CHECKING:
     from routerlab.engine.lab.lab import Lab
@@ -63,8 +64,8 @@ def _locked(registered: "Registered") -> "Work":
         for line in lines:
             say(f"  {line}")
         raise LabError(
-            f"{registered.path}: {len(lines)} things are not as they were locked, the first: {lines[0]}; put "
-            "them back, or lock anew if no session was sent"
+            f"{registered.path}: {plural(len(lines), 'thing is', 'things are')} not as locked, the "
+            f"first: {lines[0]}; put them back, or lock anew if no session was sent"
         )
     build = describe_build()
     check_provenance(registered.specs, build)
@@ -131,5 +132,5 @@ def _say_stopped(lab: "Lab") -> None:
     from routerlab.study.trial.protocol.session import answered
 
     if lab.saved:
-        n = len(answered(lab.session))
-        say(f"stopped: {n} sessions are answered in {lab.path}; the same command goes on")
+        told = plural(len(answered(lab.session)), "session is", "sessions are")
+        say(f"stopped: {told} answered in {lab.path}; the same command goes on")

@@ -10,6 +10,7 @@ from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import command_line
 from routerlab.cli.tune.options import Seed
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 
 if TYPE_CHECKING:
     from routerlab.tune.cascade.thresholds import Wish
@@ -102,7 +103,7 @@ def _print(made: "Made", names: list[str]) -> None:
 
     m, chosen, compared = made.members, made.chosen, made.compared
     table = figures_table(
-        f"{len(m.gold)} cases that no head was fitted to; times from the routers' files, of the "
+        f"{plural(len(m.gold), 'case')} that no head was fitted to; times from the routers' files, of the "
         f"{m.timed.sum()} that all were timed on",
         (),
         ("thresholds", "accuracy", "mean ms", "asks each"),
@@ -121,8 +122,8 @@ def _print(made: "Made", names: list[str]) -> None:
     best = names[compared.member]
     print(
         f"beside {best} alone, the most accurate: {compared.difference:+.3f} "
-        f"(95 % {low:+.3f} to {high:+.3f}), {compared.only_cascade} cases right with the cascade only, "
-        f"{compared.only_member} with {best} only, exact McNemar p {compared.p:.2f}; "
+        f"(95 % {low:+.3f} to {high:+.3f}), {plural(compared.only_cascade, 'case')} right with the cascade "
+        f"only, {compared.only_member} with {best} only, exact McNemar p {compared.p:.2f}; "
         f"{compared.time:.2f} of its mean time"
     )
 

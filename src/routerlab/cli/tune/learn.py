@@ -11,6 +11,7 @@ from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
 from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 
 if TYPE_CHECKING:
     from routerlab.core.corpus import Corpus as CorpusFile
@@ -81,7 +82,7 @@ def _print(learned: "Learned") -> None:
 
     print(
         f"accuracy {learned.before:.3f} -> {learned.after:.3f} (cross-validated, the same cases), "
-        f"{learned.added} annotations learnt from"
+        f"{plural(learned.added, 'annotation')} learnt from"
     )
     if learned.changed:
         table = new_table("prompt", "annotated", "before", "after")

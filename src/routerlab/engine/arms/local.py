@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency, Prediction
+from routerlab.core.text import plural
 from routerlab.engine.arms.arm import ArmSpec, Watched
 from routerlab.engine.arms.process import WORKER_ENV, Worker, log_tail, new_log, spawn
 from routerlab.engine.worker.protocol import (
@@ -328,4 +329,4 @@ async def first_of(*futures: asyncio.Future[Any], timeout: float | None = None) 
 
 
 def _layers(n: int) -> str:
-    return "all layers" if n < 0 else f"{n} layers" if n else "no layers"
+    return "all layers" if n < 0 else plural(n, "layer") if n else "no layers"

@@ -8,6 +8,7 @@ from routerlab.core.corpus import Corpus, fold
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
+from routerlab.core.text import plural
 from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.arms.baseline import BaselineSpec
 from routerlab.engine.arms.cascade import member_files
@@ -81,7 +82,7 @@ def differences(arms: Mapping[str, AnyArmRecord]) -> list[str]:
     """
     facts: dict[str, Callable[[ArmRecord], str]] = {
         "quantization": lambda r: quantization_class(r.quantization) or r.quantization,
-        "threads": lambda r: f"{r.threads} threads",
+        "threads": lambda r: plural(r.threads, "thread"),
         "library": lambda r: r.llama_cpp,
         "devices": lambda r: " + ".join(re.findall(r"[A-Za-z]\w*(?= [\d.]+ [MG]iB)", r.device)) or r.device,
     }

@@ -14,6 +14,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.session.run import Mark, MarkKind, RunRecord
 from routerlab.core.session.session import Session
+from routerlab.core.text import plural
 from routerlab.engine.arms.arm import ArmSpec, Spec
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.runner import Progress
@@ -207,6 +208,6 @@ def missing(work: Benchmark, session: Session) -> Counter[str]:
 
 def given_up(lost: Sequence[str], owed: Mapping[str, int], path: Path | None, again: str) -> LabError:
     """The error (exit 3) for a run that could not ask all it should; `again` names the command to go on."""
-    names = ", ".join(f"{name} ({owed.get(name, 0)} questions not asked)" for name in lost)
+    names = ", ".join(f"{name} ({plural(owed.get(name, 0), 'question')} not asked)" for name in lost)
     message = f"given up: {names}; all other answers are in {path}, and {again} asks the rest"
     return LabError(message, Exit.MISSING)

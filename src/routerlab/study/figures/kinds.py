@@ -6,6 +6,7 @@ import numpy as np
 
 from routerlab.core.statistics.auroc import auroc
 from routerlab.core.statistics.calibration import binned, gap, surely_wrong
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import Apart, Grouping, KindFigures, Settings
 from routerlab.study.figures.cases import CaseFacts
 from routerlab.study.figures.confidence import Sure
@@ -39,7 +40,7 @@ def kinds(
         names = sorted(parts, key=lambda name: order.index(name) if order else -len(parts[name]))
         small = [name for name in names if len(parts[name]) < FEW and not order]
         if len(small) > 1:
-            rest = f"{len(small)} others"
+            rest = plural(len(small), "other")
             parts[rest] = [case for name in small for case in parts.pop(name)]
             names = [*(name for name in names if name in parts), rest]
         for name in names if len(parts) > 1 else ():

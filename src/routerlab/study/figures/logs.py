@@ -15,7 +15,7 @@ from routerlab.core.statistics.quantiles import percentile
 from routerlab.study.figures.arm import Source
 from routerlab.study.figures.columns import NEEDED, PROBABILITY, PROMPT, Columns, resolve
 from routerlab.study.figures.dialect import plain_number, read_records
-from routerlab.study.figures.rows import AGAIN, ANSWERED, PARTS, Log, Row, grouped
+from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row, again_note, grouped
 
 _GOOD, _BAD = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 _NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0"})
@@ -79,7 +79,7 @@ def read_log(
         columns=found,
         read_as=f"{told}: " + "; ".join(f"{n} is {c}{units.get(n, '')}" for n, c in found.items()),
     )
-    notes = [*([AGAIN.format(again)] if again else ()), *_doubts(rows, found, taken)]
+    notes = [*([again_note(again)] if again else ()), *_doubts(rows, found, taken)]
     if "vllm" in there and "began" in there:
         notes.append("a server's log has whole seconds, and so have these latencies")
     return Log(tuple(_by_contract(rows)), {}, source, notes=tuple(notes))

@@ -13,6 +13,7 @@ from routerlab.core.session.arm import AnyArmRecord, ArmRecord, RemoteRecord
 from routerlab.core.session.file import Opened
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.session.session import Session
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import Source
 from routerlab.study.figures.cases import CaseFacts, case_facts
 
@@ -25,7 +26,6 @@ UNJUDGED: frozenset[str] = frozenset({"cancelled", "unrouted"})
 """Statuses that are neither right nor wrong: a person cut the question short, or no label was asked for."""
 PARTS = ("queue", "tokenize", "prefill", "generate")
 """Where the time of an answer goes, in a session's words."""
-AGAIN = "{} trials repeat a question under the same number; they count as more repeats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,12 @@ def session_log(path: Path, opened: Opened) -> Log:
     return sitting_log(path, opened.session, path.read_bytes(), [torn] if opened.torn else [])
 
 
+def again_note(n: int) -> str:
+    """That questions were asked again under a number that was taken."""
+    repeat = plural(n, "trial repeats", "trials repeat")
+    return f"{repeat} a question under the same number; they count as more repeats"
+
+
 def sitting_log(path: Path, session: Session, data: bytes | None = None, notes: Sequence[str] = ()) -> Log:
     """The same of a session that is in memory, and may still grow; `data` are the bytes of its file, if it is
     all there."""
@@ -124,7 +130,7 @@ def sitting_log(path: Path, session: Session, data: bytes | None = None, notes: 
             taken.add((trial.arm, case, repeat))
         rows.append(trial_row(trial, case, repeat, session.arms.get(trial.arm)))
     if again:
-        notes.append(AGAIN.format(again))
+        notes.append(again_note(again))
     source = Source(
         path=str(path),
         format="session",

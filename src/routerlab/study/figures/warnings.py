@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import ArmFigures
 
 APART = 0.02
@@ -32,8 +33,8 @@ def _about(arm: ArmFigures, families: Mapping[str, str]) -> Iterator[str]:
         yield f"{times.timed_out} of {times.n} latencies are of trials that timed out: at least so long"
     if times and times.unanswered:
         yield (
-            f"{times.unanswered} trials without an answer have no latency; quantiles are without them, their "
-            "intervals and gates not"
+            f"{plural(times.unanswered, 'trial has', 'trials have')} no answer and so no latency; quantiles "
+            "are without them, their intervals and gates not"
         )
     if times and times.contended:
         yield f"{times.contended} of {times.n} latencies were measured while other arms ran"

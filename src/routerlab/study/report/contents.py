@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 
+from routerlab.core.text import plural
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Cell, Lines, Section, table
 from routerlab.study.report.plots.points import points, viable
@@ -31,9 +32,9 @@ def heading(subjects: Sequence[Subject]) -> tuple[str, list[str]]:
     (subject,) = subjects
     analysis, session = subject.analysis, subject.session
     counts = [
-        w.plural(len(analysis.arms), "arm"),
-        w.plural(analysis.cases, "case"),
-        w.plural(analysis.trials, "trial"),
+        plural(len(analysis.arms), "arm"),
+        plural(analysis.cases, "case"),
+        plural(analysis.trials, "trial"),
     ]
     begun = [w.date(session.header.created)] if session else []
     machine = [analysis.source.machine] if analysis.source.machine else []

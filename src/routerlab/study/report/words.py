@@ -127,8 +127,3 @@ def ago(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def plural(n: int, what: str) -> str:
-    """ "1 case", "2 cases"."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

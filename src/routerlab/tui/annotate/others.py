@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from routerlab.annotate.desk.item import Opinion
+from routerlab.core.text import plural
 from routerlab.tui.annotate.seen import Seen
 from routerlab.tui.annotate.text import label_parts
 from routerlab.tui.shared.palette import Palette
@@ -36,7 +37,8 @@ def last_text(seen: Seen | None, label: str | None, name: str, width: int, p: Pa
     answers = [given for given, _ in seen.models.values()]
     if answers:
         agree = answers.count(label)
-        groups.append([(f"{agree} of {len(answers)} models agree", p.good if agree == len(answers) else "")])
+        hue = p.good if agree == len(answers) else ""
+        groups.append([(f"{agree} of {plural(len(answers), 'model agrees', 'models agree')}", hue)])
     groups += [
         [(f"{one_line(who, 16)} ", p.dim), *_short(said.label, p)] for who, said in seen.people.items()
     ]

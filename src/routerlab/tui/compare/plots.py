@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log10
 from typing import Any
 
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.tui.shared.text import milliseconds, probability
 
@@ -25,7 +26,7 @@ def reliability_caption(sides: Named) -> str:
         claims = " (what the model claims)" if found.source == "self-reported" else ""
         surely = "" if found.surely_wrong is None else f", {found.surely_wrong:.0%} surely wrong"
         said.append(
-            f"{sign}: {found.n} answers, sure {probability(found.confidence)}, right "
+            f"{sign}: {plural(found.n, 'answer')}, sure {probability(found.confidence)}, right "
             f"{probability(found.accuracy)}, calibration error {probability(found.ece)}{surely}{claims}"
         )
     return "\n".join(said)
@@ -54,7 +55,7 @@ def latency_caption(sides: Named) -> str:
         said.append(
             f"{sign}: nothing was timed"
             if found is None
-            else f"{sign}: {found.n} answers, P50 {milliseconds(found.p50.value)}, P95 "
+            else f"{sign}: {plural(found.n, 'answer')}, P50 {milliseconds(found.p50.value)}, P95 "
             f"{milliseconds(found.p95.value)}, slowest {milliseconds(found.values[-1])}"
         )
     return "\n".join(said)

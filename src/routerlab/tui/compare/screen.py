@@ -9,7 +9,7 @@ from typing import Literal
 from textual import work
 from textual.app import ComposeResult
 from textual.color import Color
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 from textual_plotext import PlotextPlot
@@ -29,12 +29,14 @@ from routerlab.tui.compare.plots import (
 )
 from routerlab.tui.compare.sides import Paired, Side, first_two, paired
 from routerlab.tui.compare.text import (
+    BESIDE,
     VIEWS,
     Agreed,
     agreed,
     agreement_text,
     cases_text,
     confusions_text,
+    grids_text,
     sides_text,
     views_text,
 )
@@ -46,6 +48,8 @@ from routerlab.tui.shared.page import Page
 
 Load = Callable[[], tuple[int, Callable[[], Subject]]]
 """For a sitting that runs: how many answers there are, and what makes a result of them, in a thread."""
+WIDE, FEW = 138, 7
+"""Columns from which the grids stand beside the cases, and labels up to which they have room there."""
 LOOK_S = 2.0
 """Seconds between two looks whether there are more answers; after a slow one, five times what it took."""
 RECENT = 12
@@ -97,8 +101,10 @@ class CompareScreen(Page):
         yield Static(id="sides", markup=False)
         yield Static(id="views", markup=False)
         yield Static(id="caption", markup=False)
-        with VerticalScroll(id="pane", can_focus=False):
-            yield Static(id="seen", markup=False)
+        with Horizontal(id="body"):
+            with VerticalScroll(id="pane", can_focus=False):
+                yield Static(id="seen", markup=False)
+            yield Static(id="beside", markup=False)
         yield PlotextPlot(id="curve")
         yield Keys()
 
@@ -150,19 +156,24 @@ class CompareScreen(Page):
         self.query_one(Keys).compact = width < NARROW
         self.query_one("#sides", Static).update(sides_text(self.a, self.b, width, p))
         self.query_one("#views", Static).update(views_text(self._at, width, p))
-        self.query_one("#pane").display = not plotted
+        self.query_one("#body").display = not plotted
         self.query_one("#curve").display = self.query_one("#caption").display = plotted
         if plotted:
             return self._plot(view == "latency")
+        arms = [arm.arm for arm in self._here.analysis.arms]
+        labels = list(dict.fromkeys((*self.a.subject.analysis.labels, *self.b.subject.analysis.labels)))
+        beside = self.query_one("#beside", Static)
+        beside.display = view == "cases" and width >= WIDE and len(labels) <= FEW
+        if beside.display:
+            beside.update(grids_text(self.a, self.b, arms, self._agreed, p))
+            width -= BESIDE + 3
         seen = Content.styled(printable(self._fault, keep_newlines=True) or "comparing…", p.dim)
         if view == "confusion":
             seen = confusions_text(self.a, self.b, width - 1, p)
         elif view == "agreement":
-            arms = [arm.arm for arm in self._here.analysis.arms]
             seen = agreement_text(arms, self._agreed, width - 1, p)
         elif self._found:
             between = self.a.subject is not self.b.subject
-            labels = list(dict.fromkeys((*self.a.subject.analysis.labels, *self.b.subject.analysis.labels)))
             seen = cases_text(self._found, between, labels, width - 1, p)
         self.query_one("#seen", Static).update(seen)
         return None

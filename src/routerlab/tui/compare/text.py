@@ -1,11 +1,12 @@
 """What the compare screen says, in words and in grids of cells. Pure functions."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 from textual.content import Content
 
 from routerlab.core.statistics.agreement import pairwise
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.report import words as w
 from routerlab.study.report.subject import Subject
@@ -19,6 +20,8 @@ SHOWN = 300
 MOST = 16
 """Labels, or arms, up to which a grid can be read."""
 CELL = 6
+BESIDE = 64
+"""Columns of the grids beside the cases."""
 SHADES = " ░▒▓█"
 """A share in four steps: what is not empty has a shade."""
 SAYS: dict[Kind, tuple[str, str]] = {
@@ -62,7 +65,7 @@ def _facts(figures: ArmFigures | None) -> str:
     if figures is None:
         return "no answers"
     accuracy, latency = figures.accuracy, figures.latency
-    parts = [w.plural(figures.cases, "case")]
+    parts = [plural(figures.cases, "case")]
     if accuracy:
         low, high = accuracy.wilson
         parts.insert(0, f"accuracy {probability(accuracy.value)} ({probability(low)}-{probability(high)})")
@@ -96,7 +99,7 @@ def cases_text(found: Paired, between: bool, labels: Sequence[str], width: int, 
         if one.kind != last:
             n = sum(other.kind == one.kind for other in found.differences)
             word = f"{BETWEEN[one.kind]}: " if between and one.kind in BETWEEN else ""
-            lines += [Content(), Content.styled(f"{sign} {word}{says}: {w.plural(n, 'case')}", "bold")]
+            lines += [Content(), Content.styled(f"{sign} {word}{says}: {plural(n, 'case')}", "bold")]
             head = f"  {fit('case', case)} {fit('gold', size)} {fit('a', size)} {fit('b', size)} prompt"
             lines.append(Content.styled(head, p.dim))
             last = one.kind
@@ -114,7 +117,7 @@ def cases_text(found: Paired, between: bool, labels: Sequence[str], width: int, 
     if len(found.differences) > SHOWN:
         lines.append(Content.styled(f"{len(found.differences) - SHOWN:,} more", p.dim))
     if not found.differences and found.common and not found.notes:
-        lines += [Content(), Content(f"They gave the same label to all {w.plural(found.common, 'case')}.")]
+        lines += [Content(), Content(f"They gave the same label to all {plural(found.common, 'case')}.")]
     return Content("\n").join(lines)
 
 
@@ -126,16 +129,16 @@ def _figures(found: Paired, between: bool, p: Palette) -> list[Content]:
     one = found.figures
     if one is None:
         why = "of them, none has a gold label" if found.common else "there is nothing to compare"
-        return [Content(f"{w.plural(found.common, 'case')} in common; {why}.")]
+        return [Content(f"{plural(found.common, 'case')} in common; {why}.")]
     more, less = ("better", "worse") if between else ("only b right", "only a right")
     after = f", {w.p_value(one.p_holm)} over all pairs (Holm)" if one.p_holm != one.p else ""
     # As in the analysis, of a less b; shown as what b gains.
     ends = "no interval" if one.low is None or one.high is None else f"{-one.high:+.3f} to {-one.low:+.3f}"
-    same = f"the same label to {one.agreed} of {one.answered} questions" if one.answered else ""
+    same = f"the same label to {one.agreed} of {plural(one.answered, 'question')}" if one.answered else ""
     chance = "more than chance" if one.p_holm <= 0.05 else "may be chance"
     return [
         Content.assemble(
-            (f"{w.plural(one.n, 'case')} in common: ", ""),
+            (f"{plural(one.n, 'case')} in common: ", ""),
             (f"+ {one.only_b} {more}   ", f"bold {p.good}"),
             (f"- {one.only_a} {less}   ", f"bold {p.bad}"),
             (f"{one.both} both   {one.neither} neither", ""),
@@ -185,10 +188,14 @@ def confusion_text(side: Side, sign: str, width: int, p: Palette) -> Content:
 
 
 def confusions_text(a: Side, b: Side, width: int, p: Palette) -> Content:
-    """Both matrices, one below the other, and what the signs mean."""
-    key = "gold in rows, answers in columns   ✓ right ✗ wrong   of the row: ░ ▒ ▓ █"
-    both = [confusion_text(side, sign, width, p) for sign, side in (("a", a), ("b", b))]
-    return Content("\n\n").join([*both, Content.styled(key, p.dim)])
+    """Both matrices, side by side where there is room, else one below the other, and what the signs mean."""
+    key = "gold in rows, answers in columns  ✓ right ✗ wrong  share ░ to █"
+    one, other = (confusion_text(side, sign, width, p) for sign, side in (("a", a), ("b", b)))
+    lines, left = one.split("\n"), max(line.cell_length for line in one.split("\n")) + 4
+    if left + max(line.cell_length for line in other.split("\n")) <= width:
+        pairs = zip_longest(lines, other.split("\n"), fillvalue=Content())
+        one, other = Content("\n").join(a.pad_right(left - a.cell_length) + b for a, b in pairs), Content()
+    return Content("\n\n").join([part for part in (one, other, Content.styled(key, p.dim)) if part])
 
 
 Agreed = Mapping[tuple[str, str], tuple[float | None, float | None, int]]
@@ -233,7 +240,13 @@ def agreement_text(arms: Sequence[str], found: Agreed, width: int, p: Palette) -
                 parts.append((f"{probability(value)}{shade(value)}".rjust(CELL), hue))
         lines.append(Content.assemble(*parts))
     key = (
-        "above the diagonal: share of the questions that both gave the same label   "
-        "below it: share of these with a gold label that are right   ░ to █: the larger the share"
+        "above the diagonal: share of questions with the same label\n"
+        "below it: share of these, where gold is known, that are right"
     )
     return Content("\n").join([*lines, Content(), Content.styled(key, p.dim)])
+
+
+def grids_text(a: Side, b: Side, arms: Sequence[str], found: Agreed, p: Palette) -> Content:
+    """Both matrices and the agreement of all arms, in BESIDE columns."""
+    grids = [confusions_text(a, b, BESIDE, p), agreement_text(arms, found, BESIDE, p)]
+    return Content("\n\n").join(grids)

@@ -13,7 +13,7 @@ from typing import Literal
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import read_bytes
 from routerlab.core.session.file import peek_session
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.engine.contract.router import Cascade, Router, load_router
 from routerlab.engine.lab.specs import local_routers, router_spec
 from routerlab.models.progress import human
@@ -97,7 +97,7 @@ def _session(path: Path) -> Entry:
     counted = ((counts["trial"], "answer"), (counts["annotation"], "annotation"))
     facts = ", ".join(
         [
-            *(f"{n:,} {noun if n == 1 else noun + 's'}" for n, noun in counted if n),
+            *(plural(n, noun) for n, noun in counted if n),
             *([f"on {printable(header.corpus.name)}"] if header.corpus else []),
         ]
     )
@@ -109,7 +109,7 @@ def _session(path: Path) -> Entry:
         if run.get("kind") == "trial" and not _ended(path):
             again = printable(str(run.get("command", "")))
             each = _planned(str(run.get("plan")))
-            facts = f"{counts['trial']:,} sessions answered, {each} planned an arm"
+            facts = f"{plural(counts['trial'], 'session')} answered, {each} planned an arm"
             return Entry("trial", title, facts, path, f"{more}; {again}")
         return Entry("result", title, facts, path, f"a {run.get('kind')}; {more}")
     if counts["queue"]:
@@ -154,7 +154,7 @@ def _corpora() -> Iterator[Entry]:
                 if cases and prompts >= cases and path.name not in seen:
                     seen.add(path.name)
                     about = printable(str(head.get("description", "")))
-                    yield Entry("corpus", printable(path.stem), f"{cases:,} cases", path, about)
+                    yield Entry("corpus", printable(path.stem), plural(cases, "case"), path, about)
 
 
 def _routers(faults: list[str]) -> Iterator[Entry]:
@@ -169,9 +169,8 @@ def _routers(faults: list[str]) -> Iterator[Entry]:
         except LabError as e:
             yield Entry("router", router.name, _evidence(router), path, str(e), ready=False)
         else:
-            about = (
-                f"{router.contract}, fitted to {router.evidence.cases:,} cases of {router.evidence.corpus}"
-            )
+            cases = plural(router.evidence.cases, "case")
+            about = f"{router.contract}, fitted to {cases} of {router.evidence.corpus}"
             yield Entry("router", router.name, _evidence(router), path, printable(about))
 
 

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from routerlab.paths import own
 from routerlab.tui.home.look import DOES, Entry
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import fit, one_line
 
+TOUR = ("T", "takes the tour: the Lab in five steps, ten minutes; Esc: not now")
 FIRST = (
-    ("F8", "pulls a model: SmolLM2, 98 MB, is enough; F7 fits routers to cases"),
     ("F3", "opens the Lab: type a prompt, all models answer; r replays cases"),
+    ("F8", "pulls a model: SmolLM2, 98 MB, is enough; F7 fits routers to cases"),
     ("F4", "labels prompts; F5 shows what a session comes to; F1 explains keys"),
 )
 """Where to begin, three lines."""
-TOUR = ("T", "takes the tour: the Lab in five steps, ten minutes; Esc: not now")
 BEGUN = frozenset({"trial", "session", "result", "labels"})
 """Whoever has one of these has begun."""
 NAME = (22, 32)
@@ -22,14 +23,14 @@ NAME = (22, 32)
 
 
 def first_text(found: Sequence[Entry], width: int, p: Palette, tour: bool = False) -> Content:
-    """Help for who is here for the first time, with `tour` it is offered; nothing once there is a session."""
-    if any(entry.kind in BEGUN for entry in found):
-        return Content()
-    lines = [
-        Content.assemble((f" {n}  ", p.dim), (f"{key} ", f"bold {p.accent}"), one_line(says, width - 8))
-        for n, (key, says) in enumerate((*FIRST, *([TOUR] if tour else [])), 1)
-    ]
-    return Content("\n").join(lines)
+    """Help for who is here for the first time: nothing once there is a session of their own, but the line
+    that offers the tour, with `tour`."""
+    begun = any(entry.kind in BEGUN and (entry.path is None or own(entry.path)) for entry in found)
+    lines = [*([TOUR] if tour else []), *(FIRST if not begun else [])]
+    return Content("\n").join(
+        Content.assemble((f" {key:<2} ", f"bold {p.accent}"), one_line(says, width - 4))
+        for key, says in lines
+    )
 
 
 def entry_text(entry: Entry, width: int, p: Palette) -> Content:

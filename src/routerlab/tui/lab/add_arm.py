@@ -18,7 +18,18 @@ from routerlab.models.catalog import LocalModel, local_models
 from routerlab.settings import load_settings
 from routerlab.tui.shared.dialogs import Dialog
 
-ROUTER = "router: its model and contract are its own"
+ROUTER = "router with its own model"
+
+
+class Way(RadioButton):
+    """A ring, filled where it is chosen: a colour alone would not say it."""
+
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+
+    def render(self) -> Content:
+        """The ring and the name."""
+        self.BUTTON_INNER = "●" if self.value else "○"
+        return super().render()
 
 
 class AddArm(Dialog[Spec | None]):
@@ -35,7 +46,7 @@ class AddArm(Dialog[Spec | None]):
         yield Input(placeholder="or a .gguf file, a router file, a catalogue id", id="path")
         with RadioSet():
             for name in UNTUNED:
-                yield RadioButton(name, value=name == self._contract)
+                yield Way(name, value=name == self._contract)
         yield Label("", id="fault", markup=False)
 
     async def on_mount(self) -> None:

@@ -9,7 +9,7 @@ from textual import on, work
 from textual.content import Content
 
 from routerlab.core.errors import LabError
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab import state
 from routerlab.tui.lab.chips import ChipName, ChipRow, SearchLine
@@ -295,7 +295,7 @@ class LabBrowse(Page):
             path = Path(name.strip())
             try:
                 await asyncio.to_thread(write_cases, path, cases, self.taxonomy)
-                self.tell(f"saved {path}: {len(cases)} cases")
+                self.tell(f"saved {path}: {plural(len(cases), 'case')}")
             except LabError as e:
                 self.tell(str(e), "error")
         return None

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.tui.actions.binding import bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS
 from routerlab.tui.lab.filters import SIGNS, Filters, Sign
@@ -42,7 +42,7 @@ Lines = list[tuple[list[Part], list[Spot]]]
 
 def found_text(listed: int, of: int, filtered: bool, marked: int) -> str:
     """ "240 questions", "12 of 240", "12 of 240 · 3 selected"."""
-    count = f"{listed:,} of {of:,}" if filtered else f"{of:,} question{'' if of == 1 else 's'}"
+    count = f"{listed:,} of {of:,}" if filtered else plural(of, "question")
     return f"{count} · {marked:,} selected" if marked else count
 
 

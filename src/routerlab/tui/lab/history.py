@@ -26,8 +26,9 @@ from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.palette import Palette, rich_style
 from routerlab.tui.shared.text import Part, abbreviations, fit, fit_name, short_labels
 
-MARK, NUMBER, CASE, AGREE, NOTE = "◆", 5, 7, 5, 3
-"""The sign of what is selected stands before the number; one of five digits takes a column of the gap."""
+MARK, NUMBER, CASE, GOLD, AGREE, NOTE = "◆", 5, 7, 4, 5, 3
+"""The sign of what is selected stands before the number; one of five digits takes a column of the gap. Gold
+has room for its head also where labels are two letters."""
 PROMPT = (22, 16)
 """Columns the prompt should have at least: in a wide and in a narrow terminal."""
 NOTHING = "no question fits: x lists all again"
@@ -56,7 +57,7 @@ class Columns:
         ]
         arms = [(ARM + arm, arm, self.label + 2) for arm in self.arms]
         tail = [("agree", "agree", AGREE), ("you", "you", self.label + NOTE)]
-        return [*fixed, ("gold", "gold", self.label), *arms, *tail]
+        return [*fixed, ("gold", "gold", max(GOLD, self.label)), *arms, *tail]
 
     def at(self, x: int) -> str | None:
         """The column in which that column of the screen is."""
@@ -76,7 +77,7 @@ def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
     for size, (least, gap) in forms:
         # gold and annotation are as wide as a label, an arm's answer has its mark before it
         rest = width - 2 - sum(n + gap for n in (NUMBER, CASE, AGREE, NOTE)) - gap
-        prompt = rest - (2 * size + gap) - len(arms) * (size + 2 + gap)
+        prompt = rest - (size + max(GOLD, size) + gap) - len(arms) * (size + 2 + gap)
         if prompt >= least:
             break
     return Columns(tuple(arms), tuple(labels), size, max(least, prompt), gap)
@@ -113,7 +114,7 @@ def row_parts(row: RowView, shape: Columns, p: Palette) -> list[Part]:
     cells: list[list[Part]] = [
         [(fit(row.name, CASE), p.dim)],
         [(fit(row.prompt, shape.prompt), "")],
-        [(label(row.gold) if row.gold else " " * shape.label, p.label(row.gold))],
+        [(fit(label(row.gold) if row.gold else "", max(GOLD, shape.label)), p.label(row.gold))],
         *map(answer, row.answers),
         [(agree.rjust(AGREE), p.good if row.unanimous else "")],
         [(fit(note, shape.label + NOTE), p.accent)],

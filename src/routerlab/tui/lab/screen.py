@@ -7,7 +7,7 @@ from textual.content import Content
 
 from routerlab.core.errors import LabError
 from routerlab.core.familiarity import UNFAMILIAR, USUAL
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.engine.lab.lab import Filter
 from routerlab.tui.actions.binding import Group, bindings
 from routerlab.tui.actions.registry import LAB_ACTIONS, LAB_GROUPS
@@ -57,6 +57,7 @@ SIGNS = (
     "viable: the accuracy surely reaches its gate, and P95 surely keeps below its own",
     "(60 more): so many cases would decide, if they came out as those so far   ▾ what orders the lines",
     "coverage: the share of the answers that are to be acted on   P95: 95 of 100 answers are as quick",
+    "P95 926 ms over 678 ms: surely above that; how much, so few answers cannot tell   to: surely below",
     "label mass: the probability that a model writes any label at all   claims: what it says of itself",
     f"familiar: {100 * USUAL:g} % or more of the prompts a router was fitted for are as far off",
     f"unusual: {100 * UNFAMILIAR:g} % or more are   unfamiliar: fewer are",
@@ -243,7 +244,7 @@ class LabScreen(LabView):
         ]
         found = [lab.cases(which, family) for _, which, family, _ in wanted]
         lines = [
-            Content.assemble(f"{printable(name):<28}", (f"{len(items):>5} cases", "$dim"))
+            Content.assemble(f"{printable(name):<28}", (f"{plural(len(items), 'case'):>12}", "$dim"))
             for (name, *_), items in zip(wanted, found, strict=True)
         ]
         title = f"Replay {printable(lab.corpus.name)}"

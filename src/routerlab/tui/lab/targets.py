@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from routerlab.core.prediction import Trial
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.study.routing_table import Routes, Target
 from routerlab.tui.shared.palette import Palette
 from routerlab.tui.shared.text import Part, fit
@@ -61,7 +61,7 @@ def targets_text(
         sign, style = ("→", p.dim) if len(found) == 1 else ("≠", f"bold {p.warn}")
         arms = "all arms" if len(found) == 1 else ", ".join(map(printable, one.arms))
         if more and one is shown[-1]:
-            arms += f"; {more} more arms elsewhere"
+            arms += f"; {plural(more, 'more arm')} elsewhere"
         left = max(0, width - name - size - 6)
         rows.append(
             [

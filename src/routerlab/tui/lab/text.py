@@ -8,7 +8,7 @@ from textwrap import wrap
 from textual.content import Content
 
 from routerlab.core.prediction import Trial
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.engine.arms.arm import Phase
 from routerlab.study.figures.rows import PARTS
 from routerlab.tui.lab.known import answered, known, known_line
@@ -130,7 +130,7 @@ def pending(view: PanelView) -> str:
     if view.phase == "busy":
         return "thinking…"
     if view.waiting:
-        return "1 prompt waits" if view.waiting == 1 else f"{view.waiting} prompts wait"
+        return plural(view.waiting, "prompt waits", "prompts wait")
     return "ready, no answer yet" if view.phase == "ready" else ""
 
 
@@ -172,7 +172,7 @@ def _bars(view: PanelView, trial: Trial, width: int, p: Palette) -> list[list[Pa
     if len(labels) > room:
         best = sorted(labels, key=lambda name: -scores.get(name, 0.0))[: room - 1]
         labels = tuple(name for name in labels if name in best)
-        more = [[(fit(f"{len(view.labels) - len(best)} labels less likely", width), p.dim)]]
+        more = [[(fit(f"{plural(len(view.labels) - len(best), 'label')} less likely", width), p.dim)]]
     names = _names(labels, width)
     short = abbreviations(view.labels, names)
     return [

@@ -18,6 +18,7 @@ from textual.widgets import Static
 from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.session.arm import AnyArmRecord
+from routerlab.core.text import plural
 from routerlab.engine.arms.arm import Spec
 from routerlab.engine.lab.events import Annotated, Event, Notice, RunChanged, TrialDone
 from routerlab.engine.lab.lab import Lab
@@ -170,7 +171,7 @@ class LabView(LabBrowse):
                 if found := self.sitting.of_trial(trial_id):
                     self.place(found)
                 if new := self.learning.due(self.lab):
-                    self.tell(f"{new} new annotations: T, then l learns from them")
+                    self.tell(f"{plural(new, 'new annotation')}: T, then l learns from them")
             case RunChanged(progress):
                 if progress.phase != self._run_phase:
                     self._run_phase = progress.phase

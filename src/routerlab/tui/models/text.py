@@ -22,7 +22,7 @@ WORDS: dict[State, str] = {
 }
 JOB_SIGNS: dict[Phase, str] = {"done": "✓", "failed": "✗", "stopped": "■", "waiting": "…"}
 COLUMNS = (("params", 7), ("quant", 8), ("size", 9), ("state", 10))
-LICENCE = 24
+LICENCE, ABOUT = 24, 30
 BAR = 20
 SHOWN = 4
 """Jobs that are listed at most, the newest."""
@@ -44,10 +44,12 @@ def head_text(rows: Sequence[Stock], folder: Path, free: int, width: int, p: Pal
 def model_cells(
     rows: Sequence[Stock], width: int, p: Palette
 ) -> tuple[list[tuple[str, int]], list[list[Text]]]:
-    """The table: headings with their widths, and rows; the licence where there is room."""
+    """The table: headings with their widths, and rows; the licence and what is known where there is room."""
     licence = width >= 100
     taken = 2 + sum(size + 1 for _, size in COLUMNS) + (LICENCE + 1 if licence else 0)
     name = max(16, min(44, width - taken - 2))
+    about = width - taken - name - 4
+    notes = licence and about >= ABOUT
 
     def cells(row: Stock) -> list[Text]:
         style = {"here": p.good, "partial": p.warn, "absent": p.dim, "damaged": p.bad}[row.state]
@@ -63,10 +65,11 @@ def model_cells(
             ),
             cell(fit(state, COLUMNS[-1][1]), style),
             *([cell(fit(printable(row.license or "?"), LICENCE), p.dim)] if licence else []),
+            *([cell(one_line(row.notes, about), p.dim)] if notes else []),
         ]
 
     heads = [("", 1), ("model", name), *COLUMNS, *([("licence", LICENCE)] if licence else [])]
-    return heads, [cells(row) for row in rows]
+    return [*heads, *([("about", about)] if notes else [])], [cells(row) for row in rows]
 
 
 def model_text(row: Stock | None, width: int, p: Palette) -> Content:

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.content import Content
 
 from routerlab.core.statistics.gates import Answer
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.figures.result import Analysis
 from routerlab.study.report import words as w
@@ -44,8 +44,9 @@ def signs(analysis: Analysis, drawn: Sequence[str]) -> dict[str, str]:
 def head_text(subject: Subject, width: int, p: Palette) -> Content:
     """Whose result it is, and of how much."""
     analysis = subject.analysis
-    counts = f"{len(analysis.arms)} arms, {analysis.cases} cases, {analysis.trials} trials"
-    owed = f"   {subject.owed} answers missing" if subject.owed else ""
+    sizes = ((len(analysis.arms), "arm"), (analysis.cases, "case"), (analysis.trials, "trial"))
+    counts = ", ".join(plural(n, what) for n, what in sizes)
+    owed = f"   {plural(subject.owed, 'answer')} missing" if subject.owed else ""
     name = one_line(subject.name, max(10, width - len(counts) - len(owed) - 3))
     return Content.assemble((name, "bold"), (f"   {counts}", p.dim), (owed, p.warn))
 
@@ -59,7 +60,7 @@ def verdict_text(subject: Subject, width: int, p: Palette) -> Content:
     for said, words in (("pass", "viable"), ("undecided", "undecided"), ("fail", "not viable")):
         n = sum(one == said for one in found.viable.values())
         tally.append((f"{n} {words}   ", answer_style(said, p) if n else p.dim))
-    notes = f"{w.plural(len(subject.notes), 'note')} (v)" if subject.notes else ""
+    notes = f"{plural(len(subject.notes), 'note')} (v)" if subject.notes else ""
     return Content.assemble(*parts, "\n", *tally, (notes, p.dim))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from textual.content import Content
 from textual.widgets import Static
 
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 
 
 class Line(Static):
@@ -29,5 +29,6 @@ class Line(Static):
 
 def unsaved_text(records: int, path: Path | None) -> Content:
     """So many records could not be written so far; nothing while none waits."""
-    text = f"not saved: {records} records wait until {printable(str(path))} can be written"
+    wait = plural(records, "record waits", "records wait")
+    text = f"not saved: {wait} until {printable(str(path))} can be written"
     return Content(text) if records else Content()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from textual.content import Content
 
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.study.figures.tally import Standing
 from routerlab.tui.lab.standings import word
 from routerlab.tui.shared.palette import Palette
@@ -54,7 +54,7 @@ def end_text(
     said: list[list[Part]] = [
         [(f"{printable(name)} ", ""), word(found, p)] for name, found in standings.items()
     ]
-    count = f"{labels} {'label' if labels == 1 else 'labels'} of yours"
+    count = f"{plural(labels, 'label')} of yours"
     where = f"With {count}, saved in {path}" if path else "Nothing was asked, so nothing is saved"
     return [
         Content.assemble(*row(said, ", ", width)),

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 
+from routerlab.core.text import plural
 from routerlab.engine.lab.events import Event, Notice
 from routerlab.study.trial.run.lanes import Overview, Stage, traffic_words
 from routerlab.study.trial.run.monitor import Monitor
@@ -19,16 +20,18 @@ from routerlab.tui.shared.bar import ModeBar
 from routerlab.tui.shared.dialogs import Choose
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.keys import Keys
-from routerlab.tui.shared.layout import NARROW
+from routerlab.tui.shared.layout import NARROW, WIDE
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.palette import Palette
+from routerlab.tui.trial.registered import registered_text
 from routerlab.tui.trial.text import ended_text, head_text, lanes_text, log_text
 
 RATE = 1 / 5
 LINES = 100
 """Lines of the log that are kept; deviations and looks are in the session."""
-TALL = 36
+TALL, ASIDE = 36, 60
+"""Lines from which arms stand apart, and there is room for what is registered; its columns."""
 
 
 class Told(VerticalScroll, can_focus=False):
@@ -94,8 +97,10 @@ class TrialScreen(Page):
         with VerticalScroll(id="lanes", can_focus=False):
             yield Line("arms")
         yield Line("ended")
-        with Told(id="log"):
-            yield Line("told", flows=True)
+        with Horizontal(id="below"):
+            with Told(id="log"):
+                yield Line("told", flows=True)
+            yield Line("registered")
         yield Keys()
 
     def where(self) -> str:
@@ -140,6 +145,8 @@ class TrialScreen(Page):
     def _draw(self, view: Overview, p: Palette) -> None:
         protocol, path = self.trial.work.registered.protocol, self.trial.lab.path
         width, roomy = self.size.width - 2, self.size.height >= TALL
+        wide = roomy and self.size.width >= WIDE
+        cases = len(self.trial.work.lock.cases)
         self.query_one(Keys).compact = self.size.width < NARROW
         self.set_class(roomy, "-tall")
         self.show(
@@ -148,6 +155,7 @@ class TrialScreen(Page):
             arms=lanes_text(view.lanes, width - 1, roomy, p),
             ended=ended_text(view.ended, path, p),
             told=log_text(self._lines, p),
+            registered=registered_text(protocol, cases, ASIDE - 3, p) if wide else Content(),
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -176,7 +184,7 @@ class TrialScreen(Page):
     async def ask_to_stop(self, leave: Callable[[], object]) -> None:
         """Ask whether to stop; `leave` is called after a yes."""
         view = self._monitor.overview(self.ended)
-        title = f"Stop? {view.over:,} of {view.total:,} sessions are over"
+        title = f"Stop? {view.over:,} of {plural(view.total, 'session is', 'sessions are')} over"
         options = (Content("Go on"), Content("Stop now; the same command goes on later"))
         if await self.app.push_screen_wait(Choose(title, options)) == 1:
             leave()

@@ -158,7 +158,9 @@ def ended_text(how: str, path: Path | None, p: Palette) -> Content:
         ("over: ", f"bold {p.good}"),
         (f"{printable(how)}\n", ""),
         (command, "bold"),
-        (" shows the result; ", p.dim),
+        (" shows the result, ", p.dim),
+        ("F5", "bold"),
+        (" its figures; ", p.dim),
         ("q", "bold"),
         (" leaves", p.dim),
     )

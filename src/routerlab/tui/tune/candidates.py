@@ -5,10 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routerlab.core.corpus import fold
+from routerlab.core.errors import LabError
 from routerlab.core.session.session import Target
 from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.contract.router import load_router
 from routerlab.engine.lab.lab import Lab
+from routerlab.tui.tune.process import Outcome
 
+UNTUNED = (
+    "Tuning reads labelled cases with the model, and fits a small linear head, a probe, to what its middle "
+    "layers make of them.",
+    "It measures the probe beside the other ways to ask, json and score, on cases that had no part in it, "
+    "and stops when the budget is used up. The cases of routing60 stay out: they are the test.",
+    "What comes out is a file in routers/, which the lab then asks beside the others.",
+)
+"""What tuning does, for a model without a router."""
 LEARN_AFTER = 10
 """New annotations after which the lab says that a router could learn from them."""
 
@@ -39,6 +50,17 @@ def entries(lab: Lab) -> list[Entry]:
             plain.setdefault(spec.model, Entry(name, spec.model))
     having = {model for model, _ in tuned}
     return [*tuned.values(), *(entry for model, entry in plain.items() if model not in having)]
+
+
+def known(entry: Entry) -> Outcome:
+    """What its router's file tells of how it was measured, or what tuning would do. It reads a file."""
+    if entry.router is None:
+        return Outcome(done=entry.model, notes=UNTUNED)
+    try:
+        evidence = load_router(entry.router).evidence
+    except LabError as e:
+        return Outcome(done=entry.router, notes=(str(e),))
+    return Outcome(done=entry.router, rows=evidence.row, notes=evidence.seen)
 
 
 def labelled(lab: Lab) -> dict[str, str]:

@@ -10,7 +10,7 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from routerlab.core.text import printable
+from routerlab.core.text import plural, printable
 from routerlab.engine.contract.router import Row
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.palette import Palette, cell, rich_style
@@ -18,6 +18,8 @@ from routerlab.tui.shared.text import abbreviations, fit, milliseconds, one_line
 from routerlab.tui.tune.process import Learned, Outcome, Point
 
 METHOD = 29
+PART = ", on "
+"""In the name of a row: on one corpus of several."""
 NUMBERS = (("n", 4), ("accuracy", 12), ("hard", 4), ("ECE", 5), ("P50", 7), ("P95", 7))
 LABEL = (17, 11)
 """Columns of a label among the changes: in a wide and in a narrow terminal."""
@@ -62,9 +64,15 @@ class Found(VerticalScroll):
         yield Static(id="notes", markup=False)
 
     def show(
-        self, outcome: Outcome | None, labels: Sequence[str], p: Palette, width: int, again: bool = False
+        self,
+        outcome: Outcome | None,
+        title: str,
+        labels: Sequence[str],
+        p: Palette,
+        width: int,
+        again: bool = False,
     ) -> None:
-        """Draw the outcome, if it is another one or `again`."""
+        """Draw the outcome, if it is another one or `again`; the title above it where nothing was learned."""
         if outcome is self._shown and not again:
             return
         self._shown = outcome
@@ -72,9 +80,9 @@ class Found(VerticalScroll):
         if outcome is None:
             return
         learned = self.query_one("#learned", Static)
-        learned.display = outcome.learned is not None
-        if outcome.learned is not None:
-            learned.update(learned_text(outcome.learned, p))
+        learned.display = bool(outcome.learned or title)
+        said = learned_text(outcome.learned, p) if outcome.learned else Content.styled(title, "bold")
+        learned.update(said)
         self.query_one("#changed", Cells).fill(*changed_cells(outcome.learned, labels, p, width))
         self.query_one("#methods", Cells).fill(*method_cells(outcome.rows, p))
         self._plot(outcome.curve, p)
@@ -110,8 +118,8 @@ class Found(VerticalScroll):
 
 
 def method_cells(rows: Sequence[Row], p: Palette) -> tuple[list[tuple[str, int]], list[list[Text]]]:
-    """The table of methods; the most accurate one is bold."""
-    best = max((row.accuracy for row in rows), default=0.0)
+    """The table of methods; the most accurate one is bold, on all its cases."""
+    best = max((row.accuracy for row in rows if PART not in row.method), default=0.0)
 
     def cells(row: Row) -> list[Text]:
         interval = f"{probability(row.accuracy)} {probability(row.low)}-{probability(row.high)}"
@@ -123,7 +131,7 @@ def method_cells(rows: Sequence[Row], p: Palette) -> tuple[list[tuple[str, int]]
             milliseconds(row.p50),
             milliseconds(row.p95),
         ]
-        style = f"bold {p.accent}" if row.accuracy == best else ""
+        style = f"bold {p.accent}" if row.accuracy == best and PART not in row.method else ""
         figures = [number.rjust(width) for (_, width), number in zip(NUMBERS, numbers, strict=True)]
         return [cell(text, style) for text in (one_line(row.method, METHOD), *figures)]
 
@@ -136,9 +144,9 @@ def learned_text(learned: Learned, p: Palette) -> Content:
     better = learned.after - learned.before
     colour = p.good if better > 0 else p.bad if better < 0 else p.dim
     n = len(learned.changed)
-    changed = f"   {n} labels changed" + (f", {SHOWN} of them shown" if n > SHOWN else "")
+    changed = f"   {plural(n, 'label')} changed" + (f", {SHOWN} of them shown" if n > SHOWN else "")
     return Content.assemble(
-        (f"learned from {learned.added} annotations", "bold"),
+        (f"learned from {plural(learned.added, 'annotation')}", "bold"),
         ("   accuracy ", p.dim),
         (f"{probability(learned.before)} → {probability(learned.after)}", f"bold {colour}"),
         (changed, p.dim),

@@ -11,6 +11,7 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural, printable
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.specs import router_spec
 from routerlab.tui.actions.binding import bindings
@@ -21,9 +22,9 @@ from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.line import Line
 from routerlab.tui.shared.page import Page
-from routerlab.tui.tune.candidates import Entry, entries, held_out, labelled
+from routerlab.tui.tune.candidates import Entry, entries, held_out, known, labelled
 from routerlab.tui.tune.found import Found
-from routerlab.tui.tune.process import Job, Phase, Tuning, learn_arguments, tune_arguments
+from routerlab.tui.tune.process import Job, Outcome, Phase, Tuning, learn_arguments, tune_arguments
 from routerlab.tui.tune.text import entry_text, progress_text, said_text
 
 RATE = 1 / 8
@@ -78,6 +79,8 @@ class TuneScreen(Page):
         self.tuning = tuning
         self._entries: list[Entry] = []
         self._adding = False
+        self._known: Outcome | None = None
+        self._about = ""
 
     def compose(self) -> ComposeResult:
         """Models and progress side by side, below them what was found."""
@@ -107,7 +110,7 @@ class TuneScreen(Page):
     def draw(self) -> None:
         """Draw, if there is anything new."""
         tuning, found = self.tuning, entries(self.lab)
-        again, shown = self.shown is None, (tuning.version, int(tuning.elapsed), found)
+        again, shown = self.shown is None, (tuning.version, int(tuning.elapsed), found, self._known)
         if shown == self.shown:
             return
         self.shown = shown
@@ -120,7 +123,8 @@ class TuneScreen(Page):
         progress.update(progress_text(tuning, max(20, progress.size.width), colours))
         self.show(said=said_text(tuning, colours))
         labels = self.lab.taxonomy.labels
-        self.query_one(Found).show(tuning.outcome, labels, colours, self.size.width, again)
+        outcome, about = (tuning.outcome, "") if tuning.outcome else (self._known, self._about)
+        self.query_one(Found).show(outcome, about, labels, colours, self.size.width, again)
         self.refresh_bindings()
 
     def _list(self, found: list[Entry]) -> None:
@@ -142,6 +146,17 @@ class TuneScreen(Page):
         """The model under the cursor."""
         at = self.query_one(OptionList).highlighted
         return self._entries[at] if at is not None and at < len(self._entries) else None
+
+    @on(OptionList.OptionHighlighted)
+    @work(exclusive=True, group="known")
+    async def _look(self) -> None:
+        """Show what is known of the chosen model's router."""
+        if entry := self.chosen:
+            found, router = await asyncio.to_thread(known, entry), entry.router
+            self._about = f"{printable(router.name)}, as it was measured" if router else "no router yet"
+            if found != self._known:
+                self._known = found
+                self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what makes no sense now."""
@@ -198,7 +213,7 @@ class TuneScreen(Page):
             )
         if not labels:
             return self.tell("no annotation with a label to learn from yet", "warning")
-        title = f"{entry.router.name} learns from {len(labels)} annotations"
+        title = f"{entry.router.name} learns from {plural(len(labels), 'annotation')}"
         self.tuning.start(Job(title, entry.model, labels), learn_arguments(entry.router, lab.path))
         return self.draw()
 

@@ -19,7 +19,7 @@ def entry_text(entry: Entry, width: int) -> Content:
     room = width * 11 // 20
     return Content.assemble(
         fit_name(printable(entry.name), room),
-        ("  " + fit(printable(router), width - room - 2), "dim"),
+        ("  " + fit(printable(router), width - room - 2), "$dim"),
     )
 
 

@@ -117,9 +117,7 @@ def test_from_a_new_protocol_to_a_result(tmp_path: Path, routed_smollm2: Path) -
 def test_what_is_not_locked_or_not_as_it_was_locked_is_refused(here: Path) -> None:
     edited(here / "protocol.toml", "sessions = 20", "sessions = 40")
     told = trial(here, *RUN)
-    assert failed(told, 2).startswith(
-        "error: protocol.toml: 1 things are not as they were locked, the first: "
-    )
+    assert failed(told, 2).startswith("error: protocol.toml: 1 thing is not as locked, the first: ")
     assert "sessions: 20 -> 40" in told.stderr
     refused = trial(here, "lock", "protocol.toml")
     assert "is of another content; --replace it" in failed(refused, 2)

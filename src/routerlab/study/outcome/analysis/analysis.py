@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from routerlab.core.errors import LabError
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.outcome.analysis import policies as p
 from routerlab.study.outcome.analysis.direct import predicted
@@ -73,7 +74,9 @@ def analyse(
     said = verdict(told, effects, signals, curves, worth, len(matrix.tasks))
     subject = next((one for one in found if one.name == said.router), None)
     if left_out:
-        notes.append(f"{left_out} tasks are left out: some model's answer to them has no score")
+        notes.append(
+            f"{plural(left_out, 'task is', 'tasks are')} left out: some model's answer to them has no score"
+        )
     weak, strong = _ends(matrix)
     return OutcomeResult(
         lab_version=__version__,

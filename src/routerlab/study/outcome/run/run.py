@@ -11,6 +11,7 @@ from pathlib import Path
 from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.remote import Remote
+from routerlab.core.text import plural
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.arms.downstream import Answered, Asked, ChatModel
 from routerlab.engine.lab.runner import Progress
@@ -57,7 +58,8 @@ async def carry_out(work: Work, file: OutcomeFile, say: Say, show: Callable[[Pro
         if isinstance(at, Path):
             await run.local(name, at)
     if run.capped:
-        say(f"stopped at {run.capped}: {run.owed()} questions of the plan are not asked")
+        owed = plural(run.owed(), "question of the plan is", "questions of the plan are")
+        say(f"stopped at {run.capped}: {owed} not asked")
     return run.lost
 
 
@@ -246,6 +248,6 @@ class _Run:
         return routes.targets[self._whole[name]].cost(answered.tokens_in, answered.tokens_out)
 
     def _lose(self, name: str, why: str) -> None:
-        line = f"{name}: {why}; {len(self._todo(name))} questions are not asked"
+        line = f"{name}: {why}; {plural(len(self._todo(name)), 'question is', 'questions are')} not asked"
         self.lost.append(line)
         self._say(line)

@@ -1,5 +1,6 @@
 """The sections of a measurement of compression: H9, and what it costs in answers."""
 
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import Estimate
 from routerlab.study.outcome.compress.figures import ALIKE, SAVED
 from routerlab.study.outcome.compress.result import CompressResult, MethodFigures
@@ -39,7 +40,7 @@ def _methods(result: CompressResult) -> Section:
 
 def unread(one: MethodFigures) -> str:
     """What a method's similarity is without, in a line; "" if it is of all prompts."""
-    said = f"{one.method}: {w.plural(one.unread, 'prompt')} longer than the encoder can read"
+    said = f"{one.method}: {plural(one.unread, 'prompt')} longer than the encoder can read"
     return f"{said}, not compared" if one.unread else ""
 
 

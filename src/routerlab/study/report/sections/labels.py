@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.figures.result import Analysis
 from routerlab.study.report import words as w
@@ -61,7 +62,7 @@ def _exact(arm: ArmFigures) -> tuple[Cell | str, ...]:
     return (
         arm.arm,
         arm.contract or w.NONE,
-        Cell(w.share(found.value), f"{w.count(round(found.right, 1))} of {w.plural(found.n, 'case')}{times}"),
+        Cell(w.share(found.value), f"{w.count(round(found.right, 1))} of {plural(found.n, 'case')}{times}"),
         w.ends(found.wilson),
         w.ends(found.clopper_pearson),
         w.ends(found.bootstrap),
@@ -170,7 +171,7 @@ def wrong(subject: Subject) -> Section | None:
         )
         for case, gold, said in cases[: w.LISTED]
     ]
-    listed = f"The {len(cases)} cases that an arm gets wrong, the hardest first"
+    listed = f"The {plural(len(cases), 'case')} that an arm gets wrong, the hardest first"
     if len(cases) > w.LISTED:
         listed += f" ({w.LISTED} of them)"
     heads = ("Case", "Gold", "Prompt", "Answers that are wrong", "Arms")
@@ -186,7 +187,7 @@ def corridors(arm: ArmFigures) -> Fold:
         for c in arm.corridors
     ]
     found = table(("Gold → answer", "Which", "Cases"), rows, names=2)
-    return Fold(f"{arm.arm}: {w.count(round(n, 1))} of {arm.cases} cases", (found,))
+    return Fold(f"{arm.arm}: {w.count(round(n, 1))} of {plural(arm.cases, 'case')}", (found,))
 
 
 def _wrong_cases(arms: Sequence[ArmFigures]) -> list[tuple[str, str, list[tuple[str, str]]]]:

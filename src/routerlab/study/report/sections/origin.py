@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from routerlab.core.session.arm import AnyArmRecord, BaselineRecord
 from routerlab.core.session.run import Mark, RunRecord
 from routerlab.core.session.session import Pin, Session
+from routerlab.core.text import plural
 from routerlab.study.benchmark.watch import smoothed, spread
 from routerlab.study.report import words as w
 from routerlab.study.report.blocks import Block, Code, Fold, Lines, Section, Table, facts, table
@@ -84,7 +85,10 @@ def provenance(subject: Subject) -> Section:
                     "Columns",
                     ", ".join(f"{need}: {column}" for need, column in (source.columns or {}).items()),
                 ),
-                ("Trials", f"{analysis.trials} of {analysis.cases} cases, {analysis.cancelled} cancelled"),
+                (
+                    "Trials",
+                    f"{analysis.trials} of {plural(analysis.cases, 'case')}, {analysis.cancelled} cancelled",
+                ),
                 ("Gates", ", ".join(analysis.gates)),
                 ("Percentiles", f"convention {settings.percentile!r}"),
                 (

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import Estimate
 from routerlab.study.outcome.analysis.policies import Kind
 from routerlab.study.outcome.analysis.result import OutcomeResult, RightLabel, Standing
@@ -37,7 +38,7 @@ KINDS: dict[Kind, str] = {
 
 def heading(result: OutcomeResult) -> tuple[str, list[str]]:
     """The title of a report, and the facts below it."""
-    counts = [w.plural(result.tasks, "task"), w.plural(len(result.models), "model")]
+    counts = [plural(result.tasks, "task"), plural(len(result.models), "model")]
     return f"Does right routing give better answers? {result.name}", [" · ".join(counts)]
 
 
@@ -277,7 +278,7 @@ def _origin(result: OutcomeResult) -> Section:
             "Routing table",
             result.routes or "none: each labeller got the table that suits it, fitted to other tasks",
         ),
-        ("Tasks", f"{result.tasks:,} in {result.groups:,} groups, {result.left_out:,} left out"),
+        ("Tasks", f"{result.tasks:,} in {plural(result.groups, 'group')}, {result.left_out:,} left out"),
         ("Intervals", f"percentile bootstrap over groups of tasks, {drawn}"),
         ("Lab", result.lab_version),
     ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from routerlab.core.statistics.agreement import Pair
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.figures.result import Analysis
 from routerlab.study.report import words as w
@@ -33,7 +34,7 @@ def _verdict_lines(subject: Subject) -> Iterator[str]:
     for answer, word in _WORDS:
         arms = [arm for arm, said in found.viable.items() if said == answer]
         if arms:
-            names = ", ".join(arms) if len(arms) <= FEW else w.plural(len(arms), "arm")
+            names = ", ".join(arms) if len(arms) <= FEW else plural(len(arms), "arm")
             yield f"{word} ({', '.join(analysis.gates)}): {names}."
     decision = found.decision
     says = f"Decision: {decision.says} (rule {decision.row})" if decision.row else decision.says
@@ -42,13 +43,13 @@ def _verdict_lines(subject: Subject) -> Iterator[str]:
         fallback = f", with {decision.fallback} as the fallback" if decision.fallback else ""
         yield f"First: {decision.primary}{fallback}."
     if subject.notes:
-        yield f"{w.plural(len(subject.notes), 'note')} on these figures: see Harmony and deviations."
+        yield f"{plural(len(subject.notes), 'note')} on these figures: see Harmony and deviations."
 
 
 def missing(subject: Subject) -> str:
     """What a benchmark still owes its plan."""
     verb = "is" if subject.owed == 1 else "are"
-    return f"{w.plural(subject.owed, 'answer')} that the plan asks for {verb} missing"
+    return f"{plural(subject.owed, 'answer')} that the plan asks for {verb} missing"
 
 
 def _summary_table(analysis: Analysis) -> Block:
@@ -151,7 +152,7 @@ def pairs(subject: Subject) -> Section | None:
             Lines(
                 (
                     f"Cochran's Q over all arms: {q.q:.2f}, {q.df} degrees of freedom, p {w.p_value(q.p)}, "
-                    f"{w.plural(q.n, 'case')}.",
+                    f"{plural(q.n, 'case')}.",
                 )
             )
         )

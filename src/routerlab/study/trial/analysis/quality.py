@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from routerlab.core.statistics.paired import middle
+from routerlab.core.text import plural
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.figures.rows import Row, grouped
 from routerlab.study.outcome.analysis.draws import Tasks
@@ -90,7 +91,7 @@ def gap(found: Worth, other: str, at: float, confidence: float) -> Gap:
     differences = found.quality - theirs
     low, high = middle(differences[1:], confidence) or (None, None)
     value, few = float(differences[0]), found.n < FEWEST
-    note = f"mean score {found.quality[0]:.3f} against {theirs[0]:.3f} on {found.n} cases"
+    note = f"mean score {found.quality[0]:.3f} against {theirs[0]:.3f} on {plural(found.n, 'case')}"
     if other == "random" and not found.priced:
         note += "; the router itself has no price"
     return Gap(

@@ -10,6 +10,7 @@ from math import ceil
 
 from routerlab.core.prediction import Trial
 from routerlab.core.statistics.paired import mcnemar
+from routerlab.core.text import plural
 from routerlab.study.trial.protocol.assignment import Planned
 from routerlab.study.trial.protocol.boundaries import Verdict, nominal, spending_bounds
 from routerlab.study.trial.protocol.protocol import Looks, Protocol
@@ -68,7 +69,7 @@ class Look:
         dropped = f"dropped {', '.join(self.dropped)}" if self.dropped else ""
         says = "; ".join(filter(None, [dropped, f"stop: {self.stop}" if self.stop else "continue"]))
         p = self.point
-        when = f"look {p.number} at {p.information:.0%} of the cases, {p.after} sessions"
+        when = f"look {p.number} at {p.information:.0%} of the cases, {plural(p.after, 'session')}"
         return f"{when}: {tests}. Decision: {says}"
 
 
@@ -204,7 +205,7 @@ def _sequential(looks: Looks, routed: Sequence[str], trials: Sequence[Trial]) ->
     }
     if looks.action == "drop":
         dropped = {
-            arm: f"not viable after {n} cases (sequential test)"
+            arm: f"not viable after {plural(n, 'case')} (sequential test)"
             for arm, (verdict, n) in verdicts.items()
             if verdict == "not viable"
         }

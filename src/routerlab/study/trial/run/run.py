@@ -12,6 +12,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.session.run import RunRecord
 from routerlab.core.session.session import Session
+from routerlab.core.text import plural
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import arm_record
 from routerlab.engine.lab.runner import Progress
@@ -102,7 +103,8 @@ class TrialRun:
                 how = await self._send(generator)
         except TimeoutError:
             left = len(self._missing(None))
-            how = f"time limit of {self._protocol.limit_minutes:g} minutes, {left} sessions not answered"
+            limit = f"time limit of {self._protocol.limit_minutes:g} minutes"
+            how = f"{limit}, {plural(left, 'session')} not answered"
             await self._notes.deviation(how)
         finally:
             await self.resume()  # stopped in a pause, it was a pause all the same
@@ -182,7 +184,7 @@ class TrialRun:
         told = {mark.reason for mark in self.lab.session.marks if mark.kind == "look"}
         lines = [str(look) for look in self.standing.looks]
         lines += [
-            f"{arm}: {verdict} after {n} cases"
+            f"{arm}: {verdict} after {plural(n, 'case')}"
             for arm, (verdict, n) in self.standing.verdicts.items()
             if verdict != "undecided"
         ]
@@ -204,7 +206,7 @@ class TrialRun:
         """What may have happened meanwhile: crashes, arms that are out, another corpus, peeks."""
         crashed = Counter(t.arm for t in answered(self.lab.session).values() if t.status == "crashed")
         for name, n in crashed.items():
-            await self._notes.deviation(f"{n} sessions ended in a crash", name)
+            await self._notes.deviation(f"{plural(n, 'session')} ended in a crash", name)
         for name, arm in self.lab.arms.items():
             if arm.state.phase == "failed":
                 await self._notes.deviation(f"was given up: {arm.state.message}", name)
