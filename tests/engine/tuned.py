@@ -17,7 +17,7 @@ from routerlab.settings import Settings
 from routerlab.tune.cases import training
 from routerlab.tune.choose import Nested, Setting
 from routerlab.tune.familiarity import familiarity
-from routerlab.tune.fit import Floats, Linear, fit
+from routerlab.tune.fit import Floats, certain, fit
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
 from routerlab.tune.ways import Way
@@ -89,8 +89,8 @@ def write(model: Path, out: Path, name: str | None = None) -> Tuned:
     info, features = asyncio.run(read(model))
     plan = plan_for(model, out, name)
     gold = plan.training.gold
-    linear = fit(features, gold, 2, 3.0)
-    halved = Linear(linear.weights / 2.0, linear.bias / 2.0)
+    linear = fit(features, certain(gold, 2), 3.0)
+    halved = linear.tempered(2.0)
     setting = Setting(0, WINDOW, LAYER, 3.0)
     oof = Nested(np.arange(len(gold)), np.full((len(gold), 2), 0.5), (setting,))
     known, near = familiarity(features, gold, plan.training.group, 0)

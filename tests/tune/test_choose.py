@@ -10,7 +10,7 @@ from routerlab.core.statistics.calibration import log_loss
 from routerlab.tune import choose as under_test
 from routerlab.tune.cases import Bools, Ints, Split, splits, training
 from routerlab.tune.choose import Candidates, Choice, Nested, Setting, as_good, choose, nested
-from routerlab.tune.fit import STRENGTHS, Floats, fit, out_of_fold
+from routerlab.tune.fit import STRENGTHS, Floats, certain, fit, out_of_fold
 from routerlab.tune.probe import fit_probe
 from tests.tune.harness import balanced, case, judged, noise, pool, taxonomy, telling, trained
 
@@ -68,7 +68,7 @@ def test_random_labels_stay_at_chance_with_many_candidates(monkeypatch: pytest.M
         gold = np.random.default_rng(draw).permutation(balanced(n, 2))
         table = np.stack([noise(n, 2, seed=1000 * draw + i) for i in range(k)])
         folds = list(splits(gold, np.arange(n), 5, 1))
-        alone = [out_of_fold(t, gold, 2, STRENGTHS[0], folds).argmax(axis=1) for t in table]
+        alone = [out_of_fold(t, certain(gold, 2), STRENGTHS[0], folds).argmax(axis=1) for t in table]
         lucky.append(max((a == gold).mean() for a in alone))
         found = nested_of(candidates_of({(0, 256): table}, tuple(range(k))), gold)
         assert len(found.rows) == n
@@ -238,7 +238,7 @@ def test_a_fitted_probe_has_its_temperature_folded_in() -> None:
     found = fit_probe(candidates, part, 0, lambda what, d, n: told.add(what))
     assert found.choosing is not None
     assert found.setting == found.choosing.taken.setting == Setting(0, 256, 7, found.setting.strength)
-    plain = fit(features, part.gold, 3, found.setting.strength)
+    plain = fit(features, part.target, found.setting.strength)
     t = found.choosing.taken.temperature
     assert t != pytest.approx(1.0, abs=0.01)
     assert found.linear.logits(features) == pytest.approx(plain.logits(features) / t)

@@ -71,6 +71,24 @@ def test_a_prompt_in_two_files_counts_once_and_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_each_corpus_that_is_large_enough_is_a_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cases of a smaller one are of the last kind; labels that also fit have a share."""
+    monkeypatch.setattr(under_test, "LEAST", 6)
+    few = pool(
+        [], name="few", case=(case(90, "a", also=("b", "c", "a")), *(case(i, "abc"[i % 3]) for i in (91, 92)))
+    )
+    whole = load_training(files(tmp_path, POOL, few, DEV), taxonomy())
+    target = whole.target
+    assert target.shape == (21, 2, 3)
+    assert target.sum(axis=(1, 2)) == pytest.approx(1.0)
+    assert target.sum(axis=2)[:, 0].tolist() == [1.0] * 12 + [0.0] * 9
+    assert target[12, 1] == pytest.approx([0.8, 0.1, 0.1])
+    assert (target.sum(axis=1).argmax(axis=1) == whole.gold).all()
+    assert subset(whole, [0, 20]).target.shape == (2, 2, 3)  # as many kinds, whichever cases are looked at
+    alone = load_training(files(tmp_path, POOL), taxonomy())
+    assert alone.target == pytest.approx(np.eye(3)[alone.gold])
+
+
 def test_accuracy_by_corpus_is_that_of_its_own_cases(tmp_path: Path) -> None:
     whole = load_training(files(tmp_path, POOL, DEV), taxonomy())
     rows = np.array([*range(6, 18), 0])

@@ -127,6 +127,17 @@ def test_probabilities_are_the_softmax_of_a_linear_model() -> None:
     assert np.isfinite(huge).all()
 
 
+def test_a_mixture_comes_back_and_adds_up_its_kinds(tmp_path: Path) -> None:
+    weights, bias = noise(6, 8, seed=4).reshape(2, 3, 8), noise(2, 3, seed=5)
+    found = as_head(tmp_path, head_bytes(Head(weights, bias, "k" * 64, NEAR)))
+    features = noise(1, 8, seed=3)[0]
+    flat = softmax((weights.reshape(6, 8).astype(np.float64) @ features) + bias.ravel())
+    assert found.probabilities(features) == pytest.approx(flat[:3] + flat[3:])
+    for wrong in (bias[0], bias.T):
+        with pytest.raises(LabError, match="do not make a head"):
+            as_head(tmp_path, head_bytes(Head(weights, wrong, "k" * 64)))
+
+
 def test_a_key_depends_on_everything() -> None:
     base = ("a" * 64, "b" * 64, "c" * 64, 7, 96)
     keys = {head_key(*base)}

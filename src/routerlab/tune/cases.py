@@ -23,6 +23,13 @@ HELD_OUT_SHA256 = "7a534586d87d249fa0abe65e5fa039b69b05f0b4b8341ef75e515e53478e2
 LEAST_A_LABEL = 4
 """Cases of a label below which it cannot be learnt and tested."""
 
+LEAST = 100
+"""Cases of a corpus that can tell something of their own: a temperature, what their kind is like."""
+
+ALSO = 0.2
+"""What labels that also fit weigh together, in fitting."""
+
+Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Split = tuple[Ints, Ints]
@@ -58,6 +65,26 @@ class Training:
         """Each of `corpora` with the row numbers of its cases."""
         part = self.part
         return [(corpus, np.flatnonzero(part == k)) for k, corpus in enumerate(self.corpora)]
+
+    @property
+    def target(self) -> Doubles:
+        """(n, labels): the share of each label that is taken for right, ALSO of it for those that also fit.
+
+        With several corpora of at least LEAST cases it is (n, kinds, labels): each is a kind of prompts, and
+        the last of them that of all other cases, too.
+        """
+        target = np.eye(len(self.labels))[self.gold]
+        for i, case in enumerate(self.cases):
+            if others := [self.labels.index(label) for label in case.also if label != case.label]:
+                target[i] *= 1 - ALSO
+                target[i, others] = ALSO / len(others)
+        kinds = [k for k, corpus in enumerate(self.corpora) if len(corpus.case) >= LEAST]
+        if len(kinds) < 2:
+            return target
+        part = self.part
+        own = np.array([part == k for k in kinds[:-1]])
+        kind = np.vstack([own, ~own.any(axis=0)]).T
+        return np.asarray(kind[:, :, None] * target[:, None, :])
 
     @property
     def hard(self) -> Bools:

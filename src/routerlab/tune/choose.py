@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from routerlab.core.statistics.calibration import log_loss
-from routerlab.engine.contract.scaling import softmax
+from routerlab.engine.contract.scaling import label_shares
 from routerlab.tune.cases import Bools, Ints, Training, splits
 from routerlab.tune.fit import STRENGTHS, Doubles, Floats, fit, honest_temperature, out_of_fold
 
@@ -132,9 +132,9 @@ def judged(candidates: Candidates, training: Training, seed: int, rows: Ints, se
     gold = training.gold[own]
     folds = splits(gold, training.group[own], FOLDS, seed)
     features = candidates.features(setting)[own]
-    logits = out_of_fold(features, gold, len(training.labels), setting.strength, folds)
+    logits = out_of_fold(features, training.target[own], setting.strength, folds)
     t = honest_temperature(logits, gold, training.part[own])
-    shares = softmax(logits / t)
+    shares = label_shares(logits / t)
     losses = np.full(len(rows), np.nan)
     losses[usable] = -np.log(np.maximum(shares[np.arange(len(own)), gold], np.finfo(float).tiny))
     return Choice(setting, log_loss(shares, gold), t, losses)
@@ -151,8 +151,8 @@ class Nested:
 
 def nested(candidates: Candidates, training: Training, seed: int, done: Callable[[int, int], None]) -> Nested:
     """Nested cross-validation. Cases that are an exemplar of any set are never tested."""
-    gold, n_labels = training.gold, len(training.labels)
-    shares = np.zeros((len(gold), n_labels))
+    gold, target = training.gold, training.target
+    shares = np.zeros((len(gold), len(training.labels)))
     chosen = []
     k = OUTER_FOLDS if len(gold) < FEWER else OUTER_FOLDS // 2
     folds = splits(gold, training.group, k, seed + 1)
@@ -160,8 +160,8 @@ def nested(candidates: Candidates, training: Training, seed: int, done: Callable
         choice = choose(candidates, training, seed, fitted).taken
         rows = fitted[candidates.usable[choice.setting.way, fitted]]
         features = candidates.features(choice.setting)
-        head = fit(features[rows], gold[rows], n_labels, choice.setting.strength)
-        shares[tested] = softmax(head.logits(features[tested]) / choice.temperature)
+        head = fit(features[rows], target[rows], choice.setting.strength)
+        shares[tested] = head.tempered(choice.temperature).shares(features[tested])
         chosen.append(choice.setting)
         done(i + 1, len(folds))
     rows = np.flatnonzero(candidates.usable.all(axis=0))

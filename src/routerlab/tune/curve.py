@@ -26,7 +26,7 @@ def learning_curve(
     features: Floats, training: Training, strength: float, seed: int, done: Callable[[int, int], None]
 ) -> list[Point]:
     """Points at 10, 20, 40 ... cases and at all that four fifths of the corpus give, tested on the rest."""
-    gold = training.gold
+    gold, target = training.gold, training.target
     folds = splits(gold, training.group, 5, seed)[:REPEATS]
     most = min(len(fitted) for fitted, _ in folds)
     sizes = [n for k in range(20) if (n := 10 * 2**k) < most] + [most]
@@ -35,8 +35,8 @@ def learning_curve(
         reached = []
         for repeat, (fitted, tested) in enumerate(folds):
             rows = _stratified(fitted, gold, n, seed + repeat)
-            head = fit(features[rows], gold[rows], len(training.labels), strength)
-            reached.append(float((head.logits(features[tested]).argmax(axis=1) == gold[tested]).mean()))
+            head = fit(features[rows], target[rows], strength)
+            reached.append(float((head.shares(features[tested]).argmax(axis=1) == gold[tested]).mean()))
         points.append(Point(n, float(np.mean(reached)), min(reached), max(reached)))
         done(step + 1, len(sizes))
     return points

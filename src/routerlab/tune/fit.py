@@ -1,14 +1,16 @@
-"""Fitting heads: standardised multinomial logistic regression, nested cross-validation, temperature."""
+"""Fitting heads: standardised multinomial logistic regression, of several kinds where there are, and its
+temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routerlab.core.statistics.calibration import log_loss
-from routerlab.engine.contract.scaling import softmax
-from routerlab.tune.cases import Ints, Split
+from routerlab.engine.contract.scaling import label_shares, log_shares
+from routerlab.tune.cases import LEAST, Ints, Split
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -20,8 +22,8 @@ depends on that."""
 WIDE = 4
 """Columns a row from which on it pays to rotate."""
 
-LEAST = 100
-"""Cases that can tell a temperature of their own."""
+LBFGS = {"maxiter": 1000, "maxcor": 15, "ftol": 1e-5, "gtol": 1e-6}
+"""When a fit is good enough: to go on to 1e-8 takes five times as long, for no other answers."""
 
 NEVER = -50.0
 """Logit of a label without a case."""
@@ -29,34 +31,84 @@ NEVER = -50.0
 
 @dataclass(frozen=True)
 class Linear:
-    """logits = weights @ x + bias, standardisation folded in."""
+    """logits = weights @ x + bias, standardisation folded in: weights (labels, features), bias (labels,), or
+    (kinds, labels, features) and (kinds, labels)."""
 
     weights: Doubles
     bias: Doubles
 
     def logits(self, features: Floats) -> Doubles:
+        """(n, labels), or (n, kinds, labels)."""
+        flat = features @ self.weights.reshape(-1, features.shape[1]).T + self.bias.ravel()
+        return np.asarray(flat.reshape(len(features), *self.bias.shape))
+
+    def shares(self, features: Floats) -> Doubles:
         """(n, labels)."""
-        return np.asarray(features @ self.weights.T + self.bias)
+        return label_shares(self.logits(features))
+
+    def tempered(self, temperature: float) -> "Linear":
+        """The same with its logits divided by that."""
+        return Linear(self.weights / temperature, self.bias / temperature)
 
 
-def fit(features: Floats, gold: Ints, n_labels: int, strength: float) -> Linear:
-    """Multinomial logistic regression with an L2 penalty on standardised features (scikit-learn, lbfgs)."""
-    from sklearn.linear_model import LogisticRegression
+def fit(features: Floats, target: Doubles, strength: float) -> Linear:
+    """Multinomial logistic regression with an L2 penalty on standardised features.
+
+    `target` is (n, labels), rows that sum to 1 (see `certain`), or (n, kinds, labels), which makes a mixture:
+    the head tells both, and a label's share is the sum of it over the kinds.
+    """
     from threadpoolctl import threadpool_limits
 
+    shape, right = target.shape[1:], target.reshape(len(target), -1)
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
-    model = LogisticRegression(C=strength / features.shape[1], max_iter=1000, tol=1e-4)
     with threadpool_limits(1):  # matrices this small are slower on several threads
         rows, back = _rotated((features - mean) / scale)
-        model.fit(rows, gold)
-        coef = np.asarray(model.coef_, np.float64) if back is None else model.coef_ @ back
-        intercept = np.asarray(model.intercept_, np.float64)
-    if len(model.classes_) == 2:  # the library writes two labels as one contrast
-        coef, intercept = np.vstack([-coef / 2, coef / 2]), np.array([-intercept[0] / 2, intercept[0] / 2])
-    weights, bias = np.zeros((n_labels, features.shape[1])), np.full(n_labels, NEVER)
-    weights[model.classes_] = coef / scale
-    bias[model.classes_] = intercept - weights[model.classes_] @ mean
-    return Linear(weights, bias)
+        coef, intercept = _minimised(rows, right, strength / features.shape[1], _alike(*shape))
+        coef = coef if back is None else coef @ back
+    absent = ~right.any(axis=0)
+    weights = coef / scale
+    weights[absent] = 0.0
+    bias = np.where(absent, NEVER, intercept - weights @ mean)
+    return Linear(weights.reshape(*shape, -1), bias.reshape(shape))
+
+
+def certain(gold: Ints, n_labels: int) -> Doubles:
+    """The target (n, labels) of cases whose label is beyond doubt."""
+    return np.eye(n_labels)[gold]
+
+
+def _alike(*shape: int) -> Doubles:
+    """The root of how alike weights are taken to be before anything is seen: those of labels not at all, but
+    those of the same label in two kinds, and of two labels of a kind, by a third each.
+
+    So kinds learn from each other (Evgeniou and Pontil 2004, "Regularized multi-task learning"; Daume 2007,
+    "Frustratingly easy domain adaptation").
+    """
+    if len(shape) == 1:
+        return np.eye(*shape)
+    kinds, labels = map(np.eye, shape)
+    shared = np.kron(np.ones_like(kinds), labels) + np.kron(kinds, np.ones_like(labels))
+    values, vectors = np.linalg.eigh((np.kron(kinds, labels) + shared) / 3)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
+
+
+def _minimised(x: NDArray[Any], right: Doubles, c: float, root: Doubles) -> tuple[Doubles, Doubles]:
+    """(weights, bias) = (w @ root, bias) of least c * cross-entropy + |w|^2 / 2, by L-BFGS."""
+    from scipy.optimize import minimize
+
+    columns, q = x.shape[1], right.shape[1]
+    never = np.where(right.any(axis=0), 0.0, NEVER)
+
+    def loss(flat: Doubles) -> tuple[float, Doubles]:
+        own, bias = flat[:-q].reshape(q, columns), flat[-q:]
+        logs = log_shares(np.asarray(x @ (root @ own).T.astype(x.dtype), np.float64) + (bias + never))
+        error = np.exp(logs) - right
+        slope = c * (root @ (error.T.astype(x.dtype) @ x)) + own
+        value = c * -(right * logs).sum() + (own**2).sum() / 2
+        return value, np.concatenate([slope.ravel(), c * error.sum(axis=0)])
+
+    found = minimize(loss, np.zeros(q * (columns + 1)), jac=True, method="L-BFGS-B", options=LBFGS).x
+    return root @ found[:-q].reshape(q, columns), found[-q:]
 
 
 def _rotated(x: Doubles) -> tuple[Doubles | Floats, Doubles | None]:
@@ -74,22 +126,20 @@ def _rotated(x: Doubles) -> tuple[Doubles | Floats, Doubles | None]:
     return vectors[:, kept] * root, (vectors[:, kept] / root).T @ x
 
 
-def out_of_fold(
-    features: Floats, gold: Ints, n_labels: int, strength: float, folds: Sequence[Split]
-) -> Doubles:
-    """Logits of every row by a head that was not fitted to it: (n, labels)."""
-    logits = np.zeros((len(gold), n_labels))
+def out_of_fold(features: Floats, target: Doubles, strength: float, folds: Sequence[Split]) -> Doubles:
+    """Logits of every row by a head that was not fitted to it: as `target`."""
+    logits = np.zeros(target.shape)
     for fitted, tested in folds:
-        logits[tested] = fit(features[fitted], gold[fitted], n_labels, strength).logits(features[tested])
+        logits[tested] = fit(features[fitted], target[fitted], strength).logits(features[tested])
     return logits
 
 
 def temperature(logits: Doubles, gold: Ints) -> float:
-    """The T that makes softmax(logits / T) most likely (Guo et al. 2017), by golden section in 0.05..20."""
+    """The T in 0.05..20 of the most likely label_shares(logits / T) (Guo et al. 2017), by golden section."""
     low, high, ratio = np.log(0.05), np.log(20.0), (np.sqrt(5) - 1) / 2
 
     def loss(x: float) -> float:
-        return log_loss(softmax(logits / np.exp(x)), gold)
+        return log_loss(label_shares(logits / np.exp(x)), gold)
 
     while high - low > 1e-3:
         a, b = high - ratio * (high - low), low + ratio * (high - low)
@@ -108,4 +158,4 @@ def honest_temperature(logits: Doubles, gold: Ints, part: Ints) -> float:
 def calibrated_loss(logits: Doubles, gold: Ints) -> tuple[float, float]:
     """(log-loss at the best temperature, that temperature)."""
     best = temperature(logits, gold)
-    return log_loss(softmax(logits / best), gold), best
+    return log_loss(label_shares(logits / best), gold), best

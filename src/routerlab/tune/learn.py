@@ -14,12 +14,12 @@ from routerlab.core.errors import LabError
 from routerlab.core.session.session import Session
 from routerlab.core.text import plural
 from routerlab.engine.contract.router import Router
-from routerlab.engine.contract.scaling import softmax
+from routerlab.engine.contract.scaling import label_shares
 from routerlab.tune.cases import held_out, overlay_tests, splits, training
 from routerlab.tune.choose import Nested, Setting
 from routerlab.tune.familiarity import familiarity
 from routerlab.tune.features import Reader, Tell, Workbench
-from routerlab.tune.fit import STRENGTHS, Linear, fit, honest_temperature
+from routerlab.tune.fit import STRENGTHS, fit, honest_temperature
 from routerlab.tune.offloop import off_loop
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
@@ -126,25 +126,24 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         way = Way(plan.spec.model_copy(update=told), router.exemplar)
         await reader.read(way, [window])
         candidates = reader.candidates(float("inf"))
-        n_labels, is_new = len(whole.labels), np.array([c.id.startswith("annotation-") for c in whole.cases])
+        target, is_new = whole.target, np.array([c.id.startswith("annotation-") for c in whole.cases])
         setting = Setting(0, window, layer, STRENGTHS[0])
         features = candidates.features(setting)
         folds = splits(whole.gold, whole.group, 5, plan.seed)
-        before, after = (np.zeros((len(whole.gold), n_labels)) for _ in range(2))
+        before, after = np.zeros(target.shape), np.zeros(target.shape)
         for i, (fitted, tested) in enumerate(folds):
             for rows, logits in ((fitted[~is_new[fitted]], before), (fitted, after)):
-                work = partial(fit, features[rows], whole.gold[rows], n_labels, setting.strength)
+                work = partial(fit, features[rows], target[rows], setting.strength)
                 logits[tested] = (await off_loop(work)).logits(features[tested])
             tell("cross-validating", i + 1, len(folds))
         t = honest_temperature(after, whole.gold, whole.part)
-        linear = await off_loop(lambda: fit(features, whole.gold, n_labels, setting.strength))
-        oof = Nested(np.arange(len(whole.gold)), softmax(after / t), (setting,) * len(folds))
+        linear = await off_loop(lambda: fit(features, target, setting.strength))
+        oof = Nested(np.arange(len(whole.gold)), label_shares(after / t), (setting,) * len(folds))
         known, near = familiarity(features, whole.gold, whole.group, plan.seed)
-        head = Linear(linear.weights / t, linear.bias / t)
-        done = Fitted(setting, head, oof, whole.gold, [], familiarity=known, familiar=near)
+        done = Fitted(setting, linear.tempered(t), oof, whole.gold, [], familiarity=known, familiar=near)
         wider = replace(plan, training=whole, max_error=router.promise.max_error if router.promise else None)
         info, times, _ = await time_probe(wider, bench, candidates, done, way, tell)
-        answered = after.argmax(axis=1)
+        answered = label_shares(after).argmax(axis=1)
         rows_ = [row("probe", whole.gold, whole.hard, answered, oof.shares, list(times.values()))]
         rows_ += by_corpus(whole, oof.rows, oof.shares)
         said = (
@@ -157,7 +156,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     notes = whole.warnings
     if wider.max_error is not None:
         notes = (*notes, in_words(new.promise, wider.max_error, whole.corpus.name))
-    labels, first = whole.labels, before.argmax(axis=1)
+    labels, first = whole.labels, label_shares(before).argmax(axis=1)
     changed = tuple(
         Change(whole.cases[i].prompt, labels[whole.gold[i]], labels[first[i]], labels[answered[i]])
         for i in np.flatnonzero(is_new & (first != answered))

@@ -41,9 +41,8 @@ def fit_probe(
     strength, t = choice.setting.strength, choice.temperature
     rows = np.flatnonzero(candidates.usable[choice.setting.way])
     features, part = candidates.features(choice.setting)[rows], subset(training, rows)
-    linear = fit(features, part.gold, len(part.labels), strength)
+    head = fit(features, part.target, strength).tempered(t)
     curve = learning_curve(features, part, strength, seed, partial(told, "learning curve"))
-    head = Linear(linear.weights / t, linear.bias / t)
     known, near = familiarity(features, part.gold, part.group, seed)
     near = near[np.searchsorted(rows, oof.rows)]  # they are all among those
     return Fitted(choice.setting, head, oof, training.gold[oof.rows], curve, choosing, known, near)

@@ -136,7 +136,7 @@ async def time_probe(
             answer = await asker.fresh(plan.training.cases[which].prompt, setting.window)
             times[which] = answer.prediction.latency_ms.total
             assert answer.features is not None
-            again, before = fitted.linear.logits(answer.features), fitted.linear.logits(kept[[which]])
+            again, before = fitted.linear.shares(answer.features), fitted.linear.shares(kept[[which]])
             alike += int(again.argmax() == before.argmax())
             tell("timing the probe", i + 1, len(rows))
     return info, times, alike

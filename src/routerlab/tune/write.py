@@ -186,10 +186,13 @@ def seen(training: Training, fitted: Fitted) -> tuple[str, ...]:
     """What was fitted to or chosen with which cases, in words."""
     n = len(training.cases)
     choices = sorted({f"layer {s.layer}, window {s.window}" for s in fitted.oof.chosen})
+    mixed = fitted.linear.bias.ndim == 2
+    kinds = [f"The head is a mixture of {len(fitted.linear.bias)} kinds of prompts, the corpora."] * mixed
     return (
         f"The head was fitted to {n} cases of {training.corpus.name}; layer, penalty, way to ask, window "
         "and temperature were chosen with the same cases, by log-loss in 3 folds: the quickest that is worse "
         "than the best by no more than a standard error.",
+        *kinds,
         f"The probe's accuracy is that of {len(fitted.oof.rows)} of these cases, each answered by a head "
         f"of one of {len(fitted.oof.chosen)} outer folds, for which everything was chosen and fitted anew "
         f"without it (chosen there: {'; '.join(choices)}); near duplicates stayed on one side.",

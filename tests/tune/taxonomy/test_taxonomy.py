@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from routerlab.tune.cases import splits
-from routerlab.tune.fit import out_of_fold
+from routerlab.tune.fit import certain, out_of_fold
 from routerlab.tune.taxonomy.experiments import kappa, merged_taxonomy, merges, try_merge, try_split
 from tests.tune.harness import taxonomy, telling, trained
 
@@ -45,7 +45,7 @@ def test_merging_what_cannot_be_told_apart_helps() -> None:
     seen = np.where(part.gold == 1, 0, part.gold)
     features = telling(seen, 6, 4.0, seed=1)
     folds = splits(part.gold, part.group, 5, 0)
-    answered = out_of_fold(features, part.gold, 3, 3.0, folds).argmax(axis=1)
+    answered = out_of_fold(features, certain(part.gold, 3), 3.0, folds).argmax(axis=1)
     before = kappa(part.gold, answered)
     found = try_merge(part, features, folds, answered, 0, 1)
     assert (found.name, found.labels) == ("a + b", 2)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
-from routerlab.engine.contract.scaling import softmax
+from routerlab.engine.contract.scaling import label_shares
 
 Floats = NDArray[np.float32]
 
@@ -64,7 +64,8 @@ FAMILIARITY = tuple(field.name for field in fields(Familiarity))
 class Head:
     """softmax(weights @ features + bias), with standardisation and temperature folded in.
 
-    `weights` is (labels, features), `bias` (labels,); `key` tells what it was fitted for (see head_key).
+    `weights` is (labels, features) and `bias` (labels,), or (kinds, labels, features) and (kinds, labels):
+    then a label's probability is the sum over the kinds. `key` tells what it was fitted for (see head_key).
     `familiarity` is None in files of earlier versions.
     """
 
@@ -75,7 +76,8 @@ class Head:
 
     def probabilities(self, features: Floats) -> NDArray[np.float64]:
         """The probability of each label in the taxonomy's order."""
-        return softmax(self.weights.astype(np.float64) @ features + self.bias)
+        logits = self.weights.astype(np.float64) @ features + self.bias
+        return np.asarray(label_shares(logits[None])[0])
 
 
 def head_key(
@@ -121,10 +123,10 @@ def load_head(path: Path, sha256: str) -> Head:
             head = Head(file["weights"], file["bias"], str(file["key"]), known)
     except Exception as e:  # a damaged archive raises anything
         raise LabError(f"{path}: holds no head: {e}") from e
-    shapes_fit = head.weights.ndim == 2 and head.bias.shape == head.weights.shape[:1]
+    shapes_fit = head.weights.ndim in (2, 3) and head.bias.shape == head.weights.shape[:-1]
     if head.weights.dtype != np.float32 or head.bias.dtype != np.float32 or not shapes_fit:
         raise LabError(f"{path}: its arrays do not make a head")
-    if known and not _sound(known, head.weights.shape[1]):
+    if known and not _sound(known, head.weights.shape[-1]):
         raise LabError(f"{path}: its arrays do not tell how familiar a prompt is")
     return head
 

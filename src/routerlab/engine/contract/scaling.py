@@ -17,6 +17,12 @@ def softmax(scores: Doubles) -> Doubles:
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 
+def label_shares(logits: Doubles) -> Doubles:
+    """(n, labels), of logits (n, labels) or (n, kinds, labels): a label's share is the sum over the kinds."""
+    shares = softmax(logits.reshape(len(logits), -1))
+    return np.asarray(shares.reshape(len(logits), -1, logits.shape[-1]).sum(axis=1))
+
+
 def log_shares(scores: Doubles) -> Doubles:
     """Log softmax over the last axis: label log-likelihoods as if the labels were all that can be said."""
     top = scores.max(axis=-1, keepdims=True)

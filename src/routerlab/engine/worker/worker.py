@@ -177,7 +177,7 @@ def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int, 
     head = load_head(request.router_folder / router.head.file, router.head.sha256)
     layer, window = router.head.layer, router.window
     fits = head_key(model_sha256, prompt_sha256, request.taxonomy.sha256, layer, window, features)
-    if head.key != fits or head.weights.shape != (len(request.taxonomy.labels), width):
+    if head.key != fits or head.weights.shape[-2:] != (len(request.taxonomy.labels), width):
         raise LabError(f"router {router.name}: its head was fitted for another layer or window; tune again")
     return head
 

@@ -8,7 +8,7 @@ import numpy as np
 from routerlab.core.statistics.reliability import cohen, confusion
 from routerlab.core.taxonomy import Label, Taxonomy
 from routerlab.tune.cases import Ints, Split, Training
-from routerlab.tune.fit import STRENGTHS, Floats, out_of_fold
+from routerlab.tune.fit import STRENGTHS, Floats, certain, out_of_fold
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def try_split(
 
 
 def _answered(features: Floats, gold: Ints, n: int, folds: Sequence[Split]) -> Ints:
-    return np.asarray(out_of_fold(features, gold, n, STRENGTHS[0], folds).argmax(axis=1))
+    return np.asarray(out_of_fold(features, certain(gold, n), STRENGTHS[0], folds).argmax(axis=1))
 
 
 def merged_taxonomy(taxonomy: Taxonomy, a: int, b: int) -> Taxonomy:
