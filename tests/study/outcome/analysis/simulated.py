@@ -45,6 +45,7 @@ WORLDS = {
     "routing is worth 0.02, the better model is dearer": World(lambda seed: dearer(seed, 0.2)),
     "no effect, no table": World(lambda seed: planted(TASKS, 0.0, 0.7, seed), table=False),
     "no effect, no table, the better model is dearer": World(dearer, table=False),
+    "an effect of 0.4, no table, the better model is dearer": World(lambda s: dearer(s, 0.4), table=False),
     "an effect of 0.8": World(lambda seed: planted(TASKS, 0.8, 0.7, seed)),
     "an effect of 0.8, no table": World(lambda seed: planted(TASKS, 0.8, 0.7, seed), table=False),
 }

@@ -30,6 +30,41 @@ def envelope(cost: Floats, quality: Floats, at: Floats) -> Floats:
     return found
 
 
+def mixes(cost: Floats, quality: Floats, at: Floats) -> Floats:
+    """The quality of every random mix of one or two points that costs `at`, (draws, k) from (draws, n) and
+    (draws,): `envelope` is the best of them.
+
+    Which they are is said by the first row's costs, so that they are the same in all; where a draw is beyond
+    the dearer point, or below the cheaper one, it is that point alone.
+    """
+    near = at[0] * (1 + 1e-9)  # means of equal costs may be a rounding apart
+    level, dearer = np.flatnonzero(cost[0] <= near), np.flatnonzero(cost[0] > near)
+    if not len(level):
+        return quality[:, [int(cost[0].argmin())]]
+    found = [quality[:, level]]
+    for i in level:
+        width = cost[:, dearer] - cost[:, [i]]
+        part = np.clip((at[:, None] - cost[:, [i]]) / np.where(width > 0, width, np.inf), 0.0, 1.0)
+        found.append(quality[:, [i]] + part * (quality[:, dearer] - quality[:, [i]]))
+    return np.hstack(found)
+
+
+def mix(cost: Floats, quality: Floats, at: float) -> tuple[Floats, float]:
+    """The best of these mixes, of (n,) points: (n,) shares; and how much quality a unit of cost more buys."""
+    near, one = at * (1 + 1e-9), np.eye(len(cost))
+    if (cost > near).all():
+        return one[cost.argmin()], 0.0
+    best = int(np.where(cost <= near, quality, -np.inf).argmax())
+    between = (cost[:, None] <= near) & (cost > near)
+    slope = (quality - quality[:, None]) / np.where(between, cost - cost[:, None], np.inf)
+    reached = np.where(between, quality[:, None] + (at - cost[:, None]) * slope, -np.inf)
+    i, j = np.unravel_index(reached.argmax(), reached.shape)
+    if reached[i, j] <= quality[best]:
+        return one[best], 0.0
+    part = (at - cost[i]) / (cost[j] - cost[i])
+    return (1 - part) * one[i] + part * one[j], float(slope[i, j])
+
+
 def aiq(cost: Floats, quality: Floats, low: Ends, high: Ends) -> Floats:
     """RouterBench's average improvement in quality: the area below the hull of a router's points from the
     cost `low` to `high`, over high - low (arXiv 2403.12031, section 3). `cost` and `quality` are (..., n),
