@@ -8,8 +8,8 @@ from routerlab.study.outcome.analysis.frontier import mix
 from routerlab.study.outcome.analysis.table import Ints, at_prices, by_sums, parts
 from routerlab.study.outcome.matrix import Floats, Matrix
 
-COSTS = 21
-"""Costs at which both are compared, from the cheapest model's to the dearest one's."""
+COSTS = 20
+"""Costs at which both are compared: the middles of so many steps from the cheapest model's to the dearest's."""
 
 
 def gap_over_costs(matrix: Matrix, tasks: Tasks, of: Ints) -> Estimate | None:
@@ -50,7 +50,7 @@ def _rule(score: Floats, cost: Floats, of: Ints, n_labels: int) -> tuple[Floats,
     rows, models = np.arange(n_labels), np.eye(len(price))
     good, dear = scores[rows, tables].sum(axis=1) / n, costs[rows, tables].sum(axis=1) / n
     worth, cheaper, rest = np.zeros(scores.shape), np.zeros(scores.shape), 0.0
-    for at in np.linspace(price.min(), price.max(), COSTS):
+    for at in price.min() + np.ptp(price) * (np.arange(COSTS) + 0.5) / COSTS:
         of_tables, of_models = mix(dear, good, at)[0], mix(price, quality, at)
         more = np.tensordot(of_tables, models[tables], 1) - of_models[0]
         worth += more
