@@ -86,9 +86,12 @@ def middle(figures: Doubles, confidence: float = 0.95) -> tuple[float, float] | 
     undefined = np.isnan(figures)
     if not len(figures) or undefined.mean() > tail:
         return None
-    lows, highs = (np.where(undefined, far, figures) for far in (-np.inf, np.inf))
-    low = np.quantile(lows, tail, method="higher" if undefined.any() else "linear")
-    high = np.quantile(highs, 1 - tail, method="lower" if undefined.any() else "linear")
+    if undefined.any():
+        lows, highs = (np.where(undefined, far, figures) for far in (-np.inf, np.inf))
+        low = np.quantile(lows, tail, method="higher")
+        high = np.quantile(highs, 1 - tail, method="lower")
+    else:
+        low, high = np.quantile(figures, [tail, 1 - tail])
     return (float(low), float(high)) if np.isfinite([low, high]).all() else None
 
 

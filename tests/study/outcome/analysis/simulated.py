@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,6 +58,7 @@ def shares(world: World, seeds: range) -> dict[str, float]:
     said: Counter[str] = Counter()
     for seed in seeds:
         m, labels = world.draw(seed)
+        m = replace(m, latency_ms=np.full_like(m.cost, np.nan))  # of no interest, and takes long
         router = Labelled("r", "router", {prompt_sha256(t): x for t, x in zip(m.tasks, labels, strict=True)})
         settings = Settings(resamples=300, seed=seed)
         result = analyse(m, "s", [router], routes() if world.table else None, settings=settings)

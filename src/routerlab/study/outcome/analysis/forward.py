@@ -9,7 +9,7 @@ from routerlab.study.outcome.analysis.table import Ints, at_prices, by_sums, par
 from routerlab.study.outcome.matrix import Floats, Matrix
 
 COSTS = 20
-"""Costs at which both are compared: the middles of so many steps from the cheapest model's to the dearest's."""
+"""Costs at which both are compared: middles of as many steps from the cheapest model's to the dearest's."""
 
 
 def gap_over_costs(matrix: Matrix, tasks: Tasks, of: Ints) -> Estimate | None:
@@ -49,11 +49,8 @@ def _rule(score: Floats, cost: Floats, of: Ints, n_labels: int) -> tuple[Floats,
     tables = np.unique(at_prices(worths, prices, quality, price), axis=0)
     rows, models = np.arange(n_labels), np.eye(len(price))
     good, dear = scores[rows, tables].sum(axis=1) / n, costs[rows, tables].sum(axis=1) / n
-    worth, cheaper, rest = np.zeros(scores.shape), np.zeros(scores.shape), 0.0
-    for at in price.min() + np.ptp(price) * (np.arange(COSTS) + 0.5) / COSTS:
-        of_tables, of_models = mix(dear, good, at)[0], mix(price, quality, at)
-        more = np.tensordot(of_tables, models[tables], 1) - of_models[0]
-        worth += more
-        cheaper += of_models[1] * more
-        rest += of_models[1] * float(of_tables @ dear - of_models[0] @ price)
-    return worth / COSTS, cheaper / COSTS, rest / COSTS
+    at = price.min() + np.ptp(price) * (np.arange(COSTS) + 0.5) / COSTS
+    of_tables, (of_models, buys) = mix(dear, good, at)[0], mix(price, quality, at)
+    more = np.tensordot(of_tables, models[tables], 1) - of_models[:, None]
+    rest = float((buys * (of_tables @ dear - of_models @ price)).mean())
+    return more.mean(axis=0), (buys[:, None, None] * more).mean(axis=0), rest

@@ -49,20 +49,20 @@ def mixes(cost: Floats, quality: Floats, at: Floats) -> Floats:
     return np.hstack(found)
 
 
-def mix(cost: Floats, quality: Floats, at: float) -> tuple[Floats, float]:
-    """The best of these mixes, of (n,) points: (n,) shares; and how much quality a unit of cost more buys."""
-    near, one = at * (1 + 1e-9), np.eye(len(cost))
-    if (cost > near).all():
-        return one[cost.argmin()], 0.0
-    best = int(np.where(cost <= near, quality, -np.inf).argmax())
-    between = (cost[:, None] <= near) & (cost > near)
-    slope = (quality - quality[:, None]) / np.where(between, cost - cost[:, None], np.inf)
-    reached = np.where(between, quality[:, None] + (at - cost[:, None]) * slope, -np.inf)
-    i, j = np.unravel_index(reached.argmax(), reached.shape)
-    if reached[i, j] <= quality[best]:
-        return one[best], 0.0
-    part = (at - cost[i]) / (cost[j] - cost[i])
-    return (1 - part) * one[i] + part * one[j], float(slope[i, j])
+def mix(cost: Floats, quality: Floats, at: Floats) -> tuple[Floats, Floats]:
+    """The best of these mixes of (n,) points at each of the costs `at`, (k,): shares, (k, n), and how much
+    quality a unit of cost more buys there, (k,)."""
+    one, level = np.eye(len(cost)), cost <= at[:, None] * (1 + 1e-9)
+    best = np.where(level.any(axis=1), np.where(level, quality, -np.inf).argmax(axis=1), cost.argmin())
+    run = cost - cost[:, None]
+    slope = (quality - quality[:, None]) / np.where(run > 0, run, np.inf)
+    reached = quality[:, None] + (at[:, None, None] - cost[:, None]) * slope
+    reached = np.where(level[:, :, None] & ~level[:, None, :], reached, -np.inf)
+    i, j = np.unravel_index(reached.reshape(len(at), -1).argmax(axis=1), run.shape)
+    mixed = reached.max(axis=(1, 2)) > quality[best]
+    part = np.where(mixed, at - cost[i], 0.0) / np.where(mixed, run[i, j], 1.0)
+    shares = (1 - part)[:, None] * one[np.where(mixed, i, best)] + part[:, None] * one[j]
+    return shares, np.where(mixed, slope[i, j], 0.0)
 
 
 def aiq(cost: Floats, quality: Floats, low: Ends, high: Ends) -> Floats:
