@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
-from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope
+from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope, mix, mixes
 
 
 def ar(*values: float) -> np.ndarray:
@@ -33,6 +33,31 @@ def test_the_hull_is_scipys() -> None:
     bound = (-(up[:, :1] * at + up[:, 2:]) / up[:, 1:2]).min(axis=0)
     assert len(upper) > 2
     assert envelope(cost, quality, at) == pytest.approx(bound)
+
+
+def test_the_best_mix_of_one_or_two_is_the_hull() -> None:
+    rng = np.random.default_rng(5)
+    cost, quality = rng.random(6), rng.random(6)
+    at = np.append(rng.random(20) * 1.2, [cost.min() / 2, cost.max()])
+    bound = envelope(cost, quality, at)
+    assert [mixes(cost[None], quality[None], one[None]).max() for one in at] == pytest.approx(bound)
+    shares, buys = mix(cost, quality, at)
+    assert shares @ quality == pytest.approx(bound)
+    assert shares.sum(axis=1) == pytest.approx(1)
+    assert (buys > 0).any()
+    assert (shares @ cost)[buys > 0] == pytest.approx(at[buys > 0])
+    assert buys == pytest.approx((envelope(cost, quality, at + 1e-7) - bound) / 1e-7, abs=1e-6)
+
+
+def test_mixes_are_those_of_the_first_row_and_end_at_their_points() -> None:
+    cost, quality = np.tile(ar(1, 3), (3, 1)), np.tile(ar(0.4, 0.8), (3, 1))
+    # The cheap model alone, and both at 2; drawn at 4 it is the dear one, at 0.5 the cheap one.
+    assert mixes(cost, quality, ar(2, 4, 0.5)) == pytest.approx(
+        np.array([[0.4, 0.6], [0.4, 0.8], [0.4, 0.4]])
+    )
+    assert mixes(cost, quality, ar(0.5, 2, 4)) == pytest.approx(np.full((3, 1), 0.4))
+    # Of the same cost but for rounding: none is left out.
+    assert mixes(ar(0.3, 0.3 + 1e-15)[None], ar(0.2, 0.9)[None], ar(0.3)).max() == 0.9
 
 
 def test_aiq_is_the_area_of_trapezoids() -> None:
