@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
+from sklearn.metrics import roc_auc_score
 
 from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope, mix, mixes
 
@@ -89,6 +90,16 @@ def test_deferral_by_hand() -> None:
     assert float(found.apgr) == pytest.approx(5.5 / 4)
     assert found.cpt(0.5) == pytest.approx(0.125)
     assert found.cpt(0.8) == pytest.approx(0.2)
+
+
+def test_apgr_is_the_area_below_a_curve_of_gains() -> None:
+    """Where the weak model is never right, what is recovered are the tasks that the strong one has right, in
+    order: the area below them is (1 - p) AUROC + p / 2 for a share p of these. Tied ones count half."""
+    rng = np.random.default_rng(7)
+    strong = (rng.random(80) < 0.4).astype(float)
+    priority = np.round(strong + rng.normal(size=80), 1)
+    area = (1 - strong.mean()) * roc_auc_score(strong, priority) + strong.mean() / 2
+    assert float(deferral(priority, np.zeros(80), strong).apgr) == pytest.approx(area)
 
 
 def test_random_routing_recovers_half_and_needs_as_many_calls_as_it_recovers() -> None:
