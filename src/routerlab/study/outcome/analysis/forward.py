@@ -5,7 +5,7 @@ import numpy as np
 from routerlab.study.figures.arm import Estimate
 from routerlab.study.outcome.analysis.draws import FEWEST, Tasks
 from routerlab.study.outcome.analysis.frontier import mix
-from routerlab.study.outcome.analysis.table import Ints, at_prices, by_sums, parts
+from routerlab.study.outcome.analysis.table import Ints, at_prices, parts, sums_by_label
 from routerlab.study.outcome.matrix import Floats, Matrix
 
 COSTS = 20
@@ -43,7 +43,7 @@ def _rule(score: Floats, cost: Floats, of: Ints, n_labels: int) -> tuple[Floats,
     more than that, random mixes get what it buys.
     """
     n, quality, price = len(of), score.mean(axis=0), cost.mean(axis=0)
-    scores, costs = by_sums(score, of, n_labels), by_sums(cost, of, n_labels)
+    scores, costs = sums_by_label(score, of, n_labels), sums_by_label(cost, of, n_labels)
     times = np.bincount(of, minlength=n_labels)[:, None] + 1e-6
     worths, prices = (scores + 1e-6 * quality) / times, (costs + 1e-6 * price) / times
     tables = np.unique(at_prices(worths, prices, quality, price), axis=0)

@@ -74,8 +74,8 @@ def fit(
     A label without tasks goes where tasks in general do best. `allowed` is (labels, models). LabError when no
     table is as good or as cheap as wanted, with what can be had.
     """
-    score = by_sums(matrix.score, of, n_labels)
-    cost = by_sums(_prices(matrix, wanted), of, n_labels)
+    score = sums_by_label(matrix.score, of, n_labels)
+    cost = sums_by_label(_prices(matrix, wanted), of, n_labels)
     never = np.bincount(of, minlength=n_labels)[:, None] == 0
     # A label that was never seen: as all tasks; of equal models the cheaper. Both far below what is counted.
     score = np.where(never, 1e-6 * matrix.score.mean(axis=0), score) - 1e-9 * cost / max(cost.max(), 1e-300)
@@ -122,7 +122,7 @@ def _prices(matrix: Matrix, wanted: Wanted) -> Floats:
     raise LabError(f"{matrix.name}: the costs of some answers are not known, so none can be aimed at")
 
 
-def by_sums(values: Floats, of: Ints, n_labels: int) -> Floats:
+def sums_by_label(values: Floats, of: Ints, n_labels: int) -> Floats:
     """(labels, k): sums of (tasks, k)."""
     return np.stack([np.bincount(of, weights=column, minlength=n_labels) for column in values.T], axis=1)
 
@@ -135,7 +135,7 @@ def swept(matrix: Matrix, tasks: Tasks, of: Ints) -> tuple[list[Floats], Floats]
         n_labels = of.max() + 1
         times = np.bincount(of[train], minlength=n_labels)[:, None] + 1e-6
         for i, values in enumerate((matrix.score[train], matrix.cost[train])):
-            sums = by_sums(values, of[train], n_labels) + 1e-6 * values.mean(axis=0)
+            sums = sums_by_label(values, of[train], n_labels) + 1e-6 * values.mean(axis=0)
             expected[i, test] = (sums / times)[of[test]]
     return priced(matrix, *expected), expected[0]
 
