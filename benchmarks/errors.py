@@ -1,5 +1,6 @@
 """How often analyses say what is not so: quality in trials, and whole analyses of outcomes, simulated."""
 
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from tests.study.outcome.analysis import simulated as outcomes
@@ -11,13 +12,20 @@ PLANTED = 10
 
 def measure(runs: int) -> dict[str, Any]:
     """World -> its runs, and how often what was said. Nothing of it depends on the machine."""
-    result: dict[str, Any] = {}
-    for name in trials.WORLDS:
-        result[f"trial, {name}"] = {"runs": runs, **trials.shares(name, range(runs))}
-    for name, world in outcomes.WORLDS.items():
-        n = few(name, runs)
-        result[f"outcome, {name}"] = {"runs": n, **outcomes.shares(world, range(n))}
-    return result
+    with ProcessPoolExecutor() as pool:
+        told = {f"trial, {name}": pool.submit(trial, name, runs) for name in trials.WORLDS}
+        told |= {f"outcome, {name}": pool.submit(outcome, name, few(name, runs)) for name in outcomes.WORLDS}
+        return {world: one.result() for world, one in told.items()}
+
+
+def trial(name: str, runs: int) -> dict[str, Any]:
+    """What was said in runs of this world."""
+    return {"runs": runs, **trials.shares(name, range(runs))}
+
+
+def outcome(name: str, runs: int) -> dict[str, Any]:
+    """The same of a world of outcomes."""
+    return {"runs": runs, **outcomes.shares(outcomes.WORLDS[name], range(runs))}
 
 
 def few(name: str, runs: int) -> int:

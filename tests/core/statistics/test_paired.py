@@ -8,7 +8,16 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from routerlab.core.statistics import paired
-from routerlab.core.statistics.paired import bootstrap_ratio, cochran_q, draw, holm, mcnemar, middle
+from routerlab.core.statistics.paired import (
+    bootstrap_ratio,
+    cochran_q,
+    draw,
+    holm,
+    mcnemar,
+    middle,
+    most_off,
+    smallest,
+)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +151,31 @@ def test_what_has_no_interval() -> None:
     assert middle(np.array([np.nan, np.nan])) is None
     assert middle(np.array([np.nan] * 3 + [0.5] * 97)) is None
     assert bootstrap_ratio([1.0, 1.0], [1.0, 1.0]) == (1.0, 1.0)
+
+
+def test_the_smallest_of_one_is_itself_and_what_is_never_the_smallest_does_not_count() -> None:
+    one = np.random.default_rng(2).normal(0.1, 0.05, 1001)
+    assert smallest(one[:, None]) == pytest.approx(middle(one[1:]))
+    assert smallest(np.column_stack([one, one + 1])) == pytest.approx(middle(one[1:]))
+
+
+def test_the_smallest_of_two_by_hand() -> None:
+    figures = np.array([[0.0, 1.0], [-1.0, 3.0], [1.0, 0.0], [0.5, 1.0]])
+    assert most_off(figures) == pytest.approx([2.0, 1.0, 0.5])  # off by -1 and 2, 1 and -1, 0.5 and 0
+    # Half of the draws in the middle: the lower quartiles are -0.25 and 0.5, the upper one of the above 1.5.
+    assert smallest(figures, 0.5) == pytest.approx((-0.25, 1.5))
+
+
+def test_the_interval_of_the_smallest_holds_it_where_the_smallest_draws_do_not() -> None:
+    """Three means that are all 0: the smallest of them is too small, and of draws still smaller."""
+    rng, runs = np.random.default_rng(4), 300
+    own = plain = 0
+    for _ in range(runs):
+        means = rng.normal(size=3)
+        figures = np.vstack([means, means + rng.normal(size=(400, 3))])
+        low, high = smallest(figures) or (np.nan, np.nan)
+        own += low <= 0 <= high
+        low, high = middle(figures[1:].min(axis=1)) or (np.nan, np.nan)
+        plain += low <= 0 <= high
+    assert plain / runs < 0.85
+    assert own / runs >= 0.95

@@ -41,12 +41,13 @@ class Matrix:
         """The same with these tasks (indices) only."""
         n = len(self.tasks)
         found: dict[str, Any] = {}
+        at = rows.tolist()
         for name in (field.name for field in fields(self) if field.name not in _OF_MODELS):
             value = getattr(self, name)
             if isinstance(value, np.ndarray):
                 found[name] = value[rows]
             elif isinstance(value, tuple) and len(value) == n:
-                found[name] = tuple(value[i] for i in rows)
+                found[name] = tuple(map(value.__getitem__, at))
         return replace(self, **found)
 
 

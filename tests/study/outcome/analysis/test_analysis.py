@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap  # type: ignore[attr-defined]
 
 from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import LabError
@@ -57,6 +58,15 @@ def test_intervals_draw_groups_whole() -> None:
     alone = Tasks((None,) * 300, QUICK).means(values)
     together = Tasks(tuple(f"g{i // 10}" for i in range(300)), QUICK).means(values)
     assert together.std() / alone.std() == pytest.approx(10**0.5, rel=0.15)
+
+
+def test_intervals_of_paired_differences_are_scipys() -> None:
+    score = np.random.default_rng(3).random((200, 2)) ** [1.0, 1.5]
+    tasks = Tasks((None,) * 200, Settings(resamples=5000))
+    means, drawn = score.mean(axis=0), tasks.means(score)
+    own = tasks.estimate(means[0] - means[1], drawn[:, 0] - drawn[:, 1])
+    theirs = bootstrap((score[:, 0] - score[:, 1],), np.mean, n_resamples=5000, method="percentile", rng=1)
+    assert (own.low, own.high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.006)
 
 
 @pytest.mark.parametrize(("effect", "says"), [(0.8, "supported"), (0.0, "undecided")])

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
+from sklearn.metrics import roc_auc_score
 
-from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope
+from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope, mix, mixes
 
 
 def ar(*values: float) -> np.ndarray:
@@ -33,6 +34,31 @@ def test_the_hull_is_scipys() -> None:
     bound = (-(up[:, :1] * at + up[:, 2:]) / up[:, 1:2]).min(axis=0)
     assert len(upper) > 2
     assert envelope(cost, quality, at) == pytest.approx(bound)
+
+
+def test_the_best_mix_of_one_or_two_is_the_hull() -> None:
+    rng = np.random.default_rng(5)
+    cost, quality = rng.random(6), rng.random(6)
+    at = np.append(rng.random(20) * 1.2, [cost.min() / 2, cost.max()])
+    bound = envelope(cost, quality, at)
+    assert [mixes(cost[None], quality[None], one[None]).max() for one in at] == pytest.approx(bound)
+    shares, buys = mix(cost, quality, at)
+    assert shares @ quality == pytest.approx(bound)
+    assert shares.sum(axis=1) == pytest.approx(1)
+    assert (buys > 0).any()
+    assert (shares @ cost)[buys > 0] == pytest.approx(at[buys > 0])
+    assert buys == pytest.approx((envelope(cost, quality, at + 1e-7) - bound) / 1e-7, abs=1e-6)
+
+
+def test_mixes_are_those_of_the_first_row_and_end_at_their_points() -> None:
+    cost, quality = np.tile(ar(1, 3), (3, 1)), np.tile(ar(0.4, 0.8), (3, 1))
+    # The cheap model alone, and both at 2; drawn at 4 it is the dear one, at 0.5 the cheap one.
+    assert mixes(cost, quality, ar(2, 4, 0.5)) == pytest.approx(
+        np.array([[0.4, 0.6], [0.4, 0.8], [0.4, 0.4]])
+    )
+    assert mixes(cost, quality, ar(0.5, 2, 4)) == pytest.approx(np.full((3, 1), 0.4))
+    # Of the same cost but for rounding: none is left out.
+    assert mixes(ar(0.3, 0.3 + 1e-15)[None], ar(0.2, 0.9)[None], ar(0.3)).max() == 0.9
 
 
 def test_aiq_is_the_area_of_trapezoids() -> None:
@@ -64,6 +90,16 @@ def test_deferral_by_hand() -> None:
     assert float(found.apgr) == pytest.approx(5.5 / 4)
     assert found.cpt(0.5) == pytest.approx(0.125)
     assert found.cpt(0.8) == pytest.approx(0.2)
+
+
+def test_apgr_is_the_area_below_a_curve_of_gains() -> None:
+    """Where the weak model is never right, what is recovered are the tasks that the strong one has right, in
+    order: the area below them is (1 - p) AUROC + p / 2 for a share p of these. Tied ones count half."""
+    rng = np.random.default_rng(7)
+    strong = (rng.random(80) < 0.4).astype(float)
+    priority = np.round(strong + rng.normal(size=80), 1)
+    area = (1 - strong.mean()) * roc_auc_score(strong, priority) + strong.mean() / 2
+    assert float(deferral(priority, np.zeros(80), strong).apgr) == pytest.approx(area)
 
 
 def test_random_routing_recovers_half_and_needs_as_many_calls_as_it_recovers() -> None:

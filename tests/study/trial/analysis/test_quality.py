@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from routerlab.core.corpus import Corpus, prompt_sha256
@@ -17,6 +18,7 @@ from routerlab.study.outcome.record import ModelRecord, Outcome, OutcomeHeader, 
 from routerlab.study.outcome.task import corpus_of, load_tasks
 from routerlab.study.routing_table import Routes, load_routes
 from routerlab.study.trial.analysis.load import open_trial
+from routerlab.study.trial.analysis.quality import drawn_p, smallest_p
 from routerlab.study.trial.analysis.result import HypothesisResult, TrialResult
 from routerlab.study.trial.protocol.answers import of_cases
 from routerlab.study.trial.protocol.assignment import Planned
@@ -219,3 +221,12 @@ def test_the_tasks_of_this_project_make_a_trial_whose_outcomes_are_known() -> No
     assert found.tasks == tuple(task.id for task in tasks.task)
     assert found.labels == tuple(case.label for case in cases)
     check_models(found, load_routes(REPO / "corpus" / "routes-local.toml", load_taxonomy(TAXONOMY)))
+
+
+def test_the_p_of_the_smallest_is_that_of_one_and_of_several_by_hand() -> None:
+    one = np.random.default_rng(1).normal(0.4, 0.3, (1001, 1))
+    assert smallest_p(one, 0.1) == drawn_p(one[1:, 0], 0.1)
+    # Of four draws two of the second are not above 0: 2 (2 + 1) / 5; one is not above -0.15.
+    figures = np.array([[0.3, 0.2], [0.2, -0.1], [0.4, 0.1], [0.1, -0.2], [0.3, 0.4]])
+    assert smallest_p(figures, 0.0) == 1.0
+    assert smallest_p(figures, -0.15) == pytest.approx(2 * 2 / 5)

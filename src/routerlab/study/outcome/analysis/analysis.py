@@ -14,6 +14,7 @@ from routerlab.study.outcome.analysis.direct import predicted
 from routerlab.study.outcome.analysis.draws import Tasks
 from routerlab.study.outcome.analysis.effects import right_label
 from routerlab.study.outcome.analysis.figures import curve, expected, standings
+from routerlab.study.outcome.analysis.forward import gap_over_costs
 from routerlab.study.outcome.analysis.labels import Labelled, joined
 from routerlab.study.outcome.analysis.result import Curve, Failure, OutcomeResult
 from routerlab.study.outcome.analysis.signal import codes, signal
@@ -150,7 +151,8 @@ def _curves(matrix: Matrix, tasks: Tasks, givers: Sequence[Giver]) -> list[Curve
     for name, _, labels in givers:
         shares, score = swept(matrix, tasks, codes(labels))
         priority = score[:, ends[1]] - score[:, ends[0]]
-        found.append(curve(f"tables by {name}", "table", matrix, tasks, shares, priority, ends))
+        more = gap_over_costs(matrix, tasks, codes(labels))
+        found.append(curve(f"tables by {name}", "table", matrix, tasks, shares, priority, ends, more))
     score = matrix.score
     known = np.nan_to_num(matrix.cost)
     gain = score[:, ends[1]] - score[:, ends[0]]

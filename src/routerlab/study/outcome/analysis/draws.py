@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from routerlab.core.statistics.paired import CELLS, drawn, middle
+from routerlab.core.statistics.paired import CELLS, drawn, middle, smallest
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.outcome.matrix import Floats
 
@@ -94,6 +94,15 @@ class Tasks:
         ends = middle(draws, self.settings.confidence) if self.n_groups >= FEWEST else None
         low, high = ends or (None, None)
         return Estimate(value=float(value), low=low, high=high)
+
+    def least(self, figures: Floats) -> Estimate:
+        """The smallest of figures, (1 + resamples, k): as they are, then drawn; with the interval that allows
+        for its being the smallest."""
+        low, high = (smallest(figures, self.settings.confidence) if self.n_groups >= FEWEST else None) or (
+            None,
+            None,
+        )
+        return Estimate(value=float(figures[0].min()), low=low, high=high)
 
     def estimates(self, values: Sequence[float] | Floats, draws: Floats) -> list[Estimate]:
         """The same of every column."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from routerlab.study.figures.arm import Estimate
 from routerlab.study.outcome.analysis.draws import Tasks
-from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope
+from routerlab.study.outcome.analysis.frontier import aiq, deferral, mixes
 from routerlab.study.outcome.analysis.policies import Kind, Policy
 from routerlab.study.outcome.analysis.result import Curve, Standing
 from routerlab.study.outcome.matrix import Floats, Matrix
@@ -32,19 +32,19 @@ def standings(
     costs = parts[2] if priced else [None] * n
     latencies = parts[-1] if timed else [None] * n
     quality, drawn = means[:n], draws[:, :n]
-    of_models = tasks.means(np.hstack([matrix.score, matrix.cost * 1000]))
+    outcomes = np.hstack([matrix.score, matrix.cost * 1000])
+    of_models = np.vstack([outcomes.mean(axis=0), tasks.means(outcomes)])
     n_models = len(matrix.models)
     found = []
     for i, policy in enumerate(policies):
         judged = policy.kind in JUDGED
         mix = policy.shares.mean(axis=0)
-        by_chance = of_models[:, :n_models] @ mix
+        by_chance = of_models[1:, :n_models] @ mix
         even = None
         if priced and judged:
             spent, spent_drawn = means[2 * n + i], draws[:, 2 * n + i]
-            at = envelope(1000 * matrix.cost.mean(axis=0), matrix.score.mean(axis=0), np.array([spent]))
-            at_drawn = envelope(of_models[:, n_models:], of_models[:, :n_models], spent_drawn[:, None])
-            even = tasks.estimate(quality[i] - at[0], drawn[:, i] - at_drawn[:, 0])
+            chance = mixes(of_models[:, n_models:], of_models[:, :n_models], np.append(spent, spent_drawn))
+            even = tasks.least(np.append(quality[i], drawn[:, i])[:, None] - chance)
         found.append(
             Standing(
                 name=policy.name,
@@ -91,11 +91,13 @@ def curve(
     shares: Sequence[Floats],
     priority: Floats | None,
     ends: tuple[int, int],
+    more: Estimate | None = None,
 ) -> Curve:
     """A way of routing at all prices: `shares` at each of them, and in which order tasks go to the strong
-    model instead of the weak one (`ends`: their columns)."""
+    model instead of the weak one (`ends`: their columns). How much `more` it gets than random mixes is else
+    the difference of areas."""
     drawn = tasks.times(FEW_DRAWS)
-    area = more = None
+    area = None
     points: list[tuple[float, float]] = []
     if not np.isnan(matrix.cost).any():
         cost = np.stack([(one * matrix.cost).sum(axis=1) for one in shares], axis=1) * 1000
@@ -112,7 +114,7 @@ def curve(
         if not np.isnan(found[0]):
             area = tasks.estimate(found[0], found[1:])
             gap = found - aiq(prices, scores, least, most)
-            more = tasks.estimate(gap[0], gap[1:])
+            more = more or tasks.estimate(gap[0], gap[1:])
     low, high = matrix.score[:, ends[0]], matrix.score[:, ends[1]]
     whole = deferral(priority, low, high) if priority is not None else None
     recovered = None

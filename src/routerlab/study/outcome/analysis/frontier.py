@@ -30,6 +30,41 @@ def envelope(cost: Floats, quality: Floats, at: Floats) -> Floats:
     return found
 
 
+def mixes(cost: Floats, quality: Floats, at: Floats) -> Floats:
+    """The quality of every random mix of one or two points that costs `at`, (draws, k) from (draws, n) and
+    (draws,): `envelope` is the best of them.
+
+    Which they are is said by the first row's costs, so that they are the same in all; where a draw is beyond
+    the dearer point, or below the cheaper one, it is that point alone.
+    """
+    near = at[0] * (1 + 1e-9)  # means of equal costs may be a rounding apart
+    level, dearer = np.flatnonzero(cost[0] <= near), np.flatnonzero(cost[0] > near)
+    if not len(level):
+        return quality[:, [int(cost[0].argmin())]]
+    found = [quality[:, level]]
+    for i in level:
+        width = cost[:, dearer] - cost[:, [i]]
+        part = np.clip((at[:, None] - cost[:, [i]]) / np.where(width > 0, width, np.inf), 0.0, 1.0)
+        found.append(quality[:, [i]] + part * (quality[:, dearer] - quality[:, [i]]))
+    return np.hstack(found)
+
+
+def mix(cost: Floats, quality: Floats, at: Floats) -> tuple[Floats, Floats]:
+    """The best of these mixes of (n,) points at each of the costs `at`, (k,): shares, (k, n), and how much
+    quality a unit of cost more buys there, (k,)."""
+    one, level = np.eye(len(cost)), cost <= at[:, None] * (1 + 1e-9)
+    best = np.where(level.any(axis=1), np.where(level, quality, -np.inf).argmax(axis=1), cost.argmin())
+    run = cost - cost[:, None]
+    slope = (quality - quality[:, None]) / np.where(run > 0, run, np.inf)
+    reached = quality[:, None] + (at[:, None, None] - cost[:, None]) * slope
+    reached = np.where(level[:, :, None] & ~level[:, None, :], reached, -np.inf)
+    i, j = np.unravel_index(reached.reshape(len(at), -1).argmax(axis=1), run.shape)
+    mixed = reached.max(axis=(1, 2)) > quality[best]
+    part = np.where(mixed, at - cost[i], 0.0) / np.where(mixed, run[i, j], 1.0)
+    shares = (1 - part)[:, None] * one[np.where(mixed, i, best)] + part[:, None] * one[j]
+    return shares, np.where(mixed, slope[i, j], 0.0)
+
+
 def aiq(cost: Floats, quality: Floats, low: Ends, high: Ends) -> Floats:
     """RouterBench's average improvement in quality: the area below the hull of a router's points from the
     cost `low` to `high`, over high - low (arXiv 2403.12031, section 3). `cost` and `quality` are (..., n),

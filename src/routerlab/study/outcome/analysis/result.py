@@ -18,9 +18,9 @@ class Standing(Record):
     """A policy. `quality` is its mean score, `good` the share of tasks that are good enough; `cost` is that
     of 1,000 tasks in the result's currency, `latency_ms` and `p95_ms` are milliseconds (the answer's, without
     the router's). `vs_control`, `vs_random` and `vs_mix` are differences of quality: to the control, to the
-    best random mix of models at the same cost, to random routing with its own mix. None: not known, or not
-    to be compared. `mix` is model -> share of tasks; `accuracy` is that of the labels it acts on, against
-    gold."""
+    best random mix of models at the same cost (its interval is that of `smallest`), to random routing with
+    its own mix. None: not known, or not to be compared. `mix` is model -> share of tasks; `accuracy` is that
+    of the labels it acts on, against gold."""
 
     name: str
     kind: Kind
@@ -70,8 +70,9 @@ class Signal(Record):
     `eta_squared` is the share of the variance of models' relative scores that labels explain, `p` that of
     labels which were shuffled doing as well; `within` and `p_within` the same within the sets that tasks are
     from. `best_single`, `by_label` (each label's best model, chosen on the same tasks), `by_label_cross` (on
-    others: what a table can reach) and `by_task` (the best model each) are scores; `gain` is
-    what by_label_cross has more than best_single, and `reach` the part of by_task's gain that this is.
+    others: what a table can reach) and `by_task` (the best model each) are scores; `gain` is what
+    by_label_cross has more than best_single (its interval is that of `smallest`, too), and `reach` the part
+    of by_task's gain that this is.
     """
 
     labels: str
@@ -90,9 +91,9 @@ class Signal(Record):
 
 class Curve(Record):
     """A way of routing at all prices: `points` are (cost of 1,000 tasks, quality). `aiq` is the area below
-    their hull, `vs_random` how much more that is than of random mixes of models. `apgr`, `cpt50` and `cpt80`
-    are of the share of tasks that the strongest model gets instead of the weakest; `deferral` are (share, gap
-    recovered)."""
+    their hull, `vs_random` how much more it is than that of random mixes of models (for tables see
+    `gap_over_costs`). `apgr`, `cpt50` and `cpt80` are of the share of tasks that the strongest model gets
+    instead of the weakest; `deferral` are (share, gap recovered)."""
 
     name: str
     kind: Kind

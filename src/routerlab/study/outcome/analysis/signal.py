@@ -27,9 +27,10 @@ def signal(name: str, matrix: Matrix, tasks: Tasks, labels: Sequence[str | None]
         cross_fitted(matrix, tasks, of),
         one_hot(matrix, matrix.score.argmax(axis=1)),
     ]
-    scores = np.column_stack([(one * matrix.score).sum(axis=1) for one in shares])
-    draws = tasks.means(scores)
-    single, same, cross, each = tasks.estimates(scores.mean(axis=0), draws)
+    scores = np.column_stack([*((one * matrix.score).sum(axis=1) for one in shares), matrix.score])
+    means, draws = scores.mean(axis=0), tasks.means(scores)
+    single, same, cross, each = tasks.estimates(means[:4], draws)
+    whole_and_drawn = np.vstack([means, draws])
     gap = draws[:, 3] - draws[:, 0]
     reach = (draws[:, 2] - draws[:, 0]) / np.where(gap > 1e-9, gap, np.nan)
     room = each.value - single.value
@@ -46,7 +47,7 @@ def signal(name: str, matrix: Matrix, tasks: Tasks, labels: Sequence[str | None]
         by_label=same,
         by_label_cross=cross,
         by_task=each,
-        gain=tasks.estimate(cross.value - single.value, draws[:, 2] - draws[:, 0]),
+        gain=tasks.least(whole_and_drawn[:, [2]] - whole_and_drawn[:, 4:]),
         reach=tasks.estimate((cross.value - single.value) / room, reach) if room > 1e-9 else None,
     )
 

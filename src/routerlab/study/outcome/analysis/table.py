@@ -55,9 +55,15 @@ def folds(tasks: Tasks) -> list[tuple[Ints, Ints]]:
     if n < 2:
         everything = np.arange(len(tasks.of))
         return [(everything, everything)]
-    part = np.random.default_rng(tasks.settings.seed).permutation(n) % min(FOLDS, n)
-    fold = part[tasks.of]
-    return [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(min(FOLDS, n))]
+    part = parts(tasks)
+    return [(np.flatnonzero(part != i), np.flatnonzero(part == i)) for i in range(min(FOLDS, n))]
+
+
+def parts(tasks: Tasks) -> Ints:
+    """(tasks,): which of FOLDS parts, or as many as there are groups, each task is in by lot."""
+    n = tasks.n_groups
+    found: Ints = (np.random.default_rng(tasks.settings.seed).permutation(n) % min(FOLDS, n))[tasks.of]
+    return found
 
 
 def fit(
@@ -68,8 +74,8 @@ def fit(
     A label without tasks goes where tasks in general do best. `allowed` is (labels, models). LabError when no
     table is as good or as cheap as wanted, with what can be had.
     """
-    score = _by_label(matrix.score, of, n_labels)
-    cost = _by_label(_prices(matrix, wanted), of, n_labels)
+    score = sums_by_label(matrix.score, of, n_labels)
+    cost = sums_by_label(_prices(matrix, wanted), of, n_labels)
     never = np.bincount(of, minlength=n_labels)[:, None] == 0
     # A label that was never seen: as all tasks; of equal models the cheaper. Both far below what is counted.
     score = np.where(never, 1e-6 * matrix.score.mean(axis=0), score) - 1e-9 * cost / max(cost.max(), 1e-300)
@@ -116,7 +122,7 @@ def _prices(matrix: Matrix, wanted: Wanted) -> Floats:
     raise LabError(f"{matrix.name}: the costs of some answers are not known, so none can be aimed at")
 
 
-def _by_label(values: Floats, of: Ints, n_labels: int) -> Floats:
+def sums_by_label(values: Floats, of: Ints, n_labels: int) -> Floats:
     """(labels, k): sums of (tasks, k)."""
     return np.stack([np.bincount(of, weights=column, minlength=n_labels) for column in values.T], axis=1)
 
@@ -129,7 +135,7 @@ def swept(matrix: Matrix, tasks: Tasks, of: Ints) -> tuple[list[Floats], Floats]
         n_labels = of.max() + 1
         times = np.bincount(of[train], minlength=n_labels)[:, None] + 1e-6
         for i, values in enumerate((matrix.score[train], matrix.cost[train])):
-            sums = _by_label(values, of[train], n_labels) + 1e-6 * values.mean(axis=0)
+            sums = sums_by_label(values, of[train], n_labels) + 1e-6 * values.mean(axis=0)
             expected[i, test] = (sums / times)[of[test]]
     return priced(matrix, *expected), expected[0]
 
@@ -138,8 +144,14 @@ def priced(matrix: Matrix, score: Floats, cost: Floats) -> list[Floats]:
     """Shares that send each task to the model with the most expected score minus expected cost, at each of
     PRICES."""
     quality, price = matrix.score.mean(axis=0), known_mean(matrix.cost)
+    return [one_hot(matrix, one) for one in at_prices(score, cost, quality, price)]
+
+
+def at_prices(score: Floats, cost: Floats, quality: Floats, price: Floats) -> Ints:
+    """(prices, n): the column with the most score minus cost of (n, models), at each of PRICES; the models'
+    means, (models,), say what a unit of cost is in `quality`."""
     unit = (np.ptp(quality) or 1.0) / (np.ptp(price) or 1.0)
-    return [one_hot(matrix, (score - one * unit * cost).argmax(axis=1)) for one in PRICES]
+    return np.stack([(score - one * unit * cost).argmax(axis=1) for one in PRICES])
 
 
 def learned_routes(

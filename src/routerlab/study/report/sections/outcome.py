@@ -240,7 +240,8 @@ def _curves(result: OutcomeResult) -> Section | None:
         "AIQ: the mean height of the hull over the models' costs (RouterBench, arXiv 2403.12031). APGR: the "
         f"mean part recovered of the gap from {result.weak} to {result.strong} when ever more tasks go to "
         "the latter; CPT: the share that does for 50 % and 80 % (RouteLLM, arXiv 2406.18665). Random: 0.5, "
-        "0.5, 0.8."
+        "0.5, 0.8. Against random, tables are judged on tasks that come, by lot, after those they were "
+        "fitted to, for a hull is too high on the tasks whose hull it is; others by their AIQ."
     )
     return Section(
         "At all prices",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from routerlab.core.statistics.paired import middle
+from routerlab.core.statistics.paired import most_off, nearest, smallest
 from routerlab.core.text import plural
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.figures.rows import Row, grouped
 from routerlab.study.outcome.analysis.draws import Tasks
-from routerlab.study.outcome.analysis.frontier import envelope
+from routerlab.study.outcome.analysis.frontier import mixes
 from routerlab.study.outcome.matrix import Floats, Matrix
 from routerlab.study.routing_table import Routes
 from routerlab.study.trial.protocol.interim import Pair, step_down
@@ -27,8 +27,8 @@ class Worth:
     """Means over the cases of an arm, repeats averaged; then over each draw of them: (1 + resamples,) each.
 
     `quality` is the mean score, `spent` what the answers cost and the router too where its price is known
-    (`priced`); `control` and `control_cost` are those of the table's default, `random` the quality of random
-    routing for what was spent. `n` are the cases, groups of them as one.
+    (`priced`); `control` and `control_cost` are those of the table's default, `random` the quality of every
+    random mix of models for what was spent, (1 + resamples, mixes). `n` are the cases, groups as one.
     """
 
     n: int
@@ -70,7 +70,7 @@ def of_means(means: Floats, n: int, priced: bool) -> Worth:
         spent=means[:, 1],
         control=means[:, 2],
         control_cost=means[:, 3],
-        random=envelope(means[:, 4 + m :], means[:, 4 : 4 + m], means[:, 1:2])[:, 0],
+        random=mixes(means[:, 4 + m :], means[:, 4 : 4 + m], means[:, 1]),
     )
 
 
@@ -86,17 +86,17 @@ class Gap:
 
 
 def gap(found: Worth, other: str, at: float, confidence: float) -> Gap:
-    """The quality against that of the "control", or of "random" routing at the same cost."""
-    theirs = found.control if other == "control" else found.random
-    differences = found.quality - theirs
-    low, high = middle(differences[1:], confidence) or (None, None)
-    value, few = float(differences[0]), found.n < FEWEST
-    note = f"mean score {found.quality[0]:.3f} against {theirs[0]:.3f} on {plural(found.n, 'case')}"
+    """The quality against that of the "control", or of the best "random" routing at the same cost."""
+    theirs = found.control[:, None] if other == "control" else found.random
+    differences = found.quality[:, None] - theirs
+    low, high = smallest(differences, confidence) or (None, None)
+    value, few = float(differences[0].min()), found.n < FEWEST
+    note = f"mean score {found.quality[0]:.3f} against {theirs[0].max():.3f} on {plural(found.n, 'case')}"
     if other == "random" and not found.priced:
         note += "; the router itself has no price"
     return Gap(
         value=Estimate(value=value, low=low, high=high),
-        p=None if few else drawn_p(differences[1:], at),
+        p=None if few else smallest_p(differences, at),
         above=value > at,
         note=note + (", too few for a bootstrap" if few else ""),
     )
@@ -110,6 +110,13 @@ def drawn_p(drawn: Floats, limit: float) -> float | None:
         return None
     least = min(int((~(drawn < limit)).sum()), int((~(drawn > limit)).sum()))
     return min(1.0, 2 * (least + 1) / (len(drawn) + 1))
+
+
+def smallest_p(figures: Floats, limit: float) -> float:
+    """The same of the smallest of figures, (1 + draws, k), with the ends of `smallest`."""
+    near = nearest(figures)
+    least = min(int((near[1:] <= limit).sum(axis=0).max()), int((most_off(near) >= limit).sum()))
+    return min(1.0, 2 * (least + 1) / len(figures))
 
 
 @dataclass(frozen=True)
