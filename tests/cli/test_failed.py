@@ -78,7 +78,7 @@ async def test_the_panel_shows_the_reason_and_as_much_of_the_log_as_fits(
     arm = it.lab.arms[NAMES[0]]
     arm.state = FAILED
     colours = Palette("dim", "dim", "green", "red", "yellow", "blue", {})
-    view = panel(NAMES[0], arm, None, Sitting(), NOW, it.lab.taxonomy.labels)
+    view = panel(NAMES[0], arm, None, Sitting(), NOW, it.lab.taxonomy.short)
     shown = panel_text(view, density, 60, colours).plain
     plain = panel_text(replace(view, log_tail=()), density, 60, colours).plain
     assert len(shown.splitlines()) == len(plain.splitlines()), "the panel keeps its height"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.core.taxonomy import MAX_LABELS, load_taxonomy
+from routerlab.core.taxonomy import MAX_LABELS, load_taxonomy, short_labels
 from routerlab.resources import TAXONOMY
 
 SOUND = """\
@@ -84,3 +84,33 @@ def test_at_most_64_labels(tmp_path: Path) -> None:
     path.write_text(path.read_text() + label.format("x"))
     with pytest.raises(LabError, match="at most 64"):
         load_taxonomy(path)
+
+
+def test_short_names_are_the_files_own_and_no_part_of_the_hash(tmp_path: Path) -> None:
+    of = load_taxonomy(TAXONOMY)
+    assert list(of.short) == list(of.labels)
+    assert list(of.short.values()) == ["code·s", "code·c", "CoT·s", "CoT·c", "hyb·a", "hyb·g"]
+    path = tmp_path / "t.toml"
+    path.write_text(TAXONOMY.read_text().replace('short = "code·s"\n', ""))
+    assert load_taxonomy(path).short["code/simple"] == "code·s"
+    assert load_taxonomy(path).sha256 == of.sha256
+    path.write_text(TAXONOMY.read_text().replace('"code·c"', '"code·s"'))
+    with pytest.raises(LabError, match=r"the short name 'code·s' appears twice"):
+        load_taxonomy(path)
+
+
+def test_short_names_are_made_where_there_are_none() -> None:
+    made = short_labels(load_taxonomy(TAXONOMY).labels)
+    assert list(made.values())[3:] == [
+        "CoT·c",
+        "agentic",
+        "generative",
+    ]
+    assert list(short_labels(["x/abc", "x/abd", "y/abc", "y/b", "z"]).values()) == [
+        "x·abc",
+        "abd",
+        "y·a",
+        "b",
+        "z",
+    ]
+    assert short_labels(["b", "a/b"]) == {"b": "b", "a/b": "a·b"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from routerlab.core.prediction import Prediction, Trial
+from routerlab.core.taxonomy import short_labels
 from routerlab.engine.lab.lab import Lab
 from routerlab.tui.lab.known import known
 from routerlab.tui.lab.state import PanelView
@@ -36,7 +37,9 @@ def told(familiarity: float | None, abstained: bool | None = None) -> PanelView:
             "contended": False,
         }
     )
-    return PanelView("a", "probe", "ready", None, "", None, "", "CPU 92 MiB", "CPU build", LABELS, trial, 1)
+    return PanelView(
+        "a", "probe", "ready", None, "", None, "", "CPU 92 MiB", "CPU build", short_labels(LABELS), trial, 1
+    )
 
 
 def lines(view: PanelView, density: Density, width: int) -> list[str]:

@@ -14,7 +14,7 @@ from routerlab.core.errors import Faults, LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.session.session import State
 from routerlab.core.statistics.agreement import Vote
-from routerlab.core.taxonomy import load_taxonomy
+from routerlab.core.taxonomy import load_taxonomy, short_labels
 from routerlab.resources import TAXONOMY
 from routerlab.tui.lab.chips import CHIPS, chip_lines, found_text, letters
 from routerlab.tui.lab.filters import NO_FILTERS, Facts, Filters, Sign, Sort, fits, sort_key
@@ -217,7 +217,7 @@ def test_a_case_for_every_prompt_with_your_label(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arms", [1, 3, 6])
 def test_no_label_is_cut_in_the_history(width: int, arms: int) -> None:
     names = [f"arm{i}" for i in range(arms)]
-    shape = columns(width, names, LABELS)
+    shape = columns(width, names, short_labels(LABELS))
     answers = [(LABELS[i % 6], i % 2 == 0) for i in range(arms - 1)]
     view = RowView(
         10_000,
@@ -242,7 +242,7 @@ def test_no_label_is_cut_in_the_history(width: int, arms: int) -> None:
 
 
 def test_the_column_at_a_place_of_the_screen() -> None:
-    shape = columns(160, ["one", "two"], LABELS)
+    shape = columns(160, ["one", "two"], short_labels(LABELS))
     heads = "".join(part for part, _ in head_parts(shape, Sort()))
     names = {name: title for name, title, _ in shape.all}
     for name, title in names.items():

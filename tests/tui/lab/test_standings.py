@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from routerlab.core.prediction import Latency, Status, Trial
+from routerlab.core.taxonomy import short_labels
 from routerlab.study.figures.gates import DEFAULT_GATES
 from routerlab.study.figures.tally import RunningArm, Standing, standing
 from routerlab.tui.lab.agreement import agreement
@@ -18,11 +19,13 @@ from routerlab.tui.lab.state import PanelView
 from routerlab.tui.lab.times import sparkline, time_bar
 from routerlab.tui.shared.layout import HISTORY, LEAST_HISTORY, View, places
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import short_labels
 from tests.study.figures.harness import LABELS, answers
 
 PALETTE = Palette("dim", "faint", "good", "bad", "warn", "accent", {})
 PARTS = {"queue": 0.0, "tokenize": 1.0, "prefill": 60.0, "generate": 39.0}
+
+
+NAMES = short_labels(LABELS)
 
 
 def trial(arm: str, label: str | None = LABELS[0], status: Status = "ok", **more: object) -> Trial:
@@ -32,7 +35,7 @@ def trial(arm: str, label: str | None = LABELS[0], status: Status = "ok", **more
 
 
 def view(name: str, answer: Trial | None = None) -> PanelView:
-    return PanelView(name, "probe", "ready", None, "", None, "", "CPU", "CPU build", LABELS, answer, 1)
+    return PanelView(name, "probe", "ready", None, "", None, "", "CPU", "CPU build", NAMES, answer, 1)
 
 
 def stands(right: int, n: int, ms: float, cost: float | None = None, abstained: bool = False) -> Standing:
@@ -135,7 +138,7 @@ def test_a_row_an_arm_of_the_question(width: int) -> None:
         view("abstaining", trial("d", abstained=True)),
         view("waiting"),
     ]
-    lines = answers_text(arms, LABELS, width, PALETTE).plain.split("\n")
+    lines = answers_text(arms, NAMES, width, PALETTE).plain.split("\n")
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("✓ right")
     assert lines[0].endswith("unfamiliar   1.4 s")
@@ -170,7 +173,7 @@ def test_agreement_is_a_sentence(said: list[str], sentence: str) -> None:
         for arm, one in zip("abcdef", said, strict=False)
     }
     assert agreement(trials) == sentence
-    names = short_labels(LABELS)
+    names = NAMES
     shorter = agreement(trials, names)
     assert shorter == re.sub("|".join(LABELS), lambda found: names[found[0]], sentence)
 
@@ -198,25 +201,6 @@ def test_the_matrix_of_many_shows_a_window(at: int, width: int, height: int) -> 
     assert len(lines) <= height
     assert max(map(len, lines)) <= width
     assert f"▼{at + 1}" in "\n".join(lines) or f"{at + 1}▼" in "\n".join(lines)
-
-
-def test_short_names() -> None:
-    assert list(short_labels(LABELS).values()) == [
-        "code·s",
-        "code·c",
-        "CoT·s",
-        "CoT·c",
-        "agentic",
-        "generative",
-    ]
-    assert list(short_labels(["x/abc", "x/abd", "y/abc", "y/b", "z"]).values()) == [
-        "x·abc",
-        "abd",
-        "y·a",
-        "b",
-        "z",
-    ]
-    assert short_labels(["b", "a/b"]) == {"b": "b", "a/b": "a·b"}
 
 
 @pytest.mark.parametrize("room", [8, 13, 20, 26, 45])

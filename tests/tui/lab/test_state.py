@@ -5,6 +5,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import Keys
 
+from routerlab.core.taxonomy import short_labels
 from routerlab.tui.actions.registry import LAB_ACTIONS
 from routerlab.tui.lab.chips import ChipRow, SearchLine
 from routerlab.tui.lab.history import columns
@@ -47,7 +48,7 @@ def test_panels_never_take_more_than_their_room(width: int, room: int, arms: int
 @pytest.mark.parametrize("width", [80, 99, 100, 120, 160, 200])
 @pytest.mark.parametrize("arms", range(1, 7))
 def test_history_columns_fit_the_terminal(width: int, arms: int) -> None:
-    shape = columns(width, [f"arm{i}" for i in range(arms)], LABELS)
+    shape = columns(width, [f"arm{i}" for i in range(arms)], short_labels(LABELS))
     total = 5 + 7 + 5 + shape.prompt + 2 * shape.label + 3 + arms * (shape.label + 2) + shape.gap * (6 + arms)
     assert total <= width
     assert len(set(shape.short.values())) == 6
@@ -55,7 +56,7 @@ def test_history_columns_fit_the_terminal(width: int, arms: int) -> None:
 
 @pytest.mark.parametrize("width", [17, 12, 8, 6, 4, 2, 1])
 def test_abbreviations_are_distinct_and_fit(width: int) -> None:
-    short = abbreviations(LABELS, width)
+    short = abbreviations(short_labels(LABELS), width)
     assert len(set(short.values())) == 6
     assert all(len(text) <= width for text in short.values())
 

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from textual.content import Content
 
 from routerlab.core.statistics.agreement import pairwise
+from routerlab.core.taxonomy import short_labels
 from routerlab.core.text import plural, printable
 from routerlab.study.figures.arm import ArmFigures
 from routerlab.study.report import words as w
@@ -90,7 +91,7 @@ def cases_text(found: Paired, between: bool, labels: Sequence[str], width: int, 
     is before and b after."""
     lines = [Content.styled(note, p.warn) for note in found.notes]
     lines += _figures(found, between, p)
-    names = abbreviations(labels, 18)
+    names = abbreviations(short_labels(labels), 18)
     size = max([6, *(len(name) for name in names.values())])
     case = min(16, max([4, *(len(printable(one.case[:40])) for one in found.differences)]))
     last: Kind | None = None
@@ -167,9 +168,9 @@ def confusion_text(side: Side, sign: str, width: int, p: Palette) -> Content:
         return Content.assemble(head, f"\nwith {len(labels)} labels a matrix cannot be read")
     counts = {(cell.gold, cell.label): cell.n for cell in figures.confusion}
     answers: list[str | None] = [*labels, *([None] if any(label is None for _, label in counts) else [])]
-    short = abbreviations(labels, CELL - 1)
+    short = abbreviations(short_labels(labels), CELL - 1)
     name = min(max(map(len, map(printable, labels))) + 1, max(4, width - CELL * len(answers)))
-    rows = abbreviations(labels, name - 1)
+    rows = abbreviations(short_labels(labels), name - 1)
     top = " " * name + "".join("none".rjust(CELL) if a is None else short[a].rjust(CELL) for a in answers)
     lines = [head, Content.styled(top[:width], p.dim)]
     for gold in labels:

@@ -1,6 +1,6 @@
 """The question in focus: a row an arm, and below them the whole prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -54,7 +54,7 @@ class Focus(Vertical):
             whole.show(shown)
 
 
-def answers_text(arms: Sequence[PanelView], labels: Sequence[str], width: int, p: Palette) -> Content:
+def answers_text(arms: Sequence[PanelView], labels: Mapping[str, str], width: int, p: Palette) -> Content:
     """A row an arm: right or wrong, its label with a bar of the probability, how familiar the prompt is to it
     and how long it took. Labels are whole, or all by their short names where these leave room for bars."""
     if not arms:

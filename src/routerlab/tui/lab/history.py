@@ -3,7 +3,7 @@
 It draws the lines that are in sight and no others, so that ten thousand are as quick as ten.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -24,7 +24,7 @@ from routerlab.tui.lab.state import RowView
 from routerlab.tui.lab.strip import note_text
 from routerlab.tui.shared.layout import NARROW
 from routerlab.tui.shared.palette import Palette, rich_style
-from routerlab.tui.shared.text import Part, abbreviations, fit, fit_name, short_labels
+from routerlab.tui.shared.text import Part, abbreviations, fit, fit_name
 
 MARK, NUMBER, CASE, GOLD, AGREE, NOTE = "◆", 5, 7, 4, 5, 3
 """The sign of what is selected stands before the number; one of five digits takes a column of the gap. Gold
@@ -36,10 +36,10 @@ NOTHING = "no question fits: x lists all again"
 
 @dataclass(frozen=True)
 class Columns:
-    """The table's shape: whose answers, how wide a label and the prompt are, the labels' short forms."""
+    """The table's shape: whose answers, how wide a label and the prompt are, the labels -> short names."""
 
     arms: tuple[str, ...]
-    labels: tuple[str, ...]
+    labels: Mapping[str, str]
     label: int
     prompt: int
     gap: int
@@ -68,10 +68,10 @@ class Columns:
         return None
 
 
-def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
-    """The widest labels that leave the prompt enough room."""
+def columns(width: int, arms: Sequence[str], labels: Mapping[str, str]) -> Columns:
+    """The widest labels, of (label -> short name), that leave the prompt enough room."""
     roomy, tight = (PROMPT[0], 2), (PROMPT[1], 1)
-    longest, named = max(map(len, labels)), max(map(len, short_labels(labels).values()))
+    longest, named = max(map(len, labels)), max(map(len, labels.values()))
     forms = [(size, space) for size in (longest, min(longest, named)) for space in (roomy, tight)]
     forms = [(longest, roomy), *forms[2:], (2, roomy)] if width >= NARROW else [*forms[1::2], (2, tight)]
     for size, (least, gap) in forms:
@@ -80,7 +80,7 @@ def columns(width: int, arms: Sequence[str], labels: Sequence[str]) -> Columns:
         prompt = rest - (size + max(GOLD, size) + gap) - len(arms) * (size + 2 + gap)
         if prompt >= least:
             break
-    return Columns(tuple(arms), tuple(labels), size, max(least, prompt), gap)
+    return Columns(tuple(arms), labels, size, max(least, prompt), gap)
 
 
 def head_parts(shape: Columns, sort: Sort) -> list[Part]:

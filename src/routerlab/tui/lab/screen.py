@@ -27,7 +27,7 @@ from routerlab.tui.shared.dialogs import Choose, Read, WriteLine
 from routerlab.tui.shared.help import Help
 from routerlab.tui.shared.layout import WIDE, View
 from routerlab.tui.shared.shell import Open
-from routerlab.tui.shared.text import abbreviations, short_labels
+from routerlab.tui.shared.text import abbreviations
 
 INTRO: dict[str, tuple[str, tuple[Group, ...]]] = {
     "prompt": (
@@ -338,11 +338,10 @@ class LabScreen(LabView):
         where = next((str(place.id) for place in places if place.has_focus), "prompt")
         intro, first = INTRO[where]
         groups = (*first, *(group for group in LAB_GROUPS if group not in first))
-        short = short_labels(self.taxonomy.labels)
+        short = self.taxonomy.short
         names = "   ".join(f"{printable(n)} {printable(label)}" for label, n in short.items() if n != label)
         initials = "   ".join(
-            f"{printable(n)} {printable(label)}"
-            for label, n in abbreviations(self.taxonomy.labels, 2).items()
+            f"{printable(n)} {printable(label)}" for label, n in abbreviations(short, 2).items()
         )
         signs = (*SIGNS, *([f"short names: {names}"] if names else []), f"in narrow columns: {initials}")
         return Help(intro, LAB_ACTIONS, groups, signs)

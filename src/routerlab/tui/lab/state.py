@@ -1,6 +1,6 @@
 """What the screen shows, as frozen values: pure functions from the lab to views; no widget, no clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from routerlab.core.prediction import Trial
@@ -24,7 +24,7 @@ UNTOUCHED = State()
 @dataclass(frozen=True)
 class PanelView:
     """One arm's panel. `elapsed` is in whole seconds and only set while something moves; `trial` is the
-    answer that is shown, `question` its number, `labels` the taxonomy's in their order."""
+    answer that is shown, `question` its number, `labels` the taxonomy's with their short names, in order."""
 
     name: str
     contract: str
@@ -35,7 +35,7 @@ class PanelView:
     message: str
     device: str
     layers: str
-    labels: tuple[str, ...]
+    labels: Mapping[str, str]
     trial: Trial | None
     question: int | None
     waiting: int = 0
@@ -69,7 +69,7 @@ def moving(lab: Lab) -> bool:
 
 
 def panel(
-    name: str, arm: Arm, question: Question | None, sitting: Sitting, now: float, labels: Sequence[str]
+    name: str, arm: Arm, question: Question | None, sitting: Sitting, now: float, labels: Mapping[str, str]
 ) -> PanelView:
     """One arm beside the question that is shown."""
     state = arm.state
@@ -85,7 +85,7 @@ def panel(
         message=one_line(state.message, 400),
         device=device,
         layers=layers,
-        labels=tuple(labels),
+        labels=labels,
         trial=trial,
         question=question.number if question and trial else None,
         waiting=0 if state.phase in ("failed", "stopped") else sitting.waiting[name],

@@ -26,7 +26,6 @@ from routerlab.tui.shared.text import (
     one_line,
     probability,
     row,
-    short_labels,
 )
 
 DOTS: dict[Phase, str] = {
@@ -92,7 +91,7 @@ def _full(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
     state = state_line(replace(view, device=""), width, p)
     lines = [state, [(device_text(view, width), p.dim)], []]
     lines += [_label_line(view, width, p), *_detail(view, width, p)]
-    lines.append(known_line(view.trial, _names(view.labels, width), width, p))
+    lines.append(known_line(view.trial, _names(tuple(view.labels), width), width, p))
     if view.trial and view.trial.status != "refused":
         parts = {part: getattr(view.trial.latency_ms, part) for part in PARTS}
         return [
@@ -117,7 +116,7 @@ def _label_line(view: PanelView, width: int, p: Palette) -> list[Part]:
     mark, colour = trial.correct, p.label(trial.label)
     said, room = answered(trial), width - len(value) - 3
     if len(said) > room:
-        said = answered(trial, short_labels(view.labels))
+        said = answered(trial, view.labels)
     return [
         (MARKS[mark] + " ", colour if mark is None else f"bold {p.mark(mark)}"),
         (fit(said, room), f"bold {p.warn if trial.abstained else colour}"),
@@ -168,7 +167,7 @@ def _loading(view: PanelView, width: int, p: Palette) -> list[list[Part]]:
 def _bars(view: PanelView, trial: Trial, width: int, p: Palette) -> list[list[Part]]:
     """A bar a label, in the taxonomy's order; of more labels than there is room for, the likely ones."""
     scores, room = trial.probabilities or {}, view.bar_lines
-    labels, more = view.labels, list[list[Part]]()
+    labels, more = tuple(view.labels), list[list[Part]]()
     if len(labels) > room:
         best = sorted(labels, key=lambda name: -scores.get(name, 0.0))[: room - 1]
         labels = tuple(name for name in labels if name in best)

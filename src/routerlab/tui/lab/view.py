@@ -43,7 +43,7 @@ from routerlab.tui.shared.keys import Keys
 from routerlab.tui.shared.layout import NARROW, Places, View, layout, places
 from routerlab.tui.shared.line import Line, unsaved_text
 from routerlab.tui.shared.palette import Palette
-from routerlab.tui.shared.text import one_line, short_labels
+from routerlab.tui.shared.text import one_line
 from routerlab.tui.shared.turns import turns
 from routerlab.tui.tune.candidates import Learning
 from routerlab.tui.tune.process import Tuning
@@ -248,7 +248,7 @@ class LabView(LabBrowse):
         self._draw_rows(width - plan.beside, p)
 
     def _panels(self) -> tuple[state.PanelView, ...]:
-        now, labels = self.now(), self.taxonomy.labels
+        now, labels = self.now(), self.taxonomy.short
         return tuple(
             state.panel(name, arm, self.looking or self.sitting.last.get(name), self.sitting, now, labels)
             for name, arm in self.lab.arms.items()
@@ -275,7 +275,7 @@ class LabView(LabBrowse):
             replace(a, trial=question.trials.get(name) if question else None) for name, a in self._named(arms)
         ]
         room = (plan.beside or self.size.width) - 3
-        rows = answers_text(now, self.taxonomy.labels, room, p)
+        rows = answers_text(now, self.taxonomy.short, room, p)
         if self.routes and question:
             prompt = state.kept_prompt(self.lab, question.first)
             rows = Content("\n").join([rows, targets_text(self.routes, question.trials, prompt, room, p)])
@@ -290,7 +290,7 @@ class LabView(LabBrowse):
         view = state.row(self.lab, question, ()) if question else None
         live = self.looking is None
         trials = question.trials if question else {}
-        said = (agreement(trials), agreement(trials, short_labels(self.taxonomy.labels)))
+        said = (agreement(trials), agreement(trials, self.taxonomy.short))
         text = strip_text(view, said, live, width, p)
         if two:
             prompt = one_line(view.prompt, width) if view else ""
@@ -309,7 +309,7 @@ class LabView(LabBrowse):
         chips.display = not search.display and bool(filters or self.marked or chips.has_focus)
         chips.show(filters, said, self.lab.settings.keys, width - 2, p)
         self.show(found=Content.styled(said, p.warn))
-        shape = columns(width, arms, self.lab.taxonomy.labels)
+        shape = columns(width, arms, self.lab.taxonomy.short)
         now = Showing(
             listing, listing.version, listing.sort, shape, p, self.marked, self.cursor, bool(listing.filters)
         )

@@ -1,7 +1,6 @@
 """How strangers' text, numbers and labels are written on the screen. Pure functions."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -84,30 +83,12 @@ def probability(p: float | None) -> str:
     return "1.0" if text == "1.00" else text.removeprefix("0")
 
 
-def abbreviations(labels: Sequence[str], width: int) -> dict[str, str]:
-    """A form of each label for narrow columns: whole if it fits, else its short name (`code·s`), else the
-    parts' first letters (`cs`), else its number; always different from each other."""
+def abbreviations(names: Mapping[str, str], width: int) -> dict[str, str]:
+    """A form of each label for narrow columns: whole if it fits, else its short name of `names` (`code·s`),
+    else the parts' first letters (`cs`), else its number; always different from each other."""
+    labels = list(names)
     initials = {label: "".join(part[:1] for part in label.split("/")) for label in labels}
-    for short in ({label: label for label in labels}, short_labels(labels), initials):
+    for short in ({label: label for label in labels}, names, initials):
         if len(set(short.values())) == len(labels) and all(len(s) <= width for s in short.values()):
-            return short
+            return dict(short)
     return {label: str(i) for i, label in enumerate(labels, 1)}
-
-
-def short_labels(labels: Sequence[str]) -> dict[str, str]:
-    """A short name of each label, different from each other: what follows its family where no other label has
-    that too (`agentic`), else the family and the first letters that tell it from its sisters (`code·s`)."""
-    parts = {label: label.partition("/") for label in labels}
-    leaves = Counter(leaf for _, _, leaf in parts.values())
-    found = {}
-    for label, (family, _, leaf) in parts.items():
-        sisters = [other for head, _, other in parts.values() if head == family and other != leaf]
-        alone = not leaf or (leaves[leaf] == 1 and leaf not in labels)
-        found[label] = (leaf or label) if alone else f"{family}·{_start(leaf, sisters)}"
-    return found
-
-
-def _start(word: str, others: Sequence[str]) -> str:
-    """The fewest first letters that none of the others begins with."""
-    sizes = range(1, len(word) + 1)
-    return next((word[:n] for n in sizes if not any(o.startswith(word[:n]) for o in others)), word)

@@ -10,6 +10,7 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
+from routerlab.core.taxonomy import short_labels
 from routerlab.core.text import plural, printable
 from routerlab.engine.contract.router import Row
 from routerlab.tui.shared.layout import NARROW
@@ -158,7 +159,7 @@ def changed_cells(
 ) -> tuple[list[tuple[str, int]], list[list[Text]]]:
     """The prompts whose label changed, with right and wrong before and after."""
     size = LABEL[width < NARROW]
-    short = abbreviations(labels, size)
+    short = abbreviations(short_labels(labels), size)
     prompt = max(16, width - 3 - 3 * (size + 3) - 1)
 
     def label(name: str, gold: str | None = None) -> Text:
