@@ -40,7 +40,7 @@ async def test_a_remote_is_chosen_from_the_list_and_asked(
         config_file().write_text(settings_text(server))
         async with sitting(tmp_path, arms=1, prepare=beside_models, view="card") as here:
             await here.pilot.press("f9")
-            await here.shows("router: its model")  # the list is here; remotes are its last lines
+            await here.shows("router with its own model")  # the list is here; remotes are its last lines
             await here.pilot.press("end")
             await here.shows(f"m at 127.0.0.1:{server.port}")
             await here.pilot.press("enter")
