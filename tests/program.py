@@ -53,7 +53,8 @@ def run(
         files = [Path(own, name) for name in ("in", "out", "err")]
         files[0].write_text(stdin)
         context = get_context("forkserver")
-        process = context.Process(target=_program, args=(folder, words, {**(env or os.environ)}, files))
+        known = (folder, words, {**(env or os.environ)}, files, server.address())
+        process = context.Process(target=_program, args=known)
         server.start(process)
         process.join(PATIENCE_S)
         if process.exitcode is None:
@@ -63,8 +64,11 @@ def run(
     return subprocess.CompletedProcess(["routerlab", *words], process.exitcode, out, err)
 
 
-def _program(folder: Path, words: list[str], env: dict[str, str], files: list[Path]) -> None:
+def _program(
+    folder: Path, words: list[str], env: dict[str, str], files: list[Path], address: Mapping[str, object]
+) -> None:
     """Become the program: its folder, environment, files and words."""
+    server.reuse(address)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
