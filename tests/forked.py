@@ -95,10 +95,10 @@ def workers(pid: int) -> list[psutil.Process]:
     it holds."""
     held = {link for fd in Path(f"/proc/{pid}/fd").iterdir() if (link := os.readlink(fd)).startswith("pipe:")}
     found = []
-    for one in psutil.process_iter():
+    for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, psutil.Error):
-            if os.readlink(f"/proc/{one.pid}/fd/0") in held and one.pid != pid:
-                found.append(one)
+            if os.readlink(folder / "fd" / "0") in held and int(folder.name) != pid:
+                found.append(psutil.Process(int(folder.name)))
     return found
 
 

@@ -7,7 +7,7 @@ from multiprocessing.process import BaseProcess
 
 from tests.conftest import REPO
 
-SERVER = forkserver._forkserver  # type: ignore[attr-defined]
+SERVER = forkserver._forkserver
 IMPORTED = (
     "routerlab.cli.main",
     "routerlab.engine.lab.factory",
