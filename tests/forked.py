@@ -10,11 +10,13 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from routerlab.bench.peers import parent
@@ -86,6 +88,18 @@ async def spawn(
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), out)
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, into)
     return Forked(forked, asyncio.StreamWriter(transport, protocol, None, loop), reader)
+
+
+def workers(pid: int) -> list[psutil.Process]:
+    """The workers that a forked program has started (their parent is the server): who reads from a pipe that
+    it holds."""
+    held = {link for fd in Path(f"/proc/{pid}/fd").iterdir() if (link := os.readlink(fd)).startswith("pipe:")}
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, psutil.Error):
+            if os.readlink(folder / "fd" / "0") in held and int(folder.name) != pid:
+                found.append(psutil.Process(int(folder.name)))
+    return found
 
 
 def _become(module: str, log: Path, env: dict[str, str], stdin: Connection, stdout: Connection) -> None:

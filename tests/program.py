@@ -1,11 +1,13 @@
-"""`routerlab` as a program: one that ends by itself, in a process of its own that need not import anything.
+"""`routerlab` as a program, in a process of its own that need not import anything.
 
 A server has imported everything (server.py): what a hundred commands import takes longer than what they do.
-Programs that are stopped, or that tell something by what they import, are started as users do.
+Programs that tell something by what they import, or are killed while they do, are started as users do.
 """
 
 import asyncio
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,12 +15,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from routerlab.__main__ import main
 from tests import forked, server
 from tests.conftest import PATIENCE_S
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerProcess
+
+FILES = ("in", "out", "err")
 
 
 @asynccontextmanager
@@ -44,33 +52,90 @@ async def serving(
         await process.wait()
 
 
+class Begun:
+    """A program that was begun: what is used here of subprocess.Popen. Its output goes to files."""
+
+    def __init__(self, process: "ForkServerProcess", own: Path) -> None:
+        assert process.pid is not None
+        self.pid = process.pid
+        self._process, self._own = process, own
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float = PATIENCE_S) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("routerlab", timeout)
+        return self.returncode
+
+    def said(self) -> tuple[str, str]:
+        """What it has printed, and what it has said on stderr."""
+        out, err = (Path(self._own, name).read_text() for name in FILES[1:])
+        return out, err
+
+    def communicate(self, timeout: float = PATIENCE_S) -> tuple[str, str]:
+        """What it said, when it has ended; only once."""
+        self.wait(timeout)
+        said = self.said()
+        shutil.rmtree(self._own)
+        return said
+
+    def send_signal(self, sign: signal.Signals) -> None:
+        os.kill(self.pid, sign)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def begin(folder: Path, *args: object, env: Mapping[str, str] | None = None, stdin: str = "") -> Begun:
+    """`routerlab ARGS` in `folder`, without a terminal; `forked.workers` finds its workers."""
+    own = Path(tempfile.mkdtemp())
+    for name, text in zip(FILES, (stdin, "", ""), strict=True):
+        (own / name).write_text(text)
+    words, address = list(map(str, args)), server.address()
+    known = (folder, words, {**(env or os.environ)}, own, address)
+    process = get_context("forkserver").Process(target=_program, args=known)
+    server.start(process)
+    return Begun(process, own)
+
+
+def started(folder: Path, *args: object, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+    """`routerlab ARGS` in `folder`, started as users do, workers too."""
+    command = [sys.executable, "-m", "routerlab", *map(str, args)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=env)
+
+
 def run(
     folder: Path, *args: object, env: Mapping[str, str] | None = None, stdin: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     """`routerlab ARGS` in `folder`, without a terminal: what it printed, and how it ended."""
-    words = list(map(str, args))
-    with tempfile.TemporaryDirectory() as own:
-        files = [Path(own, name) for name in ("in", "out", "err")]
-        files[0].write_text(stdin)
-        context = get_context("forkserver")
-        process = context.Process(target=_program, args=(folder, words, {**(env or os.environ)}, files))
-        server.start(process)
-        process.join(PATIENCE_S)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(words, PATIENCE_S)
-        out, err = (path.read_text() for path in files[1:])
-    return subprocess.CompletedProcess(["routerlab", *words], process.exitcode, out, err)
+    process = begin(folder, *args, env=env, stdin=stdin)
+    try:
+        out, err = process.communicate()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode is not None
+    return subprocess.CompletedProcess(["routerlab", *map(str, args)], process.returncode, out, err)
 
 
-def _program(folder: Path, words: list[str], env: dict[str, str], files: list[Path]) -> None:
+def _program(
+    folder: Path, words: list[str], env: dict[str, str], own: Path, address: Mapping[str, object]
+) -> None:
     """Become the program: its folder, environment, files and words."""
+    server.reuse(address)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(env)
     sys.path[:0] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
-    for number, path in enumerate(files):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+    for number, name in enumerate(FILES):
+        os.dup2(os.open(own / name, os.O_RDWR), number)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in enumerate("rww"))
     sys.argv = ["routerlab", *words]
     forked.use(pytest.MonkeyPatch())

@@ -1,11 +1,13 @@
 """The server that forks what tests start: it imports everything once, and nothing else ever runs in it."""
 
+from collections.abc import Mapping
 from contextlib import chdir
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 
 from tests.conftest import REPO
 
+SERVER = forkserver._forkserver
 IMPORTED = (
     "routerlab.cli.main",
     "routerlab.engine.lab.factory",
@@ -14,7 +16,18 @@ IMPORTED = (
     "routerlab.bench.peers.child",
     "routerlab.study.benchmark.run",
     "routerlab.study.trial.run.run",
+    "routerlab.study.trial.run.sweep",
+    "routerlab.study.trial.analysis.analysis",
+    "routerlab.study.trial.analysis.power",
     "routerlab.study.outcome.run.run",
+    "routerlab.study.report",
+    "routerlab.study.report.contents",
+    "routerlab.study.report.terminal",
+    "routerlab.cli.results.show",
+    "routerlab.cli.shared.progress",
+    "routerlab.serve.at_work",
+    "scipy.stats",
+    "scipy.optimize",
     "routerlab.tune.run",
     "tests.program",
     "tests.forked",
@@ -22,8 +35,21 @@ IMPORTED = (
 """What the server imports, with all that those import."""
 
 
-def start(process: BaseProcess) -> None:
-    """Start a process of the "forkserver" context, with the server where there is none yet."""
+def address() -> dict[str, object]:
+    """Start the server where there is none yet; how a process that it forks reaches it (`reuse`)."""
     with chdir(REPO):  # from where the server finds the tests
         get_context("forkserver").set_forkserver_preload(list(IMPORTED))
-        process.start()
+        SERVER.ensure_running()
+    return {k: v for k, v in vars(SERVER).items() if k in ("_forkserver_address", "_forkserver_authkey")}
+
+
+def start(process: BaseProcess) -> None:
+    """Start a process of the "forkserver" context."""
+    address()
+    process.start()
+
+
+def reuse(address: Mapping[str, object]) -> None:
+    """Have that server fork what this process starts, which it forked itself: Python does not tell it where
+    the server is, and a server of its own would import everything anew."""
+    vars(SERVER).update(address, ensure_running=lambda: None)

@@ -15,6 +15,7 @@ from tests.bench.harness import bench, command, raw
 from tests.bench.peers import fakes
 from tests.conftest import PATIENCE_S, REPO
 from tests.engine import tiny
+from tests.twocases import TWO_CASES
 
 EXAMPLE = REPO / "sessions" / "example.toml"
 QUICK = ("--exemplars", "none", "--threads", 2)
@@ -33,11 +34,16 @@ id = "one"
 prompt = "sum of a list"
 label = "code/simple"
 """
+BRIEF = TWO_CASES.replace("write a regex for ISO dates", "a regex").replace(
+    "why is the sky blue?", "Is 91 prime?"
+)
+"""What SmolLM2 has little to say about: its chat goes on and on about the sky."""
 
 
 def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, routed_smollm2: Path) -> None:
     (tmp_path / "models").symlink_to(routed_smollm2.parent)
     (tmp_path / "shot.toml").write_text(SHOT)
+    (tmp_path / "brief.toml").write_text(BRIEF)
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\")")
@@ -50,7 +56,7 @@ def test_engine_compares_every_way_and_keeps_every_time(tmp_path: Path, routed_s
         "--arm",
         ROUTERS / "smollm2-135m.toml",
         "--corpus",
-        "two.toml",
+        "brief.toml",
         "--exemplars",
         "shot.toml",
     )

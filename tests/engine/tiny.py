@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import gguf
 import numpy as np
-from gguf.quants import dequantize
+from llama_cpp import llama_cpp as c
 from numpy.typing import NDArray
 
 Family = Literal["llama", "gemma3", "mamba", "lfm2"]
@@ -82,21 +82,10 @@ def build(
 
 def dequantized(source: Path, path: Path) -> Path:
     """Write the same model with 32-bit weights to `path`."""
-    reader = gguf.GGUFReader(source)
-    writer = gguf.GGUFWriter(path, str(reader.fields["general.architecture"].contents()))
-    for field in reader.fields.values():
-        if field.name.startswith("GGUF.") or field.name == "general.architecture":
-            continue
-        value = 0 if field.name == "general.file_type" else field.contents()
-        kind = field.types[0]
-        inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-        writer.add_key_value(field.name, value, kind, inner)
-    for tensor in reader.tensors:
-        writer.add_tensor(tensor.name, dequantize(tensor.data, tensor.tensor_type).astype(np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    params = c.llama_model_quantize_default_params()
+    params.ftype, params.allow_requantize, params.nthread = c.LLAMA_FTYPE_ALL_F32, True, 1
+    assert c.llama_model_quantize(bytes(source), bytes(path), params) == 0
+    assert {t.tensor_type for t in gguf.GGUFReader(path).tensors} == {gguf.GGMLQuantizationType.F32}
     return path
 
 

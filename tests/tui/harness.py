@@ -55,11 +55,14 @@ class Watch(Generic[AnyMode]):
 
     async def until(self, condition: Callable[[], bool], what: str = "the condition") -> None:
         """Let the app run until the condition holds; fail when that takes as long as a hang."""
-        end = time.monotonic() + PATIENCE_S
+        begun = time.monotonic()
         while not condition():
-            if time.monotonic() > end:
+            waited = time.monotonic() - begun
+            if waited > PATIENCE_S:
                 raise AssertionError(f"waited in vain for {what}; on the screen:\n{self.picture()}")
-            await self.pilot.pause(0.005)
+            await self.pilot.pause(
+                min(0.005 + waited / 10, 0.1)
+            )  # looking costs as much as what is waited for
 
     async def shows(self, *texts: str) -> None:
         """Wait until all the texts are on the screen."""

@@ -1,10 +1,7 @@
 """`routerlab outcome judge`, as users start it: killed, stopped, gone on with, reported apart."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +11,7 @@ import pytest
 from routerlab.study.outcome.judge.record import read_judgements
 from tests import program
 from tests.conftest import PATIENCE_S
+from tests.forked import workers
 from tests.study.outcome.harness import tiny_model
 from tests.study.outcome.judge.harness import session
 
@@ -21,26 +19,22 @@ JUDGE = ("outcome", "judge", "s.toml", "--with", "./a.gguf", "--pairs", "60")
 OUT = "s-judged-by-a.toml"
 
 
-def interrupted(folder: Path, sign: signal.Signals, *args: str) -> "subprocess.Popen[str]":
-    """The command, sent this signal when there are two judgements more; it has ended, workers too."""
+def interrupted(folder: Path, sign: signal.Signals, *args: str) -> tuple[int | None, str]:
+    """The command, sent this signal when there are two judgements more; it has ended, workers too. How, and
+    what it said on stderr."""
     before = count(folder)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "routerlab", *JUDGE, *args],
-        cwd=folder,
-        text=True,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    process = program.begin(folder, *JUDGE, *args)
     deadline = time.monotonic() + PATIENCE_S
     while count(folder) < before + 2:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, sign)
-    process.wait(PATIENCE_S)
-    assert not psutil.wait_procs(workers, timeout=PATIENCE_S)[1]
-    return process
+    left_behind = workers(process.pid)
+    assert left_behind
+    process.send_signal(sign)
+    _, told = process.communicate()
+    assert not psutil.wait_procs(left_behind, timeout=PATIENCE_S)[1]
+    return process.returncode, told
 
 
 def count(folder: Path) -> int:
@@ -54,10 +48,8 @@ def test_killed_stopped_gone_on_with_and_reported_apart(tmp_path: Path) -> None:
     interrupted(tmp_path, signal.SIGKILL)
     before = read_judgements(tmp_path / OUT).of
     assert 1 <= len(before) < 120
-    stopped = interrupted(tmp_path, signal.SIGINT, "--resume")
-    assert stopped.stderr is not None
-    told = stopped.stderr.read()
-    assert stopped.returncode == 130, told
+    code, told = interrupted(tmp_path, signal.SIGINT, "--resume")
+    assert code == 130, told
     assert "--resume goes on" in told
     assert "Traceback" not in told
     done = program.run(tmp_path, *JUDGE, "--resume", "--format", "json")

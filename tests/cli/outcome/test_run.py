@@ -1,10 +1,8 @@
 """`routerlab outcome run`, as users start it: killed, stopped, gone on with."""
 
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from routerlab.study.outcome.load import read_outcomes
 from tests import program
 from tests.conftest import PATIENCE_S
+from tests.forked import workers
 from tests.study.outcome.harness import plan_file, task, tiny_model
 
 TASKS = [task(i) for i in range(12)]
@@ -26,11 +25,7 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def begun(folder: Path, *args: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "routerlab", "outcome", "run", "plan.toml", "--out", "s.toml", *args]
-    return subprocess.Popen(
-        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+COMMAND = ("outcome", "run", "plan.toml", "--out", "s.toml")
 
 
 def answers(folder: Path) -> int:
@@ -38,7 +33,7 @@ def answers(folder: Path) -> int:
     return len(re.findall(rb"^checked = ", path.read_bytes(), re.MULTILINE)) if path.exists() else 0
 
 
-def until_answers(folder: Path, n: int, process: "subprocess.Popen[str]") -> None:
+def until_answers(folder: Path, n: int, process: "program.Begun | subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + PATIENCE_S
     while answers(folder) < n:
         assert process.poll() is None, process.communicate()
@@ -47,18 +42,19 @@ def until_answers(folder: Path, n: int, process: "subprocess.Popen[str]") -> Non
 
 
 def test_kill_9_loses_nothing_and_asks_nothing_twice(here: Path) -> None:
-    process = begun(here)
+    process = program.begin(here, *COMMAND)
     until_answers(here, 3, process)
-    workers = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, signal.SIGKILL)
+    left_behind = workers(process.pid)
+    assert left_behind
+    process.kill()
     process.communicate()
-    assert not psutil.wait_procs(workers, timeout=PATIENCE_S)[1]
+    assert not psutil.wait_procs(left_behind, timeout=PATIENCE_S)[1]
     before = read_outcomes(here / "s.toml").of
     assert 3 <= len(before) < 24
-    again = program.run(here, "outcome", "run", "plan.toml", "--out", "s.toml")
+    again = program.run(here, *COMMAND)
     assert again.returncode == 2
     assert "--resume goes on with it" in again.stderr
-    done = program.run(here, "outcome", "run", "plan.toml", "--out", "s.toml", "--resume")
+    done = program.run(here, *COMMAND, "--resume")
     assert done.returncode == 0, done.stderr
     assert f"going on: {len(before)} of 24" in done.stderr
     after = read_outcomes(here / "s.toml").of
@@ -67,7 +63,7 @@ def test_kill_9_loses_nothing_and_asks_nothing_twice(here: Path) -> None:
 
 
 def test_ctrl_c_keeps_all_and_ends_with_130(here: Path) -> None:
-    process = begun(here)
+    process = program.started(here, *COMMAND)  # as users do, workers too
     until_answers(here, 3, process)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=PATIENCE_S)
@@ -81,7 +77,7 @@ def test_ctrl_c_keeps_all_and_ends_with_130(here: Path) -> None:
 def test_faults_are_a_line_each_and_nothing_is_made(here: Path) -> None:
     plan = here / "plan.toml"
     plan.write_text(plan.read_text().replace("b.gguf", "c.gguf"))
-    failed = program.run(here, "outcome", "run", "plan.toml", "--out", "s.toml")
+    failed = program.run(here, *COMMAND)
     assert failed.returncode == 3
     assert "model b:" in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -90,7 +86,7 @@ def test_faults_are_a_line_each_and_nothing_is_made(here: Path) -> None:
 
 def test_scored_anew(here: Path) -> None:
     plan_file(here, TASKS[:2], {"a": str(here / "a.gguf")})
-    assert program.run(here, "outcome", "run", "plan.toml", "--out", "s.toml").returncode == 0
+    assert program.run(here, *COMMAND).returncode == 0
     done = program.run(here, "outcome", "score", "s.toml", "--tasks", "tasks.toml", "--out", "anew.toml")
     assert done.returncode == 0, done.stderr
     assert "2 answers, 0 of another score than before" in done.stderr

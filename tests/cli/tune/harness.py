@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +12,8 @@ from routerlab import resources
 from routerlab.core.taxonomy import load_taxonomy
 from tests import program
 from tests.conftest import PATIENCE_S
-from tests.tui.lab.test_terminal import wait_gone, workers_of
+from tests.forked import workers
+from tests.tui.lab.test_terminal import wait_gone
 
 LABELS = load_taxonomy(resources.TAXONOMY).labels
 PROMPTS = {
@@ -132,25 +131,16 @@ def tune_four_times(folder: Path, smollm2: Path) -> Runs:
 def interrupt(bench: Bench) -> Ended:
     """Ctrl+C after the first answers; no worker is left."""
     words = bench.tune("one/r.toml", "--progress", "json")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "routerlab", *words],
-        cwd=bench.folder,
-        env=bench.env("a"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    head = ""
+    process = program.begin(bench.folder, *words, env=bench.env("a"))
     deadline = time.monotonic() + PATIENCE_S
-    while not any(line["done"] >= 2 for line in read_anew(lines_of(head))):
+    while not any(line["done"] >= 2 for line in read_anew(lines_of(process.said()[0].rpartition("\n")[0]))):
         assert time.monotonic() < deadline
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        head += line
-    workers = workers_of(process.pid)
-    assert workers
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+    left_behind = workers(process.pid)
+    assert left_behind
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE_S)
-    wait_gone(workers)
-    return Ended(process.returncode, head + out, err)
+    out, err = process.communicate()
+    wait_gone([one.pid for one in left_behind])
+    assert process.returncode is not None
+    return Ended(process.returncode, out, err)

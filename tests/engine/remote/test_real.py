@@ -16,7 +16,7 @@ from routerlab.engine.contract.contract import parse_answer
 from routerlab.engine.remote.arm import RemoteArm, RemoteSpec
 from routerlab.engine.remote.info import RemoteInfo
 from tests.conftest import PATIENCE_S
-from tests.engine.asking import FRONT_DOOR
+from tests.engine.asking import SIX
 from tests.engine.workers import SETTINGS, arms, spec
 
 PROMPTS = ("write a regex for ISO dates", "why is the sky blue?")
@@ -62,7 +62,7 @@ def remote(url: str, **more: object) -> RemoteSpec:
 
 async def test_the_same_model_says_the_same_here_and_behind_a_server(server: str, smollm2: Path) -> None:
     """So it is the same contract: prompt, template, limit and greedy decoding."""
-    arm = RemoteArm(remote(server), FRONT_DOOR)
+    arm = RemoteArm(remote(server), SIX)
     await arm.start()
     assert (arm.state.phase, arm.state.message) == ("ready", "")
     answers = [await arm.ask(prompt, PATIENCE_S) for prompt in PROMPTS]
@@ -71,7 +71,7 @@ async def test_the_same_model_says_the_same_here_and_behind_a_server(server: str
     assert isinstance(info, RemoteInfo)
     assert (info.served_model, info.body) == ("smol", {"repeat_penalty": 1.0})
 
-    local = arms(SETTINGS, FRONT_DOOR, ()).model_arm(spec(smollm2, "json"))
+    local = arms(SETTINGS, SIX, ()).model_arm(spec(smollm2, "json"))
     await local.start()
     here = [await local.ask(prompt, PATIENCE_S) for prompt in PROMPTS]
     await local.stop()
@@ -80,7 +80,7 @@ async def test_the_same_model_says_the_same_here_and_behind_a_server(server: str
         (a.status, a.label, a.confidence) for a in here
     ]
     for answer in answers:
-        parsed = parse_answer(answer.answer or "", FRONT_DOOR.labels)
+        parsed = parse_answer(answer.answer or "", SIX.labels)
         assert (answer.label, answer.status == "ok") == (parsed.label, parsed.label is not None)
         assert answer.tokens.evaluated > 100
         assert 0 < answer.tokens.generated <= 128
@@ -88,7 +88,7 @@ async def test_the_same_model_says_the_same_here_and_behind_a_server(server: str
 
 
 async def test_a_prompt_that_does_not_fit_is_refused_with_the_servers_words(server: str) -> None:
-    arm = RemoteArm(remote(server), FRONT_DOOR)
+    arm = RemoteArm(remote(server), SIX)
     await arm.start()
     answer = await arm.ask("word " * 2000, PATIENCE_S)
     assert answer.status == "refused"
@@ -98,7 +98,7 @@ async def test_a_prompt_that_does_not_fit_is_refused_with_the_servers_words(serv
 
 
 async def test_a_real_answer_can_be_cancelled(server: str) -> None:
-    arm = RemoteArm(remote(server), FRONT_DOOR)
+    arm = RemoteArm(remote(server), SIX)
     await arm.start()
     task = asyncio.create_task(arm.ask(PROMPTS[0], PATIENCE_S))
     await asyncio.sleep(0)

@@ -114,20 +114,17 @@ def test_equals_scoring_from_scratch_on_the_real_model(
 ) -> None:
     """On the real weights in 32 bits: the quantised product rounds activations to 8 bits, where the order of
     a sum (the cells of other labels lie in between) decides about a step, and steps add up over 30 layers."""
-    monkeypatch.setattr(llama, "BATCH", 64)  # so that no long prompt is needed for several
+    monkeypatch.setattr(llama, "BATCH", 16)  # so that no long prompt is needed for several
     exact = tiny.dequantized(smollm2, tmp_path / "smollm2-f32.gguf")
     model = open_model(exact)
     exact.unlink()  # half a gigabyte; the mapping keeps it as long as it is needed
     asked = Asked(model, SIX, threads=usable_cpus())
     differences: list[float] = []
-    pair = Asked(model, TWO, threads=usable_cpus())
-    for this, prompt in ((asked, PROMPTS[0]), (pair, "A long story, told at length. " * 12)):
-        prediction = ask_and_compare(this, prompt, differences)
-        assert (prediction.tokens.cached, prediction.tokens.evaluated) == expected_tokens(this, prompt)
+    prediction = ask_and_compare(asked, PROMPTS[0], differences)
+    assert (prediction.tokens.cached, prediction.tokens.evaluated) == expected_tokens(asked, PROMPTS[0])
     assert prediction.tokens.evaluated > llama.BATCH
     print(f"SmolLM2 in 32 bits: largest relative difference {max(differences):.1e}")
     asked.predictor.context.close()
-    pair.predictor.context.close()
     model.close()
 
 

@@ -2,20 +2,20 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
-from tests import program
+from tests import forked, program
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.twocases import TWO_CASES
+
+Process = program.Begun | subprocess.Popen[str]
 
 QUICK = ("--corpus", "two.toml", "--exemplars", "none", "--threads", "1", "--context", "1100")
 
@@ -28,22 +28,16 @@ def folder_of_models(folder: Path) -> Path:
     return folder
 
 
-def command(*args: object) -> list[str]:
-    return [sys.executable, "-m", "routerlab", "bench", *map(str, args)]
-
-
 def bench(folder: Path, *args: object) -> "subprocess.CompletedProcess[str]":
     """What the command printed, and how it ended."""
     return program.run(folder, "bench", *args)
 
 
-def begun(folder: Path, *args: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        command(*args), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def begun(folder: Path, *args: object) -> program.Begun:
+    return program.begin(folder, "bench", *args)
 
 
-def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+def until(condition: Callable[[], bool], process: Process) -> None:
     """Wait for the condition while the process runs."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
@@ -57,18 +51,9 @@ def count(path: Path, kind: str = "trial") -> int:
     return path.read_bytes().count(f"[[{kind}]]".encode()) if path.exists() else 0
 
 
-def workers(pid: int) -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process(pid).children(recursive=True):
-        with suppress(psutil.Error):  # it has just ended
-            if "routerlab.engine.worker.worker" in child.cmdline():
-                found.append(child)
-    return found
-
-
 def worker_of(pid: int, model: Path) -> psutil.Process:
     """The worker that has mapped this model."""
-    return next(w for w in workers(pid) if str(model) in [m.path for m in w.memory_maps()])
+    return next(w for w in forked.workers(pid) if str(model) in [m.path for m in w.memory_maps()])
 
 
 def gone(processes: Sequence[psutil.Process]) -> bool:
@@ -76,7 +61,7 @@ def gone(processes: Sequence[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=PATIENCE_S)[1]
 
 
-def interrupt(process: "subprocess.Popen[str]") -> str:
+def interrupt(process: Process) -> str:
     """Press Ctrl+C; what it then said on stderr. It ends with 130."""
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=PATIENCE_S)

@@ -13,7 +13,9 @@ import pytest
 from routerlab.core.files.toml import load_toml
 from routerlab.core.session.run import Mark
 from routerlab.study.benchmark.plan import Plan, plan_of, questions
+from tests import program
 from tests.conftest import PATIENCE_S
+from tests.forked import workers
 from tests.study.benchmark.harness import (
     QUICK,
     begun,
@@ -27,8 +29,8 @@ from tests.study.benchmark.harness import (
     result,
     until,
     worker_of,
-    workers,
 )
+from tests.tui.lab.test_terminal import wait_gone, workers_of
 
 PLAN = """schema_version = 1
 name = "small"
@@ -166,11 +168,12 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(here: Path) -> None:
 
 
 def test_ctrl_c_while_loading_leaves_no_result_and_nobody(here: Path) -> None:
-    process = begun(here, *MANY)
-    until(lambda: bool(workers(process.pid)), process)
-    left_behind = workers(process.pid)
+    process = program.started(here, "bench", *MANY)  # as users do, workers too
+    until(lambda: bool(workers_of(process.pid)), process)
+    left_behind = workers_of(process.pid)
     interrupt(process)
-    assert gone(left_behind)
+    wait_gone(left_behind)
+    assert not (here / "r.toml").exists()
 
 
 def test_what_changed_since_is_refused_before_anything_is_asked(here: Path) -> None:

@@ -75,9 +75,9 @@ async def test_a_pull_is_stopped_goes_on_and_is_removed(folder: Path, server: Se
         await s.pilot.press("enter", "down", "enter")
         await s.shows("pull tiny", "% ", "of 1.0 MB")
         await s.pilot.press("c")
+        server.go.set()  # the socket must have something to say for the pull to look up
         await s.shows("stopped; what was downloaded is kept", "unfinished")
         assert 0 < partial_bytes(entry(), folder) < len(BODY)
-        server.go.set()
         await s.pilot.press("p", "down", "enter")
         await s.until(lambda: (folder / "tiny.gguf").exists(), "the file")
         await s.shows("1 here, 1.0 MB")

@@ -21,7 +21,7 @@ def test_a_planted_effect_is_found_from_draw_to_verdict() -> None:
 
 @pytest.mark.parametrize("world", ["no effect", "no effect, the better model is dearer"])
 def test_no_effect_is_not_found(world: str) -> None:
-    told = shares(WORLDS[world], range(40))
+    told = shares(WORLDS[world], range(20))
     assert told.get("verdict supported", 0) == 0
     assert told.get("label supported", 0) <= 0.1
     assert told.get("random supported", 0) <= 0.1

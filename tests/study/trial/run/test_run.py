@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from tests import program
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.remote.server import KEY, KEY_ENV, hang_up, says, serving_beside
-from tests.study.benchmark.harness import count, gone, interrupt, reasons, result, until, workers
+from tests.forked import workers
+from tests.study.benchmark.harness import count, gone, interrupt, reasons, result, until
 from tests.study.trial.harness import LABELS, corpus_file, protocol_file
 
 MODEL = 'ask = "one.gguf"\nname = "keywords"'
@@ -27,18 +27,12 @@ MODEL = 'ask = "one.gguf"\nname = "keywords"'
 ENGINE = "[engine]\nthreads = 1\ncontext = 1100\n[traffic]"
 
 
-def command(*args: object) -> list[str]:
-    return [sys.executable, "-m", "routerlab", "trial", *map(str, args)]
-
-
 def trial(folder: Path, *args: object, **env: str) -> "subprocess.CompletedProcess[str]":
     return program.run(folder, "trial", *args, env=os.environ | env)
 
 
-def begun(folder: Path, *args: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        command(*args), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def begun(folder: Path, *args: object) -> program.Begun:
+    return program.begin(folder, "trial", *args)
 
 
 def edited(path: Path, old: str, new: str) -> None:
@@ -160,7 +154,7 @@ def test_kill_9_loses_and_repeats_no_session(here: Path, after: int) -> None:
 
 
 def test_ctrl_c_stops_at_once_and_the_same_command_goes_on(here: Path) -> None:
-    process = begun(here, *RUN)
+    process = program.started(here, "trial", *RUN)  # as users do, workers too
     until(lambda: count(here / "s.toml") >= 10, process)
     told = interrupt(process)
     assert "the same command goes on" in told
