@@ -55,14 +55,11 @@ class Watch(Generic[AnyMode]):
 
     async def until(self, condition: Callable[[], bool], what: str = "the condition") -> None:
         """Let the app run until the condition holds; fail when that takes as long as a hang."""
-        begun = time.monotonic()
+        end = time.monotonic() + PATIENCE_S
         while not condition():
-            waited = time.monotonic() - begun
-            if waited > PATIENCE_S:
+            if time.monotonic() > end:
                 raise AssertionError(f"waited in vain for {what}; on the screen:\n{self.picture()}")
-            await self.pilot.pause(
-                min(0.005 + waited / 10, 0.1)
-            )  # looking costs as much as what is waited for
+            await self.pilot.pause(0.005)
 
     async def shows(self, *texts: str) -> None:
         """Wait until all the texts are on the screen."""

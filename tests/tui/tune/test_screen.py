@@ -249,6 +249,7 @@ async def test_what_cannot_be_learned_from_is_said(tmp_path: Path) -> None:
         await s.pilot.press("escape")
         s.lab.add_arm(tuned("smollm2-135m"))
         await opened(s)
+        await s.shows("smollm2-135m:probe")  # the list is drawn anew a moment after
         await s.pilot.press("l")
         await s.shows("nothing of this sitting is saved yet")
         await s.pilot.press("escape")

@@ -102,6 +102,8 @@ class TourScreen(LabScreen):
         if lent != self.lent:
             self.lent = lent
             self.redraw()
+        elif self.query_one("#tour", Line).size.height < min(lent, LINES):  # laid out before it had its text
+            self.query_one("#tour", Line).refresh(layout=True)
 
     def action_tour_next(self) -> None:
         """The next step, whether this one was done or not; behind the last, the lab alone."""
