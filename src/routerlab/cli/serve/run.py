@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from routerlab.serve.metrics import Metrics
 
 LOOPBACK = "127.0.0.1"
-TOGETHER = 8
-"""Prompts that are decoded together unless the settings or an option say otherwise."""
 LIBRARIES = ("starlette", "uvicorn", "prometheus_client", "h11")
 
 
@@ -144,16 +142,13 @@ def run(
         deadline_s=deadline,
         drain_s=drain,
     )
-    given = on.given()
-    if "concurrency" not in given and "concurrency" not in on.settings().model_fields_set:
-        given["concurrency"] = TOGETHER
     wanted = Wanted(
         router=router,
         shadows=tuple(shadow or ()),
         workers=workers,
         taxonomy=taxonomy,
         tables=_tables(routes or []),
-        settings=given,
+        settings=on.given(),
         against=drift_against,
     )
     token, keep = read_token(host), _keep(keep_prompts, redact)
