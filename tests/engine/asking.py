@@ -32,7 +32,7 @@ def taxonomy(names: Sequence[str], tie_rule: str = "") -> Taxonomy:
 
 SIX = taxonomy(FRONT_DOOR.labels)
 TWO = taxonomy(("yes", "no"))
-TWENTY = taxonomy([f"area{i % 4}/topic{i}" for i in range(19)] + ["none"])
+TWENTY = taxonomy([f"a{i % 4}/t{i}" for i in range(19)] + ["none"])
 NESTED = taxonomy(("code", "code/simple", "code/simple/short", "CoT"))
 
 

@@ -115,7 +115,8 @@ async def test_a_lab_follows_a_server_through_a_cut_into_its_next_session_and_go
         await lab.close()
         first, *others = notices(seen)
         # What the cut is seen as depends on whether a page was under way.
-        assert first.startswith(f"{visit.url}: cut off (") and first.endswith("Error); trying again")
+        assert first.startswith(f"{visit.url}: cut off (")
+        assert first.endswith("Error); trying again")
         session = visit.recorder.path and visit.recorder.path.stem
         assert others == [f"{visit.url}: is there again", f"{visit.url}: began another session, {session}"]
         assert [(t.prompt, t.arm, t.repeat) for t in trials(seen)] == [

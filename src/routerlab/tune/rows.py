@@ -33,8 +33,8 @@ def row(
         hard=_round(right[hard].mean()) if hard.any() else None,
         log_loss=_round(log_loss(shares, gold)) if shares is not None else None,
         ece=_round(gap(reliability(shares, gold))) if shares is not None else None,
-        p50=_ms(percentile(times, 0.5)),
-        p95=_ms(percentile(times, 0.95)),
+        p50=ms(percentile(times, 0.5)),
+        p95=ms(percentile(times, 0.95)),
         cross_validated=True,
     )
 
@@ -78,5 +78,6 @@ def _round(x: float) -> float:
     return round(float(x), 4)
 
 
-def _ms(x: float | None) -> float | None:
+def ms(x: float | None) -> float | None:
+    """As it is written into a router's file."""
     return None if x is None else round(x, 1)

@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from routerlab import resources
@@ -12,11 +13,13 @@ from routerlab.core.corpus import load_corpus
 from routerlab.core.prediction import Trial
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.session import Annotation
+from routerlab.core.statistics.quantiles import percentile
 from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.contract.encoding import DESCRIBED
 from routerlab.engine.contract.router import Cascade, Router, load_router
 from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.settings import Settings
+from routerlab.tune.out_of_fold import load_oof
 from routerlab.tune.scores.run import best
 from tests.cli.tune.harness import LABELS, Bench, Ended
 from tests.engine.tuned import deep_model
@@ -57,6 +60,43 @@ def test_a_cascade_is_an_arm(bench: Bench) -> None:
     answer = run(bench, "route", "regex for a postcode", "--arm", "three/c.toml", "--format", "json").stdout
     assert json.loads(answer)["member"] == "large:probe"
     assert json.loads(answer)["label"] == routed(bench, "r.toml")  # all members say the same
+
+
+def test_times_are_written_anew_and_nothing_else_changes(bench: Bench) -> None:
+    folder = bench.folder / "timed"
+    folder.mkdir()
+    for name in ("r.toml", "r.npz", "r.oof.npz"):
+        shutil.copy(bench.folder / name, folder / name)
+    before = tuned(folder / "r.toml")
+    old = load_oof(folder, before.evidence.answers, "r")
+    for _ in range(2):  # a second time takes the place of the first
+        done = run(bench, "tune", "time", "timed/r.toml", "--corpus", "pool.toml")
+    after = tuned(folder / "r.toml")
+    row = after.evidence.row[0]
+    assert f"timed/r.toml: P50 {row.p50:.0f} ms, P95 {row.p95:.0f} ms" in done.stderr
+    assert [s.startswith("Timed again") for s in after.evidence.seen].count(True) == 1
+    new = load_oof(folder, after.evidence.answers, "r")
+    took = new.times[np.isfinite(new.times)]
+    assert percentile(took.tolist(), 0.5) == pytest.approx(row.p50, abs=0.1)
+    assert not np.array_equal(new.times, old.times, equal_nan=True)
+    assert new.ids == old.ids
+    assert np.array_equal(new.shares, old.shares)
+    same = {"evidence": None}
+    assert after.model_copy(update=same) == before.model_copy(update=same)
+    assert after.evidence.row[1:] == before.evidence.row[1:]
+    assert row.accuracy == before.evidence.row[0].accuracy
+
+
+def test_only_cases_that_a_router_was_tuned_with_are_timed(bench: Bench) -> None:
+    done = bench.run("a", "tune", "time", "r.toml", "--corpus", str(resources.POOL))
+    assert done.returncode == 2
+    assert done.stderr.endswith("has no case that all of these routers were tuned with\n")
+
+
+def tuned(path: Path) -> Router:
+    found = load_router(path)
+    assert isinstance(found, Router)
+    return found
 
 
 def test_routers_that_do_not_lie_together_make_no_cascade(bench: Bench) -> None:

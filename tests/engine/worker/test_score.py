@@ -208,7 +208,7 @@ def test_earlier_questions_leave_no_trace_on_the_real_model(real: Asked) -> None
 def test_limit_of_the_context(tiny_models: Models, family: tiny.Family, of: Taxonomy) -> None:
     """The longest prompt that is admitted works; one token more is refused with both numbers."""
     model = tiny_models[family]
-    asked = Asked(model, of, n_ctx=1280)
+    asked = Asked(model, of, n_ctx=768)
     decodes = 0
     plain = asked.predictor.context.decode
 
@@ -221,17 +221,17 @@ def test_limit_of_the_context(tiny_models: Models, family: tiny.Family, of: Taxo
     with pytest.raises(PromptTooLongError) as refusal:
         asked.ask("x" * 3000)
     assert decodes == 0
-    found = re.search(r"has 3000 tokens, but only (\d+) of the context's 1280 are free", str(refusal.value))
+    found = re.search(r"has 3000 tokens, but only (\d+) of the context's 768 are free", str(refusal.value))
     assert found is not None
     room = int(found[1])
     cached, evaluated = expected_tokens(asked, "")
-    assert cached + evaluated + room == 1280
+    assert cached + evaluated + room == 768
     with pytest.raises(PromptTooLongError, match=f"has {room + 1} tokens, but only {room} of"):
         asked.ask("x" * (room + 1))
     for _ in range(2):
         prediction = asked.ask("x" * room)
         assert prediction.status == "ok"
-        assert prediction.tokens.cached + prediction.tokens.evaluated == 1280
+        assert prediction.tokens.cached + prediction.tokens.evaluated == 768
     ask_and_compare(asked, "x" * room)
     asked.predictor.context.close()
 
@@ -291,5 +291,5 @@ def test_the_oracle_itself_sums_to_one(tiny_models: Models) -> None:
     """Over all continuations of one token, the plain way gives a probability distribution."""
     model = tiny_models["llama"]
     prefix, _, _ = framing_tokens(model, Asked(model, TWO).framing)
-    scores: Sequence[float] = [plain_score(model, prefix[:40], [t], 1) for t in range(model.n_vocab)]
+    scores: Sequence[float] = [plain_score(model, prefix[:4], [t], 1) for t in range(model.n_vocab)]
     assert np.exp(scores).sum() == pytest.approx(1.0, abs=1e-4)

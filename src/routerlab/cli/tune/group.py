@@ -10,6 +10,7 @@ from routerlab.cli.tune.learn import learn
 from routerlab.cli.tune.model import model
 from routerlab.cli.tune.scores import scores
 from routerlab.cli.tune.taxonomy import taxonomy
+from routerlab.cli.tune.time import time
 
 
 class ModelFirst(TyperGroup):
@@ -27,5 +28,5 @@ app = typer.Typer(
     help="Make the best router that a model can be from a labelled corpus: `routerlab tune MODEL`.",
     no_args_is_help=True,
 )
-for command in (model, cascade, learn, scores, taxonomy):
+for command in (model, cascade, learn, scores, taxonomy, time):
     app.command()(command)
