@@ -19,21 +19,36 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from routerlab.bench import memory, rawdata
 from routerlab.bench.peers import parent
+from routerlab.core.files.atomic import write_new
 from routerlab.engine.arms import local, process
+from routerlab.engine.worker import build
 from routerlab.engine.worker.protocol import LINE_LIMIT
 from tests import server
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
-_spawn, _executable = process.spawn, sys.executable
+_spawn, _executable, _describe = process.spawn, sys.executable, build.describe_build
 
 
 def use(patch: pytest.MonkeyPatch) -> None:
     """Have this process fork its workers and peers."""
     for module in (local, parent):
         patch.setattr(module, "spawn", spawn)
+    for module in (build, rawdata, memory):
+        patch.setattr(module, "describe_build", describe_build)
+
+
+def describe_build() -> build.BuildInfo:
+    """What the first who asked was told: it takes a process that imports the library."""
+    kept = server.folder() / "build.json"
+    if sys.executable != _executable:
+        return _describe()
+    if not kept.exists():
+        write_new(kept, _describe().model_dump_json().encode())
+    return build.BuildInfo.model_validate_json(kept.read_bytes())
 
 
 class Forked:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import chdir
 from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from tests.conftest import REPO
 
@@ -41,6 +42,11 @@ def address() -> dict[str, object]:
         get_context("forkserver").set_forkserver_preload(list(IMPORTED))
         SERVER.ensure_running()
     return {k: v for k, v in vars(SERVER).items() if k in ("_forkserver_address", "_forkserver_authkey")}
+
+
+def folder() -> Path:
+    """What the server and all that it forked have in common; it goes with the server."""
+    return Path(str(address()["_forkserver_address"])).parent
 
 
 def start(process: BaseProcess) -> None:
