@@ -15,6 +15,7 @@ from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.features import DEPTHS, Reader, Workbench, layers_of
 from routerlab.tune.ways import Way
 from tests.engine.asking import TWO, shots_for
+from tests.engine.cluster.in_process import in_process
 from tests.engine.tuned import LAYER, deep_model, plan_for
 from tests.engine.workers import arms, running, spec
 
@@ -175,6 +176,53 @@ async def test_what_was_read_before_a_fault_is_kept(model: Path, tmp_path: Path)
     async with asker(model, tmp_path / "a.sqlite") as again:
         assert len(await again.answers(["one"], None, quiet)) == 1
         assert again.arm.state.phase == "starting"
+
+
+async def test_a_cluster_reads_the_same_and_is_left_before_anything_is_timed(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts, way = [f"prompt {n}" for n in range(40)], Way(spec(model))
+    near = plan_for(model, tmp_path / "near" / "r.toml")
+    far = replace(plan_for(model, tmp_path / "far" / "r.toml"), cluster=in_process(monkeypatch))
+    with Workbench(near) as bench:
+        async with bench.asker("probe", way, (1, LAYER)) as asker:
+            expected = await asker.answers(prompts, WIDE, quiet)
+    told: list[int] = []
+    with Workbench(far) as bench:
+        assert bench.asker("score", way).far is None  # its answers are timed as they come
+        async with bench.asker("probe", way, (1, LAYER)) as asker:
+            assert asker.far is not None
+            first = await asker.answers(prompts[:3], WIDE, quiet)
+            found = await asker.answers(prompts, WIDE, lambda d, n: told.append(d))
+            assert (asker.arm.state.phase, asker.far.state.phase) == ("starting", "ready")
+            await asker.fresh(prompts[0], WIDE)
+            assert (asker.arm.state.phase, asker.far.state.phase) == ("ready", "stopped")
+            (more,) = await asker.answers(["joined again"], WIDE, quiet)
+        async with bench.asker("probe", way, (1, LAYER)) as again:
+            kept = await again.answers([*prompts, "joined again"], WIDE, quiet)
+            assert again.far is not None
+            assert again.far.state.phase == "starting"  # nothing was wanted of it
+    assert told == list(range(4, 41))
+    for a, b, c in zip([*expected, more], [*found, more], kept, strict=True):
+        assert a.prediction.tokens == b.prediction.tokens == c.prediction.tokens
+        np.testing.assert_allclose(a.features, b.features, rtol=1e-5, atol=1e-6)  # type: ignore[arg-type]
+        assert (b.features == c.features).all()  # type: ignore[union-attr]
+    assert (first[2].features == found[2].features).all()  # type: ignore[union-attr]
+
+
+async def test_what_a_cluster_read_before_a_fault_is_kept(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = replace(plan_for(model, tmp_path / "r.toml"), cluster=in_process(monkeypatch))
+    with Workbench(plan) as bench:
+        async with bench.asker("probe", Way(plan.spec), (LAYER,)) as asker:
+            with pytest.raises(LabError, match="what was read so far is kept") as e:
+                await asker.answers(["one", "X" * 3000, "three"], None, quiet)
+        async with bench.asker("probe", Way(plan.spec), (LAYER,)) as again:
+            assert len(await again.answers(["one"], None, quiet)) == 1
+            assert again.far is not None
+            assert again.far.state.phase == "starting"
+    assert e.value.code == Exit.MISSING
 
 
 # --- the workbench ----------------------------------------------------------------------------------------

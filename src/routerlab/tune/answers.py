@@ -2,8 +2,10 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.prediction import Prediction
 from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.cluster.arm import ClusterArm, in_batches
 from routerlab.engine.contract.info import ArmInfo
 
 Floats = NDArray[np.float32]
@@ -74,10 +77,17 @@ def _hash(prompt: str) -> str:
 
 
 class Asker:
-    """One arm, loaded only when an answer is wanted that is not in the store; stopped with its block."""
+    """One arm, loaded only when an answer is wanted that is not in the store; stopped with its block.
 
-    def __init__(self, arm: ModelArm, key: str, layers: int, store: Answers) -> None:
+    With `far`, the same model on a cluster, that is asked what is not in the store, and the arm only what is
+    wanted `fresh`, to be timed.
+    """
+
+    def __init__(
+        self, arm: ModelArm, key: str, layers: int, store: Answers, far: ClusterArm | None = None
+    ) -> None:
         self.arm = arm
+        self.far = far
         self._key = key
         self._layers = layers
         self._store = store
@@ -87,18 +97,33 @@ class Asker:
 
     async def __aexit__(self, *_: object) -> None:
         await self.arm.stop()
+        await self._leave()
 
     async def answers(
         self, prompts: Sequence[str], window: int | None, done: Callable[[int, int], None]
     ) -> list[Answer]:
         """The arm's answer to every prompt. LabError (exit 3) when it cannot be loaded or an answer fails."""
         found = [self._kept(prompt, window) for prompt in prompts]
-        missing = [i for i, answer in enumerate(found) if answer is None]
-        for count, i in enumerate(missing):
-            found[i] = answer = await self.fresh(prompts[i], window)
+        missing = deque(i for i, answer in enumerate(found) if answer is None)
+        async for answer in self._read([prompts[i] for i in missing], window):
+            i = missing.popleft()
+            found[i] = answer
             self._store.put(self._window_key(window), prompts[i], answer)
-            done(len(prompts) - len(missing) + count + 1, len(prompts))
+            done(len(prompts) - len(missing), len(prompts))
         return [answer for answer in found if answer is not None]
+
+    async def _read(self, prompts: Sequence[str], window: int | None) -> AsyncIterator[Answer]:
+        """The answers now, in the order of the prompts, of the cluster where there is one."""
+        if self.far is None or not prompts:
+            for prompt in prompts:
+                yield await self.fresh(prompt, window)
+            return
+        if self.far.state.phase != "ready":
+            await self.far.start()
+        async for prediction, features in self.far.spread(partial(_read_all, window), in_batches(prompts)):
+            yield self._sound(prediction, features)
+        if self.far.state.phase != "ready":
+            raise self._failed(self.far.state.message)
 
     def _window_key(self, window: int | None) -> str:
         return canonical_sha256({"arm": self._key, "window": window or 0})
@@ -117,16 +142,32 @@ class Asker:
         """The arm's answer now, whatever the store has."""
         if self.arm.state.phase != "ready":
             await self.start()
-        prediction, features = await self.arm.read(prompt, window, TIMEOUT_S)
+        return self._sound(*await self.arm.read(prompt, window, TIMEOUT_S))
+
+    def _sound(self, prediction: Prediction, features: Floats | None) -> Answer:
         if prediction.status not in ("ok", "unparsed"):
-            error = prediction.error or prediction.status
-            raise LabError(f"{self.arm.spec.name}: {error}; what was read so far is kept", Exit.MISSING)
+            raise self._failed(prediction.error or prediction.status)
         return Answer(prediction, features)
 
+    def _failed(self, why: str) -> LabError:
+        return LabError(f"{self.arm.spec.name}: {why}; what was read so far is kept", Exit.MISSING)
+
     async def start(self) -> ArmInfo:
-        """Load the model; facts of it. LabError (exit 3) when that fails."""
+        """Load the model; facts of it. LabError (exit 3) when that fails. A cluster that was joined is left:
+        nothing of it may be beside what is timed."""
+        await self._leave()
         await self.arm.start()
         if self.arm.state.phase != "ready":
             raise LabError(f"{self.arm.spec.name}: {self.arm.state.message}", Exit.MISSING)
         assert isinstance(self.arm.state.info, ArmInfo)
         return self.arm.state.info
+
+    async def _leave(self) -> None:
+        if self.far is not None and self.far.state.phase not in ("starting", "stopped"):
+            await self.far.stop()
+
+
+async def _read_all(
+    window: int | None, arm: ModelArm, prompts: Sequence[str]
+) -> list[tuple[Prediction, Floats | None]]:
+    return [await arm.read(prompt, window, TIMEOUT_S) for prompt in prompts]

@@ -10,12 +10,17 @@ import numpy as np
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.engine.contract.contract import own_frame, system_prompt
+from routerlab.core.taxonomy import Taxonomy
+from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.arms.local import ModelArm
+from routerlab.engine.cluster.arm import ClusterArm
+from routerlab.engine.contract.contract import Exemplar, own_frame, system_prompt
 from routerlab.engine.contract.head import ENCODER_FEATURES, FEATURES
 from routerlab.engine.contract.names import ContractName, Encoding
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import GgufHeader, read_header
+from routerlab.settings import Settings
 from routerlab.tune.answers import Answers, Asker
 from routerlab.tune.cases import Training, sample
 from routerlab.tune.choose import Candidates
@@ -62,12 +67,14 @@ class Workbench:
         layers: Sequence[int] = (),
         encoding: Encoding = "json-name",
     ) -> Asker:
-        """A model asked in this way under a contract; loaded when it is first needed."""
+        """A model asked in this way under a contract; loaded when it is first needed. Where layers are read
+        the plan's cluster does it; other answers are timed as they come, so they stay here."""
         plan, header = self.plan, self.header
         own = own_frame(header.architecture, header.name).sha256 if header.embedding else None
         features = ENCODER_FEATURES if header.encoder else FEATURES
         spec = way.spec.model_copy(update={"contract": contract, "encoding": encoding})
-        arm = ModelArms(plan.taxonomy, way.shots, None, plan.settings).model_arm(spec, layers=layers)
+        make = partial(_arms, plan.taxonomy, way.shots, tuple(layers))
+        far = ClusterArm(spec, plan.cluster, make, plan.settings) if plan.cluster and layers else None
         key = canonical_sha256(
             {
                 "lab": __version__,
@@ -79,7 +86,7 @@ class Workbench:
             }
             | ({"features": features} if layers else {})
         )
-        return Asker(arm, key, len(layers), self._store)
+        return Asker(make(plan.settings)(spec), key, len(layers), self._store, far)
 
     @property
     def header(self) -> GgufHeader:
@@ -94,6 +101,13 @@ class Workbench:
         if not header.n_layers or header.n_layers < 3:
             raise LabError(f"{self.plan.spec.model}: has too few layers to be probed")
         return layers_of(header.n_layers, header.encoder)
+
+
+def _arms(
+    taxonomy: Taxonomy, shots: Sequence[Exemplar], layers: tuple[int, ...], settings: Settings
+) -> Callable[[ArmSpec], ModelArm]:
+    """Makes arms whose layers are read, here or on a cluster's machines."""
+    return partial(ModelArms(taxonomy, shots, None, settings).model_arm, layers=layers)
 
 
 class Reader:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.engine.arms.arm import ArmSpec
+from routerlab.engine.cluster.arm import Cluster
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import INSTRUCTIONS, Instruction
 from routerlab.settings import Settings
@@ -21,7 +22,7 @@ class Plan:
 
     `budget_s` bounds the time: what does not fit is left out and said. `limit_ms` is the P95 a window may
     have, `max_error` the share of answers that may be wrong (see tune/promise.py). `command` is written into
-    the router, so that others can do it again.
+    the router, so that others can do it again. The `cluster` reads prompts; what is timed is asked here.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Plan:
     limit_ms: float = 2000.0
     baselines: bool = True
     max_error: float | None = None
+    cluster: Cluster | None = None
 
 
 class Clock:

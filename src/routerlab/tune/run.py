@@ -80,7 +80,10 @@ async def _affordable(
     order = sample(plan.training, len(plan.training.cases), plan.seed)
     few = [plan.training.cases[i].prompt for i in order[:PACE_CASES]]
     async with bench.asker("probe", Way((plan.files or (plan.spec,))[0]), layers) as asker:
-        answers = await asker.answers(few, max(plan.windows), partial(tell, "finding the pace"))
+        answers = []
+        for prompt in few:  # now: what is kept may be of another machine
+            answers.append(await asker.fresh(prompt, max(plan.windows)))
+            tell("finding the pace", len(answers), len(few))
     pace_s = sum(a.prediction.latency_ms.total for a in answers) / len(answers) / 1000
     n = int(plan.budget_s / 2 / (pace_s * REREAD))
     if n >= len(plan.training.cases):

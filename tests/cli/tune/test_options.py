@@ -23,6 +23,18 @@ def test_instructions_are_tried_the_longest_first() -> None:
             _named(wrong)
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--engine", "spark"), "there is ray, and ray://HOST:PORT"),
+        (("--engine", "ray", "--budget", "5"), "--budget goes by the pace of this machine"),
+    ],
+)
+def test_what_cannot_be_read_on_a_cluster_is_told_before_all(words: tuple[str, ...], says: str) -> None:
+    with pytest.raises(LabError, match=says):
+        CliRunner().invoke(app, ["tune", "no-such-model", *words], catch_exceptions=False)
+
+
 def test_corpora_are_put_together(tmp_path: Path, smollm2: Path) -> None:
     """By the time the model is looked at all of them have been read."""
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"

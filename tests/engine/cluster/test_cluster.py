@@ -1,22 +1,25 @@
-"""Bulk work on a real cluster of two nodes on this machine, one of which is killed half-way."""
+"""Bulk work on a real cluster of two nodes on this machine, one of which is killed half-way: what downstream
+models answer, what tuning reads, what a replay labels."""
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from routerlab.core.corpus import Case, Corpus
+from routerlab.core.corpus import Case, Corpus, prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.core.session.file import read_session
 from routerlab.engine.cluster.actor import Shape, shape
-from routerlab.engine.cluster.arm import ClusterArm, on_cluster
+from routerlab.engine.cluster.arm import ClusterArm, find_cluster, on_cluster
 from routerlab.engine.lab.events import TrialDone
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
@@ -25,9 +28,13 @@ from routerlab.engine.lab.start import start_arms
 from routerlab.models.memory import Estimate
 from routerlab.models.placement import RESERVE, share
 from routerlab.resources import TAXONOMY
+from routerlab.tune.features import Workbench
+from routerlab.tune.ways import Way
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR, shots_for
+from tests.engine.tuned import LAYER, WINDOW, deep_model, plan_for
 from tests.engine.workers import SETTINGS, spec, until
+from tests.study.outcome.harness import carried_out, carry, opened, plan_file, task, tiny_model
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed: the extra `ray`")
 CASES = 400
@@ -43,18 +50,84 @@ def make(slots: int, settings: Any = SETTINGS) -> ModelArms:
     return ModelArms(FRONT_DOOR, SHOTS, "e" * 64, settings, slots)
 
 
-@pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    """A cluster whose head and second node have room for a model each; the head says that it has a GPU."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    from ray.cluster_utils import Cluster
+@pytest.fixture(scope="module")
+def head() -> Iterator[Any]:
+    """A cluster with room for one model, which says that it has a GPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        from ray.cluster_utils import Cluster
 
-    head = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False, "_system_config": QUICK}
-    made = Cluster(initialize_head=True, head_node_args=head)
-    made.second = made.add_node(num_cpus=1)
-    monkeypatch.setenv("RAY_ADDRESS", made.address)
-    yield made
-    made.shutdown()
+        told = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False, "_system_config": QUICK}
+        made = Cluster(initialize_head=True, head_node_args=told)
+        made.second = None
+        patch.setenv("RAY_ADDRESS", made.address)
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture
+def cluster(head: Any) -> Any:
+    """The same with a second node that has room for a model, too."""
+    if head.second is None:
+        head.second = head.add_node(num_cpus=1)
+    return head
+
+
+def kill(cluster: Any) -> None:
+    """As when the second node's machine fails."""
+    os.kill(cluster.second.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+    cluster.second = None
+
+
+@needs_ray
+async def test_downstream_models_answer_as_on_one_machine(cluster: Any, tmp_path: Path) -> None:
+    words = [f"{word}{n}" * 3 for word in ("red", "zebra", "?") for n in range(4)]
+    tasks = [task(i, word) for i, word in enumerate(words)]
+    models = {"a": tiny_model(tmp_path, seed=3)}
+    alone, _, _ = await carried_out(plan_file(tmp_path, tasks, models), tmp_path / "alone.toml")
+    work, file = opened(plan_file(tmp_path, tasks, models, together=2), tmp_path / "far.toml")
+    found, lost, said = await carry(replace(work, cluster=find_cluster("ray", print)), file)
+    assert (lost, said[-1]) == ([], "  loaded 2 times on the cluster")
+    in_order = sorted(tasks, key=lambda t: prompt_sha256(t["prompt"]))
+    assert list(found) == [(t["id"], "a") for t in in_order]
+    assert [(one.answer, one.score, one.cost) for one in found.values()] == [
+        (alone[key].answer, alone[key].score, alone[key].cost) for key in found
+    ]
+    assert {one.latency_ms for one in found.values()} == {None}
+    assert len({one.answer for one in found.values()}) > 2  # so that it tells something
+
+
+@needs_ray
+async def test_tuning_reads_what_one_machine_would_though_a_node_is_killed_and_it_is_stopped(
+    cluster: Any, tmp_path: Path
+) -> None:
+    model, told = deep_model(tmp_path / "deep.gguf"), list[str]()
+    prompts = [f"tell me {n} times about {n % 7}" for n in range(CASES)]
+    near = plan_for(model, tmp_path / "near" / "r.toml")
+    far = replace(near, store=tmp_path / "far.sqlite", cluster=find_cluster("ray", told.append))
+
+    async def read(plan: Any, asked: list[str], done: Any = lambda *_: None) -> list[Any]:
+        with Workbench(plan) as bench:
+            async with bench.asker("probe", Way(plan.spec), (1, LAYER)) as asker:
+                return await asker.answers(asked, WINDOW, done)
+
+    def disturb(done: int, _: int) -> None:
+        if done == 40:
+            kill(cluster)
+        if done == 300:
+            reading.cancel()
+
+    reading = asyncio.create_task(read(far, prompts, disturb))
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert [line.rpartition("; ")[2] for line in told if "is out" in line] == ["1 go on"]
+    counts: list[int] = []
+    found = await read(far, prompts, lambda done, _: counts.append(done))
+    assert counts == list(range(counts[0], CASES + 1))
+    assert counts[0] >= 300
+    for a, b in zip(await read(near, prompts[::9]), found[::9], strict=True):
+        assert a.prediction.tokens == b.prediction.tokens
+        np.testing.assert_allclose(a.features, b.features, rtol=1e-5, atol=1e-6)
 
 
 @needs_ray
@@ -75,7 +148,7 @@ async def test_a_node_that_is_killed_half_way_loses_nothing(
 
     def watch(event: object) -> None:
         if isinstance(event, TrialDone) and not killed.is_set() and event.trial.case == "c040":
-            os.kill(cluster.second.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+            kill(cluster)
             killed.set()
 
     lab.subscribe(watch)

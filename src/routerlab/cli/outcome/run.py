@@ -21,6 +21,12 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a session that is there: what it has is not asked.")
     ] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray[://HOST:PORT]", help="Ask local models on all machines of a cluster, without times."
+        ),
+    ] = None,
 ) -> None:
     """Have every task answered once by every downstream model, check each answer, and keep it at once.
 
@@ -31,6 +37,7 @@ def run(
     Example: routerlab outcome run benchmarks/outcome/local.toml --out outcomes.toml
     """
     from routerlab.core.taxonomy import load_taxonomy
+    from routerlab.engine.cluster.arm import find_cluster
     from routerlab.engine.worker.build import describe_build
     from routerlab.resources import TAXONOMY
     from routerlab.settings import load_settings
@@ -42,13 +49,14 @@ def run(
     from routerlab.study.outcome.task import load_tasks
     from routerlab.study.routing_table import load_routes
 
+    cluster = None if engine is None else find_cluster(engine, say)
     plan = load_plan(file)
     settings = load_settings()
     taxonomy = load_taxonomy(Path(plan.taxonomy) if plan.taxonomy else TAXONOMY)
     routes = load_routes(Path(plan.routes), taxonomy)
     tasks = sampled(plan, load_tasks(Path(plan.tasks), taxonomy))
     where = places(file, plan, routes, settings.remote)
-    build = describe_build()
+    build = None if cluster else describe_build()
     sandbox = open_sandbox()
     first = tasks.task[0]
     score_answer(first, first.reference, sandbox)  # what checks need is here, or is told before all is asked
@@ -56,7 +64,7 @@ def run(
     session, note = open_outcomes(out, header, resume)
     for line in filter(None, (note, _torn(session))):
         say(line)
-    work = Work(plan, tasks, routes, where, settings, sandbox)
+    work = Work(plan, tasks, routes, where, settings, sandbox, cluster)
     with session:
         lost = asyncio.run(_carry_out(work, session))
     say(f"session: {out}")

@@ -54,6 +54,12 @@ def model(
         float | None,
         typer.Option(min=0.001, max=0.5, metavar="SHARE", help="Abstain where more answers may be wrong."),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray[://HOST:PORT]", help="Read the corpus on all machines of a cluster, and time here."
+        ),
+    ] = None,
     baselines: Annotated[bool, typer.Option(help="Measure json and score too, to compare with.")] = True,
     progress: Progress = "text",
     taxonomy: o.TaxonomyFile = None,
@@ -70,7 +76,11 @@ def model(
     Example: routerlab tune smollm2-135m --quantizations q4_0,q8_0 --budget 30
     """
     from routerlab.cli.shared.progress import teller
+    from routerlab.engine.cluster.arm import find_cluster
 
+    if engine is not None and budget is not None:
+        raise LabError("--budget goes by the pace of this machine, and --engine reads on others: use one")
+    cluster = None if engine is None else find_cluster(engine, say)
     plan = make_plan(model, corpus, out, taxonomy, exemplars, seed, on.settings())
     plan = replace(
         plan,
@@ -82,6 +92,7 @@ def model(
         baselines=baselines,
         max_error=max_error,
         budget_s=None if budget is None else budget * 60,
+        cluster=cluster,
     )
     for warning in plan.training.warnings:
         say(f"warning: {warning}")

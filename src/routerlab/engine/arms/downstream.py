@@ -22,7 +22,7 @@ from routerlab.engine.worker.protocol import (
 @dataclass(frozen=True)
 class Answered:
     """What came of a question. `text` is the answer if `status` is "ok", else `error` says why there is none.
-    Times are in milliseconds, the whole as its user waits; `first_ms` is None where nobody measured it."""
+    Times are in milliseconds, the whole as its user waits; None where nobody measured them."""
 
     status: Literal["ok", "crashed", "timeout", "refused"]
     text: str = ""
@@ -30,7 +30,7 @@ class Answered:
     tokens_in: int | None = None
     tokens_out: int | None = None
     first_ms: float | None = None
-    total_ms: float = 0.0
+    total_ms: float | None = 0.0
     cost: float | None = None
     error: str | None = None
 

@@ -2,31 +2,35 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from routerlab.core.errors import Exit, LabError
-from routerlab.core.prediction import Prediction
-from routerlab.engine.arms.arm import ArmSpec, ArmState
-from routerlab.engine.lab.factory import ArmFactory
+from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState
 from routerlab.engine.lab.runner import UNSETTLED
 from routerlab.engine.worker.build import describe_build
 from routerlab.models.devices import gpus
 from routerlab.settings import Settings
 
-MakeFactory = Callable[[Settings], ArmFactory]
+R = TypeVar("R")
+Make = Callable[[Settings], Callable[[ArmSpec], Arm]]
+"""What makes an arm there. This and `How` go there by name: they are functions of modules, or partials."""
+How = Callable[[Any, Sequence[str]], Awaitable[list[R]]]
+"""How the arm that was made is asked: (arm, prompts) -> what comes of each."""
 
 
 class Actor:
-    """An arm for Ray's event loop, which takes its questions in turn."""
+    """An arm for Ray's event loop, which takes its batches in turn, or some at once."""
 
-    def __init__(self, folder: str, make: MakeFactory, settings: Settings, spec: ArmSpec) -> None:
-        """`folder` is the working folder there: paths are what they are on the machine that asks."""
+    def __init__(self, folder: str, make: Make, settings: Settings, spec: ArmSpec, lanes: int) -> None:
+        """`folder` is the working folder there: paths are what they are on the machine that asks. At most
+        `lanes` batches are asked at once, and no more than the model has a `concurrency` for."""
         self._folder = folder
         self._make = make
         self._settings = settings
         self._spec = spec
-        self._turn = asyncio.Lock()
+        self._lanes = lanes
         self._changed = asyncio.Event()
 
     async def start(self) -> ArmState:
@@ -38,17 +42,19 @@ class Actor:
             return ArmState("failed", message=str(e))
         self._arm.on_change = lambda _: self._changed.set()
         await self._arm.start()
+        info = self._arm.state.info
+        self._turns = asyncio.Semaphore(min(self._lanes, (info and info.concurrency) or 1))
         return self._arm.state
 
-    async def ask(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction] | None:
-        """The answers, None where the arm was given up (see `Arm.ask_many`)."""
-        async with self._turn:
+    async def ask(self, how: How[R], prompts: Sequence[str]) -> list[R] | None:
+        """What comes of the prompts, None where the arm was given up."""
+        async with self._turns:
             while self._arm.state.phase in UNSETTLED:
                 self._changed.clear()
                 await self._changed.wait()
             if self._arm.state.phase == "failed":
                 return None
-            return await self._arm.ask_many(prompts, timeout_s)
+            return await how(self._arm, prompts)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,9 +16,10 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction
 from routerlab.core.text import printable
 from routerlab.engine.arms.arm import Arm, ArmSpec, ArmState, Spec, Watched
-from routerlab.engine.cluster.actor import Actor, MakeFactory, Shape, gpu_memory, shape
+from routerlab.engine.cluster.actor import Actor, How, Make, R, Shape, gpu_memory, shape
 from routerlab.engine.contract.info import Info
 from routerlab.engine.lab.factory import ArmFactory
+from routerlab.models.fingerprint import file_sha256
 from routerlab.models.gguf import read_header
 from routerlab.models.memory import estimate
 from routerlab.models.placement import share, want
@@ -24,11 +27,11 @@ from routerlab.settings import Settings
 
 ENGINE = "ray"
 BATCH = 16
-"""Prompts that an actor gets together; it decodes them together, too."""
-AT_ONCE = 2
-"""Batches that each actor has, so that it need not wait for the next."""
+"""Prompts that an actor gets together; where they are labelled it decodes them together, too."""
+NEXT = 1
+"""Batches that each actor has besides those it is at, so that it need not wait for the next."""
 AHEAD = 4
-"""Batches for each actor that may be done before one that is not: order costs no more waiting than that."""
+"""Batches for each lane of an actor that may be done before one that is not: order costs no more waiting."""
 ANSWERS_S = 5.0
 """Seconds in which a cluster's address must answer."""
 LONG_S = 60.0
@@ -38,48 +41,68 @@ SAME = ("model_sha256", "router_sha256", "prompt_sha256", "exemplars_sha256", "l
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
-def on_cluster(
-    engine: str, make: MakeFactory, here: ArmFactory, settings: Settings, tell: Callable[[str], None]
-) -> ArmFactory:
-    """Makes models' arms on the cluster that `engine` names (`ray`: the one of this machine, or of
-    RAY_ADDRESS; `ray://HOST:PORT`), all other arms `here`. LabError when it names none, or ray is missing."""
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster by its address, None for the one that is here, or is begun; `tell` gets what a person should
+    know of it, a line each."""
+
+    address: str | None
+    tell: Callable[[str], None]
+
+
+def find_cluster(engine: str, tell: Callable[[str], None]) -> Cluster:
+    """The cluster that `engine` names (`ray`: the one of this machine, or of RAY_ADDRESS; `ray://HOST:PORT`),
+    not joined yet. LabError when it names none, or ray is missing."""
     address = engine if engine.startswith("ray://") else None
     if address is None and engine != ENGINE:
         raise LabError(f"--engine {printable(engine)}: there is ray, and ray://HOST:PORT")
     for module in ("ray", *(("grpc",) if address else ())):
         if find_spec(module) is None:
             raise LabError(f"--engine {engine} needs {module}: pip install 'routerlab[ray]'", Exit.MISSING)
+    return Cluster(address, tell)
+
+
+def on_cluster(
+    engine: str, make: Make, here: ArmFactory, settings: Settings, tell: Callable[[str], None]
+) -> ArmFactory:
+    """Makes models' arms on the cluster that `engine` names, all other arms `here`. LabError as there."""
+    cluster = find_cluster(engine, tell)
 
     def made(spec: Spec) -> Arm:
-        return ClusterArm(spec, address, make, settings, tell) if isinstance(spec, ArmSpec) else here(spec)
+        return ClusterArm(spec, cluster, make, settings) if isinstance(spec, ArmSpec) else here(spec)
 
     return made
+
+
+def in_batches(prompts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The prompts as actors get them."""
+    return (prompts[i : i + BATCH] for i in range(0, len(prompts), BATCH))
+
+
+async def _label(timeout_s: float, arm: Arm, prompts: Sequence[str]) -> list[Prediction]:
+    return await arm.ask_many(prompts, timeout_s)
 
 
 class ClusterArm(Watched):
     """One model in many processes (see `Arm`, `Streaming`). What a lost one had is asked of the others."""
 
     def __init__(
-        self,
-        spec: ArmSpec,
-        address: str | None,
-        make: MakeFactory,
-        settings: Settings,
-        tell: Callable[[str], None],
+        self, spec: ArmSpec, cluster: Cluster, make: Make, settings: Settings, lanes: int = 1
     ) -> None:
-        """`address` is a cluster's, None for the one that is here, or is begun; `make` is called there."""
+        """`make` is called there; what it makes can be asked `lanes` batches at once."""
         super().__init__()
         self.spec = spec
-        self._address = address
+        self._address = cluster.address
+        self._tell = cluster.tell
         self._make = make
         self._settings = settings
-        self._tell = tell
+        self._at_once = lanes
         self._actors: set[Any] = set()
         self._free: asyncio.Queue[Any] = asyncio.Queue()
         """An actor for each batch that it may get; None once all are out."""
         self._joining = asyncio.Lock()
         self._starts: list[asyncio.Future[ArmState]] = []
-        self._out: deque[asyncio.Task[list[Prediction] | None]] = deque()
+        self._out: deque[asyncio.Task[list[Any] | None]] = deque()
 
     async def start(self) -> None:
         """Join the cluster and load the model wherever there is room."""
@@ -116,7 +139,8 @@ class ClusterArm(Watched):
         wanted = self._shape(nodes)
         settings = self._settings.model_copy(update={"threads": wanted.cpus})
         actor = ray.remote(num_cpus=wanted.cpus, num_gpus=wanted.gpus)(Actor)
-        return [actor.remote(os.getcwd(), self._make, settings, self.spec) for _ in range(wanted.actors)]
+        told = (os.getcwd(), self._make, settings, self.spec, self._at_once)
+        return [actor.remote(*told) for _ in range(wanted.actors)]
 
     def _shape(self, nodes: list[dict[str, float]]) -> Shape:
         import ray
@@ -130,8 +154,10 @@ class ClusterArm(Watched):
         return shape(nodes, own.threads, gpu)
 
     async def _load(self, actors: list[Any]) -> Info:
-        """What the models turned out to be; LabError when one cannot be loaded, or they are not alike."""
+        """What the models turned out to be; LabError when one cannot be loaded, or they are not alike, or not
+        the one that is here."""
         self._actors = set(actors)
+        self._free = asyncio.Queue()
         starts = self._starts = [asyncio.ensure_future(_result(actor.start.remote())) for actor in actors]
         _, late = await asyncio.wait(starts, timeout=LONG_S)
         if late:
@@ -143,38 +169,51 @@ class ClusterArm(Watched):
         for field in SAME:
             if len(found := {str(getattr(info, field, None)) for info in infos}) > 1:
                 raise LabError(f"the machines of the cluster differ in {field}: {', '.join(sorted(found))}")
-        for actor in actors * AT_ONCE:
+        here = await asyncio.to_thread(file_sha256, self.spec.model)
+        if getattr(infos[0], "model_sha256", here) != here:
+            raise LabError(f"the cluster has another {self.spec.model} than this machine")
+        for actor in actors * (self._at_once + NEXT):
             self._free.put_nowait(actor)
         return infos[0]
 
     async def stream(self, prompts: Sequence[str], timeout_s: float) -> AsyncIterator[Prediction]:
         """The answers in the order of the prompts; fewer when the arm is cancelled, or all are lost."""
+        async for prediction in self.spread(partial(_label, timeout_s), in_batches(prompts)):
+            yield prediction
+
+    async def spread(self, how: How[R], batches: Iterable[Sequence[str]]) -> AsyncIterator[R]:
+        """What comes of the prompts in all batches, in their order; less when the arm is cancelled, is not
+        ready, or all are lost. A batch is drawn when it can be sent."""
         if self._unready():
             return
         self._enter("busy")
-        waiting = deque(prompts[i : i + BATCH] for i in range(0, len(prompts), BATCH))
-        while waiting or self._out:
-            while waiting and len(self._out) < AHEAD * max(1, len(self._actors)):
-                self._out.append(asyncio.create_task(self._answers(waiting.popleft(), timeout_s)))
+        waiting = iter(batches)
+        while True:
+            while len(self._out) < AHEAD * self._at_once * max(1, len(self._actors)):
+                if (batch := next(waiting, None)) is None:
+                    break
+                self._out.append(asyncio.create_task(self._answers(how, batch)))
+            if not self._out:
+                break
             first = self._out[0]
             await asyncio.wait((first,))
             if first.cancelled() or (found := first.result()) is None:
                 break
             self._out.popleft()
-            for prediction in found:
-                yield prediction
+            for each in found:
+                yield each
         self.cancel()
         self._out.clear()
         if self.state.phase == "busy":
             self._enter("ready")
 
-    async def _answers(self, prompts: Sequence[str], timeout_s: float) -> list[Prediction] | None:
+    async def _answers(self, how: How[R], prompts: Sequence[str]) -> list[R] | None:
         """Of the actor that is free first, or of the next where it is lost; None when all are."""
         from ray.exceptions import RayError, RayTaskError
 
         while (actor := await self._free.get()) is not None:
             try:
-                found: list[Prediction] | None = await _result(actor.ask.remote(prompts, timeout_s))
+                found: list[R] | None = await _result(actor.ask.remote(how, prompts))
                 reason = "its model was given up"
             except asyncio.CancelledError:
                 self._free.put_nowait(actor)

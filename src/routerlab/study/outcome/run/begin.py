@@ -27,10 +27,11 @@ def new_header(
     routes: Routes,
     where: Mapping[str, Path | Remote],
     settings: Settings,
-    build: BuildInfo,
+    build: BuildInfo | None,
     sandbox: str | None,
 ) -> OutcomeHeader:
-    """The header of a new session. LabError when a model file cannot be read, or the reader is not here."""
+    """The header of a new session; without a `build` local models are asked on other machines, of which
+    nothing is known. LabError when a model file cannot be read, or the reader is not here."""
     return OutcomeHeader(
         schema_version=1,
         kind="outcomes",
@@ -62,7 +63,12 @@ def task_record(task: Task) -> TaskRecord:
 
 
 def _model(
-    plan: Plan, routes: Routes, one: Downstream, at: Path | Remote, settings: Settings, build: BuildInfo
+    plan: Plan,
+    routes: Routes,
+    one: Downstream,
+    at: Path | Remote,
+    settings: Settings,
+    build: BuildInfo | None,
 ) -> ModelRecord:
     target = routes.targets[one.whole or one.name]
     told = {
@@ -84,19 +90,21 @@ def _model(
             "reasoning": at.reasoning,
         }
         return ModelRecord.model_validate(told | paid | there | {"hosting": at.hosting})
-    used = (
-        [d.name for d in gpus(build.devices)] if settings.gpu_layers and settings.devices != ("cpu",) else []
-    )
     told["chat"]["together"] = plan.together
     here = {
         "model_file": at.name,
         "model_sha256": file_sha256(at),
         "quantization": read_header(at).quantization,
-        "llama_cpp": build.version,
-        "device": " + ".join(used) or "CPU",
-        "threads": plan.threads or settings.threads or usable_cpus(),
         "n_ctx": plan.chat.context,
     }
+    if build is not None:
+        offloads = settings.gpu_layers and settings.devices != ("cpu",)
+        used = [d.name for d in gpus(build.devices)] if offloads else []
+        here |= {
+            "llama_cpp": build.version,
+            "device": " + ".join(used) or "CPU",
+            "threads": plan.threads or settings.threads or usable_cpus(),
+        }
     return ModelRecord.model_validate(told | here)
 
 

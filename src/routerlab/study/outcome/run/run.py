@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from routerlab.core.corpus import prompt_sha256
@@ -14,16 +15,16 @@ from routerlab.core.remote import Remote
 from routerlab.core.text import plural
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.arms.downstream import Answered, Asked, ChatModel
+from routerlab.engine.cluster.arm import Cluster, ClusterArm
 from routerlab.engine.lab.runner import Progress
 from routerlab.engine.lab.start import Say
-from routerlab.engine.worker.protocol import LoadChat
 from routerlab.models.catalog import find_model
-from routerlab.models.placement import want
 from routerlab.settings import Settings
 from routerlab.study.outcome.check.sandbox import Sandbox
 from routerlab.study.outcome.compress.reader import Reader
 from routerlab.study.outcome.load import OutcomeFile
 from routerlab.study.outcome.record import Outcome
+from routerlab.study.outcome.run.local import chat_models, settings_for, untimed
 from routerlab.study.outcome.run.plan import Plan
 from routerlab.study.outcome.run.score import scored
 from routerlab.study.outcome.task import Task, Tasks
@@ -35,7 +36,7 @@ Chat = Callable[[str, Asked], Awaitable[Answered]]
 @dataclass(frozen=True)
 class Work:
     """What is carried out: a plan, with all that it names; `where` each model is; `sandbox` is for what
-    answers' checks run."""
+    answers' checks run; local models answer on the `cluster`, if there is one."""
 
     plan: Plan
     tasks: Tasks
@@ -43,6 +44,7 @@ class Work:
     where: dict[str, Path | Remote]
     settings: Settings
     sandbox: Sandbox
+    cluster: Cluster | None = None
 
 
 async def carry_out(work: Work, file: OutcomeFile, say: Say, show: Callable[[Progress], None]) -> list[str]:
@@ -148,24 +150,18 @@ class _Run:
             return
         await self._compress(name, todo)
         self._say(f"loading {name} ...")
-        model = self._model(name, path)
-        again: deque[Task] = deque()
-
-        async def chat(prompt: str, how: Asked) -> Answered:
-            if not await model.settled():
-                raise LabError(model.state.message, Exit.MISSING)
-            return await model.chat(prompt, how)
-
+        plan, cluster = self._work.plan, self._work.cluster
+        spec, make = ArmSpec(name=name, model=path, contract="chat"), partial(chat_models, plan)
+        settings = settings_for(plan, self._work.settings)
+        model: ClusterArm | ChatModel = (
+            ClusterArm(spec, cluster, make, settings, plan.together) if cluster else make(settings)(spec)
+        )
         try:
             await model.start()
-            lanes = 1
-            if await model.settled() and model.state.info is not None:
-                lanes = min(model.state.info.concurrency or 1, len(todo))
-                self._say(
-                    f"  ready in {model.state.info.load_ms / 1000:.1f} s; {model.state.message}".rstrip("; ")
-                )
-            await _together([self._lane(name, todo, chat, lanes > 1, again) for _ in range(lanes)])
-            await self._lane(name, again, chat, False)
+            if isinstance(model, ClusterArm):
+                await self._far(name, model, todo)
+            else:
+                await self._near(name, model, todo)
         except LabError as e:
             if self._file.pending:
                 raise
@@ -173,33 +169,60 @@ class _Run:
         finally:
             await model.stop()
 
-    def _model(self, name: str, path: Path) -> ChatModel:
-        plan, settings = self._work.plan, self._work.settings
-        load = LoadChat(
-            model=path.absolute(),
-            system=plan.chat.system,
-            n_ctx=plan.chat.context,
-            threads=plan.threads or settings.threads,
-            wanted=want(settings.devices, settings.gpu_layers, settings.split),
-            slots=plan.together,
-        )
-        return ChatModel(ArmSpec(name=name, model=path, contract="chat"), load)
+    async def _near(self, name: str, model: ChatModel, todo: deque[Task]) -> None:
+        again: deque[Task] = deque()
+
+        async def chat(prompt: str, how: Asked) -> Answered:
+            if not await model.settled():
+                raise LabError(model.state.message, Exit.MISSING)
+            return await model.chat(prompt, how)
+
+        lanes = 1
+        if await model.settled() and model.state.info is not None:
+            lanes = min(model.state.info.concurrency or 1, len(todo))
+            ready_s = model.state.info.load_ms / 1000
+            self._say(f"  ready in {ready_s:.1f} s; {model.state.message}".rstrip("; "))
+        await _together([self._lane(name, todo, chat, lanes > 1, again) for _ in range(lanes)])
+        await self._lane(name, again, chat, False)
+
+    async def _far(self, name: str, model: ClusterArm, todo: deque[Task]) -> None:
+        """Have a cluster's copies of a model answer; answers are kept in the order of the tasks."""
+        again: deque[Task] = deque()
+        if model.state.phase == "ready":
+            self._say(f"  {model.state.message}")
+        await self._spread(name, model, todo, again if self._work.plan.together > 1 else None)
+        while again:
+            await self._spread(name, model, deque([again.popleft()]))
+        if model.state.phase != "ready":
+            raise LabError(model.state.message, Exit.MISSING)
+
+    async def _spread(
+        self, name: str, model: ClusterArm, todo: deque[Task], again: deque[Task] | None = None
+    ) -> None:
+        """Ask all; each copy has several at once where there is `again`."""
+        asked: deque[tuple[datetime, Task]] = deque()
+
+        def prompts() -> Iterator[list[str]]:
+            while todo and self._may_ask():
+                task = todo.popleft()
+                self._asked += 1
+                asked.append((datetime.now(UTC), task))
+                yield [self._sent.get((name, task.id), task.prompt)]
+
+        async for answered in model.spread(partial(untimed, self._how), prompts()):
+            at, task = asked.popleft()
+            await self._keep(at, task, name, answered, again is not None, again)
 
     async def _lane(
         self, name: str, todo: deque[Task], chat: Chat, contended: bool, again: deque[Task] | None = None
     ) -> None:
-        """Ask one question after the other. One that a worker died of while it had others goes to `again`: it
-        may have been another's fault."""
+        """Ask one question after the other."""
         while todo and self._may_ask():
             task = todo.popleft()
             self._asked += 1
             at = datetime.now(UTC)
             answered = await chat(self._sent.get((name, task.id), task.prompt), self._how)
-            if answered.status == "crashed" and again is not None and contended:
-                again.append(task)
-                self._asked -= 1
-                continue
-            await self._keep(at, task, name, answered, contended)
+            await self._keep(at, task, name, answered, contended, again)
 
     def _may_ask(self) -> bool:
         caps, known = self._work.plan.caps, self._file.outcomes.of
@@ -209,8 +232,21 @@ class _Run:
             self.capped = f"the cap of {caps.cost:g} {self._work.routes.currency} ({spent:g} spent)"
         return not self.capped
 
-    async def _keep(self, at: datetime, task: Task, name: str, answered: Answered, contended: bool) -> None:
-        """Check an answer and write it down."""
+    async def _keep(
+        self,
+        at: datetime,
+        task: Task,
+        name: str,
+        answered: Answered,
+        contended: bool,
+        again: deque[Task] | None,
+    ) -> None:
+        """Check an answer and write it down. A task that a worker died of while it had others goes to
+        `again`: it may have been another's fault."""
+        if answered.status == "crashed" and again is not None and contended:
+            again.append(task)
+            self._asked -= 1
+            return
         outcome = Outcome(
             at=at,
             task=task.id,
