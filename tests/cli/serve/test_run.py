@@ -59,6 +59,7 @@ async def test_a_day_at_the_door(
     async with serving() as model:
         table(path, {"large": (3, "api", model)})
         words = ("--router", PROBE, "--routes", path, "--sessions", sessions, "--threads", 1, "--layers", 0)
+        words += ("--concurrency", 8)
         async with program.serving(routed_smollm2.parent.parent, "serve", *words, **{VARIABLE: TOKEN}) as (
             process,
             url,
