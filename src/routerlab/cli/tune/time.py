@@ -32,7 +32,7 @@ def time(
     from routerlab.engine.contract.router import Router, load_router
     from routerlab.resources import POOLS, TAXONOMY
     from routerlab.tune.cases import load_training
-    from routerlab.tune.timing import time_routers
+    from routerlab.tune.stopwatch import time_routers
 
     loaded = {path: load_router(path) for path in router}
     files = {path: found for path, found in loaded.items() if isinstance(found, Router)}
