@@ -58,9 +58,10 @@ async def test_a_day_at_the_door(
     sessions, path = tmp_path / "sessions", tmp_path / "routes.toml"
     async with serving() as model:
         table(path, {"large": (3, "api", model)})
-        words = ("--router", PROBE, "--routes", path, "--sessions", sessions, "--threads", 1, "--layers", 0)
-        words += ("--concurrency", 8)
-        async with program.serving(routed_smollm2.parent.parent, "serve", *words, **{VARIABLE: TOKEN}) as (
+        words = ("--router", PROBE, "--routes", path, "--sessions", sessions, "--concurrency", 8)
+        cpu = ("--threads", 1, "--layers", 0)
+        where = routed_smollm2.parent.parent
+        async with program.serving(where, "serve", *words, *cpu, **{VARIABLE: TOKEN}) as (
             process,
             url,
         ):
