@@ -12,7 +12,7 @@ import numpy as np
 from routerlab.api import AsyncRouter
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.statistics.quantiles import percentile
-from routerlab.engine.contract.router import FilePin, Router
+from routerlab.engine.contract.router import FilePin, Router, Row
 from routerlab.engine.worker.build import machine
 from routerlab.tune.cases import Training, sample, subset
 from routerlab.tune.features import Tell
@@ -22,6 +22,8 @@ from routerlab.tune.run import TIMED_CASES
 from routerlab.tune.write import save, save_toml
 
 AGAIN = "Timed again"
+TIMED = "probe"
+"""The method whose row has the times; json's and score's, if they were measured, stand beside it."""
 
 
 async def time_routers(
@@ -30,9 +32,9 @@ async def time_routers(
     seed: int,
     open_router: Callable[[Path], AsyncRouter],
     tell: Tell,
-) -> list[Router]:
+) -> list[Row]:
     """Ask all of them the same cases in turns, one at a time, and write the times into their files and into
-    those of their out-of-fold answers; the routers as they are now.
+    those of their out-of-fold answers; the row of each that has them now.
 
     LabError when none of the cases is among what all of them were tuned with, or one cannot answer.
     """
@@ -54,7 +56,7 @@ async def time_routers(
                 if decision.status != "ok":
                     what = f"{router.name}: {decision.status} on case {case.id}; nothing was written"
                     raise LabError(what, Exit.MISSING)
-                times[row, column] = decision.latency_ms.total - (decision.latency_ms.queue or 0.0)
+                times[row, column] = decision.latency_ms.total
             tell("timing", column + 1, len(cases))
     names = [case.id for case in cases]
     return [
@@ -63,14 +65,14 @@ async def time_routers(
     ]
 
 
-def _write(path: Path, router: Router, own: OutOfFold, times: Mapping[str, float], corpus: str) -> Router:
-    """The router with these times by case, as it was written."""
+def _write(path: Path, router: Router, own: OutOfFold, times: Mapping[str, float], corpus: str) -> Row:
+    """The row of the router, as it was written with these times by case."""
     evidence = router.evidence
     assert evidence.answers  # or there were no out-of-fold answers
     data = oof_bytes(replace(own, times=np.array([times.get(i, np.nan) for i in own.ids])))
     took = list(times.values())
-    first, *rows = evidence.row
-    p50, p95 = (ms(percentile(took, share)) for share in (0.5, 0.95))
+    figures = {"p50": ms(percentile(took, 0.5)), "p95": ms(percentile(took, 0.95))}
+    rows = tuple(r.model_copy(update=figures) if r.method == TIMED else r for r in evidence.row)
     said = f"{AGAIN} on {datetime.now(UTC):%Y-%m-%d}, {machine()}: {len(took)} cases of {corpus}."
     new = router.model_copy(
         update={
@@ -79,14 +81,14 @@ def _write(path: Path, router: Router, own: OutOfFold, times: Mapping[str, float
                     "machine": machine(),
                     "answers": FilePin(file=evidence.answers.file, sha256=sha256(data).hexdigest()),
                     "seen": (*_without(evidence.seen), said),
-                    "row": (first.model_copy(update={"p50": p50, "p95": p95}), *rows),
+                    "row": rows,
                 }
             )
         }
     )
     save(path.with_name(evidence.answers.file), data)
     save_toml(path, new)
-    return new
+    return next(row for row in rows if row.method == TIMED)
 
 
 def _without(seen: Sequence[str]) -> list[str]:

@@ -85,17 +85,7 @@ class Bench:
         return {**os.environ, "XDG_CACHE_HOME": str(self.folder / cache), "OPENBLAS_NUM_THREADS": "1"}
 
     def tune(self, out: str, *more: str) -> list[str]:
-        options = [
-            "--exemplars",
-            "none",
-            "--instructions",
-            "names",
-            "--no-baselines",
-            "--max-error",
-            "0.2",
-            "--threads",
-            "1",
-        ]
+        options = ["--exemplars", "none", "--instructions", "names", "--no-baselines", "--max-error", "0.2"]
         options += ["--out", out, *more]
         return ["tune", self.model, "--corpus", "pool.toml", *options]
 

@@ -21,6 +21,7 @@ from routerlab.engine.lab.materials import Materials, new_header
 from routerlab.settings import Settings
 from routerlab.tune.out_of_fold import load_oof
 from routerlab.tune.scores.run import best
+from routerlab.tune.write import save_toml
 from tests.cli.tune.harness import LABELS, Bench, Ended
 from tests.engine.tuned import deep_model
 
@@ -67,12 +68,18 @@ def test_times_are_written_anew_and_nothing_else_changes(bench: Bench) -> None:
     folder.mkdir()
     for name in ("r.toml", "r.npz", "r.oof.npz"):
         shutil.copy(bench.folder / name, folder / name)
-    before = tuned(folder / "r.toml")
+    measured = tuned(folder / "r.toml")
+    other = measured.evidence.row[0].model_copy(update={"method": "json", "p50": 1.0, "p95": 2.0})
+    rows = (other, *measured.evidence.row)  # as tuning writes them with baselines
+    evidence = measured.evidence.model_copy(update={"row": rows})
+    before = measured.model_copy(update={"evidence": evidence})
+    save_toml(folder / "r.toml", before)
     old = load_oof(folder, before.evidence.answers, "r")
     for _ in range(2):  # a second time takes the place of the first
         done = run(bench, "tune", "time", "timed/r.toml", "--corpus", "pool.toml")
     after = tuned(folder / "r.toml")
-    row = after.evidence.row[0]
+    first, row = after.evidence.row
+    assert first == other
     assert f"timed/r.toml: P50 {row.p50:.0f} ms, P95 {row.p95:.0f} ms" in done.stderr
     assert [s.startswith("Timed again") for s in after.evidence.seen].count(True) == 1
     new = load_oof(folder, after.evidence.answers, "r")
@@ -83,8 +90,8 @@ def test_times_are_written_anew_and_nothing_else_changes(bench: Bench) -> None:
     assert np.array_equal(new.shares, old.shares)
     same = {"evidence": None}
     assert after.model_copy(update=same) == before.model_copy(update=same)
-    assert after.evidence.row[1:] == before.evidence.row[1:]
-    assert row.accuracy == before.evidence.row[0].accuracy
+    untimed = {"p50": None, "p95": None}
+    assert row.model_copy(update=untimed) == measured.evidence.row[0].model_copy(update=untimed)
 
 
 def test_only_cases_that_a_router_was_tuned_with_are_timed(bench: Bench) -> None:

@@ -48,9 +48,8 @@ def time(
             teller(progress),
         )
     )
-    for path, new in zip(files, timed, strict=True):
-        first = new.evidence.row[0]
+    for path, row in zip(files, timed, strict=True):
         if progress == "json":
-            print_done(path, (), new.evidence.row)
+            print_done(path, (), (row,))
         else:
-            say(f"{path}: P50 {first.p50:.0f} ms, P95 {first.p95:.0f} ms")
+            say(f"{path}: P50 {row.p50:.0f} ms, P95 {row.p95:.0f} ms")
