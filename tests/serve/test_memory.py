@@ -12,7 +12,7 @@ from tests.engine.workers import until
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc keeps what is freed")
 async def test_memory_that_lies_between_what_is_used_goes_back_to_the_system() -> None:
-    process, mib = psutil.Process(), 2**20
+    process, mib = psutil.Process(), 2**20  # type: ignore[no-untyped-call]
     blocks = [bytes(9000) for _ in range(12_000)]  # each over two pages, from the heap
     kept = blocks[::500]
     del blocks
