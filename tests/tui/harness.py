@@ -28,6 +28,8 @@ from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NOW, Bench, bench, specs
 
 AnyMode = TypeVar("AnyMode", bound=Mode)
+LOOK_S = 0.02
+"""Between two looks at the screen: to look takes as long as much that is waited for."""
 
 
 def no_lab(session: Path | None, corpus: Path | None) -> tuple[Lab, list[Spec]]:
@@ -59,7 +61,7 @@ class Watch(Generic[AnyMode]):
         while not condition():
             if time.monotonic() > end:
                 raise AssertionError(f"waited in vain for {what}; on the screen:\n{self.picture()}")
-            await self.pilot.pause(0.005)
+            await self.pilot.pause(LOOK_S)
 
     async def shows(self, *texts: str) -> None:
         """Wait until all the texts are on the screen."""
@@ -148,4 +150,4 @@ async def settle(
         elif time.monotonic() - since >= still_s:
             return
         assert time.monotonic() < end, "the screen did not settle"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(max(LOOK_S, still_s / 3))

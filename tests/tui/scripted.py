@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from routerlab.core.corpus import Corpus, load_corpus
@@ -210,12 +211,17 @@ class Bench:
     script: Script
 
 
+@cache
+def twelve() -> Corpus:
+    """Twelve of the sixty cases."""
+    sixty = load_corpus(ROUTING60, load_taxonomy(TAXONOMY))
+    return Corpus(**sixty.model_dump() | {"case": sixty.case[:CASES]})
+
+
 def bench(folder: Path, corpus: Corpus | None = None, settings: Settings | None = None) -> Bench:
     """A lab over twelve of the sixty cases that saves into `folder`."""
     taxonomy = load_taxonomy(TAXONOMY)
-    if corpus is None:
-        sixty = load_corpus(ROUTING60, taxonomy)
-        corpus = Corpus(**sixty.model_dump() | {"case": sixty.case[:CASES]})
+    corpus = corpus or twelve()
     script = Script(taxonomy, gold={case.prompt: case.label or "" for case in corpus.case})
     script.loads.set()
     script.answers.set()

@@ -53,12 +53,12 @@ def test_the_ratio_is_that_of_the_standard(one: str, other: str, ratio: float) -
 
 
 def test_a_colour_moves_no_farther_than_needed() -> None:
-    grounds = [Color.parse("#121212"), Color.parse("#0d304c")]
+    grounds = Color.parse("#121212"), Color.parse("#0d304c")
     blue = Color.parse("#0178d4")
     found = legible(blue, grounds, TEXT)
     assert TEXT <= contrast(found, grounds[1]) < TEXT + 0.2
     assert legible(found, grounds, TEXT) == found
-    assert legible(Color.parse("#808080"), [Color.parse("#fff"), Color.parse("#000")], 10.0).hex in (
+    assert legible(Color.parse("#808080"), (Color.parse("#fff"), Color.parse("#000")), 10.0).hex in (
         "#000000",
         "#FFFFFF",
     )

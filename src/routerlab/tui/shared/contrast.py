@@ -4,7 +4,8 @@ Ratios are those of WCAG 2.2 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio):
 1.4.3), 3 for lines that carry meaning (1.4.11). Every pair that the app draws stands in PAIRS.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 from textual.color import BLACK, WHITE, Color
 
@@ -79,7 +80,8 @@ def contrast(one: Color, other: Color) -> float:
     return _ratio(luminance(one), luminance(other))
 
 
-def legible(colour: Color, grounds: Iterable[Color], ratio: float) -> Color:
+@cache
+def legible(colour: Color, grounds: tuple[Color, ...], ratio: float) -> Color:
     """The colour, or the one nearest to it on the way to black or white that has the ratio on all grounds;
     black or white where none has it."""
     shades = [luminance(ground) for ground in grounds]
@@ -113,12 +115,13 @@ def mended(variables: Mapping[str, str], dark: bool, ansi: bool) -> dict[str, st
         found[name] = background.blend(colours["foreground"], share, alpha=1.0).hex
     found |= dict(zip(HUES, DARK if dark else LIGHT, strict=True))
     for names, on, ratio in PAIRS:
-        under = [Color.parse(found[name]) for name in on]
+        under = tuple(Color.parse(found[name]) for name in on)
         for name in names:
             found[name] = legible(Color.parse(found[name]), under, ratio).hex
     return found | {name: found[source] for name, source in SAME.items()}
 
 
+@cache
 def _ground(background: Color, colour: Color, most: float) -> Color:
     """The background with as much of the colour as `most` and SPAN allow."""
     shares = (most * step / STEPS for step in range(STEPS, -1, -1))

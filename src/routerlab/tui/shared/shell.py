@@ -28,6 +28,7 @@ from routerlab.tui.shared.contrast import mended
 from routerlab.tui.shared.page import Page
 from routerlab.tui.shared.readonly import refused
 from routerlab.tui.shared.rubbish import collect_when_quiet
+from routerlab.tui.shared.sheet import Sheet
 
 TWICE_S = 3.0
 CLOSE_S = 10.0
@@ -112,6 +113,7 @@ class Shell(App[None]):
         """`first` is what it opens with."""
         # NO_COLOR: none is written, and what tints say is told as with the terminal's own colours
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        self.stylesheet = Sheet(self.get_css_variables())
         self.modes: dict[ModeName, Mode] = {}
         self.add_mode(BETWEEN, Screen)
         self.settings = settings
