@@ -32,7 +32,7 @@ IMPORTED = (
     "scipy.optimize",
     "sklearn.cluster",
     "sklearn.model_selection",
-    "routerlab.engine.remote.arm",
+    "routerlab.engine.remote.endpoint",
     "routerlab.tune.run",
     "tests.program",
     "tests.forked",
