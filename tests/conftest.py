@@ -111,9 +111,9 @@ LONGEST_NAME = 100
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Long texts are named by their beginning: names go through pipes, and into the environment, many times."""
+    """Name long texts by their beginning: names go through pipes, and into the environment, many times."""
     if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
-        return f"{ascii(val[:LONGEST_NAME])}..."
+        return f"{val[:LONGEST_NAME]!a}..."
     return None
 
 
