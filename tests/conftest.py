@@ -107,6 +107,14 @@ PROGRAMS = frozenset(
     }
 )
 """Modules whose importers load models, open terminals, or start other programs."""
+LONGEST_NAME = 100
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long texts by their beginning: names go through pipes, and into the environment, many times."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_NAME:
+        return f"{val[:LONGEST_NAME]!a}..."
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

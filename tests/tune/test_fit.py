@@ -4,8 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import label_shares, softmax
@@ -28,6 +26,9 @@ from tests.tune.harness import balanced, noise, telling
 def reference(features: np.ndarray, gold: Ints, strength: float) -> tuple[np.ndarray, np.ndarray]:
     """(probabilities, decisions) of the library's own scaler and regression on the same rows. Two labels it
     writes as one contrast, whose penalty is twice that of two rows."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scaler: Any = StandardScaler()  # type: ignore[no-untyped-call]
     scaled = scaler.fit_transform(features.astype(np.float64))
     c = strength / features.shape[1] * (2 if len(set(gold)) == 2 else 1)

@@ -3,7 +3,8 @@ temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import label_shares, log_shares
 from routerlab.tune.cases import LEAST, Ints, Split
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -57,11 +61,9 @@ def fit(features: Floats, target: Doubles, strength: float) -> Linear:
     `target` is (n, labels), rows that sum to 1 (see `certain`), or (n, kinds, labels), which makes a mixture:
     the head tells both, and a label's share is the sum of it over the kinds.
     """
-    from threadpoolctl import threadpool_limits
-
     shape, right = target.shape[1:], target.reshape(len(target), -1)
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
-    with threadpool_limits(1):  # matrices this small are slower on several threads
+    with _libraries().limit(limits=1):  # matrices this small are slower on several threads
         rows, back = _rotated((features - mean) / scale)
         coef, intercept = _minimised(rows, right, strength / features.shape[1], _alike(*shape))
         coef = coef if back is None else coef @ back
@@ -70,6 +72,15 @@ def fit(features: Floats, target: Doubles, strength: float) -> Linear:
     weights[absent] = 0.0
     bias = np.where(absent, NEVER, intercept - weights @ mean)
     return Linear(weights.reshape(*shape, -1), bias.reshape(shape))
+
+
+@cache
+def _libraries() -> "ThreadpoolController":
+    """What computes with matrices here, looked for once: it took as long as some fits."""
+    import scipy.optimize  # noqa: F401 (which loads all that a fit needs)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def certain(gold: Ints, n_labels: int) -> Doubles:

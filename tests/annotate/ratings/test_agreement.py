@@ -4,11 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import krippendorff
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
-from statsmodels.stats.inter_rater import fleiss_kappa
 from typer.testing import CliRunner
 
 from routerlab.cli.main import app
@@ -51,6 +48,8 @@ def facts(*args: object) -> Any:
 
 
 def test_two_annotators(tmp_path: Path) -> None:
+    from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score
+
     found = facts(labelled(tmp_path, "ada"), labelled(tmp_path, "ben"))
     ada, ben = SAID["ada"], SAID["ben"]
     assert [(r["name"], r["kind"], r["labelled"]) for r in found["raters"]] == [
@@ -85,6 +84,9 @@ def test_two_annotators(tmp_path: Path) -> None:
 
 
 def test_three_annotators_who_labelled_everything(tmp_path: Path) -> None:
+    from sklearn.metrics import cohen_kappa_score, confusion_matrix
+    from statsmodels.stats.inter_rater import fleiss_kappa
+
     found = facts(*(labelled(tmp_path, who) for who in SAID), "--pair", "cyd,ada")
     table = [[row.count(CODE), row.count(COT)] for row in zip(*SAID.values(), strict=True)]
     assert found["fits"] == "fleiss"
@@ -101,6 +103,8 @@ def test_three_annotators_who_labelled_everything(tmp_path: Path) -> None:
 
 
 def test_annotators_who_left_gaps(tmp_path: Path) -> None:
+    import krippendorff
+
     found = facts(labelled(tmp_path, "ada"), labelled(tmp_path, "ben", 15), labelled(tmp_path, "cyd", 9))
     names = {CODE: 0.0, COT: 1.0}
     rows = [
@@ -125,6 +129,8 @@ def test_the_seed_makes_the_intervals(tmp_path: Path) -> None:
 
 
 def test_models_and_gold_may_be_raters_too(tmp_path: Path) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     answers = [answer(i, "ada", SAID["cyd"][i], prompt=None, gold=COT) for i in range(N)]
     path = saved(
         tmp_path / "s.toml",
@@ -167,6 +173,8 @@ def test_only_the_raters_that_are_named(tmp_path: Path) -> None:
 
 
 def test_labels_after_suggestions_are_counted_and_can_be_left_out(tmp_path: Path) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     ada = labelled(tmp_path, "ada")
     events = [said(f"c{i}", SAID["ben"][i], "ben", seen="suggestion" if i < 6 else None) for i in range(N)]
     changed = [said(f"c{i}", SAID["ada"][i], "ben", at=9, seen="reveal") for i in (10, 20)]
@@ -335,6 +343,8 @@ def unfit(folder: Path, who: str, *none: int) -> Path:
 
 
 def test_that_no_label_fits_has_a_kappa_of_its_own(tmp_path: Path) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     ada, ben = (0, 1, 2, 5), (1, 2, 5, 6, 7)
     paths = unfit(tmp_path, "ada", *ada), unfit(tmp_path, "ben", *ben)
     found = facts(*paths)

@@ -4,8 +4,6 @@ from datetime import UTC, datetime
 from math import log2
 
 import pytest
-from scipy.stats import entropy
-from sklearn.metrics import accuracy_score
 
 from routerlab.core.prediction import Status, Trial
 from routerlab.core.statistics.agreement import Pair, Vote, pairwise, vote
@@ -41,6 +39,8 @@ def test_votes_by_hand() -> None:
 
 @pytest.mark.parametrize("labels", ["aab", "aabbc", "abcd", "aaaaaab"])
 def test_entropy_is_scipys(labels: str) -> None:
+    from scipy.stats import entropy
+
     counts = [labels.count(c) for c in set(labels)]
     assert vote(labels).entropy == pytest.approx(entropy(counts, base=2))
 
@@ -70,6 +70,8 @@ def test_repeats_are_questions_of_their_own_and_the_later_answer_counts() -> Non
 
 
 def test_agreement_over_many_is_scikit_learns_accuracy_of_one_against_the_other() -> None:
+    from sklearn.metrics import accuracy_score
+
     a = [f"l{i % 3}" for i in range(60)]
     b = [f"l{i % 4 % 3}" for i in range(60)]
     trials = [trial(arm, f"c{i}", labels[i]) for arm, labels in (("a", a), ("b", b)) for i in range(60)]

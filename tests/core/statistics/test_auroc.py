@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from routerlab.core.statistics.auroc import Doubles, auroc
 
@@ -15,6 +14,8 @@ def drawn(m: int, n: int, seed: int) -> tuple[Doubles, Doubles]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_area_is_that_of_scikit_learn(seed: int) -> None:
+    from sklearn.metrics import roc_auc_score
+
     low, high = drawn(37, 111, seed)
     gold = [0] * len(low) + [1] * len(high)
     assert auroc(low, high)[0] == pytest.approx(roc_auc_score(gold, np.concatenate([low, high])))

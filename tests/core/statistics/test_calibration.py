@@ -4,9 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss
-from sklearn.metrics import log_loss as sklearn_log_loss
 
 from routerlab.core.statistics.calibration import (
     Doubles,
@@ -82,6 +79,8 @@ def test_bins_add_up(bins: int) -> None:
 
 
 def test_bins_are_scikit_learns() -> None:
+    from sklearn.calibration import calibration_curve
+
     shares, gold = drawn(400, 3, seed=2)
     right = shares.argmax(axis=1) == gold
     accuracies, confidences = calibration_curve(right, shares.max(axis=1), n_bins=10)
@@ -99,6 +98,8 @@ def test_calibration_error_tells_honest_from_boasting() -> None:
 
 
 def test_brier_by_hand_and_by_scikit_learn() -> None:
+    from sklearn.metrics import brier_score_loss
+
     by_hand = np.mean([2 * 0.1**2, 2 * 0.8**2, 2 * 0.15**2, 2 * 0.3**2])
     assert brier(SHARES, GOLD) == pytest.approx(by_hand)
     assert brier(np.array([[0.0, 1.0]]), np.array([0])) == 2.0
@@ -106,6 +107,8 @@ def test_brier_by_hand_and_by_scikit_learn() -> None:
 
 
 def test_log_loss_is_scikit_learns() -> None:
+    from sklearn.metrics import log_loss as sklearn_log_loss
+
     assert log_loss(SHARES, GOLD) == pytest.approx(-np.log([0.9, 0.2, 0.85, 0.7]).mean())
     shares, gold = drawn(300, 5, seed=4)
     assert log_loss(shares, gold) == pytest.approx(sklearn_log_loss(gold, shares, labels=range(5)))

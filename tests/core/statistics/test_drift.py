@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.stats import fisher_exact, ks_2samp
 
 from routerlab.core.statistics.drift import same_share, smirnov, spent
 
 
 @pytest.mark.parametrize("n", [1, 5, 40])
 def test_smirnov_is_exact(n: int) -> None:
+    from scipy.stats import ks_2samp
+
     rng = np.random.default_rng(n)
     for shift in (0.0, 0.5, 3.0):
         a, b = rng.normal(size=n), rng.normal(shift, size=n)
@@ -25,6 +26,8 @@ def test_smirnov_with_ties_and_in_the_tail() -> None:
 
 
 def test_same_share_is_fishers() -> None:
+    from scipy.stats import fisher_exact
+
     for a, b in ((0, 0), (3, 3), (0, 20), (5, 17), (20, 20)):
         theirs = fisher_exact([[a, 20 - a], [b, 20 - b]]).pvalue
         assert same_share(a, b, 20) == pytest.approx(theirs, rel=1e-9)

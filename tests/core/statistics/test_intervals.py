@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import quantile_test
-from statsmodels.stats.proportion import proportion_confint
 
 from routerlab.core.statistics.intervals import (
     clopper_pearson,
@@ -18,12 +16,16 @@ from routerlab.core.statistics.intervals import (
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
 @pytest.mark.parametrize("n", [1, 2, 10, 60, 400])
 def test_wilson_is_that_of_statsmodels(n: int, confidence: float) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     for k in {0, 1, n // 3, n // 2, n - 1, n}:
         expected = proportion_confint(k, n, alpha=1 - confidence, method="wilson")
         assert wilson(k, n, confidence) == pytest.approx(expected, abs=1e-12)
 
 
 def test_wilson_of_averaged_repeats() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     assert wilson(12.5, 60) == pytest.approx(proportion_confint(12.5, 60, method="wilson"))
 
 
@@ -39,6 +41,8 @@ def test_nothing_is_known_without_cases() -> None:
 @pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
 @pytest.mark.parametrize("n", [1, 2, 10, 60, 400])
 def test_clopper_pearson_is_that_of_statsmodels(n: int, confidence: float) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     for k in {0, 1, n // 3, n // 2, n - 1, n}:
         expected = proportion_confint(k, n, alpha=1 - confidence, method="beta")
         assert clopper_pearson(k, n, confidence) == pytest.approx(expected, abs=1e-12)
@@ -53,6 +57,8 @@ def test_clopper_pearson_at_the_ends_and_in_between() -> None:
 @pytest.mark.parametrize("q", [0.5, 0.95, 0.99])
 @pytest.mark.parametrize("n", [1, 5, 6, 59, 60, 72, 73, 240, 1000])
 def test_order_statistic_interval_is_scipys(n: int, q: float) -> None:
+    from scipy.stats import quantile_test
+
     values = np.sort(np.random.default_rng(n).exponential(size=n))
     expected = quantile_test(values, p=q).confidence_interval(0.95)
     low, high = quantile_interval(list(values), q)

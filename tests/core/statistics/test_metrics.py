@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sklearn.metrics import accuracy_score
 
 from routerlab.core.prediction import Latency, Trial
 from routerlab.core.statistics.intervals import wilson
@@ -49,12 +48,16 @@ def some_trials(n: int, seed: int, cases: int) -> list[Trial]:
 
 
 def test_accuracy_with_one_repeat_is_scikit_learns() -> None:
+    from sklearn.metrics import accuracy_score
+
     trials = some_trials(60, seed=1, cases=60)
     expected = accuracy_score([t.gold for t in trials], [t.label or "none" for t in trials])
     assert accuracy(trials) == pytest.approx(expected)
 
 
 def test_cases_weigh_the_same_however_often_they_were_asked() -> None:
+    from sklearn.metrics import accuracy_score
+
     trials = [trial("c1")] * 9 + [trial("c2", "CoT/simple")]
     assert accuracy(trials) == pytest.approx(0.5)
     weights = [1 / 9] * 9 + [1.0]

@@ -2,10 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, bootstrap  # type: ignore[attr-defined]
-from statsmodels.stats.contingency_tables import cochrans_q
-from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from routerlab.core.statistics import paired
 from routerlab.core.statistics.paired import (
@@ -24,6 +20,8 @@ from routerlab.core.statistics.paired import (
     ("b", "c"), [(0, 0), (1, 0), (0, 7), (8, 12), (25, 6), (4, 27), (59, 86), (10, 10), (300, 341)]
 )
 def test_mcnemar_is_statsmodels(b: int, c: int) -> None:
+    from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+
     expected = statsmodels_mcnemar([[0, b], [c, 0]], exact=True).pvalue if b + c else 1.0
     assert mcnemar(b, c) == pytest.approx(expected)
 
@@ -37,6 +35,8 @@ def test_mcnemar_of_the_study() -> None:
 
 def test_mcnemar_of_a_textbook() -> None:
     """Agresti, Categorical Data Analysis, 2nd ed. (2002), table 10.1: approval, 86 against 150 changed."""
+    from scipy.stats import binomtest  # type: ignore[attr-defined]
+
     assert mcnemar(86, 150) == pytest.approx(binomtest(86, 236).pvalue)
     assert mcnemar(86, 150) < 0.0001
 
@@ -48,6 +48,8 @@ def test_mcnemar_of_many_is_exact() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 10])
 def test_holm_is_statsmodels(n: int) -> None:
+    from statsmodels.stats.multitest import multipletests
+
     ps = list(np.random.default_rng(n).uniform(0, 0.2, n))
     expected = multipletests(ps, method="holm")[1] if n else []
     assert holm(ps) == pytest.approx(expected)
@@ -59,6 +61,8 @@ def test_holm_by_hand() -> None:
 
 
 def test_cochran_is_statsmodels() -> None:
+    from statsmodels.stats.contingency_tables import cochrans_q
+
     right = np.random.default_rng(5).uniform(size=(60, 4)) < np.array([0.4, 0.5, 0.7, 0.75])
     expected = cochrans_q(right.astype(int))
     q, df, p = cochran_q(right)
@@ -85,6 +89,8 @@ def test_cochran_without_a_difference() -> None:
 
 
 def test_bootstrap_of_a_mean_is_scipys() -> None:
+    from scipy.stats import bootstrap  # type: ignore[attr-defined]
+
     values = np.array([1.0] * 43 + [0.0] * 17)
     expected = bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=1)
     found = bootstrap_ratio(values, np.ones(60))
@@ -92,6 +98,8 @@ def test_bootstrap_of_a_mean_is_scipys() -> None:
 
 
 def test_bootstrap_of_a_paired_difference_is_scipys() -> None:
+    from scipy.stats import bootstrap  # type: ignore[attr-defined]
+
     rng = np.random.default_rng(2)
     a, b = rng.uniform(size=(2, 300)) < np.array([[0.8], [0.6]])
     expected = bootstrap(
@@ -107,6 +115,8 @@ def test_bootstrap_of_a_paired_difference_is_scipys() -> None:
 
 
 def test_cluster_bootstrap_of_a_ratio_is_scipys() -> None:
+    from scipy.stats import bootstrap  # type: ignore[attr-defined]
+
     rng = np.random.default_rng(4)
     asked = rng.integers(1, 13, 60).astype(float)
     right = np.where(rng.uniform(size=60) < 0.8, asked, 0.0)

@@ -4,11 +4,8 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-import krippendorff
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
-from statsmodels.stats.inter_rater import fleiss_kappa
 
 from routerlab.core.statistics import paired
 from routerlab.core.statistics.reliability import (
@@ -57,16 +54,22 @@ def table_of(seed: int, raters: int, gaps: float = 0.0, k: int = 5, units: int =
 
 
 def oracle_alpha(table: Ints) -> float:
+    import krippendorff
+
     data = np.where(table.T < 0, np.nan, table.T.astype(float))
     return float(krippendorff.alpha(reliability_data=data, level_of_measurement="nominal"))
 
 
 def oracle_cohen(table: Ints) -> float:
+    from sklearn.metrics import cohen_kappa_score
+
     both = table[(table >= 0).all(axis=1)]
     return float(cohen_kappa_score(both[:, 0], both[:, 1]))
 
 
 def oracle_fleiss(table: Ints) -> float:
+    from statsmodels.stats.inter_rater import fleiss_kappa
+
     return float(fleiss_kappa(counts(table)))  # type: ignore[no-untyped-call]
 
 
@@ -118,6 +121,8 @@ def test_fleiss_kappa_needs_as_many_labels_of_each_unit_but_not_of_the_same_rate
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_raw_agreement_is_the_mean_share_of_agreeing_pairs(seed: int) -> None:
+    from sklearn.metrics import accuracy_score
+
     table = table_of(seed, 2)
     assert value(raw, table) == pytest.approx(accuracy_score(table[:, 0], table[:, 1]))
     gappy = table_of(seed, 5, 0.5)
@@ -126,6 +131,8 @@ def test_raw_agreement_is_the_mean_share_of_agreeing_pairs(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_specific_agreement_of_two_raters_is_the_f1_score(seed: int) -> None:
+    from sklearn.metrics import f1_score
+
     table = table_of(seed, 2)
     for label in range(5):
         expected = f1_score(table[:, 0] == label, table[:, 1] == label)

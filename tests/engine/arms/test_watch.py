@@ -20,13 +20,19 @@ from tests.engine.workers import arms, fake_worker, phase, pid_of, running, spec
 
 LONG = "Tell me everything about whales, and do not stop."
 
-# A worker of ours whose model, instead of answering, waits in the library or runs in circles.
+# A worker of ours whose model, instead of answering, waits in the library or runs in circles. (Not always: a
+# quarter of a processor is as much work as a whole one to who looks for any.)
 STUCK = """
-import ctypes
+import ctypes, time
 from routerlab.engine.worker import worker
+def turn():
+    end = time.monotonic() + 0.02
+    while time.monotonic() < end:
+        pass
+    time.sleep(0.06)
 def circle(*_):
     while True:
-        pass
+        turn()
 def wait(*_):
     ctypes.CDLL(None).pause()
 """
@@ -152,7 +158,7 @@ async def test_slow_work_is_not_stuck(
     monkeypatch.setattr(process, "SILENCE_S", 4.0)
     monkeypatch.setattr(process, "STALL_S", 4.0)
     slow = "\nplain = worker.answer\ndef answer(*a):\n    end = time.monotonic() + 5.0\n"
-    slow += "    while time.monotonic() < end: pass\n    return plain(*a)\n"
+    slow += "    while time.monotonic() < end: turn()\n    return plain(*a)\n"
     fake_worker(monkeypatch, tmp_path, f"{STUCK}{slow}worker.answer = answer\nworker.main()")
     async with running(tiny_arm(tiny_files)) as arm:
         pid = pid_of(arm)

@@ -19,6 +19,7 @@ from routerlab.engine.contract.names import ContractName
 from routerlab.engine.lab.factory import ModelArms
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import Materials
+from routerlab.engine.worker import generate, inference
 from routerlab.engine.worker.inference import Predictor
 from routerlab.engine.worker.llama import Model
 from tests.engine import tiny
@@ -37,6 +38,13 @@ PROMPTS = (
 CONTRACTS: Sequence[ContractName] = ("score", "json", "probe")
 families = pytest.mark.parametrize("family", tiny.FAMILIES)
 contracts = pytest.mark.parametrize("contract", CONTRACTS)
+
+
+@pytest.fixture(autouse=True)
+def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tiny models write goes on to the limit, whatever it is: here to a nearer one."""
+    for module in (generate, inference):
+        monkeypatch.setattr(module, "MAX_NEW_TOKENS", 32)
 
 
 def made(

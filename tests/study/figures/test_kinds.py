@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.files.toml import load_toml
@@ -147,6 +146,8 @@ def test_rankings_by_familiarity_and_among_the_familiar() -> None:
 
 
 def test_familiarity_of_what_no_label_fits_against_scikit_learn() -> None:
+    from sklearn.metrics import roc_auc_score
+
     rng = np.random.default_rng(3)
     unfit = rng.random(80) < 0.3
     known = np.where(unfit, rng.random(80) ** 3, rng.random(80))

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from routerlab.core.statistics.intervals import clopper_pearson, wilson
 from routerlab.study.figures.analysis import analyse
@@ -37,6 +36,8 @@ def drawn(cases: int, seed: int, repeats: int = 1) -> list[Row]:
 
 
 def test_label_scores_are_scikit_learns() -> None:
+    from sklearn.metrics import f1_score, precision_recall_fscore_support
+
     rows = drawn(200, seed=1)
     scores, macro = label_scores(judged(rows), LABELS, FEW)
     gold, said = [r.gold for r in rows], [r.label or "none" for r in rows]
@@ -50,6 +51,8 @@ def test_label_scores_are_scikit_learns() -> None:
 
 
 def test_repeats_are_shares_of_their_case() -> None:
+    from sklearn.metrics import f1_score
+
     rows = [row("c1", repeat=n) for n in range(1, 10)] + [row("c2", "CoT/simple", gold="CoT/simple")]
     rows += [row("c3", "code/simple", gold="CoT/simple", repeat=1)]
     rows += [row("c3", "CoT/simple", gold="CoT/simple", repeat=2)]
@@ -73,6 +76,8 @@ def test_labels_that_nobody_uses_have_no_f1_and_no_part_in_the_mean() -> None:
 
 
 def test_the_interval_of_macro_f1_is_the_bootstrap_over_cases() -> None:
+    from sklearn.metrics import f1_score
+
     rows = drawn(90, seed=2, repeats=2)
     cases = judged(rows)
     _, macro = label_scores(cases, LABELS, Settings(resamples=4000))
@@ -97,6 +102,8 @@ def test_a_label_in_one_case_has_no_interval_and_macro_f1_a_wide_one() -> None:
 
 
 def test_confusion_is_scikit_learns() -> None:
+    from sklearn.metrics import confusion_matrix
+
     rows = drawn(200, seed=3)
     names = [*LABELS, None]
     cells = {(c.gold, c.label): c for c in confusion(judged(rows), LABELS)}

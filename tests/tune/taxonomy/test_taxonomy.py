@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from routerlab.tune.cases import splits
 from routerlab.tune.fit import certain, out_of_fold
@@ -26,6 +25,8 @@ def test_kappa_by_hand() -> None:
 
 
 def test_kappa_is_scikit_learns() -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     rng = np.random.default_rng(0)
     gold = rng.integers(0, 5, 200)
     said = np.where(rng.uniform(size=200) < 0.6, gold, rng.integers(0, 5, 200))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap  # type: ignore[attr-defined]
 
 from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import LabError
@@ -61,6 +60,8 @@ def test_intervals_draw_groups_whole() -> None:
 
 
 def test_intervals_of_paired_differences_are_scipys() -> None:
+    from scipy.stats import bootstrap  # type: ignore[attr-defined]
+
     score = np.random.default_rng(3).random((200, 2)) ** [1.0, 1.5]
     tasks = Tasks((None,) * 200, Settings(resamples=5000))
     means, drawn = score.mean(axis=0), tasks.means(score)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import permutation_test  # type: ignore[attr-defined]
 
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.outcome.analysis.draws import Tasks
@@ -69,6 +68,8 @@ def test_break_even_is_where_the_line_of_quality_meets_the_other() -> None:
 
 
 def test_flipped_signs_are_scipys_permutation_test() -> None:
+    from scipy.stats import permutation_test  # type: ignore[attr-defined]
+
     rng = np.random.default_rng(5)
     differences = rng.normal(0.3, 1, 40)
     own = flipped(differences, np.arange(40), 20_000, 0)

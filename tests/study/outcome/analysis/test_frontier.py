@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.spatial import ConvexHull
-from sklearn.metrics import roc_auc_score
 
 from routerlab.study.outcome.analysis.frontier import aiq, deferral, envelope, mix, mixes
 
@@ -23,6 +21,8 @@ def test_what_is_dearer_and_worse_is_not_bought_and_nothing_is_cheaper_than_the_
 
 
 def test_the_hull_is_scipys() -> None:
+    from scipy.spatial import ConvexHull
+
     rng = np.random.default_rng(3)
     cost, quality = rng.random(30), rng.random(30)
     best = quality.argmax()
@@ -95,6 +95,8 @@ def test_deferral_by_hand() -> None:
 def test_apgr_is_the_area_below_a_curve_of_gains() -> None:
     """Where the weak model is never right, what is recovered are the tasks that the strong one has right, in
     order: the area below them is (1 - p) AUROC + p / 2 for a share p of these. Tied ones count half."""
+    from sklearn.metrics import roc_auc_score
+
     rng = np.random.default_rng(7)
     strong = (rng.random(80) < 0.4).astype(float)
     priority = np.round(strong + rng.normal(size=80), 1)

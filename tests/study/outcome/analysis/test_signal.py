@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from scipy import stats
-from statsmodels.regression.linear_model import OLS
 
 from routerlab.study.figures.arm import Settings
 from routerlab.study.outcome.analysis.draws import Tasks
@@ -14,6 +12,8 @@ def one_block(n: int) -> np.ndarray:
 
 
 def test_eta_squared_is_that_of_an_analysis_of_variance() -> None:
+    from statsmodels.regression.linear_model import OLS
+
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 3, 60)
     gain = rng.normal(size=60) + labels * 0.4
@@ -24,6 +24,8 @@ def test_eta_squared_is_that_of_an_analysis_of_variance() -> None:
 
 
 def test_the_shuffled_p_is_about_that_of_f() -> None:
+    from scipy import stats
+
     rng = np.random.default_rng(4)
     labels = rng.integers(0, 3, 90)
     gain = rng.normal(size=90) + labels * 0.25

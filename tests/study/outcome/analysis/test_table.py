@@ -5,7 +5,6 @@ from itertools import product
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.linear_model import Ridge
 
 from routerlab.core.errors import LabError
 from routerlab.study.figures.arm import Settings
@@ -86,6 +85,8 @@ def test_a_learned_routes_file_keeps_constraints_and_measured_lengths() -> None:
 
 
 def test_ridge_is_scikit_learns_with_the_penalty_of_least_error() -> None:
+    from sklearn.linear_model import Ridge
+
     rng = np.random.default_rng(1)
     x, others = rng.normal(size=(40, 60)), rng.normal(size=(5, 60))
     y = (x[:, 0] + rng.normal(0, 0.5, 40))[:, None]

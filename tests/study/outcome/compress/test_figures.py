@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap  # type: ignore[attr-defined]
 
 from routerlab.study.figures.arm import Estimate, Settings
 from routerlab.study.outcome.compress.figures import method_figures, quality_figures, reaches
@@ -69,6 +68,8 @@ def test_saved_is_of_all_tokens_and_similarity_of_what_the_encoder_can_read() ->
 
 
 def test_the_interval_is_the_bootstraps() -> None:
+    from scipy.stats import bootstrap  # type: ignore[attr-defined]
+
     values = [row.similarity for row in rows(50)]
     found = method_figures("window", rows(50), SETTINGS).similarity
     assert found is not None

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from routerlab.core.statistics.intervals import wilson
 from routerlab.study.outcome.analysis.result import Judged
@@ -30,6 +29,8 @@ def told(folder: Path, says: list[tuple[Verdict | None, Verdict | None]]) -> Jud
 
 def test_by_hand(tmp_path: Path) -> None:
     """Right, right, wrong, turns with the order, prefers one of equals, says tie twice, is not read once."""
+    from sklearn.metrics import cohen_kappa_score
+
     one = told(
         tmp_path,
         [

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import bdtr
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
@@ -164,6 +163,8 @@ def test_accuracy_is_paired_by_case_and_corrected(made: Made) -> None:
 
 
 def test_a_limit_is_kept_missed_or_undecided(made: Made) -> None:
+    from scipy.special import bdtr
+
     result = made(cases=120, sessions=120)
     f1 = {test.subject: test for test in hypothesis(result, "H7").tests}
     assert (f1["keywords"].finding, f1["majority"].finding) == ("supported", "refuted")

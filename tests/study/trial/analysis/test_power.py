@@ -3,9 +3,6 @@
 from math import comb
 
 import pytest
-from scipy.stats import multivariate_normal
-from statsmodels.stats.power import NormalIndPower
-from statsmodels.stats.proportion import proportion_effectsize
 
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.paired import mcnemar
@@ -35,6 +32,7 @@ def test_the_chance_that_both_are_right_is_that_of_two_correlated_normals(
     a: float, b: float, r: float
 ) -> None:
     from scipy.special import ndtri
+    from scipy.stats import multivariate_normal
 
     expected = multivariate_normal.cdf([ndtri(a), ndtri(b)], cov=[[1, r], [r, 1]], allow_singular=True)
     assert joint(a, b, r) == pytest.approx(expected, abs=1e-6)
@@ -66,6 +64,9 @@ def test_the_studys_powers_are_those_of_a_discordance_of_a_fifth(n: int, study: 
 
 @pytest.mark.parametrize("n", [100, 248, 400])
 def test_unpaired_power_is_that_of_statsmodels(n: int) -> None:
+    from statsmodels.stats.power import NormalIndPower
+    from statsmodels.stats.proportion import proportion_effectsize
+
     effect = proportion_effectsize(0.85, 0.75)
     expected = NormalIndPower().power(effect, n, 0.05)
     found = Design([0.85, 0.75], paired=False, seed=2).power(n)

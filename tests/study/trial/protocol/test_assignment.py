@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from scipy.stats import chisquare
 
 from routerlab.study.trial.protocol.assignment import Method, Planned, arm_of, assign, balance
 
@@ -52,6 +51,8 @@ def test_a_hash_of_the_id_decides_on_the_arm() -> None:
 
 
 def test_hashes_leave_cases_uneven_and_the_balance_says_so() -> None:
+    from scipy.stats import chisquare
+
     planned = assign("hash", CASES, ARMS, 100, seed=7)
     found = balance(planned, CASES, ARMS)
     counts = by_arm(planned)

@@ -6,7 +6,6 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from scipy.special import ndtri
 
 from routerlab.study.trial.protocol.boundaries import (
     HIGHEST,
@@ -55,6 +54,8 @@ def test_spending_bounds_are_those_of_the_tables(looks: int, bounds: list[float]
 
 @pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1])
 def test_alpha_is_used_up_at_the_end_and_not_before(alpha: float) -> None:
+    from scipy.special import ndtri
+
     fractions = [0.3, 0.45, 0.9, 1.0]
     assert spent(alpha, 1.0) == pytest.approx(alpha)
     assert sum(crossings(spending_bounds(fractions, alpha), fractions)) == pytest.approx(alpha, abs=1e-9)

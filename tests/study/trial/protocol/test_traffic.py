@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
 
 from routerlab.core.errors import LabError
 from routerlab.study.trial.protocol.traffic import bursty, poisson, read_stamps, replayed
 
 
 def test_poisson_has_exponential_gaps_at_its_rate() -> None:
+    from scipy.stats import kstest
+
     due = poisson(4000, 2.5, seed=1)
     gaps = np.diff([0.0, *due])
     assert kstest(gaps, "expon", args=(0, 1 / 2.5)).pvalue > 0.01
@@ -28,6 +29,8 @@ def test_bursts_have_the_same_rate_and_the_variance_they_promise() -> None:
 
 
 def test_a_burst_of_one_is_poisson() -> None:
+    from scipy.stats import kstest
+
     gaps = np.diff(bursty(4000, 2.5, burst=1, seed=1))
     assert kstest(gaps, "expon", args=(0, 1 / 2.5)).pvalue > 0.01
 
