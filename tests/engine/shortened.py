@@ -24,7 +24,7 @@ def first_layers(source: Path, path: Path, layers: int) -> Path:
         at = end + 8
     weights = data[_padded(at) :]
     ends = [*(offset for _, offset in entries[1:]), len(weights)]
-    head, kept = b"", []
+    head, kept = b"", list[bytes]()
     for (entry, offset), end in zip(entries, ends, strict=True):
         layer = re.match(rb"blk\.(\d+)\.", entry[8:])
         if layer is None or int(layer[1]) < layers:
