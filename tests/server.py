@@ -36,6 +36,7 @@ IMPORTED = (
     "routerlab.tune.run",
     "tests.program",
     "tests.forked",
+    "tests.ready",  # last: it looks at what the others brought
 )
 """What the server imports, with all that those import."""
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests import program
 from tests.tui.terminal import Terminal
 
 KEYS = {"Enter": "\r", "Escape": "\x1b", "ctrl+q": "\x11"}
@@ -39,12 +40,15 @@ def home(folder: Path) -> dict[str, str]:
 
 def run(command: str, here: Path, env: dict[str, str], ready: str = "pending") -> str:
     """What the command printed; with keys after a # it runs on a terminal, and is typed to once `ready` is
-    on it."""
+    on it. Where nothing is left for a shell to do the program is forked."""
     line, _, keys = command.partition(" # keys: ")
     if not keys:
-        done = subprocess.run(
-            ["bash", "-ec", line], cwd=here, env=env, capture_output=True, text=True, check=False
-        )
+        if line.startswith("routerlab ") and not re.search(r"[|&;<>$*`]", line):
+            done = program.run(here, *shlex.split(line)[1:], env=env)
+        else:
+            done = subprocess.run(
+                ["bash", "-ec", line], cwd=here, env=env, capture_output=True, text=True, check=False
+            )
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
     with Terminal(["/bin/bash", "-ec", f"exec {line}"], str(here), env) as terminal:

@@ -20,9 +20,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Runs:
 
 
 @pytest.fixture
-def bench(runs: Runs, tmp_path: Path, smollm2: Path) -> Bench:
+def bench(runs: Runs, tmp_path: Path) -> Bench:
     """A folder of its own with the tuned router, and what was read for it in the cache."""
-    made = Bench(tmp_path, smollm2)
+    made = Bench(tmp_path, Path(runs.bench.model))
     for file in (runs.bench.folder / "one").iterdir():
         shutil.copy(file, tmp_path / file.name)
     shutil.copytree(runs.bench.folder / "a", tmp_path / "a")

@@ -8,10 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from routerlab import resources
 from routerlab.core.taxonomy import load_taxonomy
 from tests import program
 from tests.conftest import PATIENCE_S
+from tests.engine.shortened import first_layers
 from tests.forked import workers
 from tests.tui.lab.test_terminal import wait_gone
 
@@ -50,6 +53,8 @@ prompt = "  REGEX for a   postcode"
 label = "code/simple"
 """
 READING = "reading prompts"
+N_LAYERS = 10
+"""Of the real model's thirty: enough to tell the labels of the pool apart."""
 
 
 def pool_text() -> str:
@@ -70,15 +75,15 @@ class Ended:
 
 
 class Bench:
-    """A folder with the models and two pools, in which the command is run with a cache of its own."""
+    """A folder with a model's folder and a pool, in which the command is run with a cache of its own."""
 
-    def __init__(self, folder: Path, smollm2: Path) -> None:
+    def __init__(self, folder: Path, model: Path) -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         if not (folder / "models").exists():
-            (folder / "models").symlink_to(smollm2.parent)
+            (folder / "models").symlink_to(model.parent)
             (folder / "pool.toml").write_text(pool_text() + FAULTY)
-        self.model = str(smollm2)
+        self.model = str(model)
 
     def env(self, cache: str) -> dict[str, str]:
         """Linear algebra on one thread: threads that wait for each other beside busy tests take ages."""
@@ -115,8 +120,11 @@ class Runs:
 
 def tune_four_times(folder: Path, smollm2: Path) -> Runs:
     """The runs, from `folder` where another process has made them."""
-    bench, saved = Bench(folder, smollm2), folder / "runs.json"
+    model, saved = folder / "shortened" / "smollm2.gguf", folder / "runs.json"
+    model.parent.mkdir(parents=True, exist_ok=True)
+    bench = Bench(folder, model)
     if not saved.exists():
+        first_layers(smollm2, model, N_LAYERS)
         json_lines = ("--progress", "json")
         ended = [
             interrupt(bench),
@@ -133,14 +141,20 @@ def interrupt(bench: Bench) -> Ended:
     words = bench.tune("one/r.toml", "--progress", "json")
     process = program.begin(bench.folder, *words, env=bench.env("a"))
     deadline = time.monotonic() + PATIENCE_S
-    while not any(line["done"] >= 2 for line in read_anew(lines_of(process.said()[0].rpartition("\n")[0]))):
+    left_behind: list[psutil.Process] = []
+    while not left_behind or answers_of(process) < 2:
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.01)
-    left_behind = workers(process.pid)
-    assert left_behind
+        left_behind = left_behind or workers(process.pid)
+        time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     wait_gone([one.pid for one in left_behind])
     assert process.returncode is not None
     return Ended(process.returncode, out, err)
+
+
+def answers_of(process: program.Begun) -> int:
+    """How many prompts it says to have read."""
+    lines = lines_of(process.said()[0].rpartition("\n")[0])
+    return max((line["done"] for line in read_anew(lines)), default=0)

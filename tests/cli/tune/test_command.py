@@ -1,4 +1,4 @@
-"""`routerlab tune` with the real model and a pool of twenty-four cases: interrupted, resumed, and asked."""
+"""`routerlab tune` with the first layers of the real model and 24 cases: interrupted, resumed, and asked."""
 
 import hashlib
 import json
@@ -16,6 +16,7 @@ from routerlab.tune.features import layers_of
 from routerlab.tune.out_of_fold import load_oof
 from tests.cli.tune.harness import (
     LABELS,
+    N_LAYERS,
     PROMPTS,
     Bench,
     Runs,
@@ -132,7 +133,7 @@ def test_the_router_answers_as_its_head_does(runs: Runs) -> None:
 
 def features_of(cache: Path, prompt: str, layer: int) -> np.ndarray:
     """What tuning kept of a prompt: the layer's row."""
-    layers = layers_of(30)
+    layers = layers_of(N_LAYERS)
     (path,) = cache.rglob("answers.sqlite")
     key = hashlib.sha256(prompt.encode()).hexdigest()
     with closing(sqlite3.connect(path)) as store:

@@ -1,4 +1,4 @@
-"""The other ways to tune, with the real model and the small pool: cascade, learn, taxonomy, scores."""
+"""The other ways to tune, with the first layers of the real model: cascade, learn, taxonomy, scores."""
 
 import json
 import shutil

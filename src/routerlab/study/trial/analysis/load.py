@@ -28,7 +28,7 @@ def finished_trial(path: Path, session: Session, tell: Tell) -> TrialResult:
         raise LabError(
             f"{path}: a trial that is not over; `routerlab trial peek` shows outcomes, and writes that down"
         )
-    return open_trial(path, tell)
+    return _result(path, session, tell)
 
 
 def open_trial(path: Path, tell: Tell, corpus: Path | None = None, routes: Path | None = None) -> TrialResult:
@@ -37,7 +37,12 @@ def open_trial(path: Path, tell: Tell, corpus: Path | None = None, routes: Path 
     `corpus` is where the corpus is now; `routes` another routing table than the locked one. Where one of them
     is not to be had, `tell` says so, and the result is without what needs it.
     """
-    session = read_session(path).session
+    return _result(path, read_session(path).session, tell, corpus, routes)
+
+
+def _result(
+    path: Path, session: Session, tell: Tell, corpus: Path | None = None, routes: Path | None = None
+) -> TrialResult:
     cases, table = _corpus(path, session, corpus, tell), _routes(path, session, routes, tell)
     return analyse_trial(path, cases, table, _outcomes(recorded(path, session), cases, table, tell))
 
