@@ -154,7 +154,7 @@ def _said(training: Training, recipe: Recipe, folds: int) -> tuple[str, ...]:
         f"{training.corpus.name}, {recipe.epochs} times over, by torch {version('torch')} and peft "
         f"{version('peft')}; layer, window and how to train were given.",
         f"The accuracy is that of these cases, each answered by an adapter and a head of one of {folds} "
-        "folds, trained anew without it; near duplicates stayed on one side. One temperature was fitted to all of "
-        "these answers.",
+        "folds, trained anew without it; near duplicates stayed on one side. One temperature was fitted to "
+        "all of these answers.",
         "routing60 was not read for any of it.",
     )
