@@ -24,8 +24,8 @@ MODULES = ("query", "key", "value", "dense")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How it is trained: LoRA of this `rank` (Hu et al. 2021, arXiv:2106.09685) with dropout, AdamW, rates
-    that rise and then fall to nothing in a straight line."""
+    """How it is trained: LoRA of this `rank` (Hu et al. 2021, arXiv:2106.09685), AdamW, rates that rise
+    and then fall to nothing in a straight line; dropout of what the head reads."""
 
     rank: int = 16
     epochs: int = 4
@@ -86,7 +86,6 @@ def train(
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
-        lora_dropout=recipe.dropout,
         target_modules=rf"encoder\.layer\.\d+\..*({'|'.join(MODULES)})",
     )
     wrapped = get_peft_model(encoder.model, config)
