@@ -26,7 +26,7 @@ def adapter(
     ] = None,
     window: Annotated[int, typer.Option(min=16, max=510, metavar="TOKENS", help="The routing window.")] = 192,
     rank: Annotated[int, typer.Option(min=1, max=256, help="Of the matrices that are added.")] = 16,
-    epochs: Annotated[int, typer.Option(min=1, max=100, help="How often each case is trained on.")] = 4,
+    epochs: Annotated[int, typer.Option(min=1, max=100, help="How often each case is trained on.")] = 3,
     seed: Seed = 0,
     max_error: Annotated[
         float | None,

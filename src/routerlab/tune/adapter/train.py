@@ -28,7 +28,7 @@ class Recipe:
     and then fall to nothing in a straight line; dropout of what the head reads."""
 
     rank: int = 16
-    epochs: int = 4
+    epochs: int = 3
     rate: float = 1e-3
     head_rate: float = 1e-3
     decay: float = 0.01
