@@ -11,7 +11,7 @@ from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.head import load_head
 from routerlab.engine.contract.router import load_router
 from routerlab.tune.adapter import run
-from routerlab.tune.adapter.encoder import load_encoder, read
+from routerlab.tune.adapter.bert import load_encoder, read
 from routerlab.tune.adapter.run import FOLDS, tune_adapter
 from routerlab.tune.adapter.train import Recipe, features, train
 from routerlab.tune.learn import learn

@@ -1,6 +1,5 @@
 """`routerlab tune adapter MODEL`: an adapter and its head, judged by cases that both were trained without."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router, load_router
 from routerlab.engine.contract.scaling import label_shares
 from routerlab.models.fingerprint import file_sha256
-from routerlab.tune.adapter.encoder import Encoder, Read, load_encoder, read
+from routerlab.tune.adapter.bert import load_encoder, read
 from routerlab.tune.adapter.lora import lora_bytes
 from routerlab.tune.adapter.train import Recipe, Trained, features, train
 from routerlab.tune.cases import Ints, Training, sample, splits

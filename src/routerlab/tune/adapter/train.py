@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from routerlab.tune.adapter.encoder import Encoder, Read
+from routerlab.tune.adapter.bert import Encoder, Read
 from routerlab.tune.cases import Ints
 from routerlab.tune.fit import STRENGTHS, Doubles, Floats, Linear, fit
 

@@ -10,7 +10,7 @@ from routerlab.engine.contract.contract import own_frame
 from routerlab.engine.worker import llama
 from routerlab.engine.worker.inference import Predictor
 from routerlab.models.placement import Placement
-from routerlab.tune.adapter.encoder import load_encoder, read
+from routerlab.tune.adapter.bert import load_encoder, read
 from routerlab.tune.adapter.train import features
 from tests.engine import encoders
 from tests.engine.asking import TWO
@@ -19,7 +19,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 WINDOW = 24
-PROMPTS = ("write code", "why is the sky blue?", "", "x", "the sky " * 40, "[SEP] ##ing", "naïve Straße, CODE!")
+PROMPTS = ("write code", "why is the sky blue?", "", "x", "sky " * 40, "[SEP] ##ing", "naïve Straße, CODE!")
 
 
 @pytest.mark.parametrize("layer", [1, 3])
@@ -28,9 +28,7 @@ def test_tokens_and_features_are_the_engines(tmp_path: Path, layer: int) -> None
     path = encoders.build(tmp_path / "bert.gguf", "bert")
     model = llama.Model(path, Placement(), lambda _: None, "bert")
     framing = own_frame("bert", None)
-    engine = Predictor(
-        model, framing, TWO.labels, 512, 1, lambda _: None, layers=(layer,), window=WINDOW
-    )
+    engine = Predictor(model, framing, TWO.labels, 512, 1, lambda _: None, layers=(layer,), window=WINDOW)
     asked = read(path, PROMPTS, WINDOW)
     found = features(load_encoder(path, layer), asked)
     for prompt, own, computed in zip(PROMPTS, asked, found, strict=True):
