@@ -84,8 +84,8 @@ def plan_for(model: Path, out: Path, name: str | None = None) -> Plan:
     )
 
 
-def write(model: Path, out: Path, name: str | None = None) -> Tuned:
-    """Read, fit and write a router for the tiny model."""
+def write(model: Path, out: Path, name: str | None = None, adapter: bytes | None = None) -> Tuned:
+    """Read, fit and write a router for the tiny model; an `adapter` is as if the head was fitted with it."""
     info, features = asyncio.run(read(model))
     plan = plan_for(model, out, name)
     gold = plan.training.gold
@@ -96,7 +96,8 @@ def write(model: Path, out: Path, name: str | None = None) -> Tuned:
     known, near = familiarity(features, gold, plan.training.group, 0)
     done = Fitted(setting, halved, oof, gold, [], familiarity=known, familiar=near)
     way = Way(plan.spec, tuple(SHOTS))
-    router, path = write_router(plan, info, done, way, [], (), {0: 12.0}, ["nothing was chosen"])
+    said = ["nothing was chosen"]
+    router, path = write_router(plan, info, done, way, [], (), {0: 12.0}, said, adapter)
     return Tuned(path, router, model, features, halved.logits(features).astype(np.float32))
 
 

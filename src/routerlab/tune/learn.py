@@ -111,6 +111,11 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
     """
     if router.head is None:
         raise LabError(f"router {router.name}: has no head to fit: tune the model instead")
+    if router.adapter is not None:
+        raise LabError(
+            f"router {router.name}: its head was trained together with an adapter: put the annotations into "
+            "a corpus (`corpus promote`) and run `tune adapter` with that, too"
+        )
     if not cases:
         raise LabError("there is no annotation to learn from")
     base = plan.training

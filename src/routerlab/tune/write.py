@@ -50,17 +50,26 @@ def write_router(
     tried: Sequence[Tried],
     times: Mapping[int, float],
     seen: Sequence[str],
+    adapter: bytes | None = None,
 ) -> tuple[Router, Path]:
     """The router, asked in the `way` that was taken, and the path of its file; `times` are milliseconds of
-    the rows that were timed, `seen` says what was fitted to or chosen with which cases.
+    the rows that were timed, `seen` says what was fitted to or chosen with which cases. `adapter` is what
+    the head was fitted with.
 
     LabError when the folder cannot be written to.
     """
     setting = fitted.setting
     taxonomy = plan.taxonomy
     features = ENCODER_FEATURES if info.encoder else FEATURES
+    lora_file, lora = plan.out.with_suffix(".lora.gguf"), hashlib.sha256(adapter or b"").hexdigest()
     key = head_key(
-        info.model_sha256, info.prompt_sha256, taxonomy.sha256, setting.layer, setting.window, features
+        info.model_sha256,
+        info.prompt_sha256,
+        taxonomy.sha256,
+        setting.layer,
+        setting.window,
+        features,
+        lora if adapter else None,
     )
     weights, bias = fitted.linear.weights.astype(np.float32), fitted.linear.bias.astype(np.float32)
     head = Head(weights, bias, key, fitted.familiarity)
@@ -86,6 +95,7 @@ def write_router(
         seen,
         tried,
         window=setting.window,
+        adapter=FilePin(file=lora_file.name, sha256=lora) if adapter else None,
         head=HeadPin(
             file=file.name,
             sha256=hashlib.sha256(data).hexdigest(),
@@ -95,6 +105,8 @@ def write_router(
         promise=_promise(plan, fitted),
         answers=FilePin(file=oof_file.name, sha256=hashlib.sha256(oof).hexdigest()),
     )
+    if adapter:
+        save(lora_file, adapter)
     save(file, data)
     save(oof_file, oof)
     save_toml(plan.out, router)
@@ -117,6 +129,7 @@ def new_router(
     seen: Sequence[str],
     tried: Sequence[Tried] = (),
     window: int | None = None,
+    adapter: FilePin | None = None,
     head: HeadPin | None = None,
     calibration: Calibration | None = None,
     answers: FilePin | None = None,
@@ -142,6 +155,7 @@ def new_router(
             quantization=info.quantization,
             made_from=_made_from(model, info.model_sha256),
         ),
+        adapter=adapter,
         head=head,
         calibration=calibration,
         promise=promise,

@@ -1,5 +1,6 @@
 """What `tune` is told to try: quantizations and instructions, and what it tells of them."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_instructions_are_tried_the_longest_first() -> None:
 def test_what_cannot_be_read_on_a_cluster_is_told_before_all(words: tuple[str, ...], says: str) -> None:
     with pytest.raises(LabError, match=says):
         CliRunner().invoke(app, ["tune", "no-such-model", *words], catch_exceptions=False)
+
+
+def test_an_adapter_needs_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(LabError, match=r"training needs torch.*: pip install 'routerlab\[transformers\]'"):
+        CliRunner().invoke(app, ["tune", "adapter", "all-minilm-l6-v2"], catch_exceptions=False)
 
 
 def test_corpora_are_put_together(tmp_path: Path, smollm2: Path) -> None:

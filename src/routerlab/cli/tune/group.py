@@ -5,6 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from routerlab.cli.tune.adapter import adapter
 from routerlab.cli.tune.cascade import cascade
 from routerlab.cli.tune.learn import learn
 from routerlab.cli.tune.model import model
@@ -28,5 +29,5 @@ app = typer.Typer(
     help="Make the best router that a model can be from a labelled corpus: `routerlab tune MODEL`.",
     no_args_is_help=True,
 )
-for command in (model, cascade, learn, scores, taxonomy, time):
+for command in (model, adapter, cascade, learn, scores, taxonomy, time):
     app.command()(command)

@@ -87,6 +87,7 @@ def head_key(
     layer: int,
     window: int | None,
     features: str = FEATURES,
+    adapter_sha256: str | None = None,
 ) -> str:
     """What a head's numbers depend on, as one hash: with anything else they mean nothing."""
     return canonical_sha256(
@@ -98,6 +99,7 @@ def head_key(
             "layer": layer,
             "window": window or 0,
         }
+        | ({"adapter": adapter_sha256} if adapter_sha256 else {})
     )
 
 

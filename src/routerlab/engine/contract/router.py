@@ -186,7 +186,8 @@ class Evidence(Record):
 
 
 class Router(Record):
-    """A tuned model: contract, exemplars, window, and a head (`probe`) or a calibration (`score`)."""
+    """A tuned model: contract, exemplars, window, and a head (`probe`, with an adapter of the model or
+    without one) or a calibration (`score`)."""
 
     schema_version: Literal[2] = 2
     name: str = Field(pattern=f"^{NAME}$")
@@ -199,6 +200,8 @@ class Router(Record):
     prompt_sha256: Sha256
     window: int | None = Field(default=None, ge=16)
     model: ModelPin
+    adapter: FilePin | None = None
+    """A LoRA adapter (GGUF) that the model computes with; the head was fitted to what it then computes."""
     head: HeadPin | None = None
     calibration: Calibration | None = None
     promise: Promise | None = None
@@ -209,6 +212,8 @@ class Router(Record):
     def _has_what_its_contract_needs(self) -> "Router":
         if (self.contract == "probe") != (self.head is not None):
             raise ValueError("a probe has a [head], a score router has none")
+        if self.adapter and not self.head:
+            raise ValueError("an [adapter] is of no use without a [head]")
         return self
 
 

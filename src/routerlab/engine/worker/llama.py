@@ -138,6 +138,14 @@ class Model:
         self.recurrent = bool(c.llama_model_is_recurrent(self.handle) or c.llama_model_is_hybrid(self.handle))
         if not c.llama_model_has_decoder(self.handle) or c.llama_model_has_encoder(self.handle):
             raise LoadError(f"{path}: not a decoder-only language model, so it cannot route by next tokens")
+        self.adapter = None
+
+    def adapt(self, path: Path) -> None:
+        """Have the contexts that are made from now on compute with the LoRA adapter in `path`; LoadError when
+        the library refuses it, as one of another model. It is freed with the weights."""
+        self.adapter = c.llama_adapter_lora_init(self.handle, str(path).encode())
+        if not self.adapter:
+            raise LoadError(f"{path}: llama.cpp cannot use this adapter with the model")
 
     def tokenize(self, text: str, special: bool, start: bool = False) -> list[int]:
         """Token ids of `text`, without BOS; `special` lets the text name special tokens.
@@ -245,6 +253,10 @@ class Context:
         self.handle = c.llama_init_from_model(model.handle, params)
         if not self.handle:
             raise LoadError(f"no memory for a context of {n_ctx} tokens and {n_seq} sequences")
+        if model.adapter:
+            one = (c.llama_adapter_lora_p_ctypes * 1)(model.adapter)
+            if c.llama_set_adapters_lora(self.handle, one, 1, (ctypes.c_float * 1)(1.0)):
+                raise LoadError("the model's adapter cannot be used in this context")
         self.memory = c.llama_get_memory(self.handle)  # NULL, which all that use it allow, for an encoder
         self.batch = c.llama_batch_init(BATCH, 0, n_seq)
 

@@ -6,6 +6,7 @@ The process ends when its stdin closes, so it never outlives the lab, however th
 import base64
 import time
 from functools import partial
+from pathlib import Path
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import canonical_sha256
@@ -62,6 +63,8 @@ def load(
     head, layers, calibrator, window = None, request.layers, None, None
     if router is not None:
         head = fitting_head(router, request, framing.sha256, PARTS * model.n_embd, features)
+        if router.adapter:
+            model.adapt(pinned_adapter(router, request))
         layers = (router.head.layer,) if router.head else ()
         calibrator = Calibrator(router.calibration, labels)
         window = router.window
@@ -93,7 +96,8 @@ def load(
                 "layers": log.layers,
                 "context": [min(request.n_ctx, model.n_ctx_train), PREFIX_STEP],
                 "probed": max(layers, default=None),
-            },
+            }
+            | ({"adapter": router.adapter.sha256} if router and router.adapter else {}),
         ),
     )
     encoding = {"json": "json", "probe": f"features: {features}"}.get(
@@ -176,10 +180,26 @@ def fitting_head(router: Router, request: Load, prompt_sha256: str, width: int, 
     assert request.router_folder is not None
     head = load_head(request.router_folder / router.head.file, router.head.sha256)
     layer, window = router.head.layer, router.window
-    fits = head_key(model_sha256, prompt_sha256, request.taxonomy.sha256, layer, window, features)
+    adapter = router.adapter.sha256 if router.adapter else None
+    fits = head_key(model_sha256, prompt_sha256, request.taxonomy.sha256, layer, window, features, adapter)
     if head.key != fits or head.weights.shape[-2:] != (len(request.taxonomy.labels), width):
         raise LabError(f"router {router.name}: its head was fitted for another layer or window; tune again")
     return head
+
+
+def pinned_adapter(router: Router, request: Load) -> Path:
+    """The file of the router's adapter; LabError when it is missing or not the pinned one, which the library
+    is then not shown."""
+    assert router.adapter
+    assert request.router_folder is not None
+    path = request.router_folder / router.adapter.file
+    try:
+        sha256 = file_sha256(path)
+    except OSError as e:
+        raise LabError(f"{path}: the router's adapter cannot be read: {e.strerror}") from e
+    if sha256 != router.adapter.sha256:
+        raise LabError(f"{path}: is not the adapter that the router file pins; copy all its files together")
+    return path
 
 
 def remade(router: Router | None, model_sha256: str) -> str:
