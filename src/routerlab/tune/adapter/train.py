@@ -1,6 +1,7 @@
 """Training an adapter and its head together, from the head that is fitted to what the encoder computes
 without one."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,9 @@ def train(
         lora_alpha=recipe.alpha,
         target_modules=rf"encoder\.layer\.\d+\..*({'|'.join(MODULES)})",
     )
-    wrapped = get_peft_model(encoder.model, config)
+    with warnings.catch_warnings():  # of what the two libraries are to each other
+        warnings.simplefilter("ignore", FutureWarning)
+        wrapped = get_peft_model(encoder.model, config)
     own = Encoder(wrapped, encoder.path, encoder.layer)
     mean, scale = frozen[rows].mean(axis=0), frozen[rows].std(axis=0) + 1e-6
     begin = fit(frozen[rows], target[rows], STRENGTHS[0])
