@@ -1,5 +1,6 @@
 """`tune adapter` on a tiny encoder, from a corpus to answers of its router."""
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from routerlab.core.errors import LabError
 from routerlab.engine.arms.arm import ArmSpec
 from routerlab.engine.contract.head import load_head
 from routerlab.engine.contract.router import load_router
+from routerlab.models.progress import StoppedError
 from routerlab.tune.adapter import run
 from routerlab.tune.adapter.bert import load_encoder, read
 from routerlab.tune.adapter.run import FOLDS, tune_adapter
@@ -19,6 +21,7 @@ from routerlab.tune.out_of_fold import load_oof
 from tests.engine import encoders
 from tests.engine.asking import TWO
 from tests.engine.tuned import CORPUS, PROMPTS, factory, plan_for
+from tests.engine.workers import until
 
 pytest.importorskip("torch")
 pytest.importorskip("peft")
@@ -43,7 +46,7 @@ async def test_training_leaves_the_encoder_as_it_was_and_does_the_same_again(tmp
     assert np.array_equal(features(encoder, asked), before)
     assert np.array_equal(one.features, other.features)
     assert not np.allclose(one.features, before, atol=1e-3)
-    assert steps == [(1, 2), (2, 2)] * 2
+    assert list(dict.fromkeys(steps)) == [(1, 2), (2, 2)]
     assert len(one.matrices) == 6 * (LAYER + 1)
     assert all(a.shape[0] == b.shape[1] == RECIPE.rank for a, b in one.matrices.values())
     assert one.linear.logits(one.features).shape == target.shape
@@ -97,7 +100,39 @@ async def test_a_model_that_torch_computes_otherwise_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_for(model(tmp_path), tmp_path / "r.toml")
-    monkeypatch.setattr(run, "features", lambda _, asked: np.ones((len(asked), 5 * 32), np.float32))
+    monkeypatch.setattr(run, "features", lambda _, asked, __: np.ones((len(asked), 5 * 32), np.float32))
     with pytest.raises(LabError, match="torch computes something else than the engine of case c"):
         await tune_adapter(plan, LAYER, WINDOW, RECIPE, lambda _: pytest.fail("opened"), lambda *_: None)
     assert not (tmp_path / "r.toml").exists()
+
+
+async def test_what_is_stopped_ends_with_its_next_step_and_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_for(model(tmp_path), tmp_path / "r.toml")
+    ended: list[BaseException | None] = []
+    real = train
+
+    def watched(*given: object) -> object:
+        try:
+            found = real(*given)  # type: ignore[arg-type]
+        except StoppedError as e:
+            ended.append(e)
+            raise
+        ended.append(None)
+        return found
+
+    def tell(what: str, *_: int) -> None:
+        if what == "training, fold 2 of 5":
+            task.cancel()
+
+    monkeypatch.setattr(run, "train", watched)
+    recipe = Recipe(rank=2, epochs=200)
+    work = tune_adapter(plan, LAYER, WINDOW, recipe, lambda _: pytest.fail("opened"), tell)
+    task = asyncio.create_task(work)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: len(ended) == 2)
+    assert ended[0] is None
+    assert isinstance(ended[1], StoppedError)
+    assert [p.name for p in tmp_path.rglob("fold-*")] == ["fold-1.npy"]

@@ -9,7 +9,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
-from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
+from routerlab.cli.tune.options import Corpus, Progress, Seed, kept_if_stopped, make_plan, print_done
 from routerlab.core.errors import LabError
 
 NEEDED = ("torch", "transformers", "peft")
@@ -57,16 +57,15 @@ def adapter(
     for warning in plan.training.warnings:
         say(f"warning: {warning}")
     last = (read_header(plan.spec.model).n_layers or 1) - 1
-    done = asyncio.run(
-        tune_adapter(
-            plan,
-            last if layer is None else layer,
-            window,
-            Recipe(rank=rank, epochs=epochs),
-            lambda path: load_async_router(path, taxonomy=taxonomy),
-            teller(progress),
-        )
+    work = tune_adapter(
+        plan,
+        last if layer is None else layer,
+        window,
+        Recipe(rank=rank, epochs=epochs),
+        lambda path: load_async_router(path, taxonomy=taxonomy),
+        teller(progress),
     )
+    done = asyncio.run(kept_if_stopped(work))
     rows = done.router.evidence.row
     if progress == "json":
         print_done(done.path, done.notes, rows)

@@ -1,7 +1,6 @@
 """`routerlab tune MODEL`: from a labelled corpus and a model to a router file."""
 
 import asyncio
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
-from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
+from routerlab.cli.tune.options import Corpus, Progress, Seed, kept_if_stopped, make_plan, print_done
 from routerlab.core.errors import LabError
 from routerlab.engine.contract.names import INSTRUCTIONS, Instruction
 
@@ -142,11 +141,7 @@ def _quantized(spec: "ArmSpec", types: str) -> "tuple[ArmSpec, ...]":
 async def _run(plan: "Plan", tell: Any) -> "Tuned":
     from routerlab.tune.run import tune
 
-    try:
-        return await tune(plan, tell)
-    except asyncio.CancelledError:
-        print("\nwhat was read is kept; the same command goes on from there", file=sys.stderr)
-        raise
+    return await kept_if_stopped(tune(plan, tell))
 
 
 def _print(tuned: "Tuned", rows: "Sequence[Row]") -> None:

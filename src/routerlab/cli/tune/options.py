@@ -1,9 +1,12 @@
 """What the commands of `routerlab tune` share: options, the plan that they make, how far it is."""
 
+import asyncio
 import json
 import re
+import sys
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -27,6 +30,18 @@ Seed = Annotated[int, typer.Option(help="Everything drawn by chance follows from
 Progress = Annotated[
     Literal["text", "json"], typer.Option(help="text on stderr, or one JSON object a line on stdout.")
 ]
+
+
+T = TypeVar("T")
+
+
+async def kept_if_stopped(work: Awaitable[T]) -> T:
+    """What it returns; where it is stopped, people are told that it was not for nothing."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        print("\nwhat was read is kept; the same command goes on from there", file=sys.stderr)
+        raise
 
 
 def print_done(

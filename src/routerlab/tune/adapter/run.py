@@ -1,5 +1,7 @@
 """`routerlab tune adapter MODEL`: an adapter and its head, judged by cases that both were trained without."""
 
+import threading
+from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,6 +17,7 @@ from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router, load_router
 from routerlab.engine.contract.scaling import label_shares
 from routerlab.models.fingerprint import file_sha256
+from routerlab.models.progress import StoppedError
 from routerlab.tune.adapter.bert import load_encoder, read
 from routerlab.tune.adapter.lora import lora_bytes
 from routerlab.tune.adapter.train import Recipe, Trained, features, train
@@ -23,7 +26,7 @@ from routerlab.tune.choose import Nested, Setting
 from routerlab.tune.familiarity import familiarity
 from routerlab.tune.features import Tell, Workbench
 from routerlab.tune.fit import STRENGTHS, Doubles, Floats, honest_temperature
-from routerlab.tune.offloop import off_loop, telling
+from routerlab.tune.offloop import telling
 from routerlab.tune.plan import Plan
 from routerlab.tune.probe import Fitted
 from routerlab.tune.promise import in_words
@@ -62,12 +65,34 @@ async def tune_adapter(
     LabError when the model is no encoder that can be trained, or torch computes other features than
     the engine.
     """
-    training, told = plan.training, telling(tell)
+    told, stopped = telling(tell), threading.Event()
+
+    def telling_unless_stopped(what: str, done: int, total: int) -> None:
+        if stopped.is_set():
+            raise StoppedError
+        told(what, done, total)
+
+    try:
+        return await _tune(plan, layer, window, recipe, open_router, tell, telling_unless_stopped)
+    finally:
+        stopped.set()  # which its thread notices with its next step: it cannot be left to itself in torch
+
+
+async def _tune(
+    plan: Plan,
+    layer: int,
+    window: int,
+    recipe: Recipe,
+    open_router: Callable[[Path], AsyncRouter],
+    tell: Tell,
+    told: Tell,
+) -> Adapted:
+    """`told` is for other threads."""
+    training = plan.training
     prompts = [case.prompt for case in training.cases]
-    tell("reading prompts", 0, len(prompts))
-    encoder = await off_loop(lambda: load_encoder(plan.spec.model, layer))
-    asked = await off_loop(lambda: read(plan.spec.model, prompts, window))
-    frozen = await off_loop(lambda: features(encoder, asked))
+    encoder = await to_thread(load_encoder, plan.spec.model, layer)
+    asked = await to_thread(read, plan.spec.model, prompts, window)
+    frozen = await to_thread(features, encoder, asked, partial(told, "reading prompts"))
     info = await _compared(plan, layer, window, frozen)
 
     def trained(rows: Ints, what: str) -> Trained:
@@ -80,10 +105,10 @@ async def tune_adapter(
     for number, (others, tested) in enumerate(folds, 1):
         kept = store / f"fold-{number}.npy"
         if not kept.exists():
-            got = await off_loop(partial(trained, others, f"training, fold {number} of {len(folds)}"))
+            got = await to_thread(trained, others, f"training, fold {number} of {len(folds)}")
             save(kept, _bytes(got.linear.logits(got.features[tested])))
         logits[tested] = np.load(kept)
-    got = await off_loop(partial(trained, np.arange(len(asked)), "training, all cases"))
+    got = await to_thread(trained, np.arange(len(asked)), "training, all cases")
     fitted = _fitted(training, got, logits, Setting(0, window, layer, STRENGTHS[0]), plan.seed)
     shares = fitted.oof.shares
     rows = [row("probe", training.gold, training.hard, shares.argmax(axis=1), shares, [])]

@@ -52,15 +52,20 @@ class Trained:
     features: Floats
 
 
-def features(encoder: Encoder, prompts: Sequence[Read]) -> Floats:
-    """(n, PARTS x width) of each prompt."""
+def features(
+    encoder: Encoder, prompts: Sequence[Read], tell: Callable[[int, int], None] = lambda *_: None
+) -> Floats:
+    """(n, PARTS x width) of each prompt; `tell` gets how many are done, of how many."""
     import torch
 
     found = np.zeros((len(prompts), len(prompts[0].means) * encoder.width), np.float32)
     encoder.model.eval()
+    done = 0
     with torch.no_grad():
         for rows in _batches(prompts, np.arange(len(prompts)), None):
             found[rows] = _computed(encoder, [prompts[i] for i in rows]).numpy()
+            done += len(rows)
+            tell(done, len(prompts))
     return found
 
 
@@ -134,7 +139,7 @@ def train(
         learnt.reshape(begin.weights.shape),
         (bias.detach().numpy() - learnt @ mean).reshape(begin.bias.shape),
     )
-    found = features(own, prompts)
+    found = features(own, prompts, lambda *_: tell(done, total))
     matrices = _matrices(wrapped)
     wrapped.unload()
     return Trained(matrices, linear, found)
