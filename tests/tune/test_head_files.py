@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.toml import canonical_sha256
 from routerlab.engine.contract.head import Familiarity, Head, head_bytes, head_key, load_head
-from routerlab.engine.contract.router import FilePin
+from routerlab.engine.contract.router import Cascade, FilePin, load_router
 from routerlab.engine.contract.scaling import softmax
+from routerlab.resources import ROUTERS
 from routerlab.tune.out_of_fold import OutOfFold, load_oof, oof_bytes
 from tests.tune.harness import noise
 
@@ -233,3 +235,17 @@ def test_what_is_no_archive_of_ours_is_an_error_in_words(tmp_path: Path, load: L
 def test_arrays_that_make_no_head_are_refused(tmp_path: Path, arrays: dict[str, Any]) -> None:
     with pytest.raises(LabError, match="do not make a head"):
         as_head(tmp_path, npz(**arrays, key=np.array("k")))
+
+
+@pytest.mark.parametrize("path", sorted(ROUTERS.glob("*.toml")), ids=lambda path: path.stem)
+def test_what_ships_is_what_its_router_pins(path: Path) -> None:
+    """Heads, adapters and answers by their bytes; members of cascades by their content."""
+    router = load_router(path)
+    if isinstance(router, Cascade):
+        for member in router.member:
+            assert canonical_sha256(load_router(path.with_name(member.file))) == member.sha256
+        return
+    pins = [pin for pin in (router.head, router.adapter, router.evidence.answers) if pin]
+    assert len(pins) >= 2
+    for pin in pins:
+        assert hashlib.sha256(path.with_name(pin.file).read_bytes()).hexdigest() == pin.sha256

@@ -193,11 +193,9 @@ def pinned_adapter(router: Router, request: Load) -> Path:
     assert router.adapter
     assert request.router_folder is not None
     path = request.router_folder / router.adapter.file
-    try:
-        sha256 = file_sha256(path)
-    except OSError as e:
-        raise LabError(f"{path}: the router's adapter cannot be read: {e.strerror}") from e
-    if sha256 != router.adapter.sha256:
+    if not path.exists():
+        raise LabError(f"{path}: the router's adapter is missing; copy all its files together")
+    if file_sha256(path) != router.adapter.sha256:
         raise LabError(f"{path}: is not the adapter that the router file pins; copy all its files together")
     return path
 

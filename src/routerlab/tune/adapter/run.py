@@ -2,7 +2,8 @@
 
 import threading
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -65,50 +66,28 @@ async def tune_adapter(
     LabError when the model is no encoder that can be trained, or torch computes other features than
     the engine.
     """
-    told, stopped = telling(tell), threading.Event()
-
-    def telling_unless_stopped(what: str, done: int, total: int) -> None:
-        if stopped.is_set():
-            raise StoppedError
-        told(what, done, total)
-
-    try:
-        return await _tune(plan, layer, window, recipe, open_router, tell, telling_unless_stopped)
-    finally:
-        stopped.set()  # which its thread notices with its next step: it cannot be left to itself in torch
-
-
-async def _tune(
-    plan: Plan,
-    layer: int,
-    window: int,
-    recipe: Recipe,
-    open_router: Callable[[Path], AsyncRouter],
-    tell: Tell,
-    told: Tell,
-) -> Adapted:
-    """`told` is for other threads."""
     training = plan.training
     prompts = [case.prompt for case in training.cases]
-    encoder = await to_thread(load_encoder, plan.spec.model, layer)
-    asked = await to_thread(read, plan.spec.model, prompts, window)
-    frozen = await to_thread(features, encoder, asked, partial(told, "reading prompts"))
-    info = await _compared(plan, layer, window, frozen)
+    with _stoppable(telling(tell)) as told:
+        encoder = await to_thread(load_encoder, plan.spec.model, layer)
+        asked = await to_thread(read, plan.spec.model, prompts, window)
+        frozen = await to_thread(features, encoder, asked, partial(told, "reading prompts"))
+        info = await _compared(plan, layer, window, frozen)
 
-    def trained(rows: Ints, what: str) -> Trained:
-        target = training.target
-        return train(encoder, asked, target, rows, frozen, recipe, plan.seed, partial(told, what))
+        def trained(rows: Ints, what: str) -> Trained:
+            target = training.target
+            return train(encoder, asked, target, rows, frozen, recipe, plan.seed, partial(told, what))
 
-    logits = np.zeros(training.target.shape)
-    store = _store(plan, layer, window, recipe)
-    folds = splits(training.gold, training.group, FOLDS, plan.seed + 1)
-    for number, (others, tested) in enumerate(folds, 1):
-        kept = store / f"fold-{number}.npy"
-        if not kept.exists():
-            got = await to_thread(trained, others, f"training, fold {number} of {len(folds)}")
-            save(kept, _bytes(got.linear.logits(got.features[tested])))
-        logits[tested] = np.load(kept)
-    got = await to_thread(trained, np.arange(len(asked)), "training, all cases")
+        logits = np.zeros(training.target.shape)
+        store = _store(plan, layer, window, recipe)
+        folds = splits(training.gold, training.group, FOLDS, plan.seed + 1)
+        for number, (others, tested) in enumerate(folds, 1):
+            kept = store / f"fold-{number}.npy"
+            if not kept.exists():
+                got = await to_thread(trained, others, f"training, fold {number} of {len(folds)}")
+                save(kept, _bytes(got.linear.logits(got.features[tested])))
+            logits[tested] = np.load(kept)
+        got = await to_thread(trained, np.arange(len(asked)), "training, all cases")
     fitted = _fitted(training, got, logits, Setting(0, window, layer, STRENGTHS[0]), plan.seed)
     shares = fitted.oof.shares
     rows = [row("probe", training.gold, training.hard, shares.argmax(axis=1), shares, [])]
@@ -121,6 +100,23 @@ async def _tune(
     assert isinstance(timed, Router)
     promised = [in_words(router.promise, plan.max_error, training.corpus.name)] if plan.max_error else []
     return Adapted(timed, path, tuple(promised))
+
+
+@contextmanager
+def _stoppable(tell: Tell) -> Iterator[Tell]:
+    """`tell` for other threads, which end with their next step once this is left: none can be left to itself
+    in torch."""
+    stopped = threading.Event()
+
+    def told(what: str, done: int, total: int) -> None:
+        if stopped.is_set():
+            raise StoppedError
+        tell(what, done, total)
+
+    try:
+        yield told
+    finally:
+        stopped.set()
 
 
 async def _compared(plan: Plan, layer: int, window: int, frozen: Floats) -> ArmInfo:
