@@ -61,7 +61,7 @@ class Watch(Generic[AnyMode]):
         while not condition():
             if time.monotonic() > end:
                 raise AssertionError(f"waited in vain for {what}; on the screen:\n{self.picture()}")
-            await self.pilot.pause(LOOK_S)
+            await asyncio.sleep(LOOK_S)
 
     async def shows(self, *texts: str) -> None:
         """Wait until all the texts are on the screen."""

@@ -340,7 +340,7 @@ async def test_a_long_session_comes_back(tmp_path: Path) -> None:
     async with sitting(tmp_path, arms=1, prepare=long) as s:
         await s.until(lambda: s.table.row_count == 900, "all rows")
         await s.shows("live #900", "question 899")
-        assert s.table.scroll_y == s.table.max_scroll_y > 0
+        await s.until(lambda: s.table.scroll_y == s.table.max_scroll_y > 0, "the end, in sight")
 
 
 async def test_views_by_keys_and_the_whole_prompt(tmp_path: Path) -> None:
