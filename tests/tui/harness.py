@@ -30,6 +30,8 @@ from tests.tui.scripted import NOW, Bench, bench, specs
 AnyMode = TypeVar("AnyMode", bound=Mode)
 LOOK_S = 0.02
 """Between two looks at the screen: to look takes as long as much that is waited for."""
+LOOKS = 3
+"""At a screen that is said to stand still."""
 
 
 def no_lab(session: Path | None, corpus: Path | None) -> tuple[Lab, list[Spec]]:
@@ -137,17 +139,21 @@ async def settle(
     pilot: Pilot[None], condition: Callable[[], bool] = lambda: True, still_s: float = 0.3
 ) -> None:
     """Wait for the condition, and until nothing is to be drawn and nothing has moved on the screen for so
-    long; its cursor does not blink. For pictures, which must not be taken a moment too early."""
+    long; its cursor does not blink. For pictures, which must not be taken a moment too early.
+
+    It is looked at several times in between, for where the machine halts, time passes and nothing could move.
+    """
     for prompt in pilot.app.screen.query(PromptLine):
         prompt.cursor_blink = False
-    seen, since = "", time.monotonic()
+    seen, since, looks = "", time.monotonic(), 0
     end = since + PATIENCE_S
     while True:
         await pilot.pause()
         picture = "\n".join(line.text for line in pilot.app.screen._compositor.render_strips())
         if picture != seen or not condition() or getattr(pilot.app.screen, "_dirty", False):
-            seen, since = picture, time.monotonic()
-        elif time.monotonic() - since >= still_s:
+            seen, since, looks = picture, time.monotonic(), 0
+        elif time.monotonic() - since >= still_s and looks >= (LOOKS if still_s else 0):
             return
+        looks += 1
         assert time.monotonic() < end, "the screen did not settle"
         await asyncio.sleep(max(LOOK_S, still_s / 3))
