@@ -36,7 +36,7 @@ async def test_answers_are_text_and_cost_what_their_server_counts(tmp_path: Path
                 await asyncio.sleep(0.005)
             await server.usual(writer, request)
 
-        server.script.append(when_three_are_there)
+        server.script += [when_three_are_there] * 3
         found, lost, _ = await carried_out(path, out, server.remote(concurrency=3))
         asked = server.asked[0].json
         most = server.most

@@ -57,8 +57,7 @@ async def test_a_slow_arm_cannot_hide_behind_the_generator(tmp_path: Path) -> No
     assert len(queues(it)) == 10
     waits = queues(it)
     assert waits == sorted(waits)
-    assert waits[-1] >= 9 * PACE_S * 1000
-    assert waits[0] < waits[-1] / 3
+    assert waits[-1] - waits[0] >= 9 * PACE_S * 1000 - 1
     await it.lab.close()
 
 
@@ -94,7 +93,8 @@ async def test_the_session_file_has_every_session_once_with_its_id_and_when_it_w
 
 
 async def test_at_most_so_many_sessions_are_under_way(tmp_path: Path) -> None:
-    it = await open_bench(tmp_path, arms=3, schedule="parallel")
+    pace = 0.1  # long beside what a busy machine adds
+    it = await open_bench(tmp_path, arms=3, pace=pace, schedule="parallel")
     one = generator(it, concurrency=2)
     most = 0
 
@@ -106,21 +106,21 @@ async def test_at_most_so_many_sessions_are_under_way(tmp_path: Path) -> None:
     await sent(one, sessions(it, [0.0] * 9, arms=3))
     assert most == 2
     assert len(trials(it)) == 9
-    assert max(queues(it)) >= 3 * PACE_S * 1000  # held back sessions wait, and that counts
-    assert one.latest_s < PACE_S  # but the generator was not late
+    assert max(queues(it)) >= 4 * pace * 1000 - 1  # held back sessions wait, and that counts
+    assert one.latest_s < 4 * pace  # but the generator was not late
     await it.lab.close()
 
 
 async def test_one_that_waited_too_long_is_given_up_and_was_not_asked(tmp_path: Path) -> None:
-    it = await open_bench(tmp_path, pace=0.1)
-    await sent(generator(it, patience_s=0.15), sessions(it, [0.0] * 5))
+    it = await open_bench(tmp_path, pace=0.6)
+    await sent(generator(it, patience_s=0.9), sessions(it, [0.0] * 5))
     status = [trial.status for trial in trials(it)]
     assert status == ["ok", "ok", "timeout", "timeout", "timeout"]
     assert len(it.script.asked) == 2
     late = trials(it)[-1]
     assert late.error is not None
-    assert late.error.startswith("given up after waiting 0.")
-    assert late.latency_ms.queue >= 150
+    assert late.error.startswith("given up after waiting ")
+    assert late.latency_ms.queue >= 900
     await it.lab.close()
 
 

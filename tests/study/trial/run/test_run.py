@@ -307,8 +307,11 @@ def test_power_and_sweep_print_tables_and_json(here: Path) -> None:
     )
     assert sweep.returncode == 0, sweep.stderr
     found = json.loads(sweep.stdout)
-    assert [one["offered"] for one in found["levels"]] == [200.0]
-    assert found["knee"] == 200.0
+    (level,) = found["levels"]
+    assert level["offered"] == 200.0
+    # a busy machine may take long even for this
+    kept_up = not level["saturated"] and level["response_p95"] <= 3 * max(found["unloaded_p95"], 10)
+    assert found["knee"] == (200.0 if kept_up else None)
     assert found["concurrency"] is None
     assert "control takes one question at a time" in sweep.stderr
 
