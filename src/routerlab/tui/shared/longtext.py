@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.segment import Segment
 from textual import work
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -46,10 +46,6 @@ class LongText(ScrollView, can_focus=False):
         """Wrap again where the width changed, and go where the person was."""
         if self._room != self._width:
             self._wrap(sum(map(_signs, self._lines[: self.scroll_offset.y])))
-
-    def watch_show_vertical_scrollbar(self) -> None:
-        """A scroll bar that comes or goes is another width, too, and no resize."""
-        self.call_after_refresh(self.on_resize)
 
     @property
     def _room(self) -> int:
@@ -95,6 +91,13 @@ class LongText(ScrollView, can_focus=False):
 
     def _grow(self) -> None:
         self.virtual_size = Size(self._width, len(self._lines))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines in `crop`. A scroll bar that comes or goes is another width, and no resize: it is seen
+        here, whatever the order in which it was told."""
+        if self._room != self._width:
+            self.call_later(self.on_resize)
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """One line of the text."""
