@@ -26,6 +26,7 @@ from routerlab.engine.arms import local, process
 from routerlab.engine.worker import build
 from routerlab.engine.worker.protocol import LINE_LIMIT
 from tests import server
+from tests.proc import leads_to
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -108,11 +109,11 @@ async def spawn(
 def workers(pid: int) -> list[psutil.Process]:
     """The workers that a forked program has started (their parent is the server): who reads from a pipe that
     it holds."""
-    held = {link for fd in Path(f"/proc/{pid}/fd").iterdir() if (link := os.readlink(fd)).startswith("pipe:")}
+    held = {link for fd in Path(f"/proc/{pid}/fd").iterdir() if (link := leads_to(fd)).startswith("pipe:")}
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, psutil.Error):
-            if os.readlink(folder / "fd" / "0") in held and int(folder.name) != pid:
+        with suppress(psutil.Error):
+            if leads_to(folder / "fd" / "0") in held and int(folder.name) != pid:
                 found.append(psutil.Process(int(folder.name)))
     return found
 

@@ -19,7 +19,7 @@ import routerlab
 from routerlab import Decision, LabError, Router, load_async_router, load_router
 from tests import program
 from tests.conftest import PATIENCE_S, REPO
-from tests.engine.workers import alive
+from tests.proc import alive
 
 PROMPTS = [
     "write a regex for ISO dates",

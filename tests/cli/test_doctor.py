@@ -20,7 +20,7 @@ from routerlab.engine.worker import build
 from routerlab.paths import config_file
 from routerlab.settings import load_settings, set_threads
 from tests.conftest import PATIENCE_S
-from tests.engine.workers import alive
+from tests.proc import alive
 
 OWN = """# mine
 theme = "nord"  # dark

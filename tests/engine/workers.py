@@ -1,7 +1,6 @@
 """Real arms for the tests of the pool: makers, conditions with a deadline, stand-ins for the worker."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from routerlab.settings import Settings
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.asking import TWO, shots_for
+from tests.proc import alive
 
 SETTINGS = Settings(threads=1, gpu_layers=0, context=1024, annotator="ada")
 
@@ -45,16 +45,6 @@ async def phase(arm: ModelArm, *wanted: str) -> ArmState:
     """Wait for one of these phases; the state then."""
     await until(lambda: arm.state.phase in wanted)
     return arm.state
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs (a zombie does not)."""
-    try:
-        os.kill(pid, 0)
-        stat = Path(f"/proc/{pid}/stat")
-        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def tiny_arm(files: dict[tiny.Family, Path], family: tiny.Family = "llama") -> ModelArm:

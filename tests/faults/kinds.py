@@ -15,6 +15,7 @@ from routerlab.core.errors import LabError
 from routerlab.engine.arms.arm import ArmSpec
 from tests.faults.fuzz import damaged_gguf, damaged_lines, odd_prompt
 from tests.faults.sitting import SETTLED, Sitting, Violation
+from tests.proc import leads_to
 
 LONG = "Tell me everything about whales, and do not stop. " * 12
 NATIVE = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
@@ -92,7 +93,7 @@ async def _write_as_worker(it: Sitting, data: bytes) -> None:
     worker = it.worker
     mine = worker._stdout._transport.get_extra_info("pipe").fileno()  # type: ignore[attr-defined]
     name = os.readlink(f"/proc/self/fd/{mine}")
-    (theirs,) = (fd for fd in Path(f"/proc/{it.pid}/fd").iterdir() if os.readlink(fd) == name)
+    (theirs,) = (fd for fd in Path(f"/proc/{it.pid}/fd").iterdir() if leads_to(fd) == name)
     pipe = os.open(theirs, os.O_WRONLY | os.O_NONBLOCK)
     try:
         while data and not worker.ended.done():

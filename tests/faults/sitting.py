@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ from routerlab.engine.lab.materials import Materials
 from routerlab.resources import TAXONOMY
 from routerlab.settings import Settings
 from tests.engine.asking import TWO
-from tests.engine.workers import alive, arms
+from tests.engine.workers import arms
 from tests.faults.disk import Disk
+from tests.proc import alive
 
 LIMIT_S = 120.0
 """Deadline of every wait: far above what is needed, so that only a hang reaches it."""
@@ -204,4 +205,8 @@ def children() -> list[int]:
     except ChildProcessError:
         return []
     tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(pid) for file in tasks for pid in file.read_text().split()]
+    found: list[int] = []
+    for file in tasks:
+        with suppress(OSError):  # of a thread that has ended
+            found += map(int, file.read_text().split())
+    return found

@@ -19,6 +19,7 @@ from routerlab.models.pull import partial_bytes, pull, work_folder
 from tests.conftest import PATIENCE_S
 from tests.models import harness as pulling
 from tests.models.harness import BODY, HUB, Server, Told, entry, three_wheels, wheel
+from tests.proc import alive
 
 server, alone, told = pulling.server, pulling.alone, pulling.told  # where pytest looks for fixtures
 pytestmark = pytest.mark.usefixtures("alone")
@@ -134,13 +135,6 @@ def children(pid: int) -> list[int]:
     return [int(line) for line in out.stdout.split()]
 
 
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 @pytest.fixture
 def index(server: Server, tmp_path: Path) -> dict[str, object]:
     """The three wheels behind the server; the second stalls half-way."""
@@ -163,7 +157,7 @@ def test_kill_9_leaves_no_pip_and_the_next_pull_goes_on(
     finally:
         first.send_signal(signal.SIGKILL)
         first.communicate()
-    until(lambda: all(map(gone, pips)), "pip ends with its parent")
+    until(lambda: not any(map(alive, pips)), "pip ends with its parent")
     assert partial_bytes(e, folder) > 0
     server.go.set()
     second = start(e, folder, tmp_path / "log2", server)
@@ -198,5 +192,5 @@ def test_cancel_ends_pip_and_keeps_finished_wheels(
     before = children(os.getpid())
     with pytest.raises(StoppedError):
         pull(entry(index), tmp_path / "models", told.report, server.stalled)
-    assert not [p for p in children(os.getpid()) if p not in before and not gone(p)]
+    assert not [p for p in children(os.getpid()) if p not in before and alive(p)]
     assert [p.name for p in work_folder(entry(), tmp_path / "models").glob("*.whl")] == ["part1-1.0.whl"]

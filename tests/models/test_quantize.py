@@ -1,6 +1,5 @@
 """Quantizing a real model file in a real process: named when whole, recorded, stopped, refused."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from routerlab.models.pull import recorded_sha256
 from routerlab.models.quantize import TYPES, load_origin, quantize, target_name, type_named
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
+from tests.proc import alive
 
 
 @pytest.fixture
@@ -113,19 +113,11 @@ def test_killed_it_leaves_no_half_and_no_program(smollm2: Path, tmp_path: Path, 
     _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == (-9 if how == signal.SIGKILL else 130)
     assert "Traceback" not in told
-    while any(_alive(pid) for pid in children):
+    while any(alive(pid) for pid in children):
         assert time.monotonic() < end
         time.sleep(0.01)
     assert not (tmp_path / "models" / "SmolLM2-135M-Instruct.F32.gguf").exists()
     assert part.exists() == (how == signal.SIGKILL)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:1]
 
 
 def test_names_follow_the_sources() -> None:

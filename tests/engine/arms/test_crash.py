@@ -15,7 +15,6 @@ from routerlab.engine.arms.local import ModelArm
 from tests.conftest import PATIENCE_S, REPO
 from tests.engine import tiny
 from tests.engine.workers import (
-    alive,
     arms,
     fake_worker,
     log_of,
@@ -27,6 +26,7 @@ from tests.engine.workers import (
     tiny_arm,
     until,
 )
+from tests.proc import alive
 
 LONG = "Tell me everything about whales, and do not stop."
 

@@ -16,7 +16,8 @@ from tests.conftest import PATIENCE_S
 from tests.engine import tuned
 from tests.engine.arms.members import cascade
 from tests.engine.tuned import Tuned, deep_model, factory, tuned_spec, write
-from tests.engine.workers import alive, pid_of, until
+from tests.engine.workers import pid_of, until
+from tests.proc import alive
 
 NAMES = ("small", "middle", "large")
 

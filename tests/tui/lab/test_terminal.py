@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PATIENCE_S
+from tests.proc import alive
 from tests.tui.terminal import Terminal
 
 
@@ -44,16 +45,9 @@ def workers_of(pid: int) -> list[int]:
 def wait_gone(pids: list[int]) -> None:
     """Until none of the processes runs."""
     deadline = time.monotonic() + PATIENCE_S
-    while any(_runs(pid) for pid in pids):
+    while any(map(alive, pids)):
         assert time.monotonic() < deadline, f"still running: {pids}"
         time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def to_history(terminal: Terminal) -> None:

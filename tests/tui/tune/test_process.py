@@ -11,7 +11,8 @@ from routerlab.core.errors import LabError
 from routerlab.resources import TAXONOMY
 from routerlab.tui.tune.process import learn_arguments, tune_arguments
 from tests.conftest import PATIENCE_S
-from tests.tui.tune.child import JOB, RESULT, ROWS, gone, says, script, tuning, until
+from tests.proc import alive
+from tests.tui.tune.child import JOB, RESULT, ROWS, says, script, tuning, until
 
 
 async def test_the_child_tells_how_far_it_is_and_what_came_of_it() -> None:
@@ -115,7 +116,7 @@ async def test_a_stubborn_child_is_killed_with_its_own() -> None:
     await until(lambda: not t.active)
     assert t.phase == "cancelled"
     assert "was killed; what it had read is kept" in t.message
-    await until(lambda: all(map(gone, pids)))
+    await until(lambda: not any(map(alive, pids)))
 
 
 async def test_a_child_that_is_killed_from_outside() -> None:

@@ -20,9 +20,10 @@ from routerlab.tui.tune.candidates import LEARN_AFTER, entries, labelled
 from routerlab.tui.tune.found import Cells
 from routerlab.tui.tune.screen import TuneScreen
 from tests.conftest import REPO
+from tests.proc import alive
 from tests.tui.harness import Sitting, app_in, settle, sitting
 from tests.tui.scripted import NOW, Bench, bench, specs
-from tests.tui.tune.child import LEARNED, RESULT, SAYS, gone, says
+from tests.tui.tune.child import LEARNED, RESULT, SAYS, says
 
 # --- the screen ---
 
@@ -183,7 +184,7 @@ async def test_leaving_the_app_ends_the_child(tmp_path: Path) -> None:
         await s.pilot.press("ctrl+q")
         await s.until(lambda: not s.mode.tuning.active, "its end")
         assert step is not None
-        assert gone(int(step.stage))
+        assert not alive(int(step.stage))
 
 
 async def test_no_model(tmp_path: Path) -> None:
