@@ -270,9 +270,8 @@ class Shell(App[None]):
         self.exit(return_code=error.code, message=Text(f"error: {printable(str(error))}"))
 
     async def on_unmount(self) -> None:
-        """The app may end without `quit` (an error, a signal): it is closed all the same."""
-        if self._leaving is None:
-            await self._close()
+        """The app may end without `quit` (an error, a signal), or before that has done: all is closed."""
+        await (self._leaving or self._close())
 
 
 async def close_lab(lab: Lab) -> None:
