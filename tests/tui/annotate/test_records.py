@@ -1,5 +1,6 @@
 """What else an annotator writes by keys: undo, drafts, skips, notes; full disks, and ways to leave."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,21 @@ async def test_a_choice_that_is_left_becomes_a_draft(tmp_path: Path, keys: tuple
         assert counts(s.desk) == {"pending": 5, "draft": 1}
     with desk(tmp_path / "made.ada.toml", secret(6)).file as file:
         assert file.session.current("q-1", "case").draft
+
+
+async def test_an_app_that_ends_while_it_is_left_has_closed_its_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with annotating(tmp_path) as s:
+        finish = s.page.finish
+
+        async def slowly() -> None:
+            await asyncio.sleep(0.3)
+            await finish()
+
+        monkeypatch.setattr(s.page, "finish", slowly)
+        await s.app.leave()
+    desk(tmp_path / "made.ada.toml", secret(6)).file.close()
 
 
 async def test_a_draft_is_found_again_and_submitted(tmp_path: Path) -> None:
