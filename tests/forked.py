@@ -80,7 +80,8 @@ class Forked:
         return self.returncode
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended, and the server knows it before this loop does
+            os.kill(self.pid, signal.SIGKILL)
 
 
 async def spawn(
