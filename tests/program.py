@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +86,8 @@ class Begun:
         return said
 
     def send_signal(self, sign: signal.Signals) -> None:
-        os.kill(self.pid, sign)
+        with suppress(ProcessLookupError):  # as subprocess does: it may have ended already
+            os.kill(self.pid, sign)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
