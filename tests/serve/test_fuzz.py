@@ -18,6 +18,8 @@ from tests.engine.remote.server import serving as model
 from tests.serve.chat.tables import table
 from tests.serve.harness import LIMITS, Told, post, raw, serving
 
+pytestmark = pytest.mark.whole  # hundreds of requests
+
 LABELS: dict[str, str | None] = dict.fromkeys(FRONT_DOOR.labels, "about it")
 QUESTIONS = {
     "a": {"type": "choice", "criteria": LABELS, "instructions": "which"},

@@ -22,6 +22,8 @@ from tests.tui.harness import Sitting, Watch, app_in, implemented, sitting
 from tests.tui.scripted import bench, specs
 from tests.tui.trial.harness import halting, trialing
 
+pytestmark = pytest.mark.whole  # long sittings
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -25,6 +25,8 @@ from routerlab.tune.write import save_toml
 from tests.cli.tune.harness import LABELS, Bench, Ended
 from tests.engine.tuned import deep_model
 
+pytestmark = pytest.mark.whole  # models are tuned
+
 TAUGHT = {"name three rivers": "CoT/simple", "an alias for git status": "code/simple"}
 
 

@@ -15,7 +15,7 @@ from tests.conftest import PATIENCE_S, REPO
 from tests.engine.remote.habits import HABITS, Habit, message, stream
 from tests.engine.remote.server import SIMPLE, Server, asking, completion, http, says, serving
 
-pytestmark = pytest.mark.usefixtures("remote_key")
+pytestmark = [pytest.mark.usefixtures("remote_key"), pytest.mark.whole]
 
 
 async def asked(habit: Habit, **more: object) -> tuple[Prediction, Server, RemoteArm]:

@@ -16,6 +16,8 @@ from routerlab.tui.shared.find import Find
 from tests.annotate.desk.harness import desk
 from tests.tui.annotate.harness import CODE, CODE2, COT, SECRETS, annotating, counts, secret
 
+pytestmark = pytest.mark.whole  # long sittings
+
 
 async def test_undo_goes_back_to_the_beginning_also_of_an_earlier_sitting(tmp_path: Path) -> None:
     earlier = desk(tmp_path / "made.ada.toml", secret(6))

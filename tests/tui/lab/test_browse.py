@@ -12,6 +12,8 @@ from routerlab.tui.lab.chips import ChipRow, SearchLine
 from routerlab.tui.shared.dialogs import Choose
 from tests.tui.harness import Sitting, sitting
 
+pytestmark = pytest.mark.whole  # long sittings
+
 
 def listed(s: Sitting) -> list[int]:
     return [question.number for question in s.screen.listing]

@@ -29,6 +29,8 @@ from tests.tui.tour.test_tour import touring
 from tests.tui.trial.harness import trialing
 from tests.tui.tune.child import JOB, LEARNED, RESULT
 
+pytestmark = pytest.mark.whole  # draws every screen in every theme
+
 DRAWN = ("textual-dark", "textual-light", "solarized-light")
 ONE = DRAWN[-1:]
 """The one with the least room: whoever draws what is no pair here, is seen in any."""

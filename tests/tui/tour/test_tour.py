@@ -28,6 +28,8 @@ from routerlab.tui.tour.steps import STEPS
 from tests.tui.harness import Watch, app_in, implemented
 from tests.tui.scripted import NOW, bench, specs
 
+pytestmark = pytest.mark.whole  # the tour, three times over
+
 SOME = {"R60-053", *(f"R60-00{n}" for n in range(1, 8))}
 """The cases of these tests."""
 

@@ -25,6 +25,8 @@ from tests.tui.harness import Sitting, app_in, settle, sitting
 from tests.tui.scripted import NOW, Bench, bench, specs
 from tests.tui.tune.child import LEARNED, RESULT, SAYS, says
 
+pytestmark = pytest.mark.whole  # long sittings
+
 # --- the screen ---
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import REPO
 from tests.study.outcome.analysis.simulated import WORLDS, shares
 
+pytestmark = pytest.mark.whole  # whole studies
+
 FOUND = json.loads((REPO / "benchmarks" / "results" / "errors.json").read_text())
 
 

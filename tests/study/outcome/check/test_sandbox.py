@@ -10,6 +10,8 @@ from routerlab.study.outcome.check.inside import kernel
 from routerlab.study.outcome.check.sandbox import Job, Kind, Sandbox, open_sandbox, try_sandbox
 from tests.conftest import REPO
 
+pytestmark = pytest.mark.whole  # programs in sandboxes
+
 KINDS: tuple[Kind, ...] = ("bubblewrap", "landlock", "guard")
 OK = "def f(x): return x + 1"
 
