@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from rich.text import Text
 from textual import on
 from textual.actions import ActionParseResult
-from textual.app import App, SystemCommand
+from textual.app import App, ScreenStackError, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.message import Message
@@ -253,7 +253,7 @@ class Shell(App[None]):
         """Wait until the keys typed before, on the page and the dialogs above it, have been dealt with."""
         if self._leaving is None:  # the screens are going already
             return
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, ScreenStackError):  # or they go meanwhile
             async with asyncio.timeout(CATCH_UP_S):
                 for _ in range(ROUNDS):  # Enter in a dialog becomes a message, which a marker must follow too
                     for place in (self.focused or self.screen, page):  # a dialog hands on to the page
