@@ -116,6 +116,7 @@ ROWS = [{"prompt": "a", "label": "code/simple"}, {"prompt": "b"}]
         ("\n" + json.dumps(ROWS, indent=2), "item 2"),
         (json.dumps({"version": 1, "data": ROWS}), "item 2"),
         (json.dumps({"rows": ROWS}, indent=1), "item 2"),
+        (json.dumps({"model_name": "x", "prompts": ROWS}), "item 2"),
     ],
 )
 def test_json_of_every_kind(tmp_path: Path, data: str, unit: str, name: str) -> None:

@@ -18,7 +18,7 @@ SHAPES: tuple[Shape, ...] = (*annotators.SHAPES, *evals.SHAPES, *chats.SHAPES, v
 
 _JSON = (".jsonl", ".ndjson", ".json")
 _YAML = (".yaml", ".yml")
-_WITHIN = ("samples", "tests", "data", "rows", "records", "examples", "items")
+_WITHIN = ("samples", "tests", "data", "rows", "records", "examples", "items", "prompts")
 """Where a JSON object or YAML that is a whole file has its rows."""
 
 
