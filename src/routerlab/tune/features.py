@@ -100,7 +100,10 @@ class Workbench:
         header = await asyncio.to_thread(lambda: self.header)
         if not header.n_layers or header.n_layers < 3:
             raise LabError(f"{self.plan.spec.model}: has too few layers to be probed")
-        return layers_of(header.n_layers, header.encoder)
+        own, last = self.plan.layer, header.n_layers - (1 if header.encoder else 2)
+        if own is not None and own > last:
+            raise LabError(f"--layer {own}: of {self.plan.spec.model} 0 to {last} can be read")
+        return layers_of(header.n_layers, header.encoder) if own is None else (own,)
 
 
 def _arms(

@@ -18,7 +18,7 @@ from routerlab.tune.cases import Training
 class Plan:
     """What is to be tuned. `shots` are the exemplars that ship; `sets` more are drawn from the corpus.
     With `files`, the same model in several quantizations, those are tried instead of `spec`, and the quickest
-    of them under every one of the `instructions`.
+    of them under every one of the `instructions`. With `layer`, that one is read and no other tried.
 
     `budget_s` bounds the time: what does not fit is left out and said. `limit_ms` is the P95 a window may
     have, `max_error` the share of answers that may be wrong (see tune/promise.py). `command` is written into
@@ -38,6 +38,7 @@ class Plan:
     instructions: tuple[Instruction, ...] = INSTRUCTIONS
     sets: int = 0
     windows: tuple[int, ...] = WINDOWS
+    layer: int | None = None
     seed: int = 0
     budget_s: float | None = None
     limit_ms: float = 2000.0

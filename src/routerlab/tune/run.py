@@ -65,7 +65,8 @@ async def tune(plan: Plan, tell: Tell) -> Tuned:
     rows.append(row("probe", tested.gold, tested.hard, shares.argmax(axis=1), shares, timed))
     rows += by_corpus(training, fitted.oof.rows, shares)
     tried = tried_ways(reader, candidates, fitted.choosing) if fitted.choosing else ()
-    router, path = write_router(plan, info, fitted, way, rows, tried, times, seen(training, fitted))
+    said = seen(training, fitted, plan.layer)
+    router, path = write_router(plan, info, fitted, way, rows, tried, times, said)
     if plan.max_error is not None:
         notes.append(in_words(router.promise, plan.max_error, training.corpus.name))
     return Tuned(router, path, fitted, tuple(notes))

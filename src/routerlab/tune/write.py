@@ -196,14 +196,15 @@ def _made_from(model: Path, sha256: str) -> MadeFrom | None:
     )
 
 
-def seen(training: Training, fitted: Fitted) -> tuple[str, ...]:
-    """What was fitted to or chosen with which cases, in words."""
+def seen(training: Training, fitted: Fitted, layer: int | None = None) -> tuple[str, ...]:
+    """What was fitted to or chosen with which cases, in words; `layer` is one that was given."""
     n = len(training.cases)
     choices = sorted({f"layer {s.layer}, window {s.window}" for s in fitted.oof.chosen})
     mixed = fitted.linear.bias.ndim == 2
     kinds = [f"The head is a mixture of {len(fitted.linear.bias)} kinds of prompts, the corpora."] * mixed
     return (
-        f"The head was fitted to {n} cases of {training.corpus.name}; layer, penalty, way to ask, window "
+        f"The head was fitted to {n} cases of {training.corpus.name}; "
+        f"{'layer, ' if layer is None else f'layer {layer} was given; '}penalty, way to ask, window "
         "and temperature were chosen with the same cases, by log-loss in 3 folds: the quickest that is worse "
         "than the best by no more than a standard error.",
         *kinds,

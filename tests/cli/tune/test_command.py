@@ -168,6 +168,17 @@ def test_a_bad_pool_is_one_line_and_exit_code_2(
     assert not (tmp_path / "r.toml").exists()
 
 
+def test_a_layer_that_cannot_be_read_is_one_line_and_exit_code_2(tmp_path: Path, smollm2: Path) -> None:
+    bench = Bench(tmp_path, smollm2)
+    asked = ("tune", smollm2, "--corpus", "pool.toml", "--exemplars", "none", "--out", "r.toml")
+    result = bench.run("a", *asked, "--layer", "29")
+    assert result.returncode == 2
+    said = result.stderr.strip().splitlines()[-1]
+    assert said.startswith("error: --layer 29: of ")
+    assert said.endswith(" 0 to 28 can be read")
+    assert not (tmp_path / "r.toml").exists()
+
+
 def test_a_model_that_is_not_here_is_one_line_and_exit_code_3(tmp_path: Path, smollm2: Path) -> None:
     bench = Bench(tmp_path, smollm2)
     result = bench.run("a", "tune", "no-such-model", "--corpus", "pool.toml")

@@ -43,6 +43,9 @@ def model(
         list[int] | None,
         typer.Option(min=16, max=4096, metavar="TOKENS", help="A routing window to try: 256, 160, 96."),
     ] = None,
+    layer: Annotated[
+        int | None, typer.Option(min=0, help="Read this layer, counted from 0, and try no other.")
+    ] = None,
     seed: Seed = 0,
     limit: Annotated[float, typer.Option(metavar="MS", help="P95 that a routing window may have.")] = 2000.0,
     larger: Annotated[
@@ -87,6 +90,7 @@ def model(
         instructions=_named(instructions),
         sets=sets,
         windows=tuple(sorted(set(window), reverse=True)) if window else plan.windows,
+        layer=layer,
         limit_ms=limit,
         baselines=baselines,
         max_error=max_error,
