@@ -163,8 +163,8 @@ def test_an_overlay_that_was_changed_is_not_believed(kept: None, tmp_path: Path)
         overlay_tests()
 
 
-def test_the_overlay_that_ships_is_the_one_whose_hash_is_known() -> None:
-    assert len(overlay_tests()) == 249
+def test_the_overlays_that_ship_are_those_whose_hashes_are_known() -> None:
+    assert len(overlay_tests()) == 249 + 406
 
 
 @pytest.mark.usefixtures("kept")
