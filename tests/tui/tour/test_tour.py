@@ -65,7 +65,7 @@ async def test_five_steps_are_seen_when_they_are_done(folder: Path, size: tuple[
         await s.pilot.press("enter")
         await s.shows("Tour 1/5 ✓", "ctrl+n goes on", "A row an arm")
         await s.pilot.press("ctrl+n")
-        await s.shows("Tour 2/5 They disagree", "R60-053")
+        await s.shows("Tour 2/5 Who is right?", "R60-053")
         await s.pilot.press("escape")
         await s.until(lambda: s.mode.page.query_one(HistoryTable).has_focus, "the history")
         await s.pilot.press("3")

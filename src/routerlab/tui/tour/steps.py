@@ -49,7 +49,7 @@ STEPS = (
         prompt="write a regex for ISO dates",
     ),
     Step(
-        "They disagree",
+        "Who is right?",
         "This case of the corpus comes with its right label, the gold: ✓ has it, ✗ has not. It was made to "
         "mislead: a fantasy campaign, but read what is wanted. Escape leads to the history; there 1 to 6 put "
         "your own label on it (the footer and F1 name them).",
