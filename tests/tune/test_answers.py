@@ -235,6 +235,19 @@ def test_layers_lie_past_the_middle_and_never_at_the_end(n: int, expected: tuple
     assert max(layers_of(n)) <= n - 2
 
 
+async def test_a_layer_that_is_given_is_read_alone(model: Path, tmp_path: Path) -> None:
+    plan = replace(plan_for(model, tmp_path / "r.toml"), layer=LAYER)
+    with Workbench(plan) as bench:
+        assert await bench.layers() == (LAYER,)
+        n = bench.header.n_layers
+    assert n is not None
+    with (
+        Workbench(replace(plan, layer=n - 1)) as bench,
+        pytest.raises(LabError, match=f"--layer {n - 1}: of .* 0 to {n - 2} can be read"),
+    ):
+        await bench.layers()
+
+
 def test_a_key_depends_on_what_is_asked(model: Path, tmp_path: Path) -> None:
     plan = plan_for(model, tmp_path / "r.toml")
     way = Way(plan.spec, shots_for(TWO.labels))
