@@ -12,6 +12,7 @@ from routerlab.tune.cases import Bools, Ints, Split, splits, training
 from routerlab.tune.choose import Candidates, Choice, Nested, Setting, as_good, choose, nested
 from routerlab.tune.fit import STRENGTHS, Floats, certain, fit, out_of_fold
 from routerlab.tune.probe import fit_probe
+from routerlab.tune.write import seen
 from tests.tune.harness import balanced, case, judged, noise, pool, taxonomy, telling, trained
 
 pytestmark = pytest.mark.whole  # many heads are fitted
@@ -244,6 +245,8 @@ def test_a_fitted_probe_has_its_temperature_folded_in() -> None:
     assert found.linear.logits(features) == pytest.approx(plain.logits(features) / t)
     assert found.curve[-1].n == 48
     assert told == {"cross-validating", "learning curve"}
+    assert "; layer, penalty, way to ask, window and temperature were chosen" in seen(part, found)[0]
+    assert "; layer 7 was given; penalty, way to ask, window and temperature were" in seen(part, found, 7)[0]
 
 
 def test_a_label_of_near_duplicates_is_refused_in_words() -> None:
