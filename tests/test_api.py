@@ -174,7 +174,7 @@ def test_an_answer_that_cannot_be_read_is_a_decision_without_a_label(smollm2: Pa
 
 
 def test_what_takes_too_long_is_told_and_not_raised(models: None) -> None:
-    with load_router("smollm2-135m:probe", timeout_s=0.0001) as r:
+    with load_router("smollm2-135m:json", timeout_s=0.0001) as r:  # it writes for a second
         decision = r.route(PROMPTS[2])
     assert decision.status == "timeout"
     assert "no answer in" in (decision.error or "")
