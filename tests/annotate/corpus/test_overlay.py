@@ -160,9 +160,14 @@ def test_filled_it_is_what_it_was_made_of() -> None:
         assert found.name == f"real-{part}"
 
 
+def test_what_was_made_is_told_with_its_parts() -> None:
+    done = run("overlay", "mine-dev.toml", "mine-test.toml", "--out", "real.toml")
+    assert done.stdout == "real.toml: 4 cases (dev 2, test 2), no texts\n"
+
+
 def test_a_whole_without_parts_is_one_corpus() -> None:
     write_corpora({Path("whole.toml"): corpus(*DEV)})
-    run("overlay", "whole.toml", "--out", "real.toml")
+    assert run("overlay", "whole.toml", "--out", "real.toml").stdout == "real.toml: 2 cases, no texts\n"
     run("fill", "real.toml", "--from", everything(), "--out", "new")
     assert load_toml(Path("new/real.toml"), Corpus).case == DEV
 
@@ -170,10 +175,16 @@ def test_a_whole_without_parts_is_one_corpus() -> None:
 def test_known_formats_are_read_together() -> None:
     made()
     one, two, three, four = (c.prompt for c in (*DEV, *TEST))
+    said = [
+        {"from": "system", "value": two},
+        {"from": "human", "value": three},
+        {"from": "gpt", "value": "y"},
+    ]
     files = [
         jsonl("arena.jsonl", {"question_id": "a", "turns": [{"content": one}]}),
         jsonl("mt.jsonl", {"question_id": 81, "turns": [two.upper(), "and then?"]}, {"turns": []}),
-        jsonl("own.jsonl", {"prompt": three, "label": "any"}, {"prompt": 5}),
+        jsonl("chat.jsonl", {"conversations": said}, {"messages": [1]}, {"messages": [{"role": "user"}]}),
+        jsonl("own.jsonl", {"prompt": one, "label": "any"}, {"prompt": 5}),
         jsonl("other.jsonl", {"text": four, "prompt": "not this"}),
     ]
     named = [word for file in files for word in ("--from", file)]
@@ -223,7 +234,7 @@ def test_nothing_is_overwritten_without_force() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"question": "q"}\n', "or in 'turns', the keys are question; "),
+        ('{"question": "q"}\n', "or in a conversation, the keys are question; "),
         ('[{"prompt": "a"}, 1]', "the array holds what is no object"),
         ('[{"prompt": "a"}', "begins as a JSON array, but is none"),
         ('{"prompt": "a"}\nnope\n', "x.jsonl:2: not valid JSON"),

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from routerlab.annotate.formats.chats import first_asked
 from routerlab.annotate.formats.rows import read_rows
 from routerlab.core.corpus import Annotated, Case, CaseId, Corpus, Fit, prompt_sha256
 from routerlab.core.errors import Faults, LabError, several
@@ -113,9 +114,9 @@ def fill(overlay: Overlay, files: Sequence[Path], key: str | None = None) -> Fil
     """The overlay with the prompts of these files, of any format that is read; `key` says where those have
     their prompt.
 
-    One without that key has it under "prompt" or "instruction" (AlpacaEval), or as the first of its "turns",
-    a text or an object with "content" (the question files of Arena-Hard and MT-Bench). LabError for a file
-    that cannot be read or has no prompt.
+    One without that key has it under "prompt" or "instruction" (AlpacaEval), or as the first that a user says
+    in a conversation, of any shape that `corpus import` reads (the questions of Arena-Hard and MT-Bench too).
+    LabError for a file that cannot be read or has no prompt.
     """
     wanted = {entry.prompt_sha256 for entry in overlay.case}
     found: dict[str, str] = {}
@@ -149,7 +150,7 @@ def _prompts(path: Path, key: str | None) -> list[str]:
     found = [prompt for row in rows if isinstance(prompt := _prompt(row, key), str)]
     if not found:
         keys = ", ".join(dict.fromkeys(k for row in rows for k in row)) or "none"
-        where = f"under {key!r}" if key else "under 'prompt' or 'instruction', or in 'turns'"
+        where = f"under {key!r}" if key else "under 'prompt' or 'instruction', or in a conversation"
         raise LabError(f"{path}: no line has a prompt {where}, the keys are {keys}; say --map prompt=KEY")
     return found
 
@@ -159,9 +160,7 @@ def _prompt(row: Mapping[str, Any], key: str | None) -> object:
     for name in (key or "prompt", "prompt", "instruction"):
         if name in row:
             return row[name]
-    turns = row.get("turns")
-    first = turns[0] if isinstance(turns, list) and turns else None
-    return first.get("content") if isinstance(first, dict) else first
+    return first_asked(row)
 
 
 def overlay_of(name: str, corpora: Mapping[Path, Corpus], part: Part | None, taxonomy: Taxonomy) -> Overlay:

@@ -1,5 +1,6 @@
 """Conversations: OpenAI's chat and batch files, ShareGPT, LMSYS, WildChat, questions with turns."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from routerlab.annotate.formats.fields import Row, Shape, told
@@ -51,9 +52,20 @@ def of_turns(turns: Any, turn: Turn, known: Row) -> list[Row] | str:
     return [{**answer, **known, "prompt": asked[-1] if turn == "last" else asked[0]}]
 
 
+def first_asked(row: Mapping[str, Any]) -> str | None:
+    """What a conversation begins with on the user's side; None where a row is none, or nobody asks in it."""
+    try:
+        return next(iter(_said(_turns(row) or (), _USERS)), None)
+    except (AttributeError, TypeError):  # turns as no tool writes them
+        return None
+
+
+def _turns(row: Mapping[str, Any]) -> list[Any] | None:
+    return next((row[key] for key in _LISTS if isinstance(row.get(key), list)), None)
+
+
 def _is_chat(row: Row) -> bool:
-    listed = any(isinstance(row.get(key), list) for key in _LISTS)
-    return "prompt" not in row and (listed or _is_batch(row))
+    return "prompt" not in row and (_turns(row) is not None or _is_batch(row))
 
 
 def _is_batch(row: Row) -> bool:
@@ -72,7 +84,7 @@ def _from_chat(row: Row, turn: Turn) -> list[Row] | str:
         body = row["body"]
         asked = body.get("messages", body.get("input"))
         return of_turns([asked] if isinstance(asked, str) else asked, turn, known)
-    return of_turns(next(row[key] for key in _LISTS if isinstance(row.get(key), list)), turn, known)
+    return of_turns(_turns(row), turn, known)
 
 
 def to_openai(case: Case) -> Row:

@@ -42,6 +42,4 @@ def overlay(
     counts = Counter(entry.part for entry in made.case)
     parts = ", ".join(f"{name} {counts[name]}" for name in made.parts if name)
     spread = f" ({parts})" if parts else ""
-    typer.echo(
-        printable(f"{out}: {plural(len(made.case), 'case')}{f' ({spread})' if spread else ''}, no texts")
-    )
+    typer.echo(printable(f"{out}: {plural(len(made.case), 'case')}{spread}, no texts"))
