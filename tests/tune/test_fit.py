@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import label_shares, softmax
 from routerlab.tune.cases import Ints, splits
 from routerlab.tune.choose import FOLDS
 from routerlab.tune.fit import (
+    LBFGS,
     NEVER,
     STRENGTHS,
     Linear,
@@ -132,6 +134,40 @@ def test_calibrated_loss_is_the_least_of_all_temperatures() -> None:
     assert loss == pytest.approx(log_loss(softmax(logits / best), gold))
     grid = [log_loss(softmax(logits / t), gold) for t in np.geomspace(0.05, 20, 200)]
     assert loss <= min(grid) + 1e-6
+
+
+@pytest.mark.parametrize("columns", [40, 1500], ids=["tall", "wide"])
+def test_a_start_spares_steps_and_finds_the_same(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the head of another strength, of a mixture in which one kind lacks a label."""
+    steps: list[int] = []
+
+    own: Any = minimize
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        found = own(*args, **kwargs)
+        steps.append(found.nfev)
+        return found
+
+    monkeypatch.setattr("scipy.optimize.minimize", counted)
+    gold, kind = balanced(300, 3), np.repeat([0, 1], 150)
+    few = telling(gold, 12, 0.5, seed=4) @ noise(12, columns, seed=5)  # as alike as a layer's outputs
+    features = (few + noise(300, columns, seed=6) * np.float32(0.3)) * np.float32(3.0) + np.float32(2.0)
+    target = np.zeros((300, 2, 4))
+    target[np.arange(300), kind, gold] = 1.0
+    start = fit(features, target, 10.0)
+    steps.clear()
+    took = np.zeros(2)
+    for strength in (3.0, 30.0):
+        cold, warm = fit(features, target, strength), fit(features, target, strength, start)
+        took += steps
+        with monkeypatch.context() as patch:
+            patch.setitem(LBFGS, "ftol", 1e-12)
+            exact = fit(features, target, strength).shares(features)
+            steps.clear()
+        off = [abs(head.shares(features) - exact).max() for head in (cold, warm)]
+        assert off[1] < max(off[0], 1e-2)
+        assert (warm.bias[:, 3] == NEVER).all()
+    assert took[1] < 0.9 * took[0]
 
 
 def test_no_row_is_judged_by_a_head_that_saw_it() -> None:

@@ -12,7 +12,16 @@ import numpy as np
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.engine.contract.scaling import label_shares
 from routerlab.tune.cases import Bools, Ints, Training, splits
-from routerlab.tune.fit import STRENGTHS, Doubles, Floats, fit, honest_temperature, out_of_fold
+from routerlab.tune.fit import (
+    STRENGTHS,
+    Doubles,
+    Floats,
+    Linear,
+    fit,
+    fold_heads,
+    honest_temperature,
+    unseen,
+)
 
 FOLDS, OUTER_FOLDS, FEWER = 3, 10, 1500
 """Folds by which anything is chosen, and those by which that is judged; half of the latter suffice from so
@@ -91,10 +100,13 @@ def choose(candidates: Candidates, training: Training, seed: int, rows: Ints) ->
     first of the strengths unless another is better by more than that.
     """
     tried: dict[Setting, Choice] = {}
+    begun: dict[Setting, list[Linear]] = {}
 
     def judge(setting: Setting) -> Choice:
         if setting not in tried:
-            tried[setting] = judged(candidates, training, seed, rows, setting)
+            usual = replace(setting, strength=STRENGTHS[0])
+            tried[setting], heads = judged(candidates, training, seed, rows, setting, begun.get(usual, ()))
+            begun.setdefault(usual, heads)
         return tried[setting]
 
     def best() -> Choice:
@@ -125,19 +137,28 @@ def as_good(one: Choice, best: Choice) -> bool:
     return worse <= NOISE * error
 
 
-def judged(candidates: Candidates, training: Training, seed: int, rows: Ints, setting: Setting) -> Choice:
-    """How well heads do that are fitted to the other folds of `rows`."""
+def judged(
+    candidates: Candidates,
+    training: Training,
+    seed: int,
+    rows: Ints,
+    setting: Setting,
+    starts: Sequence[Linear],
+) -> tuple[Choice, list[Linear]]:
+    """How well heads do that are fitted to the other folds of `rows`, and these; `starts` are such of another
+    strength, or none."""
     usable = candidates.usable[setting.way, rows]
     own = rows[usable]
     gold = training.gold[own]
     folds = splits(gold, training.group[own], FOLDS, seed)
     features = candidates.features(setting)[own]
-    logits = out_of_fold(features, training.target[own], setting.strength, folds)
+    heads = fold_heads(features, training.target[own], setting.strength, folds, starts)
+    logits = unseen(heads, features, folds)
     t = honest_temperature(logits, gold, training.part[own])
     shares = label_shares(logits / t)
     losses = np.full(len(rows), np.nan)
     losses[usable] = -np.log(np.maximum(shares[np.arange(len(own)), gold], np.finfo(float).tiny))
-    return Choice(setting, log_loss(shares, gold), t, losses)
+    return Choice(setting, log_loss(shares, gold), t, losses), heads
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,21 @@ class Linear:
         return Linear(self.weights / temperature, self.bias / temperature)
 
 
-def fit(features: Floats, target: Doubles, strength: float) -> Linear:
+def fit(features: Floats, target: Doubles, strength: float, start: Linear | None = None) -> Linear:
     """Multinomial logistic regression with an L2 penalty on standardised features.
 
     `target` is (n, labels), rows that sum to 1 (see `certain`), or (n, kinds, labels), which makes a mixture:
-    the head tells both, and a label's share is the sum of it over the kinds.
+    the head tells both, and a label's share is the sum of it over the kinds. `start` is a head of the same
+    cases under another strength to begin from, which halves the steps and finds the same.
     """
     shape, right = target.shape[1:], target.reshape(len(target), -1)
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
     with _libraries().limit(limits=1):  # matrices this small are slower on several threads
         rows, back = _rotated((features - mean) / scale)
-        coef, intercept = _minimised(rows, right, strength / features.shape[1], _alike(*shape))
+        begin = None if start is None else _standardised(start, mean, scale)
+        if begin is not None and back is not None:
+            begin = begin[0] @ back.T, begin[1]
+        coef, intercept = _minimised(rows, right, strength / features.shape[1], _alike(*shape), begin)
         coef = coef if back is None else coef @ back
     absent = ~right.any(axis=0)
     weights = coef / scale
@@ -103,11 +107,22 @@ def _alike(*shape: int) -> Doubles:
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 
 
-def _minimised(x: NDArray[Any], right: Doubles, c: float, root: Doubles) -> tuple[Doubles, Doubles]:
-    """(weights, bias) = (w @ root, bias) of least c * cross-entropy + |w|^2 / 2, by L-BFGS."""
+def _standardised(head: Linear, mean: Doubles, scale: Doubles) -> tuple[Doubles, Doubles]:
+    """Its weights and bias for standardised features, with nothing for labels without a case."""
+    weights, bias = head.weights.reshape(head.bias.size, -1), head.bias.ravel()
+    return weights * scale, np.where(bias == NEVER, 0.0, bias + weights @ mean)
+
+
+def _minimised(
+    x: NDArray[Any], right: Doubles, c: float, root: Doubles, begin: tuple[Doubles, Doubles] | None
+) -> tuple[Doubles, Doubles]:
+    """(weights, bias) = (root @ w, bias) of least c * cross-entropy + |w|^2 / 2, by L-BFGS."""
     from scipy.optimize import minimize
 
     columns, q = x.shape[1], right.shape[1]
+    first = np.zeros(q * (columns + 1))
+    if begin is not None:
+        first = np.concatenate([np.linalg.solve(root, begin[0]).ravel(), begin[1]])
     never = np.where(right.any(axis=0), 0.0, NEVER)
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
@@ -118,7 +133,7 @@ def _minimised(x: NDArray[Any], right: Doubles, c: float, root: Doubles) -> tupl
         value = c * -(right * logs).sum() + (own**2).sum() / 2
         return value, np.concatenate([slope.ravel(), c * error.sum(axis=0)])
 
-    found = minimize(loss, np.zeros(q * (columns + 1)), jac=True, method="L-BFGS-B", options=LBFGS).x
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", options=LBFGS).x
     return root @ found[:-q].reshape(q, columns), found[-q:]
 
 
@@ -137,12 +152,28 @@ def _rotated(x: Doubles) -> tuple[Doubles | Floats, Doubles | None]:
     return vectors[:, kept] * root, (vectors[:, kept] / root).T @ x
 
 
+def fold_heads(
+    features: Floats, target: Doubles, strength: float, folds: Sequence[Split], starts: Sequence[Linear] = ()
+) -> list[Linear]:
+    """A head for each fold, fitted to the others; `starts` are such of another strength (see `fit`)."""
+    begun: Sequence[Linear | None] = starts or [None] * len(folds)
+    return [
+        fit(features[fitted], target[fitted], strength, start)
+        for (fitted, _), start in zip(folds, begun, strict=True)
+    ]
+
+
+def unseen(heads: Sequence[Linear], features: Floats, folds: Sequence[Split]) -> Doubles:
+    """Logits of every row by the head that was not fitted to it."""
+    logits = np.zeros((len(features), *heads[0].bias.shape))
+    for head, (_, tested) in zip(heads, folds, strict=True):
+        logits[tested] = head.logits(features[tested])
+    return logits
+
+
 def out_of_fold(features: Floats, target: Doubles, strength: float, folds: Sequence[Split]) -> Doubles:
     """Logits of every row by a head that was not fitted to it: as `target`."""
-    logits = np.zeros(target.shape)
-    for fitted, tested in folds:
-        logits[tested] = fit(features[fitted], target[fitted], strength).logits(features[tested])
-    return logits
+    return unseen(fold_heads(features, target, strength, folds), features, folds)
 
 
 def temperature(logits: Doubles, gold: Ints) -> float:
