@@ -87,6 +87,16 @@ def test_each_corpus_that_is_large_enough_is_a_kind(tmp_path: Path, monkeypatch:
     assert subset(whole, [0, 20]).target.shape == (2, 2, 3)  # as many kinds, whichever cases are looked at
     alone = load_training(files(tmp_path, POOL), taxonomy())
     assert alone.target == pytest.approx(np.eye(3)[alone.gold])
+    assert alone.weighted == pytest.approx(alone.target)
+
+
+def test_kinds_weigh_as_the_root_of_their_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "LEAST", 6)
+    whole = load_training(files(tmp_path, POOL, DEV), taxonomy())  # 12 and 6 cases
+    assert whole.weighted.argmax(axis=2).tolist() == whole.target.argmax(axis=2).tolist()
+    large, small = whole.weighted.sum(axis=(0, 2))
+    assert (large**2 / small**2, large) == pytest.approx((12 / 6, 12 * (18 / (2 * 12)) ** 0.5))
+    assert subset(whole, range(12)).weighted.sum(axis=(0, 2))[1] == 0.0  # a kind that has no case here
 
 
 def test_accuracy_by_corpus_is_that_of_its_own_cases(tmp_path: Path) -> None:

@@ -136,6 +136,14 @@ def test_calibrated_loss_is_the_least_of_all_temperatures() -> None:
     assert loss <= min(grid) + 1e-6
 
 
+def test_rows_count_for_what_they_sum_to() -> None:
+    """Nothing tells the labels apart but how heavy they are."""
+    gold, features = balanced(200, 2), noise(200, 3, seed=3)
+    weight = np.where(gold == 0, 3.0, 1.0)[:, None]
+    shares = fit(features, certain(gold, 2) * weight, 3.0).shares(features)
+    assert (weight * shares).sum(axis=0) / weight.sum() == pytest.approx([0.75, 0.25], abs=1e-3)
+
+
 @pytest.mark.parametrize("columns", [40, 1500], ids=["tall", "wide"])
 def test_a_start_spares_steps_and_finds_the_same(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the head of another strength, of a mixture in which one kind lacks a label."""

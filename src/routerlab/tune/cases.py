@@ -87,6 +87,16 @@ class Training:
         return np.asarray(kind[:, :, None] * target[:, None, :])
 
     @property
+    def weighted(self) -> Doubles:
+        """`target` for a head: each kind weighs as the root of its cases (Mahajan et al. 2018, "Exploring the
+        limits of weakly supervised pretraining", 2.2), so that a large one does not drown the others."""
+        target = self.target
+        if target.ndim == 2:
+            return target
+        cases = np.maximum(target.sum(axis=(0, 2)), 1.0)
+        return np.asarray(target * np.sqrt(len(target) / (len(cases) * cases))[:, None])
+
+    @property
     def hard(self) -> Bools:
         """Which cases look like another label at first sight."""
         return np.array([case.difficulty == "hard" for case in self.cases])

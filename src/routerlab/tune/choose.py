@@ -152,7 +152,7 @@ def judged(
     gold = training.gold[own]
     folds = splits(gold, training.group[own], FOLDS, seed)
     features = candidates.features(setting)[own]
-    heads = fold_heads(features, training.target[own], setting.strength, folds, starts)
+    heads = fold_heads(features, training.weighted[own], setting.strength, folds, starts)
     logits = unseen(heads, features, folds)
     t = honest_temperature(logits, gold, training.part[own])
     shares = label_shares(logits / t)
@@ -172,7 +172,7 @@ class Nested:
 
 def nested(candidates: Candidates, training: Training, seed: int, done: Callable[[int, int], None]) -> Nested:
     """Nested cross-validation. Cases that are an exemplar of any set are never tested."""
-    gold, target = training.gold, training.target
+    gold, target = training.gold, training.weighted
     shares = np.zeros((len(gold), len(training.labels)))
     chosen = []
     k = OUTER_FOLDS if len(gold) < FEWER else OUTER_FOLDS // 2

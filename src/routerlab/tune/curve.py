@@ -26,7 +26,7 @@ def learning_curve(
     features: Floats, training: Training, strength: float, seed: int, done: Callable[[int, int], None]
 ) -> list[Point]:
     """Points at 10, 20, 40 ... cases and at all that four fifths of the corpus give, tested on the rest."""
-    gold, target = training.gold, training.target
+    gold, target = training.gold, training.weighted
     folds = splits(gold, training.group, 5, seed)[:REPEATS]
     most = min(len(fitted) for fitted, _ in folds)
     sizes = [n for k in range(20) if (n := 10 * 2**k) < most] + [most]

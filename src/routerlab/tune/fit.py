@@ -58,9 +58,9 @@ class Linear:
 def fit(features: Floats, target: Doubles, strength: float, start: Linear | None = None) -> Linear:
     """Multinomial logistic regression with an L2 penalty on standardised features.
 
-    `target` is (n, labels), rows that sum to 1 (see `certain`), or (n, kinds, labels), which makes a mixture:
-    the head tells both, and a label's share is the sum of it over the kinds. `start` is a head of the same
-    cases under another strength to begin from, which halves the steps and finds the same.
+    `target` is (n, labels), rows that sum to what a case weighs (see `certain`), or (n, kinds, labels), which
+    makes a mixture: the head tells both, and a label's share is the sum of it over the kinds. `start` is a
+    head of the same cases under another strength to begin from, which halves the steps and finds the same.
     """
     shape, right = target.shape[1:], target.reshape(len(target), -1)
     mean, scale = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64) + 1e-6
@@ -116,10 +116,12 @@ def _standardised(head: Linear, mean: Doubles, scale: Doubles) -> tuple[Doubles,
 def _minimised(
     x: NDArray[Any], right: Doubles, c: float, root: Doubles, begin: tuple[Doubles, Doubles] | None
 ) -> tuple[Doubles, Doubles]:
-    """(weights, bias) = (root @ w, bias) of least c * cross-entropy + |w|^2 / 2, by L-BFGS."""
+    """(weights, bias) = (root @ w, bias) of least c * cross-entropy + |w|^2 / 2, by L-BFGS; rows of `right`
+    that sum to more weigh more."""
     from scipy.optimize import minimize
 
     columns, q = x.shape[1], right.shape[1]
+    mass = right.sum(axis=1, keepdims=True)
     first = np.zeros(q * (columns + 1))
     if begin is not None:
         first = np.concatenate([np.linalg.solve(root, begin[0]).ravel(), begin[1]])
@@ -128,7 +130,7 @@ def _minimised(
     def loss(flat: Doubles) -> tuple[float, Doubles]:
         own, bias = flat[:-q].reshape(q, columns), flat[-q:]
         logs = log_shares(np.asarray(x @ (root @ own).T.astype(x.dtype), np.float64) + (bias + never))
-        error = np.exp(logs) - right
+        error = mass * np.exp(logs) - right
         slope = c * (root @ (error.T.astype(x.dtype) @ x)) + own
         value = c * -(right * logs).sum() + (own**2).sum() / 2
         return value, np.concatenate([slope.ravel(), c * error.sum(axis=0)])

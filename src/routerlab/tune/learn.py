@@ -131,7 +131,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         way = Way(plan.spec.model_copy(update=told), router.exemplar)
         await reader.read(way, [window])
         candidates = reader.candidates(float("inf"))
-        target, is_new = whole.target, np.array([c.id.startswith("annotation-") for c in whole.cases])
+        target, is_new = whole.weighted, np.array([c.id.startswith("annotation-") for c in whole.cases])
         setting = Setting(0, window, layer, STRENGTHS[0])
         features = candidates.features(setting)
         folds = splits(whole.gold, whole.group, 5, plan.seed)

@@ -41,7 +41,7 @@ def fit_probe(
     strength, t = choice.setting.strength, choice.temperature
     rows = np.flatnonzero(candidates.usable[choice.setting.way])
     features, part = candidates.features(choice.setting)[rows], subset(training, rows)
-    head = fit(features, part.target, strength).tempered(t)
+    head = fit(features, part.weighted, strength).tempered(t)
     curve = learning_curve(features, part, strength, seed, partial(told, "learning curve"))
     known, near = familiarity(features, part.gold, part.group, seed)
     near = near[np.searchsorted(rows, oof.rows)]  # they are all among those
