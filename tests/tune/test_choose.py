@@ -1,6 +1,7 @@
 """Choosing layer, way to ask and window: nothing that is tested has a part in it."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from routerlab.core.errors import LabError
 from routerlab.core.statistics.calibration import log_loss
 from routerlab.tune import choose as under_test
-from routerlab.tune.cases import Bools, Ints, Split, splits, training
-from routerlab.tune.choose import Candidates, Choice, Nested, Setting, as_good, choose, nested
-from routerlab.tune.fit import STRENGTHS, Floats, certain, fit, out_of_fold
+from routerlab.tune.cases import Bools, Ints, Split, Training, splits, training
+from routerlab.tune.choose import FOLDS, Candidates, Choice, Nested, Setting, as_good, choose, nested
+from routerlab.tune.fit import STRENGTHS, Floats, Linear, certain, fit, fold_heads, out_of_fold
 from routerlab.tune.probe import fit_probe
 from routerlab.tune.write import seen
 from tests.tune.harness import balanced, case, judged, noise, pool, taxonomy, telling, trained
@@ -228,7 +229,34 @@ def test_progress_counts_the_outer_folds(monkeypatch: pytest.MonkeyPatch) -> Non
     assert told == [(i, 4) for i in range(1, 5)]
 
 
+def test_other_strengths_begin_at_the_usual_ones_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[tuple[float, int]] = []
+
+    def noted(features: Floats, target: Any, strength: float, folds: Any, starts: Any) -> list[Linear]:
+        begun.append((strength, len(starts)))
+        return fold_heads(features, target, strength, folds, starts)
+
+    monkeypatch.setattr(under_test, "fold_heads", noted)
+    gold = balanced(90, 2)
+    best_of(candidates_of({(0, 256): telling(gold, 6, 1.0, seed=3)[None]}, (4,)), gold)
+    usual, *others = STRENGTHS
+    assert begun == [(usual, 0), *((strength, FOLDS) for strength in others)]
+
+
 # --- the whole fit ----------------------------------------------------------------------------------------
+
+
+def test_everything_is_fitted_to_weighted_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by what they are made to say here: the next label."""
+    rolled = property(lambda self: np.roll(self.target, 1, axis=1))
+    monkeypatch.setattr(Training, "weighted", rolled)
+    part = trained(20)
+    features = telling(part.gold, 8, 4.0, seed=1)
+    found = fit_probe(candidates_of({(0, 256): features[None]}, (7,)), part, 0, lambda what, d, n: None)
+    said = (part.gold + 1) % len(part.labels)
+    assert (found.linear.logits(features).argmax(axis=1) == said).mean() > 0.9
+    assert (found.oof.shares.argmax(axis=1) == said[found.oof.rows]).mean() > 0.9
+    assert found.curve[-1].accuracy < 0.1
 
 
 def test_a_fitted_probe_has_its_temperature_folded_in() -> None:
