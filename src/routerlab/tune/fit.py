@@ -29,6 +29,9 @@ WIDE = 4
 LBFGS = {"maxiter": 1000, "maxcor": 15, "ftol": 1e-5, "gtol": 1e-6}
 """When a fit is good enough: to go on to 1e-8 takes five times as long, for no other answers."""
 
+SAMPLED, CURVED = 1000, 0.1
+"""Rows by which a fit is prepared, and how curved a label's cross-entropy is taken to be: p (1 - p)."""
+
 NEVER = -50.0
 """Logit of a label without a case."""
 
@@ -122,21 +125,42 @@ def _minimised(
 
     columns, q = x.shape[1], right.shape[1]
     mass = right.sum(axis=1, keepdims=True)
+    directions, factors = _steep(x, c)
+
+    def stretched(w: NDArray[Any], by: NDArray[Any]) -> Doubles:
+        return np.asarray(w + (w.astype(x.dtype) @ directions.T * (by - 1)) @ directions, np.float64)
+
     first = np.zeros(q * (columns + 1))
     if begin is not None:
-        first = np.concatenate([np.linalg.solve(root, begin[0]).ravel(), begin[1]])
+        own = stretched(np.linalg.solve(root, begin[0]), 1 / factors)
+        first = np.concatenate([own.ravel(), begin[1]])
     never = np.where(right.any(axis=0), 0.0, NEVER)
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
-        own, bias = flat[:-q].reshape(q, columns), flat[-q:]
+        own, bias = stretched(flat[:-q].reshape(q, columns), factors), flat[-q:]
         logs = log_shares(np.asarray(x @ (root @ own).T.astype(x.dtype), np.float64) + (bias + never))
         error = mass * np.exp(logs) - right
-        slope = c * (root @ (error.T.astype(x.dtype) @ x)) + own
+        slope = stretched(c * (root @ (error.T.astype(x.dtype) @ x)) + own, factors)
         value = c * -(right * logs).sum() + (own**2).sum() / 2
         return value, np.concatenate([slope.ravel(), c * error.sum(axis=0)])
 
     found = minimize(loss, first, jac=True, method="L-BFGS-B", options=LBFGS).x
-    return root @ found[:-q].reshape(q, columns), found[-q:]
+    return root @ stretched(found[:-q].reshape(q, columns), factors), found[-q:]
+
+
+def _steep(x: NDArray[Any], c: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(directions, factors), (k, columns) and (k,): stretched so, the loss is about as steep everywhere, and
+    found least in half of the steps or fewer.
+
+    A layer's outputs vary a thousand times more in some directions than in others; which these are a sample
+    tells (Frangella, Tropp and Udell 2023, "Randomized Nystrom preconditioning").
+    """
+    some = x[:: -(-len(x) // SAMPLED)].astype(np.float64)
+    values, vectors = np.linalg.eigh(some @ some.T)
+    kept = values > values[-1] * 1e-6
+    curvature = 1 + CURVED * c * values[kept] * (len(x) / len(some))
+    directions = (vectors[:, kept] / np.sqrt(values[kept])).T @ some
+    return directions.astype(x.dtype), np.sqrt(curvature[0] / curvature).astype(x.dtype)
 
 
 def _rotated(x: Doubles) -> tuple[Doubles | Floats, Doubles | None]:
