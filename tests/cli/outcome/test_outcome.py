@@ -99,6 +99,24 @@ def test_a_table_is_learned_and_can_be_read(folder: Path, capsys: pytest.Capture
         run(*learn, "--cost", "1", "--out", "other.toml")
 
 
+def test_a_table_that_a_part_of_the_tasks_does_not_suffice_for_is_written_all_the_same(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nine of ten answers are right in all; without the wrong ones' own tenth more, without others fewer."""
+    rows = ["task,model,score,cost,prompt,label,difficulty"]
+    for i in range(60):
+        rows += (f"{i},{m},{int(i % 10 > 0)},0.001,prompt {i},{LABELS[0]},easy" for m in ("small", "large"))
+    (folder / "table.csv").write_text("\n".join(rows))
+    run("outcome", "import", "table.csv", "--format", "csv", "--out", "outcomes.toml")
+    learn = ("outcome", "table", "outcomes.toml", "--routes", "routes.toml", "--quality", "0.9")
+    run(*learn, "--out", "mine.toml")
+    said = capsys.readouterr()
+    assert load_routes(folder / "mine.toml", load_taxonomy(TAXONOMY)).name == "mine"
+    assert "what a table gets on other tasks is not known" in said.err
+    assert "this table" in said.out
+    assert "on other tasks" not in said.out
+
+
 def test_what_cannot_be_done_is_said(folder: Path) -> None:
     imported = ("outcome", "import", "table.csv", "--format", "csv", "--out")
     run(*imported, "outcomes.toml")

@@ -46,14 +46,13 @@ def table(
 
     Example: routerlab outcome table outcomes.toml --routes corpus/routes.toml --quality 0.6 --out mine.toml
     """
-    from routerlab.cli.shared.show import print_table, save
+    from routerlab.cli.shared.show import print_table, save, say
     from routerlab.study.figures.arm import Settings
     from routerlab.study.outcome.analysis import policies as p
     from routerlab.study.outcome.analysis.draws import Tasks
     from routerlab.study.outcome.analysis.figures import standings
     from routerlab.study.outcome.analysis.labels import joined, read_labels
-    from routerlab.study.outcome.analysis.signal import codes
-    from routerlab.study.outcome.analysis.table import Wanted, cross_fitted, learned_routes
+    from routerlab.study.outcome.analysis.table import Wanted, learned_routes, on_other_tasks
     from routerlab.study.outcome.load import load_matrix
     from routerlab.study.outcome.tables.write import routes_text
     from routerlab.study.report.sections.outcome import policies_table
@@ -73,14 +72,13 @@ def table(
     wanted = Wanted(None if cost is None else cost / 1000, quality)
     learned = learned_routes(matrix, given, base, wanted, out.stem)
     tasks = Tasks(matrix.group, Settings(seed=seed))
-    found = [
-        p.control(matrix, learned),
-        *(p.single(matrix, model) for model in matrix.models),
-        p.Policy(
-            "this table", "table", p.by_labels("this table", "table", matrix, given, learned).shares, given
-        ),
-        p.Policy("on other tasks", "table", cross_fitted(matrix, tasks, codes(given), wanted), given),
-    ]
-    told = standings(matrix, tasks, found, matrix.labels)
+    this = p.by_labels("this table", "table", matrix, given, learned)
     save(out, routes_text(learned))
+    found = [p.control(matrix, learned), *(p.single(matrix, model) for model in matrix.models), this]
+    try:
+        shares = on_other_tasks(matrix, tasks, given, base, wanted)
+        found.append(p.Policy("on other tasks", "table", shares, given))
+    except LabError as e:
+        say(f"what a table gets on other tasks is not known: learned from a part of these, {e}")
+    told = standings(matrix, tasks, found, matrix.labels)
     print_table(Fitted(policies_table(told, matrix.currency)))

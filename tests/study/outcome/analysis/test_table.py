@@ -10,7 +10,14 @@ from routerlab.core.errors import LabError
 from routerlab.study.figures.arm import Settings
 from routerlab.study.outcome.analysis.direct import PENALTIES, components, predicted, ridge
 from routerlab.study.outcome.analysis.draws import Tasks
-from routerlab.study.outcome.analysis.table import Wanted, cross_fitted, fit, folds, learned_routes
+from routerlab.study.outcome.analysis.table import (
+    Wanted,
+    cross_fitted,
+    fit,
+    folds,
+    learned_routes,
+    on_other_tasks,
+)
 from routerlab.study.outcome.matrix import Matrix
 from tests.study.outcome.analysis.harness import LABELS, matrix, routes
 
@@ -82,6 +89,27 @@ def test_a_learned_routes_file_keeps_constraints_and_measured_lengths() -> None:
     assert learned_routes(m, m.labels, bound, Wanted(), "mine").route[0].model == "small"
     with pytest.raises(LabError, match="no task has a label of table"):
         learned_routes(m, [None] * 3, base, Wanted(), "mine")
+
+
+def test_a_label_that_may_go_to_no_measured_model_is_named() -> None:
+    m = matrix([[0, 1], [1, 0]], labels=LABELS)
+    base = routes()
+    kept = base.route[0].model_copy(update={"regions": ("local",)})
+    bound = base.model_copy(update={"route": (kept, base.route[1])})
+    with pytest.raises(LabError, match="'easy one' of table .* may go to none of the models .*small, large"):
+        learned_routes(m, m.labels, bound, Wanted(), "mine")
+
+
+def test_what_a_table_gets_on_other_tasks_is_within_its_constraints() -> None:
+    """The large model is always right, but what has no label goes to the default and the rest must not."""
+    labels = [*LABELS * 20, None]
+    m = matrix([[0, 1]] * 41, labels=labels)
+    base = routes()
+    here = base.model[0].model_copy(update={"region": "local"})
+    kept = [route.model_copy(update={"regions": ("local",)}) for route in base.route]
+    bound = base.model_copy(update={"route": tuple(kept), "model": (here, base.model[1])})
+    shares = on_other_tasks(m, Tasks(m.group, Settings()), labels, bound, Wanted())
+    assert (shares.argmax(axis=1) == [0] * 40 + [1]).all()
 
 
 def test_ridge_is_scikit_learns_with_the_penalty_of_least_error() -> None:

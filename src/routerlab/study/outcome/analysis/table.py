@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from routerlab.core.errors import LabError
 from routerlab.study.outcome.analysis.draws import Tasks
-from routerlab.study.outcome.analysis.policies import known_mean, one_hot
+from routerlab.study.outcome.analysis.policies import by_labels, known_mean, one_hot
 from routerlab.study.outcome.matrix import Floats, Matrix
 from routerlab.study.routing_table import Routes
 
@@ -172,6 +172,11 @@ def learned_routes(
         )
     own, of = matrix.take(rows), np.array([order.index(str(labels[i])) for i in rows], dtype=np.intp)
     allowed = np.array([[t is not None and route.allows(t) for t in columns] for route in base.route])
+    if nowhere := [label for label, may in zip(order, allowed, strict=True) if not may.any()]:
+        raise LabError(
+            f"label {nowhere[0]!r} of table {base.name!r} may go to none of the models with outcomes "
+            f"({', '.join(matrix.models)}); ask one that it may go to, or change its [[route]]"
+        )
     chosen = fit(own, of, len(order), wanted, allowed)
     routes = []
     for i, route in enumerate(base.route):
@@ -181,3 +186,18 @@ def learned_routes(
         routes.append(route.model_copy(update={"model": matrix.models[chosen[i]], "output_tokens": tokens}))
     update = {"name": name, "date": date.today(), "route": tuple(routes)}
     return Routes.model_validate(base.model_copy(update=update).model_dump())
+
+
+def on_other_tasks(
+    matrix: Matrix, tasks: Tasks, labels: Sequence[str | None], base: Routes, wanted: Wanted
+) -> Floats:
+    """Shares where every task is routed by a table that was learned so from other groups of tasks.
+
+    LabError where these do not suffice for a table as wanted.
+    """
+    shares = np.zeros(matrix.score.shape)
+    for train, test in folds(tasks):
+        learned = learned_routes(matrix.take(train), [labels[i] for i in train], base, wanted, base.name)
+        own = [labels[i] for i in test]
+        shares[test] = by_labels(base.name, "table", matrix.take(test), own, learned).shares
+    return shares
