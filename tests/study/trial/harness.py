@@ -6,7 +6,7 @@ from pathlib import Path
 
 from routerlab.core.corpus import Corpus
 from routerlab.core.files.toml import canonical_json, load_toml
-from routerlab.core.prediction import Latency, Status, Trial
+from routerlab.core.prediction import Latency, Status, Tokens, Trial
 from routerlab.core.session.arm import BaselineRecord
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.run import Mark, RunRecord
@@ -94,13 +94,17 @@ def protocol_file(
     looks: str = "",
     traffic: str = "",
     more: str = "",
+    instead: tuple[str, str] = ("", ""),
 ) -> Path:
-    """A protocol with its corpus; `more`, `looks` and `traffic` are lines of TOML."""
+    """A protocol with its corpus; `more`, `looks` and `traffic` are lines of TOML, `instead` is a text of the
+    protocol and what stands there."""
     path = folder / "protocol.toml"
     corpus = corpus_file(folder, cases)
-    path.write_text(
-        PROTOCOL.format(corpus=corpus, sessions=sessions, rate=rate, looks=looks, traffic=traffic, more=more)
+    text = PROTOCOL.format(
+        corpus=corpus, sessions=sessions, rate=rate, looks=looks, traffic=traffic, more=more
     )
+    assert instead[0] in text
+    path.write_text(text.replace(*instead) if instead[0] else text)
     return path
 
 
@@ -179,6 +183,7 @@ def session_file(
                         status=status,
                         label=label,
                         latency_ms=Latency(queue=queue_ms, total=ms),
+                        tokens=Tokens(evaluated=100, generated=2),
                         session=planned.id,
                         due=now + timedelta(seconds=due_every_s * (planned.index // 3)),
                         contended=False,

@@ -34,7 +34,8 @@ def quantization_class(quantization: str) -> str | None:
 def weights(spec: Spec) -> dict[str, Path]:
     """The model files behind an arm, each under a name; none for an arm that has no model."""
     if isinstance(spec, BaselineSpec):
-        return {f"{spec.name}/{m.name}": path for m in spec.members for path in weights(m).values()}
+        own = [item for m in spec.members for item in weights(m).items()]
+        return {f"{spec.name}/{name}": path for name, path in own}
     if not isinstance(spec, ArmSpec):
         return {}
     router = load_router(spec.router) if spec.router else None

@@ -1,5 +1,7 @@
 """The whole of it: figures by hand, verdicts as planted, the number of tasks that would decide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,6 +101,14 @@ def test_the_tasks_that_would_decide_are_those_of_the_narrower_interval() -> Non
     assert needed(Estimate(value=0.04, low=0.03, high=0.05), 0.02, 100) is None
     assert finding(Estimate(value=0.01, low=0.005, high=0.015), 0.02) == "refuted"
     assert finding(Estimate(value=0.01, low=None, high=None), 0.02) == "undecided"
+
+
+def test_of_one_group_it_is_said_that_there_is_no_interval() -> None:
+    m, said = planted(60, 0.8, 0.7, 2)
+    one = replace(m, group=("all",) * 60)
+    verdict = analyse(one, "s", [said_by("r", m.tasks, said)], routes(), settings=QUICK).verdict
+    assert verdict.finding == "undecided"
+    assert "with tasks of one group there is no interval" in verdict.sentences[0]
 
 
 def test_without_a_table_labellers_get_the_one_that_suits_them() -> None:

@@ -59,3 +59,10 @@ def test_a_file_without_labels_is_told(tmp_path: Path) -> None:
     path.write_text("prompt_sha256,arm\nabc,x\n")
     with pytest.raises(LabError, match=r"mine\.csv:2: a row needs `prompt_sha256` or `task`, and `label`"):
         read_labels(path)
+
+
+def test_a_label_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"task": "t1", "label": ["a"]}\n')
+    with pytest.raises(LabError, match=r"mine\.jsonl:1: the label \['a'\] is no text"):
+        read_labels(path)

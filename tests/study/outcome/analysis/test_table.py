@@ -96,7 +96,7 @@ def test_a_label_that_may_go_to_no_measured_model_is_named() -> None:
     base = routes()
     kept = base.route[0].model_copy(update={"regions": ("local",)})
     bound = base.model_copy(update={"route": (kept, base.route[1])})
-    with pytest.raises(LabError, match="'easy one' of table .* may go to none of the models .*small, large"):
+    with pytest.raises(LabError, match=r"'easy one' of table .* may go to none of the models .*small, large"):
         learned_routes(m, m.labels, bound, Wanted(), "mine")
 
 

@@ -1,5 +1,6 @@
 """Real judges: a tiny model in a worker, and a remote behind a server on loopback."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,29 @@ async def test_a_remote_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     text = (tmp_path / "j.toml").read_text()
     assert text.count("[[judgement]]") == 4
     assert KEY not in text
+
+
+def test_a_judgement_that_was_cut_anywhere_is_none(tmp_path: Path) -> None:
+    session(tmp_path, [[0, 1, 1]])
+    path = tmp_path / "j.toml"
+    with JudgeFile.at(path, header(tmp_path / "s.toml"), resume=False) as file:
+        begun = len(path.read_bytes())
+        file.append(
+            Judgement(
+                at=datetime.now(UTC),
+                task="t0",
+                first="a",
+                second="b",
+                status="ok",
+                said="A",
+                verdict="first",
+                tokens_in=100,
+                tokens_out=4,
+            )
+        )
+    whole = path.read_bytes()
+    for end in range(begun, len(whole.rstrip())):
+        path.write_bytes(whole[:end])
+        assert not read_judgements(path).of
+    path.write_bytes(whole)
+    assert len(read_judgements(path).of) == 1

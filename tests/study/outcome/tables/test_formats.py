@@ -129,6 +129,22 @@ def test_a_plain_table_and_what_is_wrong_with_one(tmp_path: Path) -> None:
         read_table(path, "csv")
 
 
+@pytest.mark.parametrize("odd", ["cost", "tokens_in", "latency_ms"])
+@pytest.mark.parametrize("value", [float("inf"), -5])
+def test_what_can_be_no_amount_is_refused(tmp_path: Path, odd: str, value: float) -> None:
+    table = tmp_path / "plain.csv"
+    table.write_text(f"task,model,score,{odd}\n1,a,1,{value}\n")
+    with pytest.raises(LabError, match=r"plain\.csv:2: (inf|-5) is no cost, time or number of tokens"):
+        read_table(table, "csv")
+
+
+def test_a_hash_that_is_a_number_is_a_hash_that_nothing_has(tmp_path: Path) -> None:
+    (told,) = read_table(
+        lines(tmp_path / "t.jsonl", [{"task": 1, "model": "a", "score": 1, "prompt_sha256": 5}]), "csv"
+    )
+    assert told.prompt_sha256 == "5"
+
+
 def test_scores_a_little_beyond_are_clipped_and_other_scales_refused() -> None:
     told, n = within([Told("t", "a", -0.03), Told("t", "b", 1.0), Told("t", "c", None)])
     assert ([one.score for one in told], n) == ([0.0, 1.0, None], 1)

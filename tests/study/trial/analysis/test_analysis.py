@@ -1,74 +1,24 @@
 """What a trial's result says, from sessions whose outcome is known."""
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from routerlab.core.corpus import Corpus
 from routerlab.core.errors import LabError
-from routerlab.core.files.toml import load_toml
 from routerlab.core.prediction import Latency, Trial
 from routerlab.core.session.run import Mark
 from routerlab.core.statistics.paired import holm, mcnemar
-from routerlab.resources import ROUTES
-from routerlab.study.figures.rows import Row
-from routerlab.study.routing_table import Routes
 from routerlab.study.trial.analysis.analysis import analyse_trial
-from routerlab.study.trial.analysis.economics import requests
 from routerlab.study.trial.analysis.flow import flow_lines
-from routerlab.study.trial.analysis.result import Economics, HypothesisResult, TrialResult
+from routerlab.study.trial.analysis.result import TrialResult
 from routerlab.study.trial.analysis.waits import own_queue
 from routerlab.study.trial.protocol.assignment import Planned
 from routerlab.study.trial.protocol.peeks import note_peek
-from tests.study.trial.harness import LABELS, Answer, protocol_file, session_file
-
-Made = Callable[..., TrialResult]
-
-
-def number(case: str) -> int:
-    return int(case.removeprefix("c"))
-
-
-def mostly_right(planned: Planned, gold: str) -> Answer:
-    """keywords errs on every fifth case, majority on every second, always to the next label."""
-    wrong = number(planned.case) % (5 if planned.arm == "keywords" else 2) == 0
-    label = LABELS[(LABELS.index(gold) + 1) % 6] if wrong else gold
-    return "ok", label, 1000.0 if planned.arm == "keywords" else 3000.0
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    """Makes a protocol and a session, and analyses it."""
-
-    def make(
-        answer: Callable[[Planned, str], Answer | None] = mostly_right,
-        routes: Routes | None = None,
-        end: str | None = "every session is answered",
-        marks: tuple[Mark, ...] = (),
-        queue_ms: float = 50.0,
-        due_every_s: float = 3600.0,
-        **protocol: object,
-    ) -> TrialResult:
-        (tmp_path / "session.toml").unlink(missing_ok=True)
-        file = protocol_file(tmp_path, **protocol)  # type: ignore[arg-type]
-        session = session_file(tmp_path, file, answer, end, queue_ms, due_every_s, marks)
-        corpus = load_toml(tmp_path / "round.toml", Corpus)
-        return analyse_trial(session, corpus, routes or load_toml(ROUTES, Routes))
-
-    return make
-
-
-def hypothesis(result: TrialResult, name: str) -> HypothesisResult:
-    return next(one for one in result.hypotheses if one.id == name)
-
-
-def bill(result: TrialResult, arm: str) -> Economics:
-    return next(one for one in result.economics if one.arm == arm)
+from tests.study.trial.analysis.made import Made, hypothesis, number
+from tests.study.trial.harness import LABELS, Answer
 
 
 def test_the_flow_accounts_for_every_session_and_says_why_it_was_lost(made: Made) -> None:
@@ -203,109 +153,6 @@ def test_a_session_without_any_answer_is_beyond_any_latency(made: Made) -> None:
     assert test.note == "40 sessions without a latency count as beyond the limit"
 
 
-def test_costs_are_those_of_the_table(made: Made) -> None:
-    routes = load_toml(ROUTES, Routes)
-    result = made(routes=routes)
-    control, keywords = bill(result, "control"), bill(result, "keywords")
-    assert control.ratio == 1
-    assert control.saved_per_1000 == 0
-    assert keywords.default == control.default  # the same cases
-    router = 30 * 3.6 / 3600  # a second each, without the wait
-    assert keywords.router == pytest.approx(router)
-    price = routes.targets
-    tokens = {f"c{i}": (len(f"prompt number {i}") + 3) // 4 for i in range(30)}
-    expected = 0.0
-    for i in range(30):
-        gold = LABELS[i % 6]
-        given = LABELS[(i + 1) % 6] if i % 5 == 0 else gold
-        out = routes.routes[gold].output_tokens
-        went, right = price[routes.routes[given].model], price[routes.routes[gold].model]
-        expected += went.cost(tokens[f"c{i}"], out)
-        expected += right.cost(tokens[f"c{i}"], out) if went.tier < right.tier else 0
-    assert keywords.routed == pytest.approx(expected)
-    assert keywords.ratio == pytest.approx((expected + router) / keywords.default)
-    assert keywords.ratio_low is not None
-    assert keywords.ratio_high is not None
-    assert keywords.ratio_low < keywords.ratio < keywords.ratio_high
-
-
-def test_misroutes_have_their_price_and_wrong_labels_to_the_right_model_are_none(made: Made) -> None:
-    keywords = bill(made(), "keywords")
-    # wrong: c0 code/simple -> code/complex, c5 generative -> code/simple, c10 agentic -> generative,
-    # c15 CoT/complex -> agentic, c20 CoT/simple -> CoT/complex, c25 code/complex -> CoT/simple
-    found = {(one.gold, one.label): one for one in keywords.misroutes}
-    assert set(found) == {
-        ("code/simple", "code/complex"),
-        ("hybrid/generative", "code/simple"),
-        ("hybrid/agentic", "hybrid/generative"),
-        ("CoT/complex", "hybrid/agentic"),
-        ("CoT/simple", "CoT/complex"),
-        ("code/complex", "CoT/simple"),
-    }
-    assert found["hybrid/agentic", "hybrid/generative"].weaker
-    assert not found["code/simple", "code/complex"].weaker
-    assert keywords.misroutes[0].extra == max(one.extra for one in keywords.misroutes)
-    assert keywords.outcome_accuracy.value == pytest.approx(24 / 30)
-
-    def to_the_same_model(planned: Planned, gold: str) -> Answer:
-        swapped = {"code/simple": "CoT/simple", "CoT/simple": "code/simple"}
-        return "ok", swapped.get(gold, gold), 1.0
-
-    result = made(to_the_same_model)
-    accuracy = result.analysis.by_name["keywords"].accuracy
-    assert accuracy is not None
-    assert accuracy.value == pytest.approx(20 / 30)
-    assert bill(result, "keywords").outcome_accuracy.value == 1
-    assert bill(result, "keywords").misroutes == ()
-
-
-def test_a_prompt_that_an_arm_abstained_from_costs_what_the_default_model_costs() -> None:
-    routes = load_toml(ROUTES, Routes)
-    answered = Row(arm="a", case="c", repeat=1, gold="code/simple", label="code/simple", status="ok")
-    first, other = requests([answered, replace(answered, abstained=True)], routes, {"c": "x" * 400})
-    assert first.routed < other.routed == other.default == first.default
-
-
-def test_the_break_even_accuracy_is_where_nothing_is_saved(made: Made) -> None:
-    dear = load_toml(ROUTES, Routes).model_copy(update={"misroute": "accept"})
-
-    # a router so dear that it pays only when it is right: mistakes all go to the dearest model
-    def all_to_the_dearest(planned: Planned, gold: str) -> Answer:
-        return "ok", gold if number(planned.case) % 3 else "hybrid/agentic", 4000.0
-
-    result = made(all_to_the_dearest, routes=dear)
-    one = bill(result, "keywords")
-    assert one.break_even is not None
-    wrong = sum(i % 3 == 0 and LABELS[i % 6] != "hybrid/agentic" for i in range(30)) / 30
-    best = (one.default - one.router - sum_right(dear)) / 30  # type: ignore[operator]
-    now = one.saved_per_1000 / 1000
-    # at accuracy a the saving is best - (1 - a) / wrong (best - now)
-    assert best - (1 - one.break_even) / wrong * (best - now) == pytest.approx(0, abs=1e-12)
-    assert (one.break_even < 1 - wrong) == (now > 0)
-
-
-def sum_right(routes: Routes) -> float:
-    return sum(routes.routed_cost(f"prompt number {i}", LABELS[i % 6], LABELS[i % 6]) for i in range(30))
-
-
-def test_a_router_that_costs_more_than_it_can_save_never_pays(made: Made) -> None:
-    one = bill(made(lambda _, gold: ("ok", gold, 3.6e6)), "keywords")
-    assert one.break_even is None
-    assert one.break_even_says == "it saves nothing, however accurate"
-
-
-def test_constraints_count_what_went_where_it_may_not(made: Made) -> None:
-    table = load_toml(ROUTES, Routes)
-    data = table.model_dump()
-    for route in data["route"]:
-        if route["label"] == "code/simple":
-            route["self_hosted_only"] = True
-    result = made(routes=Routes.model_validate(data))
-    found = {(one.gold, one.label): one.forbidden for one in bill(result, "keywords").misroutes}
-    assert found["code/simple", "code/complex"] == 1
-    assert found["hybrid/generative", "code/simple"] == 0
-
-
 def test_effects_are_cohens_with_intervals_around_them(made: Made) -> None:
     (effect,) = made().effects
     assert effect.h == pytest.approx(2 * np.arcsin(np.sqrt(0.8)) - 2 * np.arcsin(np.sqrt(0.5)))
@@ -366,6 +213,27 @@ def test_what_a_look_found_stands_at_the_end(made: Made) -> None:
     (test,) = hypothesis(result, "H5").tests
     assert test.finding == "supported"
     assert test.note.endswith("found at look 1")
+
+
+@pytest.mark.parametrize(("few", "many", "finding"), [(12, 25, "undecided"), (6, 17, "supported")])
+def test_looks_spend_of_the_level_of_pairs_that_are_not_corrected(
+    made: Made, few: int, many: int, finding: str
+) -> None:
+    """After looks at half and nine tenths 0.0397 of 0.05 is left for the end."""
+
+    def answer(planned: Planned, gold: str) -> Answer:
+        i = number(planned.case)
+        errs = i < few if planned.arm == "keywords" else few <= i < few + many
+        return "ok", LABELS[(LABELS.index(gold) + 1) % 6] if errs else gold, 1.0
+
+    looks = 'rule = "obrien-fleming"\nfractions = [0.5, 0.9]\naction = "record"'
+    accuracy = ('endpoint = "accuracy"', 'endpoint = "accuracy"\ncorrection = "none"')
+    result = made(answer, looks=looks, cases=60, sessions=60, instead=accuracy)
+    (test,) = hypothesis(result, "H5").tests
+    assert test.p == pytest.approx(mcnemar(few, many))
+    assert 0.03 < mcnemar(few, many) < 0.05
+    assert test.finding == finding
+    assert "found at look" not in test.note
 
 
 def test_subgroups_and_provenance_are_there_and_all_of_it_is_json(made: Made) -> None:

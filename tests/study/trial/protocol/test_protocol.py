@@ -71,6 +71,7 @@ def test_what_the_template_has_as_comments_is_right_too(tmp_path: Path) -> None:
         ("limit = 0.75", "", "every endpoint but accuracy and quality, which compare, needs a limit"),
         ("limit = 0.75", "limit = 75", "the limit of cost is a share"),
         ('id = "H6"', 'id = "H5"', "hypothesis 'H5' appears twice"),
+        ('endpoint = "cost"\nlimit = 0.75', 'endpoint = "accuracy"', "H5 and H6 are both about accuracy"),
         ("seed = 7", 'seed = 7\ngates = ["speed>=1"]', "unknown metric 'speed'"),
     ],
 )
@@ -96,6 +97,7 @@ def test_a_protocol_that_cannot_be_is_refused_with_file_and_reason(
             "excludes 'c99', which is no case of",
         ),
         ("seed = 7", "seed = 7\nroutes = 'nowhere.toml'", "nowhere.toml: no such file"),
+        ("[cost]", "[cost]\ncurrency = 'EUR'", r"\[cost\] has prices in EUR, routing table .* in USD"),
     ],
 )
 def test_what_a_protocol_names_must_be_there(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -136,6 +138,20 @@ def test_a_router_or_model_that_is_another_file_is_noticed(tmp_path: Path) -> No
     edited(words, '"tests"', '"tests", "files"')
     (line,) = changes(lock, register(path))
     assert line.startswith("keywords: words.toml: another content (")
+
+
+def test_files_of_one_name_are_each_pinned(tmp_path: Path) -> None:
+    models = [tmp_path / folder / "m.gguf" for folder in "ab"]
+    for model in models:
+        model.parent.mkdir()
+        model.write_bytes(b"GGUF" + model.parent.name.encode())
+    both = f"baseline:agreement:{models[0]}:json,{models[1]}:score"
+    path = edited(protocol_file(tmp_path), "baseline:keywords", both)
+    edited(path, '"keywords", ', "")
+    _, lock = locked(path)
+    models[0].write_bytes(b"GGUF another")
+    (line,) = changes(lock, register(path))
+    assert ": m.gguf: another content (" in line
 
 
 def test_a_lock_pins_the_weights_router_and_head_of_a_tuned_arm(

@@ -66,6 +66,9 @@ def _read_table(path: Path, found: dict[tuple[str, str], Labelled]) -> None:
         if not (row.get("prompt_sha256") or row.get("task")) or "label" not in row:
             faults.add(line, "a row needs `prompt_sha256` or `task`, and `label`")
             continue
+        if label is not None and not isinstance(label, str):
+            faults.add(line, f"the label {label!r} is no text")
+            continue
         annotator = row.get("annotator")
         giver = _giver(
             found, str(annotator or row.get("arm") or path.stem), "annotator" if annotator else "router"

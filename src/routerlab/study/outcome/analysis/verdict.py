@@ -125,12 +125,13 @@ def _answer(overall: Finding, statements: Sequence[Statement]) -> str:
         return plain[overall]
     if not statements:
         return "Undecided: there is neither a router nor a set of labels to judge."
-    many = [one.needed for one in statements if one.finding == "undecided"]
+    open_ = [one for one in statements if one.finding == "undecided"]
+    many = [one.needed for one in open_]
     most = "more than a million" if None in many else f"{max(n for n in many if n):,}"
-    return (
-        "Undecided whether right routing gives better answers with these models; "
-        f"{most} tasks like these would decide."
-    )
+    decides = f"{most} tasks like these would decide"
+    if any(one.effect.low is None for one in open_):
+        decides = "with tasks of one group there is no interval, so it takes others"
+    return f"Undecided whether right routing gives better answers with these models; {decides}."
 
 
 def _effects(statements: Sequence[Statement], right: RightLabel | None) -> str:

@@ -34,19 +34,20 @@ class JudgeHeader(Record):
 
 class Judgement(Record):
     """What the judge said of two models' answers to a task, `first` shown before `second`. No `verdict`: it
-    gave no answer (`error` says why), or one that is none of the three."""
+    gave no answer (`error` says why), or one that is none of the three. `status` is last: one that was cut
+    short lacks it."""
 
     at: datetime
     task: str
     first: str
     second: str
-    status: Literal["ok", "crashed", "timeout", "refused"]
     said: str | None = None
     verdict: Verdict | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
     latency_ms: float | None = None
     error: str | None = None
+    status: Literal["ok", "crashed", "timeout", "refused"]
 
 
 @dataclass

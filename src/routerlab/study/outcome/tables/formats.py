@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,7 +105,7 @@ def _arena(task: str, model: str, judged: dict[str, Any], cost: object, tokens: 
         task=task,
         model=model,
         score=_number(judged.get("score")),
-        cost=_number(cost),
+        cost=_amount(cost),
         tokens_in=_count(used.get("input_tokens")),
         tokens_out=_count(used.get("output_tokens")),
         prompt_sha256=sha256,
@@ -129,7 +130,7 @@ def _routerbench(path: Path) -> Iterator[Told]:
                     task=str(row["sample_id"]),
                     model=model,
                     score=_number(row[model]),
-                    cost=_number(row[f"{model}|total_cost"]),
+                    cost=_amount(row[f"{model}|total_cost"]),
                     prompt_sha256=prompt_sha256(str(prompt)),
                     source=str(row["eval_name"]) if row.get("eval_name") else None,
                 )
@@ -154,7 +155,7 @@ def _llmrouterbench(path: Path) -> Iterator[Told]:
                     task=f"{dataset}.{split}.{row['index']}",
                     model=model,
                     score=_number(row["score"]),
-                    cost=_number(row.get("cost")),
+                    cost=_amount(row.get("cost")),
                     tokens_in=_count(row.get("prompt_tokens")),
                     tokens_out=_count(row.get("completion_tokens")),
                     prompt_sha256=prompt_sha256(prompt if isinstance(prompt, str) else json.dumps(prompt)),
@@ -171,17 +172,17 @@ def _csv(path: Path) -> Iterator[Told]:
                 key: str(row[key]) if row.get(key) else None
                 for key in ("label", "difficulty", "group", "source")
             }
-            known = row.get("prompt_sha256") or (
-                prompt_sha256(str(row["prompt"])) if row.get("prompt") else None
-            )
+            known = str(row["prompt_sha256"]) if row.get("prompt_sha256") else None
+            if known is None and row.get("prompt"):
+                known = prompt_sha256(str(row["prompt"]))
             yield Told(
                 task=str(row["task"]),
                 model=str(row["model"]),
                 score=_number(row["score"]),
-                cost=_number(row.get("cost")),
+                cost=_amount(row.get("cost")),
                 tokens_in=_count(row.get("tokens_in")),
                 tokens_out=_count(row.get("tokens_out")),
-                latency_ms=_number(row.get("latency_ms")),
+                latency_ms=_amount(row.get("latency_ms")),
                 prompt_sha256=known,
                 **text,
             )
@@ -215,6 +216,14 @@ def _number(value: object) -> float | None:
     return float(value)  # type: ignore[arg-type]
 
 
-def _count(value: object) -> int | None:
+def _amount(value: object) -> float | None:
+    """A number that is finite and not below 0."""
     found = _number(value)
+    if found is not None and not 0 <= found < inf:
+        raise ValueError(f"{found:g} is no cost, time or number of tokens")
+    return found
+
+
+def _count(value: object) -> int | None:
+    found = _amount(value)
     return None if found is None else round(found)

@@ -98,9 +98,10 @@ def analyse_trial(
 def _basis(arm: ArmFigures, protocol: Protocol) -> ArmFigures:
     """The cost's basis, as it is: `service_rows` has priced them."""
     price = protocol.cost.by_arm.get(arm.arm) if protocol.cost else None
-    if arm.cost is None or not isinstance(price, MachinePrice):
+    if arm.cost is None or price is None:
         return arm
-    return arm.model_copy(update={"cost": arm.cost.model_copy(update={"basis": "machine time"})})
+    basis = "machine time" if isinstance(price, MachinePrice) else "tokens"
+    return arm.model_copy(update={"cost": arm.cost.model_copy(update={"basis": basis})})
 
 
 def _times(groups: Mapping[str, Sequence[Row]], settings: Settings) -> tuple[ArmTimes, ...]:

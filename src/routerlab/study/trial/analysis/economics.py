@@ -102,6 +102,8 @@ def break_even(asked: Sequence[Request]) -> tuple[float | None, str]:
     wrong = sum(one.row.routed != one.row.gold for one in asked) / n
     if best <= 0:
         return None, "it saves nothing, however accurate"
+    if not wrong:
+        return None, "no label was wrong, so what a wrong one costs is not known"
     if now >= best:
         return 0.0, "its mistakes cost nothing more than right labels: it saves at any accuracy"
     point = max(0.0, 1 - wrong * best / (best - now))

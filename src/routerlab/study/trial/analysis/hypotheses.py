@@ -16,7 +16,7 @@ from routerlab.study.routing_table import Routes
 from routerlab.study.trial.analysis.f1 import confusion, p_at_limit
 from routerlab.study.trial.analysis.quality import FEWEST, Gap, Worth, decide, drawn_p, gap, worth
 from routerlab.study.trial.analysis.result import Economics, Finding, HypothesisResult, Tested
-from routerlab.study.trial.protocol.interim import Pair, look_points, step_down
+from routerlab.study.trial.protocol.interim import Pair, level_at, look_points, step_down
 from routerlab.study.trial.protocol.protocol import Hypothesis
 from routerlab.study.trial.protocol.session import Recorded
 
@@ -94,12 +94,13 @@ def _accuracy(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
         early |= {(t.a, t.b): look.point.number for t in look.tests if t.rejected == look.point.number}
     rejected, dropped = dict(early), trial.standing.dropped.keys()
     left = {} if trial.standing.stop else {pair: p.p for pair, p in pairs.items() if not dropped & set(pair)}
+    information = (*(point.information for point in points), 1.0)
     if hypothesis.correction == "holm":
-        information = (*(point.information for point in points), 1.0)
         step_down(left, rejected, information, hypothesis.alpha)
         adjusted = dict(zip(pairs, holm([p.p for p in pairs.values()]), strict=True))
     else:
-        rejected |= {pair: len(points) + 1 for pair, p in left.items() if p <= hypothesis.alpha}
+        level = level_at(information, hypothesis.alpha)
+        rejected |= {pair: len(information) for pair, p in left.items() if p <= level}
         adjusted = {pair: p.p for pair, p in pairs.items()}
     tests = []
     for pair, p in pairs.items():

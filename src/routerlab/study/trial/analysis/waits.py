@@ -74,9 +74,10 @@ def service_rows(trial: Recorded, log: Log) -> list[Row]:
             parts = {**(row.parts_ms or {}), "queue": queue, LAB: one.latency_ms.queue}
             row = replace(row, latency_ms=one.latency_ms.total, parts_ms=parts)
         price = prices.get(row.arm)
-        if isinstance(price, MachinePrice) and row.cost is None:
+        if price is not None and row.cost is None:
+            share = one.together or 1 if isinstance(price, MachinePrice) else 1
             cost = price.cost(row)
-            row = replace(row, cost=cost and cost / (one.together or 1))
+            row = replace(row, cost=cost and cost / share)
         rows.append(row)
     return sorted(rows, key=lambda row: trial.arms.index(row.arm))
 

@@ -6,6 +6,7 @@ with what is there now.
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,9 +192,13 @@ def _pins(work: Registered) -> dict[str, str]:
 
 
 def _arm(work: Registered, spec: Spec, ask: str) -> LockedArm:
-    files = {path.name: file_sha256(path) for path in weights(spec).values()}
-    for path in _others(spec):
-        files[path.name] = hash_file(path)
+    hashes = {path: file_sha256(path) for path in weights(spec).values()}
+    hashes |= {path: hash_file(path) for path in _others(spec)}
+    files: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for path, sha256 in hashes.items():
+        seen[path.name] += 1  # others may have the same name, in another folder
+        files[path.name + (f" ({n})" if (n := seen[path.name]) > 1 else "")] = sha256
     return LockedArm(
         name=spec.name,
         ask=ask,

@@ -173,6 +173,8 @@ class Protocol(Decided):
             once("hypothesis", "id", [one.id for one in self.hypothesis], "hypothesis {} appears twice"),
             once("remote", "name", [one.name for one in self.remote], "remote {} appears twice"),
         )
+        if len(same := [one.id for one in self.hypothesis if one.endpoint == "accuracy"]) > 1:
+            raise ValueError(f"{' and '.join(same)} are both about accuracy, which looks test once: keep one")
         if self.looks.rule == "obrien-fleming" and self.primary is None:
             raise ValueError("obrien-fleming looks test the accuracy of pairs: register that hypothesis")
         if self.outcomes is None and (needs := [one.id for one in self.hypothesis if one.needs_outcomes]):

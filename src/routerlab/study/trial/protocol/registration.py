@@ -87,6 +87,8 @@ def register(path: Path) -> Registered:
     corpus = load_corpus(corpus_path, taxonomy)
     cases = planned_cases(protocol, corpus, path)
     routes = routes_for(Path(protocol.routes) if protocol.routes else None, taxonomy)
+    outcomes = load_outcomes(protocol, cases, routes)
+    _one_currency(path, protocol, routes, outcomes)
     return Registered(
         protocol=protocol,
         path=path,
@@ -97,7 +99,7 @@ def register(path: Path) -> Registered:
         cases=cases,
         exemplars=exemplar_corpus(taxonomy, protocol.exemplars),
         routes=routes,
-        outcomes=load_outcomes(protocol, cases, routes),
+        outcomes=outcomes,
         stamps=read_stamps(Path(protocol.traffic.stamps)) if protocol.traffic.stamps else (),
         specs=_specs(path, protocol),
     )
@@ -112,3 +114,20 @@ def _specs(path: Path, protocol: Protocol) -> list[Spec]:
     if len(controls) == len(specs):
         raise LabError(f"{path}: the control is the only arm; add one that routes")
     return specs
+
+
+def _one_currency(path: Path, protocol: Protocol, routes: Routes | None, outcomes: Matrix | None) -> None:
+    """LabError where costs that are added up are in several currencies."""
+    if routes is None:
+        return
+    said = [(f"remote {one.name!r}", one.prices.currency) for one in protocol.remote if one.prices]
+    if protocol.cost:
+        said.append(("[cost]", protocol.cost.currency))
+    if outcomes:
+        said.append(("the measured answers", outcomes.currency))
+    for what, currency in said:
+        if currency != routes.currency:
+            raise LabError(
+                f"{path}: {what} has prices in {currency}, routing table {routes.name!r} in "
+                f"{routes.currency}; use one currency"
+            )
