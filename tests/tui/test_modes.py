@@ -1,11 +1,13 @@
 """The modes of the app: gone to by keys, kept when left, and what one shows of another."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from textual.binding import Binding
 
-from routerlab.engine.arms.arm import Spec
+from routerlab.core.session.file import SessionFile
+from routerlab.engine.arms.arm import Arm, Spec
 from routerlab.engine.lab.lab import Lab
 from routerlab.settings import READ_ONLY, Settings
 from routerlab.study.report.subject import ranked
@@ -132,6 +134,33 @@ async def test_another_sitting_is_opened_only_after_a_question(folder: Path) -> 
         new = s.app.modes["lab"]
         assert isinstance(new, LabMode)
         await s.until(lambda: s.app.screen is new.page and len(new.lab.arms) == 1, "its arm")
+
+
+async def test_a_sitting_is_ended_whole_though_something_else_is_wanted_meanwhile(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, may_stop = bench(folder / "other"), asyncio.Event()
+    async with sitting(folder) as s:
+        s.app._open_lab = lambda session, corpus: (other.lab, list(specs(1)))
+        kind = type(next(iter(s.lab.arms.values())))
+        stop = kind.stop
+
+        async def slowly(arm: Arm) -> None:
+            await may_stop.wait()
+            await stop(arm)
+
+        monkeypatch.setattr(kind, "stop", slowly)
+        Path("cases.toml").write_text("schema_version = 1\n")
+        s.app.post_message(Open("lab", Path("cases.toml")))
+        await s.shows("A sitting is open in the Lab")
+        await s.pilot.press("down", "enter")
+        await s.until(lambda: "lab" not in s.app.modes, "its end begun")
+        s.app.post_message(Open("home", None))
+        may_stop.set()
+        await s.until(lambda: s.app.current_mode == "home", "what was wanted then")
+        assert all(arm.state.phase == "stopped" for arm in s.lab.arms.values())
+        assert s.lab.path is not None
+        SessionFile.open(s.lab.path).close()  # nobody holds it any more
 
 
 async def test_no_model_is_loaded_beside_a_trial(tmp_path: Path) -> None:

@@ -289,3 +289,25 @@ async def test_a_reader_has_features_of_every_case_under_every_setting(model: Pa
     assert (np.flatnonzero(~found.usable[1]).tolist(), found.usable[0].all()) == ([2, 3], True)
     assert len(reader.tokens) == n
     assert len(reader.candidates(0.0).table) == 1  # the quickest, when none is quick enough
+
+
+async def test_an_output_that_is_no_number_is_not_kept(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def damaged(*_: object) -> tuple[Prediction, np.ndarray]:
+        return ANSWER.prediction, np.full((1, 6), np.nan, dtype=np.float32)
+
+    async with asker(model, tmp_path / "a.sqlite") as one:
+        monkeypatch.setattr(one.arm, "read", damaged)
+        with pytest.raises(LabError, match="an output is no number: the model file may be damaged"):
+            await one.answers(["a prompt"], None, quiet)
+        monkeypatch.undo()
+        (answer,) = await one.answers(["a prompt"], None, quiet)
+    assert answer.features is not None
+    assert np.isfinite(answer.features).all()
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(LabError, match="cache: no folder to keep answers in"):
+        Answers(tmp_path / "cache" / "answers.sqlite")

@@ -113,6 +113,13 @@ def test_a_feature_that_never_changes_does_no_harm() -> None:
     assert (head.logits(features).argmax(axis=1) == gold).mean() > 0.8
 
 
+@pytest.mark.parametrize("columns", [6, 900], ids=["tall", "wide"])
+def test_features_that_say_nothing_make_a_head_all_the_same(columns: int) -> None:
+    gold = balanced(60, 3)
+    shares = fit(np.ones((60, columns), dtype=np.float32), certain(gold, 3), 3.0).shares(noise(5, columns, 1))
+    assert shares == pytest.approx(np.full((5, 3), 1 / 3), abs=1e-3)
+
+
 @pytest.mark.parametrize("true", [0.2, 0.5, 1.0, 3.0, 8.0])
 def test_temperature_is_found_again(true: float) -> None:
     rng = np.random.default_rng(4)

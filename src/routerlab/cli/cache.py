@@ -14,12 +14,14 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 FILES = {
+    "adapters": "adapters/*/*.npy",
     "answers": "answers.sqlite*",
     "hashes": "hashes.json",
     "queues": "queues/*.json",
     "sessions": "sessions/*.json",
 }
 ABOUT = {
+    "adapters": "folds of tune adapter",
     "answers": "read while tuning",
     "hashes": "of model files",
     "queues": "of prompts to annotate, as read",
@@ -82,7 +84,7 @@ def show(
 @app.command("clear")
 def clear(
     what: Annotated[
-        Literal["prefixes", "answers", "hashes", "queues", "sessions", "all"],
+        Literal["prefixes", "adapters", "answers", "hashes", "queues", "sessions", "all"],
         typer.Argument(help="What to delete."),
     ] = "prefixes",
 ) -> None:

@@ -1,5 +1,6 @@
 """The command line: one folder or module a noun, one way to end."""
 
+import re
 import sys
 from typing import Annotated
 
@@ -74,6 +75,8 @@ def top(
 def run() -> int:
     """Run the command of sys.argv; the exit code. Errors are one line on stderr."""
     try:
+        if odd := [one for one in sys.argv if re.search("[\udc80-\udcff]", one)]:
+            raise LabError(f"{odd[0]}: is not UTF-8, so no record could hold it; rename or write it so")
         result = app(standalone_mode=False)
     except LabError as e:
         print("\n".join(map(printable, ("error: " + e.lines[0], *e.lines[1:]))), file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,9 +13,10 @@ from routerlab.cli.shared.open import open_lab, open_materials
 from routerlab.cli.shared.show import say
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
+from routerlab.tune.offloop import off_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from routerlab.core.prediction import Trial
     from routerlab.engine.arms.arm import Spec
@@ -63,15 +65,21 @@ def route(
     return asyncio.run(_run(lab, specs if arm else specs[:1], prompt, format))
 
 
+def _stdin() -> "Iterator[str]":
+    """Its lines, by a file of their own: a program that ends while a thread still waits for a line of
+    sys.stdin itself is ended by Python as broken."""
+    with open(os.dup(sys.stdin.fileno()), encoding=sys.stdin.encoding, errors=sys.stdin.errors) as file:
+        yield from file
+
+
 async def _run(lab: "Lab", specs: "Sequence[Spec]", prompt: str, format_: str) -> int:
     from routerlab.engine.lab.start import start_arms
 
     worst = Exit.OK
     try:
         await start_arms(lab, specs, say)
-        lines = sys.stdin if prompt == "-" else [prompt]
-        iterator = iter(lines)
-        while (line := await asyncio.to_thread(next, iterator, None)) is not None:
+        lines = _stdin() if prompt == "-" else iter([prompt])
+        while (line := await off_loop(lambda: next(lines, None))) is not None:
             if not line.strip():
                 continue
             for trial in await _ask(lab, line.rstrip("\n")):

@@ -166,8 +166,9 @@ def export(
     from io import StringIO
 
     from routerlab.cli.shared.early import record_early_look
-    from routerlab.cli.shared.show import save
+    from routerlab.cli.shared.show import not_over, save
 
+    not_over(out, file, corpus)
     opened = read(file)
     if opened.torn:
         say(f"{file}: an unfinished record of {opened.torn} bytes at the end is left out")

@@ -110,11 +110,10 @@ def at(
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
+        there = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return (
-        parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment
-    )
+    return parts.scheme in ("http", "https") and there and not parts.query and not parts.fragment
 
 
 async def _asked(client: "AsyncClient", address: str, prompt: str) -> Verdict:

@@ -35,6 +35,8 @@ LOOKUP_TIMEOUT = 4.0  # seconds; an unreachable hub must not keep the next sourc
 TIMEOUT = (LOOKUP_TIMEOUT, 30.0, 30.0, 30.0)  # connect, read, write, pool
 TRIES = 5  # connections in a row that bring no byte
 CHUNK = 1 << 18
+FAULTS = (OSError, ValueError, ImportError, httpx2.HTTPError)
+"""What a connection raises, or a client that cannot be made: of a proxy or a token that it cannot use."""
 
 
 def fetch(source: HubSource, work: Path, watch: Watch) -> tuple[Path, str]:
@@ -42,7 +44,7 @@ def fetch(source: HubSource, work: Path, watch: Watch) -> tuple[Path, str]:
     url = hf_hub_url(source.repo, source.file, revision=source.revision)
     try:
         meta = get_hf_file_metadata(url, timeout=LOOKUP_TIMEOUT)
-    except (OSError, httpx2.HTTPError) as e:
+    except FAULTS as e:
         raise LabError(_reason(e, source), Exit.MISSING) from None
     # Named after the content, so that a file changed on the hub is not glued to an old half.
     key = hashlib.sha256(f"{url} {meta.etag} {meta.size}".encode()).hexdigest()[:16]
@@ -76,7 +78,7 @@ def _download(url: str, part: Path, meta: HfFileMetadata, source: HubSource, wat
             progress()
             try:
                 _stream(url, f, progress)
-            except (OSError, httpx2.HTTPError) as e:
+            except FAULTS as e:
                 transient = isinstance(e, httpx2.TransportError) or (
                     isinstance(e, HfHubHTTPError) and e.response.status_code in (408, 429, 500, 502, 503, 504)
                 )
@@ -129,5 +131,7 @@ def _reason(e: Exception, source: HubSource) -> str:
             return f"the hub answered {e.response.status_code} for {source.repo}"
         case httpx2.TransportError() | httpx2.HTTPError():
             return f"the hub is not reachable ({type(e).__name__}: {printable(str(e))})"
+        case ImportError() | ValueError():  # whose words may have a proxy's password in them
+            return f"no client can be made ({type(e).__name__}): see what is set for a proxy, and HF_TOKEN"
         case _:
             return printable(str(e))

@@ -131,7 +131,8 @@ def quantize(
             os.replace(part, target)
             remember(target, origin.sha256)
     except OSError as e:
-        raise LabError(f"{printable(str(target))}: cannot be written: {e.strerror or e}") from None
+        what = f"{printable(str(target))}: cannot be written: {e.strerror or e}"
+        raise LabError(what, Exit.MISSING) from None
     return target, origin
 
 

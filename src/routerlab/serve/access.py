@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from routerlab.core.loopback import is_loopback, may_ask
@@ -58,9 +59,15 @@ class Access:
         self._metrics.requests.set(self._open)
         try:
             self._let_in(scope)
+            scope["app"] = self  # so that a method that is none of the address's is raised, not answered
             await self._app(scope, receive, sending)
         except GoneError:
             pass
+        except HTTPException as e:  # of a known address, and of nothing else here
+            ways = (e.headers or {}).get("Allow", "")
+            refused = RefusedError(e.status_code, "wrong_method", f"this address takes {ways}", allow=ways)
+            self._metrics.refused.labels(refused.code).inc()
+            await refused.response(scope, receive, send)
         except RefusedError as refused:
             self._metrics.refused.labels(refused.code).inc()
             await refused.response(scope, receive, send)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from routerlab.api import AsyncRouter, Decision
+from routerlab.core.errors import LabError
 from routerlab.core.prediction import Latency
 from routerlab.engine.arms.arm import Arm
 from routerlab.engine.lab.materials import Materials
@@ -148,7 +149,11 @@ class Decider:
             wait_s = min(max(1.0, self.main.wait_s), self._limits.retry_s)
             code = "queue_full" if full else "would_be_late"
             raise RefusedError(429, code, f"{self.main.pending} prompts wait already", wait_s)
-        return await self._in_time(self.main, prompt)
+        try:
+            return await self._in_time(self.main, prompt)
+        except LabError:
+            message = f"{self.main.name} was ended by a reload; ask again"
+            raise RefusedError(503, "router_out", message, 1.0) from None
 
     async def settle(self, prompt: str, decision: Decision, target: str | None) -> None:
         """Count and write down what was decided, and where the prompt went; then ask the shadows."""
@@ -158,7 +163,7 @@ class Decider:
             self.materials, self.main.arm, prompt, decision, target, contended
         )
         for pool in self._shadows:
-            if pool.pending < self._limits.queue:
+            if pool.pending < self._limits.queue + pool.capacity:
                 task = asyncio.create_task(self._shadow(pool, prompt, decision, written))
                 self._beside.add(task)
                 task.add_done_callback(self._beside.discard)

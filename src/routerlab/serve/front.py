@@ -145,7 +145,8 @@ class Front:
         try:
             yield work
         finally:
-            self._users[key] -= 1
+            if key in self._users:  # else it was waited for in vain
+                self._users[key] -= 1
             self._idle.set()
 
     async def load(self) -> Work:

@@ -36,17 +36,18 @@ KNOWN = 100_000
 @dataclass(frozen=True)
 class Keep:
     """Of which share (0..1) of the prompts the texts are written, after `redact` took out what must not be;
-    a prompt it raises for is not kept. Keys of known shapes are always taken out."""
+    a prompt it raises for, or returns None for, is not kept. Keys of known shapes are always taken out."""
 
     share: float = 0.0
-    redact: Callable[[str], str] = str
+    redact: Callable[[str], str | None] = str
 
     def text(self, prompt: str, sha256: str) -> str | None:
         """What is to be written of the prompt, None for nothing. The same prompt is always kept, or never."""
         if int(sha256[:8], 16) / 2**32 >= self.share:
             return None
         try:
-            return redactor(None)(str(self.redact(prompt)))
+            left = self.redact(prompt)
+            return None if left is None else redactor(None)(str(left))
         except Exception:  # a user's own function: what it cannot read is not kept
             return None
 

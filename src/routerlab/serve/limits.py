@@ -37,13 +37,17 @@ class Limits:
 
 
 class RefusedError(Exception):
-    """A request that is answered with an error: a status, a line for people, and a code for programs."""
+    """A request that is answered with an error: a status, a line for people, and a code for programs; `allow`
+    are the methods that the address has."""
 
-    def __init__(self, status: int, code: str, message: str, retry_s: float | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, retry_s: float | None = None, allow: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.retry_s = retry_s
+        self.allow = allow
 
     @property
     def response(self) -> JSONResponse:
@@ -53,6 +57,8 @@ class RefusedError(Exception):
         headers = {} if self.retry_s is None else {"Retry-After": str(max(1, ceil(self.retry_s)))}
         if self.status in (408, 413):
             headers["Connection"] = "close"
+        if self.allow is not None:
+            headers["Allow"] = self.allow
         return JSONResponse({"error": error}, self.status, headers)
 
 

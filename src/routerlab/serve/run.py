@@ -54,8 +54,15 @@ def listen(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
     except OSError as e:
-        raise LabError(f"{host}:{port}: cannot listen there: {e.strerror}; try another --port") from None
+        raise taken(host, port, e) from None
+    except UnicodeError:
+        raise LabError(f"--host {host}: no name or address of a machine") from None
     return sock
+
+
+def taken(host: str, port: int, fault: OSError) -> LabError:
+    """What to say where nobody can listen."""
+    return LabError(f"{host}:{port}: cannot listen there: {fault.strerror}; try another --port")
 
 
 def protocol(limits: Limits) -> type[H11Protocol]:
@@ -159,7 +166,10 @@ async def run(server: Server, sock: socket.socket, host: str, announce: Callable
             await loading
         except asyncio.CancelledError:
             return
-        await serving.serve([sock])
+        try:
+            await serving.serve([sock])
+        except OSError as e:  # another server, which loaded when this did, was the first to listen
+            raise taken(host, sock.getsockname()[1], e) from None
     finally:
         sock.close()
         for task in (giving_back, *reloads):

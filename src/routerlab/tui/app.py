@@ -53,6 +53,7 @@ class RouterLabApp(Shell):
     async def _opening(self, what: Open) -> None:
         """Open it, or say why not; everything slow is done in threads."""
         try:
+            await self.all_shut()
             await self._open(what)
         except LabError as e:
             self.notify(printable(str(e), keep_newlines=True), severity="error", markup=False)
@@ -141,10 +142,8 @@ class RouterLabApp(Shell):
                 return
         if lab is None or named is not None:
             session, corpus = (named, None) if named and is_session(named) else (None, named)
-            opened = await asyncio.to_thread(self._open_lab, session, corpus)
-            await self.shut("tune")
-            await self.shut("lab")
-            made, specs = opened
+            made, specs = await asyncio.to_thread(self._open_lab, session, corpus)
+            await self._instead(made)
             named_specs = [*specs, *([arm] if arm and arm not in specs else [])]
             self.enter(LabMode(made, named_specs, routes=routes_for(None, made.taxonomy)))
         else:
@@ -166,11 +165,20 @@ class RouterLabApp(Shell):
             if lab is not None and not await self._may_close(lab):
                 return
             made, _ = await asyncio.to_thread(self._open_lab, None, None)
-            await self.shut("tune")
-            await self.shut("lab")
+            await self._instead(made)
             self.enter(TourMode(made, await asyncio.to_thread(party, self.settings)))
         except LabError as e:
             self.notify(printable(str(e), keep_newlines=True), severity="error", markup=False)
+
+    async def _instead(self, made: Lab) -> None:
+        """End the sitting that is open, for this one; where that does not come to its end, this one is ended,
+        too."""
+        try:
+            await self.shut("tune")
+            await self.shut("lab")
+        except BaseException:
+            await made.close()
+            raise
 
     async def _may_close(self, lab: Mode) -> bool:
         """Whether the sitting that is open may be ended for another; what it recorded is saved."""

@@ -39,14 +39,16 @@ class Answers:
     """A store of answers in one SQLite file; several processes may use it."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS answer (arm TEXT, prompt TEXT, prediction TEXT, features BLOB,"
                 " PRIMARY KEY (arm, prompt)) WITHOUT ROWID"
             )
+        except OSError as e:
+            raise LabError(f"{path.parent}: no folder to keep answers in: {e.strerror}") from e
         except sqlite3.Error as e:
             raise LabError(f"{path}: cannot be used to keep answers: {e}; delete it") from e
 
@@ -147,6 +149,8 @@ class Asker:
     def _sound(self, prediction: Prediction, features: Floats | None) -> Answer:
         if prediction.status not in ("ok", "unparsed"):
             raise self._failed(prediction.error or prediction.status)
+        if features is not None and not np.isfinite(features).all():
+            raise self._failed("an output is no number: the model file may be damaged")
         return Answer(prediction, features)
 
     def _failed(self, why: str) -> LabError:

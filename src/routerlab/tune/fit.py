@@ -160,7 +160,7 @@ def _steep(x: NDArray[Any], c: float) -> tuple[NDArray[Any], NDArray[Any]]:
     kept = values > values[-1] * 1e-6
     curvature = 1 + CURVED * c * values[kept] * (len(x) / len(some))
     directions = (vectors[:, kept] / np.sqrt(values[kept])).T @ some
-    return directions.astype(x.dtype), np.sqrt(curvature[0] / curvature).astype(x.dtype)
+    return directions.astype(x.dtype), np.sqrt(curvature[:1] / curvature).astype(x.dtype)
 
 
 def _rotated(x: Doubles) -> tuple[Doubles | Floats, Doubles | None]:

@@ -116,11 +116,12 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
             f"router {router.name}: its head was trained together with an adapter: put the annotations into "
             "a corpus (`corpus promote`) and run `tune adapter` with that, too"
         )
-    if not cases:
-        raise LabError("there is no annotation to learn from")
     base = plan.training
     shown = {fold(shot.prompt) for shot in router.exemplar}  # its features would know its label
     others = [case for case in base.cases if fold(case.prompt) not in shown]
+    cases = [case for case in cases if fold(case.prompt) not in shown]
+    if not cases:
+        raise LabError("there is no annotation to learn from")
     grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*others, *cases)})
     whole = replace(training(grown, plan.taxonomy, "annotations"), corpora=base.corpora)
     window, layer = router.window or 256, router.head.layer
@@ -154,7 +155,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         said = (
             f"The head was fitted to {len(others)} cases of {base.corpus.name} and {int(is_new.sum())} "
             f"annotations; layer, window and exemplars are those of router {router.name}.",
-            "The accuracy is cross-validated in 5 folds; layer and window had been chosen with the corpus.",
+            "The accuracy is cross-validated in 5 folds; layer and window had been chosen before.",
             "routing60 was not read for any of it.",
         )
         new, path = write_router(wider, info, done, way, rows_, (), times, said)

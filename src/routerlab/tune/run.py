@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from routerlab.core.corpus import fold
 from routerlab.engine.contract.info import ArmInfo
 from routerlab.engine.contract.router import Router
 from routerlab.tune.cases import Training, sample, subset
@@ -107,7 +108,10 @@ async def _read(
         await reader.read(Way(first), plan.windows)
     spec = reader.quickest().spec
     ways = [Way(spec.model_copy(update={"instruction": i})) for i in plan.instructions[1:]]
-    ways += [Way(spec, plan.shots)] if plan.shots else []
+    if plan.shots:  # which may be cases, too: these are not judged by what was told their labels
+        shown = {fold(shot.prompt) for shot in plan.shots}
+        own = [i for i, case in enumerate(plan.training.cases) if fold(case.prompt) in shown]
+        ways.append(Way(spec, plan.shots, tuple(own)))
     for number in range(plan.sets):
         rows = draw(plan.training, reader.tokens, plan.seed + number)
         ways.append(Way(spec, exemplars(plan.training, rows), tuple(rows)))

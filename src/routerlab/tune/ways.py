@@ -12,7 +12,7 @@ from routerlab.models.gguf import read_header
 @dataclass(frozen=True)
 class Way:
     """A model file with an instruction (both in `spec`), and exemplars; `own` are the rows of the corpus that
-    the exemplars were drawn from."""
+    are among the exemplars."""
 
     spec: ArmSpec
     shots: tuple[Exemplar, ...] = ()

@@ -102,6 +102,7 @@ def test_the_part_may_be_said_and_what_is_in_none_too() -> None:
     [
         ((case(9, None),), "more.toml: case r9: has no label"),
         ((case(9, source=None),), "more.toml: case r9: has no source"),
+        ((case(9, source=""),), "more.toml: case r9: has no source"),
         ((case(1, prompt="other"),), "more.toml: case r1: its id or its prompt is in mine-dev.toml already"),
         ((case(9, prompt="SECRET text 1"),), "more.toml: case r9: its id or its prompt is in mine-dev.toml"),
     ],
@@ -193,6 +194,22 @@ def test_known_formats_are_read_together() -> None:
         c.prompt for part in ("dev", "test") for c in load_toml(Path(f"real-{part}.toml"), Corpus).case
     ]
     assert prompts == [one, two.upper(), three, four]
+
+
+def test_a_prompt_may_stand_under_a_dotted_path() -> None:
+    made()
+    rows = jsonl("deep.jsonl", *({"data": {"q": c.prompt}} for c in (*DEV, *TEST)))
+    run("fill", "real.toml", "--from", rows, "--map", "prompt=data.q")
+    assert len(load_toml(Path("real-dev.toml"), Corpus).case) == 2
+
+
+def test_a_name_leads_out_of_no_folder() -> None:
+    made()
+    text = Path("real.toml").read_text()
+    Path("real.toml").write_text(text.replace('name = "real"', 'name = "../real"'))
+    with pytest.raises(LabError, match=r"real\.toml: name: '\.\./real' is no name of a file"):
+        run("fill", "real.toml", "--from", everything(), "--out", "new")
+    assert not Path("real-dev.toml").exists()
 
 
 def test_what_is_missing_is_told_and_the_rest_written() -> None:

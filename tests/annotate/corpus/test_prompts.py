@@ -99,6 +99,9 @@ def test_every_field_of_a_line(tmp_path: Path) -> None:
     assert case.model_dump(exclude_none=True) == {**row, "id": "7", "also": ("CoT/simple",)}
     (case,) = jsonl(tmp_path, {"prompt": "p", "label": None, "also": "CoT/simple", "notes": ""}).cases
     assert (case.label, case.also, case.notes, case.language) == (None, ("CoT/simple",), None, "en")
+    (case,) = jsonl(tmp_path, {"prompt": "p", "label": ["", "CoT/simple"]}).cases
+    assert (case.label, case.also) == ("CoT/simple", ())
+    assert jsonl(tmp_path, {"prompt": "p", "label": [""]}).cases[0].label is None
 
 
 def test_keys_are_mapped_and_what_is_not_read_is_told(tmp_path: Path) -> None:

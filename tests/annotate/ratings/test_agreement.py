@@ -193,6 +193,15 @@ def test_labels_after_suggestions_are_counted_and_can_be_left_out(tmp_path: Path
     )
 
 
+def test_a_blind_label_that_a_later_taxonomy_has_not_still_counts(tmp_path: Path) -> None:
+    """ada corrected it after the reveal."""
+    events = [said(f"c{i}", "code/old" if i == 0 else CODE, "ada") for i in range(4)]
+    corrected = said("c0", CODE, "ada", at=9, seen="reveal", id="a2")
+    ada = saved(tmp_path / "ada.toml", *(prompt(f"c{i}") for i in range(4)), *events, corrected)
+    found = facts(ada, labelled(tmp_path, "ben", 4), "--blind")
+    assert "code/old" in [one["label"] for one in found["labels"]]
+
+
 # --- the list to adjudicate ------------------------------------------------------------------------------
 
 

@@ -147,5 +147,8 @@ def test_labels_and_features_are_kept_by_hash(tmp_path: Path) -> None:
     found = load_features(tmp_path / "f.npz")
     assert found.name == "tiny"
     assert found.by_sha256[prompt_sha256("another")].tolist() == [3.0, 4.0]
+    (tmp_path / "half.npz").write_bytes((tmp_path / "f.npz").read_bytes()[:200])
+    with pytest.raises(LabError, match=r"half\.npz: no file of features"):
+        load_features(tmp_path / "half.npz")
     with pytest.raises(LabError, match="has no features to read"):
         features_bytes(prompts, Read("json", (None, None), None))

@@ -247,3 +247,17 @@ def test_names_from_strangers_are_shown_escaped(command: Command, tmp_path: Path
 def test_help_has_an_example(command: Command) -> None:
     for name in ("analyze", "check"):
         assert f"Example: routerlab {name}" in " ".join(command(name, "--help")[1].split())
+
+
+def test_what_is_read_is_not_overwritten(command: Command) -> None:
+    before = LOG.read_bytes()
+    code, _, said = command("analyze", LOG, *OPTIONS, "--out", LOG)
+    assert (code, said.count("\n")) == (Exit.USAGE, 1)
+    assert "study1.csv: is read, and what is read is not overwritten" in said
+    assert LOG.read_bytes() == before
+
+
+def test_a_gate_at_no_time_is_plotted_all_the_same(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
+    assert command("analyze", LOG, *OPTIONS, "--require", "p95<=0", "--out", path)[0] == Exit.OK
+    assert command("report", path)[0] == Exit.OK

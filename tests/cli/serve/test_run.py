@@ -25,6 +25,8 @@ PROBE = "smollm2-135m:probe"
         (["--router", "nothing", "--port", "0"], 3, "nothing: no model of this name"),
         (["--router", "control", "--host", "0.0.0.0"], 3, f"set {VARIABLE} to at least 16 characters"),
         (["--router", "control", "--redact", "nowhere:f"], 2, "--redact nowhere:f: no such function"),
+        (["--router", "control", "--redact", "math:pi"], 2, "--redact math:pi: is no function"),
+        (["--router", "control", "--max-body", "inf"], 2, "'--max-body'"),
         (["--router", "control", "--routes", "a=x", "--routes", "a=y"], 2, "VARIANT=FILE once"),
         (["--router", "control", "--port", "0", "--routes", "none.toml"], 2, "none.toml: no such file"),
     ],

@@ -101,6 +101,13 @@ def test_what_does_not_go_together_is_refused(ladder: list[Path]) -> None:
         cascade([*ladder, *ladder, ladder[0]])
     with pytest.raises(LabError, match="'disagreement' needs 3 routers, the smallest first; 2 are named"):
         cascade(ladder[:2], rule="disagreement")
+    before = ladder[0].read_bytes()
+    with pytest.raises(LabError, match="is one of its own routers; choose another name"):
+        cascade(ladder, out=ladder[0])
+    assert ladder[0].read_bytes() == before
+    for name in ("my cascade.toml", "cascade"):
+        with pytest.raises(LabError, match=r"a router file is called NAME\.toml"):
+            cascade(ladder, out=ladder[0].with_name(name))
     cascade(ladder)
     with pytest.raises(LabError, match="a cascade cannot be a member of a cascade"):
         cascade([ladder[0], ladder[0].parent / "cascade.toml"], out=ladder[0].parent / "of.toml")

@@ -145,6 +145,20 @@ def test_a_router_learns_from_annotations_but_not_from_the_held_out(bench: Bench
     assert new.head != old.head
     assert routed(bench, "learned.toml") in LABELS
 
+    done = bench.run("a", "tune", *arguments[:-1], "r.toml")
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "error: r.toml: is the router to go on from, which stays as it is; choose another name\n"
+    )
+    pool = (bench.folder / "pool.toml").read_text()
+    (bench.folder / "other.toml").write_text(pool.replace('name = "', 'name = "other-', 1))
+    others = ("learn", "learned.toml", "--session", "s.toml", "--corpus", "other.toml", "--out", "more.toml")
+    told = run(bench, "tune", *others).stderr
+    assert "learned had learnt from annotations before: name their sessions again, too" in told
+    told = run(bench, "tune", "learn", "r.toml", *others[2:]).stderr
+    assert f"{old.evidence.corpus}: r was fitted to that, too; name it with --corpus" in told
+
 
 @pytest.fixture
 def tiny_bench(tmp_path: Path) -> Bench:

@@ -159,3 +159,10 @@ def test_what_only_a_lenient_reading_has_is_not_parsed() -> None:
     (row,) = summarise(trials, FAMILIES)
     assert row.parse_rate == pytest.approx(1 / 3)
     assert row.lenient_rate == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("n", range(1, 200))
+def test_the_end_of_an_interval_at_everything_is_everything(n: int) -> None:
+    """Where a gate at 1, or at 0, would else have failed by rounding."""
+    assert wilson(n, n)[1] == 1.0
+    assert wilson(0, n)[0] == 0.0

@@ -1,17 +1,21 @@
 """Who is asked when: turns, typed prompts, pause, step, cancel, arms that come and go."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.core.prediction import Trial
+from routerlab.core.prediction import Item, Trial
 from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.contract.info import DeviceUse
 from routerlab.engine.lab.events import Event, Notice, TrialDone
+from routerlab.engine.lab.runner import Due
+from routerlab.engine.lab.start import connect
 from routerlab.settings import Settings
 from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NOW, Bench, ScriptedArm, bench, info, specs
@@ -228,6 +232,43 @@ async def test_an_arm_that_fails_drops_its_questions_and_the_run_ends(tmp_path: 
     assert [t.arm for t in trials(it)] == [one.name] * 2
     assert any("not a GGUF file" in message for message in notices)
     await it.lab.close()
+
+
+async def test_a_connection_that_fails_leaves_its_sessions_to_the_others(tmp_path: Path) -> None:
+    it = await started(tmp_path, arms=1)
+    (name,) = it.lab.arms
+    it.script.fail[name] = "it was asked too often"
+    with pytest.raises(LabError, match="it was asked too often"):
+        await connect(it.lab, {name: 1}, lambda _: None)
+    now, case = time.perf_counter(), Item(prompt=it.lab.cases()[0].prompt)
+    for n in range(4):
+        it.lab.runner.submit(name, case, n, now, Due(f"s{n}", datetime.now(UTC)))
+    await until(lambda: busy(it) != [], "a question in progress")
+    it.script.answers.set()
+    await until(lambda: len(trials(it)) == 4, "all sessions")
+    assert [t.status for t in trials(it)] == ["ok"] * 4
+    await it.lab.close()
+
+
+async def test_an_arm_that_is_removed_while_it_is_restarted_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = await started(tmp_path, arms=1)
+    ((name, arm),) = it.lab.arms.items()
+    stop, may_stop = arm.stop, asyncio.Event()
+
+    async def slowly() -> None:
+        await may_stop.wait()
+        await stop()
+
+    monkeypatch.setattr(arm, "stop", slowly)
+    both = [asyncio.create_task(it.lab.restart_arm(name)), asyncio.create_task(it.lab.remove_arm(name))]
+    await asyncio.sleep(0)
+    may_stop.set()
+    await asyncio.gather(*both)
+    await it.lab.close()
+    assert not it.lab.arms
+    assert arm.state.phase == "stopped"
 
 
 async def test_a_timed_run_waits_until_nobody_loads_but_typed_prompts_do_not(tmp_path: Path) -> None:

@@ -109,6 +109,17 @@ async def test_all_is_sent_on_as_it_came_but_the_name_and_the_key(tmp_path: Path
     assert [(t.label, t.target) for t in found.visit.session().trials] == [("code/simple", "small")]
 
 
+async def test_headers_that_are_not_ascii_or_not_true_do_no_harm(tmp_path: Path) -> None:
+    """What curl -d says of a body that is JSON, and a name as some clients write it."""
+    async with door(tmp_path) as found:
+        headers = [(b"User-Agent", b"Caf\xe9/1"), (b"Content-Type", b"application/x-www-form-urlencoded")]
+        got = await found.visit.client.post("/v1/chat/completions", content=BODY, headers=headers)
+        assert got.status_code == 200
+        (sent,) = found.small.asked
+        assert sent.headers["user-agent"].encode("latin-1") == b"Caf\xe9/1"
+        assert sent.headers["content-type"] == "application/json"
+
+
 def streams(*events: bytes, wait: asyncio.Event | None = None, end: bool = True, stall: bool = False) -> Act:
     """Server-sent events in chunks; the second waits for `wait`, and without `end` the stream breaks off."""
 

@@ -283,3 +283,11 @@ def test_any_rows_give_figures_that_can_be_written(seed: int) -> None:
     assert "NaN" not in text
     assert "Infinity" not in text
     assert Analysis.model_validate_json(text) == found
+
+
+def test_a_label_that_only_has_probabilities_counts_in_them() -> None:
+    shares = {"A": 0.5, "B": 0.1, "C": 0.4}
+    rows = [row(f"c{i}", "A", gold="A", probabilities=shares) for i in range(20)]
+    (found,) = analyse(log(rows, families={})).arms
+    assert found.calibration is not None
+    assert found.calibration.confidence == pytest.approx(0.5)

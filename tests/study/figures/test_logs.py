@@ -260,3 +260,19 @@ def test_families_are_those_of_the_taxonomy_that_fits(tmp_path: Path) -> None:
         LabError, match="gold label 'spam' is not in taxonomy 'front-door', which has code/si"
     ):
         load(theirs, taxonomy=load_taxonomy(TAXONOMY))
+
+
+def test_an_answer_that_is_json_with_a_label_counts_as_that(tmp_path: Path) -> None:
+    text = HEAD + 'a,c1,x,"{""label"": ""x"", ""confidence"": 1}",1\n'
+    assert [one.label for one in rows(tmp_path, text)] == ["x"]
+    lines = json.dumps({"arm": "a", "case": "c1", "gold": "x", "label": {"label": "x"}, "total_ms": 1})
+    assert [one.label for one in rows(tmp_path, lines, name="log.jsonl")] == ["x"]
+
+
+def test_what_is_no_number_is_no_label_and_half_a_character_is_replaced(tmp_path: Path) -> None:
+    lines = '{"arm": "a", "case": "c1", "gold": NaN, "label": "x\\ud83d", "total_ms": 1}\n'
+    (one,) = rows(tmp_path, lines, name="log.jsonl")
+    assert (one.gold, one.label) == (None, "x\ufffd")
+    huge = lines.replace('"total_ms": 1}', f'"total_ms": {"9" * 400}}}')
+    with pytest.raises(LabError, match=r"log\.jsonl:1: .*must be a number, 0 or more"):
+        rows(tmp_path, huge, name="log.jsonl")

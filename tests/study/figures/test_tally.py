@@ -22,6 +22,7 @@ def mixed(n: int) -> list[Row]:
         *again,
         row("late", None, status="timeout", latency_ms=120_000.0),
         row("cut", None, status="cancelled", latency_ms=None),
+        *(row(f"lost{i}", None, status="crashed", latency_ms=None) for i in range(n // 6)),
         row("typed", gold=None),
     ]
 

@@ -143,3 +143,10 @@ def test_token_prices_make_an_api() -> None:
     found = analyse(log(rows), QUICK, DEFAULT_GATES, table)
     assert found.by_name["big"].hosting == "api"
     assert found.verdict.decision.row == "api-quality-slm-cost"
+
+
+def test_an_api_that_is_too_slow_says_nothing_of_one_that_is_not() -> None:
+    slow, fast = arm("slow", 95, 0.5, ms=5000.0), arm("fast", 90, 0.1)
+    found = decide(arm("slm", 60, 0.5), slow, fast, slow="api", fast="api")
+    assert (found.row, found.primary, found.fallback) == ("api-wins-both", "fast", "slm")
+    assert any("slow" in reason for reason in found.reasons)

@@ -66,7 +66,11 @@ async def test_another_file_is_before(tmp_path: Path, monkeypatch: pytest.Monkey
         await s.pilot.press("D")
         await s.until(lambda: computed(app), "figures")
         await s.shows("in common", "gold in rows", "above the diagonal")
-        for name, shown in (("nope.csv", "nope.csv"), ("old.csv", "a before old")):
+        for name, shown in (
+            ("nope.csv", "nope.csv"),
+            ("~nobody-here/a.csv", "~nobody-here/a.csv"),
+            ("old.csv", "a before old"),
+        ):
             await s.pilot.press("o")
             await s.shows("Compare with which session")
             await s.pilot.press("enter")

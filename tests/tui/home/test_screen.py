@@ -104,6 +104,31 @@ async def test_what_is_here_by_kind(workspace: Path) -> None:
     assert ("result", trial.name) in {(entry.kind, entry.name) for entry in entries()[0]}
 
 
+def test_what_an_editor_leaves_in_the_folder_does_no_harm(workspace: Path) -> None:
+    (workspace / "sessions" / ".#monday.toml").symlink_to("ada@host.1234:1")
+    found, faults = entries()
+    assert not faults
+    assert not [entry for entry in found if entry.kind == "session"]
+
+
+def test_a_line_is_the_same_while_it_ages() -> None:
+    path = Path("sessions/monday.toml")
+    younger = Entry("session", "monday", "1 answer", path, "last written 2 s ago")
+    older = Entry("session", "monday", "2 answers", path, "last written 3 s ago")
+    assert younger == older
+
+
+async def test_annotations_whose_prompts_are_gone_are_told(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Entry("labels", "made by ada", "60 annotations", Path("gone.toml"), ready=False)
+    monkeypatch.setattr(shown, "entries", lambda: ([gone], []))
+    async with home() as s:
+        await s.pilot.press("enter")
+        await s.shows("gone.toml: is not here")
+        assert s.app.current_mode == "home"
+
+
 async def test_the_first_time_three_lines_help(workspace: Path) -> None:
     (workspace / "sessions" / "example.toml").write_text((REPO / "sessions" / "example.toml").read_text())
     async with home() as s:

@@ -237,3 +237,12 @@ async def test_a_watched_file_is_asked_at_the_start_and_when_it_is_saved(tmp_pat
         os.replace(new, path)  # as editors save
         await s.until(lambda: asked()[2:] == ["third"], "the file that took its place")
         await s.until(lambda: s.table.row_count == 3, "three rows")
+
+
+async def test_what_is_shown_from_elsewhere_does_not_lose_what_was_being_written(tmp_path: Path) -> None:
+    async with sitting(tmp_path, arms=1) as s:
+        await s.type("half a prompt")
+        s.screen.show_prompt("another prompt")
+        assert line(s).text == "another prompt"
+        await s.pilot.press("ctrl+z")
+        assert line(s).text == "half a prompt"

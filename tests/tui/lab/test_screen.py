@@ -1,14 +1,19 @@
 """The lab screen driven by keys, over scripted arms and the real Lab."""
 
 import asyncio
+import tomllib
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from textual.content import Content
 from textual.widgets import Input
 
 from routerlab.core.prediction import Trial
+from routerlab.core.taxonomy import load_taxonomy
 from routerlab.engine.arms.arm import ArmState
+from routerlab.resources import TAXONOMY
 from routerlab.settings import Settings
 from routerlab.tui.lab.focus import Focus
 from routerlab.tui.lab.panels import ArmPanel
@@ -275,6 +280,31 @@ async def test_results_and_screenshots_are_saved(tmp_path: Path, monkeypatch: py
             return next(tmp_path.glob("routerlab-result-*.toml")).read_text()
 
         await s.until(lambda: saved() == s.app.clipboard, "the same text in the file")
+
+
+async def test_several_questions_are_saved_as_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with sitting(tmp_path, arms=1) as s:
+        for n, prompt in enumerate(("one", "two"), 1):
+            s.screen.put(prompt)
+            await s.until(partial(lambda n: len(s.lab.session.trials) == n, n), "an answer")
+        await s.pilot.press("escape", "*", "w")
+        await s.until(lambda: bool(list(tmp_path.glob("routerlab-result-*.toml"))), "a result")
+        path = next(tmp_path.glob("routerlab-result-*.toml"))
+        await s.until(lambda: "two" in path.read_text(), "all of it")
+    found = tomllib.loads(path.read_text())["question"]
+    assert [(one["prompt"], len(one["trial"])) for one in found] == [("one", 1), ("two", 1)]
+
+
+async def test_a_label_may_have_brackets(tmp_path: Path) -> None:
+    odd = tmp_path / "odd.toml"
+    odd.write_text(TAXONOMY.read_text().replace('"code/simple"', '"[/x]"'))
+    async with sitting(tmp_path, arms=1) as s:
+        s.screen.taxonomy = load_taxonomy(odd)
+        titles = [Content.from_markup(c.title).plain for c in s.app.get_system_commands(s.screen)]
+    assert "Label [/x]" in titles
 
 
 async def test_records_that_wait_stay_on_the_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

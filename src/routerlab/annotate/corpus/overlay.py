@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from routerlab.annotate.formats.chats import first_asked
+from routerlab.annotate.formats.fields import dig
 from routerlab.annotate.formats.rows import read_rows
 from routerlab.core.corpus import Annotated, Case, CaseId, Corpus, Fit, prompt_sha256
 from routerlab.core.errors import Faults, LabError, several
@@ -156,8 +157,10 @@ def _prompts(path: Path, key: str | None) -> list[str]:
 
 
 def _prompt(row: Mapping[str, Any], key: str | None) -> object:
-    """What stands where the line's prompt should."""
-    for name in (key or "prompt", "prompt", "instruction"):
+    """What stands where the line's prompt should; `key` may be a dotted path."""
+    if key and (found := dig(row, key)) is not None:
+        return found
+    for name in ("prompt", "instruction"):
         if name in row:
             return row[name]
     return first_asked(row)
@@ -178,7 +181,7 @@ def overlay_of(name: str, corpora: Mapping[Path, Corpus], part: Part | None, tax
             sha256, source = prompt_sha256(case.prompt), case.source or corpus.source
             if case.label is None:
                 faults.append(LabError(f"{path}: case {case.id}: has no label"))
-            elif source is None:
+            elif not source:
                 faults.append(
                     LabError(f"{path}: case {case.id}: has no source; say where its prompt is from")
                 )

@@ -225,7 +225,8 @@ def _case(path: Path, line: int, row: Row, key: str) -> Case:
     if isinstance(data.get("also"), str):
         data["also"] = [label for text in data["also"].split(";") if (label := text.strip())]
     if isinstance(label := data.get("label"), list) and all(isinstance(each, str) for each in label):
-        data = {name: value for name, value in data.items() if name != "label"} | labelled(label)
+        labels = labelled(each for each in label if each)
+        data = {name: value for name, value in data.items() if name != "label"} | labels
     prompt = data.get("prompt", "")
     text = prompt if isinstance(prompt, str) else "?"
     if not text.strip():

@@ -1,5 +1,6 @@
 """What annotators disagree on, as a queue for somebody to decide."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> 
         for unit in collected.units.values()
         if unit.ratings and (not unit.agreed or unit.flagged) and not unit.decisions.keys() - {adjudicator}
     ]
-    items = tuple(_item(unit, unit.prompt) for unit in open_ if unit.prompt is not None)
+    cases = Counter(unit.case for unit in collected.units.values())
+    items = tuple(_item(unit, unit.prompt, cases) for unit in open_ if unit.prompt is not None)
     notes = list(collected.notes)
     if lost := len(open_) - len(items):
         notes.append(
@@ -36,7 +38,9 @@ def to_decide(collected: Collected, adjudicator: str, paths: Sequence[Path]) -> 
     return Source(pins[0], items, tuple(notes), pins)
 
 
-def _item(unit: Unit, prompt: str) -> QueueItem:
+def _item(unit: Unit, prompt: str, cases: Counter[str | None]) -> QueueItem:
+    """The prompt by its case's id, or by its own where cases of several files share that."""
     people = {name: Opinion(r.label, r.also, r.note, r.fit) for name, r in unit.ratings.items()}
     source = f"case {unit.case}" if unit.case else "typed"
-    return QueueItem(unit.case or prompt_id(prompt), prompt, source, unit.gold, models_of(unit), people)
+    id_ = unit.case if unit.case and cases[unit.case] == 1 else prompt_id(prompt)
+    return QueueItem(id_, prompt, source, unit.gold, models_of(unit), people)

@@ -153,6 +153,7 @@ def agreement(
     said = [[rater.label(unit, blind) for rater in by] for unit in collected.units.values()]
     used = {label for row in said for label in row}
     labels = tuple(label for label in collected.labels if label in used)
+    labels += tuple(sorted(one for one in used if one and one not in labels))  # blind, by an older taxonomy
     index = {label: i for i, label in enumerate(labels)}
     indices = [[-1 if label is None else index[label] for label in row] for row in said]
     rows = np.array(indices, dtype=np.int64).reshape(-1, len(by))

@@ -42,6 +42,8 @@ def fill(
 
     ships = {path.stem: path for path in OVERLAYS}
     overlay = load_toml(file if file.exists() else ships.get(str(file), file), Overlay)
+    if Path(overlay.name).name != overlay.name:
+        raise LabError(f"{file}: name: {overlay.name!r} is no name of a file; write one without a folder")
     keys = column_map(columns or ())
     if keys.keys() - {"prompt"}:
         raise LabError("--map: only the prompt is read of these files; write prompt=KEY")

@@ -54,7 +54,7 @@ def analyze(
     """
     import hashlib
 
-    from routerlab.cli.shared.show import print_json, save_json
+    from routerlab.cli.shared.show import not_over, print_json, save_json
     from routerlab.core.files.toml import read_bytes
     from routerlab.study.figures.arm import Settings
     from routerlab.study.outcome.analysis.analysis import analyse
@@ -62,6 +62,7 @@ def analyze(
     from routerlab.study.outcome.tables.prompts import load_features
     from routerlab.study.routing_table import load_routes
 
+    not_over(out, session, *(labels or ()), routes, direct, *(judged or ()))
     table = load_routes(routes, oo.taxonomy_of(taxonomy)) if routes else None
     result = analyse(
         load_matrix(session),
@@ -94,7 +95,7 @@ def report(
 
     Example: routerlab outcome report result.json --html report.html
     """
-    from routerlab.cli.shared.show import save, say
+    from routerlab.cli.shared.show import not_over, save, say
     from routerlab.study.outcome.analysis.result import load_outcome
     from routerlab.study.report.html import page
     from routerlab.study.report.markdown import markdown as as_markdown
@@ -102,6 +103,7 @@ def report(
 
     if html and markdown:
         raise LabError("--html and --markdown: a report is one of these at a time")
+    not_over(html, result)
     found = load_outcome(result)
     if html:
         title, facts = heading(found)

@@ -59,7 +59,7 @@ def compress(
     from typing import get_args
 
     from routerlab.cli.results.show import print_sections
-    from routerlab.cli.shared.show import print_json, save_json, say
+    from routerlab.cli.shared.show import not_over, print_json, save_json, say
     from routerlab.core.text import printable
     from routerlab.models.catalog import find_model
     from routerlab.models.fingerprint import file_sha256
@@ -72,6 +72,7 @@ def compress(
     from routerlab.study.report.sections.compress import sections, unread
     from routerlab.version import __version__
 
+    not_over(out, prompts, outcomes)
     known: tuple[Method, ...] = get_args(Method)
     if unknown := [one for one in method or () if one not in known]:
         raise LabError(f"--method {unknown[0]}: there are {', '.join(known)}")

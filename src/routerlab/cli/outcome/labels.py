@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.shared.show import save, say
+from routerlab.cli.shared.show import not_over, save, say
 from routerlab.core.errors import LabError
 from routerlab.core.text import plural
 
@@ -38,6 +38,8 @@ def labels(
     from routerlab.cli.shared.progress import teller
     from routerlab.study.outcome.tables.prompts import ask, features_bytes, labels_text, read_prompts
 
+    not_over(out, prompts)
+    not_over(features, prompts)
     texts = read_prompts(prompts)
     if not texts:
         raise LabError(f"{prompts}: there is no prompt in it")

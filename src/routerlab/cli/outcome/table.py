@@ -46,7 +46,7 @@ def table(
 
     Example: routerlab outcome table outcomes.toml --routes corpus/routes.toml --quality 0.6 --out mine.toml
     """
-    from routerlab.cli.shared.show import print_table, save, say
+    from routerlab.cli.shared.show import not_over, print_table, save, say
     from routerlab.study.figures.arm import Settings
     from routerlab.study.outcome.analysis import policies as p
     from routerlab.study.outcome.analysis.draws import Tasks
@@ -61,6 +61,7 @@ def table(
 
     if cost is not None and quality is not None:
         raise LabError("--cost and --quality: a table is fitted for one of them")
+    not_over(out, session, routes, labels)
     base = load_routes(routes, oo.taxonomy_of(taxonomy))
     matrix, _ = p.complete(load_matrix(session))
     given = matrix.labels

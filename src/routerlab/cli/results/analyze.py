@@ -94,7 +94,7 @@ def analyze(
     Example: routerlab analyze log.csv --predicted answer --latency ms --repeat request_id --out analysis.json
     """
     from routerlab.cli.results.show import show
-    from routerlab.cli.shared.show import save_json, say
+    from routerlab.cli.shared.show import not_over, save_json, say
     from routerlab.core.statistics.gates import parse_gate
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.study.figures.columns import Columns
@@ -102,6 +102,7 @@ def analyze(
     from routerlab.study.load import analysis_of, load
     from routerlab.study.report.subject import Subject
 
+    not_over(out, log, costs, taxonomy)
     gates = [parse_gate(text) for text in require or ()]
     prices = load_costs(costs) if costs else None
     labels = load_taxonomy(taxonomy) if taxonomy else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.show import say
+from routerlab.cli.shared.show import not_over, say
 from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def report(
         raise LabError(f"{' and '.join(asked)}: a report is one of these at a time")
     if tui and len(result) > 1:
         raise LabError("--tui shows one result; name one, or make a page of several with --html")
+    not_over(html, *result)
     subjects = [load_subject(path, lambda note: say(f"note: {note}")) for path in result]
     if html:
         write(subjects, html)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from routerlab.serve.metrics import Metrics
 
 LOOPBACK = "127.0.0.1"
+DAY_S = 86_400
 LIBRARIES = ("starlette", "uvicorn", "prometheus_client", "h11")
 
 
@@ -53,7 +54,12 @@ def run(
     ] = "last",
     sticky: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="For so long a conversation goes to no weaker model."),
+        typer.Option(
+            min=0,
+            max=365 * DAY_S,
+            metavar="SECONDS",
+            help="For so long a conversation goes to no weaker model.",
+        ),
     ] = 0.0,
     sticky_store: Annotated[
         str | None,
@@ -74,12 +80,14 @@ def run(
     queue: Annotated[
         int, typer.Option(min=0, help="Decisions that may wait; what comes then gets 429 at once.")
     ] = 64,
-    max_body: Annotated[float, typer.Option(min=0.001, metavar="MIB", help="MiB of a request.")] = 8.0,
+    max_body: Annotated[
+        float, typer.Option(min=0.001, max=4096, metavar="MIB", help="MiB of a request.")
+    ] = 8.0,
     max_prompt: Annotated[
         int, typer.Option(min=1, metavar="CHARACTERS", help="Characters of a prompt.")
     ] = 200_000,
     drain: Annotated[
-        float, typer.Option(min=0, help="Seconds that open requests have after SIGTERM.")
+        float, typer.Option(min=0, max=DAY_S, help="Seconds that open requests have after SIGTERM.")
     ] = 30.0,
     sessions: Annotated[
         str | None,
@@ -227,6 +235,9 @@ def _keep(share: float, redact: str | None) -> "Keep":
         return Keep(share)
     module, _, name = redact.partition(":")
     try:
-        return Keep(share, getattr(import_module(module), name))
+        found = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as e:
         raise LabError(f"--redact {redact}: no such function: {e}; write MODULE:FUNCTION") from None
+    if not callable(found):
+        raise LabError(f"--redact {redact}: is no function; write MODULE:FUNCTION")
+    return Keep(share, found)

@@ -82,15 +82,13 @@ def _how(concurrency: int | None) -> str:
 
 
 async def _measure(labs: "list[Lab]", spec: "Spec", rates: list[float], n: int, seed: int) -> "list[Sweep]":
-    from routerlab.engine.lab.start import start_arms
+    from routerlab.engine.lab.start import connect, start_arms
     from routerlab.study.trial.protocol.registration import connections
     from routerlab.study.trial.run.sweep import sweep as measure
 
     for lab in labs:
         await start_arms(lab, [spec], say)
-        for _ in range(connections(spec, lab.settings.schedule) - 1):
-            lab.add_connection(spec.name)
-        await lab.settled()
+        await connect(lab, {spec.name: connections(spec, lab.settings.schedule) - 1}, say)
     alone, *others = labs
     labs = [alone, *(lab for lab in others if _takes_several(lab, spec.name))]
     if others and len(labs) == 1:

@@ -8,7 +8,7 @@ import typer
 
 from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import command_line
-from routerlab.cli.tune.options import Seed
+from routerlab.cli.tune.options import Seed, check_name
 from routerlab.core.errors import LabError
 from routerlab.core.text import plural
 
@@ -77,6 +77,9 @@ def make_cascade(
     from routerlab.tune.cascade.write import write_cascade
     from routerlab.tune.out_of_fold import load_oof
 
+    check_name(path)
+    if path.resolve() in {file.resolve() for file in files}:
+        raise LabError(f"{path}: is one of its own routers; choose another name with --out")
     if rule == "disagreement" and len(files) != 3:
         raise LabError(f"rule 'disagreement' needs 3 routers, the smallest first; {len(files)} are named")
     if not 2 <= len(files) <= MOST:

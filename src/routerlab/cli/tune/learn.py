@@ -1,6 +1,7 @@
 """`routerlab tune learn`: a router fitted again with what people labelled."""
 
 import asyncio
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,8 @@ from routerlab.core.text import plural
 if TYPE_CHECKING:
     from routerlab.core.corpus import Corpus as CorpusFile
     from routerlab.core.session.session import Session
+    from routerlab.engine.contract.router import Router
+    from routerlab.tune.cases import Training
     from routerlab.tune.learn import Learned
 
 
@@ -46,10 +49,12 @@ def learn(
     old = load_router(router)
     if not isinstance(old, Router):
         raise LabError(f"{router}: is a cascade; name one of its members")
-    name = out.stem if out else f"{old.name.removesuffix('-learned')}-learned"
-    path = out or routers_dir() / f"{name}.toml"
+    path = out or routers_dir() / f"{_learned(old.name)}.toml"
+    if path.resolve() == router.resolve():
+        raise LabError(f"{path}: is the router to go on from, which stays as it is; choose another name")
     plan = make_plan(str(router_spec(router).model), corpus, path, taxonomy, None, seed)
     cases, notes = annotated([opened(s) for s in session], plan.training.corpus)
+    notes += _left_out(old, plan.training)
     for note in (*plan.training.warnings, *notes):
         say(note)
     learned = asyncio.run(run(plan, old, cases, teller(progress)))
@@ -64,6 +69,28 @@ def learn(
         )
     else:
         _print(learned)
+
+
+def _learned(name: str) -> str:
+    """NAME-learned; of one that has learnt before NAME-learned-2, and so on."""
+    before = re.fullmatch(r"(.+)-learned(?:-(\d+))?", name)
+    return f"{before[1]}-learned-{int(before[2] or 1) + 1}" if before else f"{name}-learned"
+
+
+def _left_out(old: "Router", training: "Training") -> list[str]:
+    """What the router was fitted to and the new head will not be, a note each."""
+    learnt = "annotations" in " ".join(old.evidence.seen)
+    then = {pin.sha256: pin.name for pin in old.evidence.corpora}
+    if not then and not learnt:  # else it is the hash of cases and annotations together
+        then = {old.evidence.corpus_sha256: old.evidence.corpus}
+    now = {corpus.sha256 for corpus in training.corpora or (training.corpus,)}
+    missing = [name for sha256, name in then.items() if sha256 not in now]
+    notes = []
+    if missing:
+        notes.append(f"{', '.join(missing)}: {old.name} was fitted to that, too; name it with --corpus")
+    if learnt:
+        notes.append(f"{old.name} had learnt from annotations before: name their sessions again, too")
+    return [f"the new head will know nothing of what is not named: {note}" for note in notes]
 
 
 def opened(path: Path) -> "tuple[Session, CorpusFile | None]":

@@ -97,6 +97,12 @@ def model(
         budget_s=None if budget is None else budget * 60,
         cluster=cluster,
     )
+    if larger is not None:
+        from routerlab.engine.contract.router import load_router
+
+        load_router(larger)
+        if larger.resolve().parent != plan.out.resolve().parent:
+            raise LabError(f"--larger {larger}: lies not in {plan.out.parent}, where the router will")
     for warning in plan.training.warnings:
         say(f"warning: {warning}")
     tuned = asyncio.run(_run(plan, teller(progress)))

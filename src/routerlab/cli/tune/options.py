@@ -64,6 +64,14 @@ def print_done(
     print(json.dumps(result), flush=True)
 
 
+def check_name(out: Path) -> None:
+    """LabError when no router file may be called so."""
+    from routerlab.engine.contract.router import NAME
+
+    if out.suffix != ".toml" or not re.fullmatch(NAME, out.stem):
+        raise LabError(f"{out}: a router file is called NAME.toml, without spaces or colons in NAME")
+
+
 def make_plan(
     model: str,
     corpora: "Sequence[Path] | None",
@@ -77,7 +85,6 @@ def make_plan(
     from importlib.util import find_spec
 
     from routerlab.core.taxonomy import load_taxonomy
-    from routerlab.engine.contract.router import NAME
     from routerlab.engine.lab.factory import exemplar_corpus, shots
     from routerlab.engine.lab.specs import arm_spec
     from routerlab.paths import cache_dir, routers_dir
@@ -87,8 +94,8 @@ def make_plan(
 
     if find_spec("sklearn") is None:  # it is wanted for fitting only
         raise LabError("tuning needs scikit-learn: pip install 'routerlab[tune]'")
-    if out and (out.suffix != ".toml" or not re.fullmatch(NAME, out.stem)):
-        raise LabError(f"{out}: a router file is called NAME.toml, without spaces or colons in NAME")
+    if out:
+        check_name(out)
     labels = load_taxonomy(taxonomy or TAXONOMY)
     training = load_training(corpora or POOLS, labels)
     spec = arm_spec(model, "score")

@@ -42,7 +42,7 @@ class Gate:
     limit: float
 
     def __str__(self) -> str:
-        return f"{self.metric}{self.op}{self.limit:g}"
+        return f"{self.metric}{self.op}{self.limit:.12g}"
 
     def answer(self, low: float | None, high: float | None) -> Answer:
         """Pass when all of the interval keeps the limit, fail when none of it does; None is an open end."""

@@ -20,7 +20,9 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     middle = p + z * z / (2 * n)
     half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return (max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale))
+    # Rounding must not put the ends apart from 0 and 1, where a gate may lie.
+    low = max(0.0, (middle - half) / scale) if successes > 0 else 0.0
+    return (low, min(1.0, (middle + half) / scale) if successes < n else 1.0)
 
 
 def clopper_pearson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:

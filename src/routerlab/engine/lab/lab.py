@@ -151,8 +151,10 @@ class Lab:
 
     async def remove_arm(self, name: str) -> None:
         """Stop an arm; its pending questions are dropped. ArmChanged follows."""
-        await self.arms[name].stop()
+        arm = self.arms[name]
+        await arm.stop()
         await self.runner.remove(name)
+        await arm.stop()  # it may have been started again meanwhile
         self.arms.pop(name, None)  # only now: a new arm of this name must not share the old one's lane
         self._emit(ArmChanged(name))
 
@@ -160,7 +162,8 @@ class Lab:
         """Stop an arm and load it again."""
         arm = self.arms[name]
         await arm.stop()
-        self._start_arm(arm)
+        if self.arms.get(name) is arm and not self._closed:
+            self._start_arm(arm)
 
     def _arm_changed(self, arm: Arm) -> None:
         self._emit(ArmChanged(arm.spec.name))

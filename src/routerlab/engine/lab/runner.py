@@ -134,7 +134,8 @@ class Runner:
             return
         self._total -= len(lane.cases)
         lane.cases.clear()
-        lane.typed.clear()
+        if not self._sharing(lane):
+            lane.typed.clear()
         lane.closing = True
         lane.wake.set()
         await lane.task
@@ -228,6 +229,10 @@ class Runner:
         else:
             self._changed()
 
+    def _sharing(self, lane: Lane) -> list[Lane]:
+        """The lanes whose questions are this one's."""
+        return [other for other in self._lanes.values() if other.typed is lane.typed]
+
     def _others(self, lane: Lane) -> list[ArmState]:
         return [other.arm.state for other in self._lanes.values() if other is not lane]
 
@@ -264,7 +269,8 @@ class Runner:
             if lane.arm.state.phase == "failed" and (lane.cases or lane.typed):
                 self._total -= len(lane.cases)
                 lane.cases.clear()
-                await self._give_up(lane)
+                if all(other.arm.state.phase == "failed" for other in self._sharing(lane)):
+                    await self._give_up(lane)
                 self._settle()
             if (waiting := self._next(lane)) is None:
                 lane.wake.clear()

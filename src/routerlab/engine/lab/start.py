@@ -1,6 +1,6 @@
 """Loads the arms of a lab one after the other, for commands without a screen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.engine.arms.arm import ArmState, Spec
@@ -27,6 +27,18 @@ async def start_arms(lab: Lab, specs: Sequence[Spec], say: Say) -> None:
         say(f"  ready in {info.load_ms / 1000:.1f} s{where}")
         if state.message:
             say(f"  {state.message}")
+
+
+async def connect(lab: Lab, more: Mapping[str, int], say: Say) -> None:
+    """Load so many `more` connections of arms that are here; LabError (exit 3) when one cannot be loaded."""
+    before = set(lab.arms)
+    for name, count in more.items():
+        for _ in range(count):
+            lab.add_connection(name)
+    await lab.settled()
+    for name, arm in lab.arms.items():
+        if name not in before and arm.state.phase == "failed":
+            raise given_up(name, arm.state, say)
 
 
 def given_up(name: str, state: ArmState, say: Say, more: str = "") -> LabError:

@@ -9,6 +9,7 @@ from routerlab.core.prediction import Attempt
 from routerlab.core.remote import Remote, api_key, cost
 from routerlab.engine.arms.downstream import Answered, Asked
 from routerlab.engine.contract.thought import spoken
+from routerlab.engine.remote.arm import PERSONAL
 from routerlab.engine.remote.completion import read_completion
 from routerlab.engine.remote.endpoint import Endpoint, Reply
 from routerlab.engine.remote.terms import terms_of
@@ -54,15 +55,19 @@ class RemoteChat:
         text = prompt.encode("utf-8", "replace").decode()  # half a surrogate pair is no text to send
         limit = min(how.timeout_s, self.remote.timeout_s or how.timeout_s)
         attempts: list[Attempt] = []
-        for _ in range(ROUNDS):
-            terms = self._terms
+        usual = terms = self._terms
+        reply = await self._endpoint.ask(terms.request(self._system, text), limit, attempts)
+        for _ in range(ROUNDS - 1):
             left = limit - (time.perf_counter() - begun)
-            reply = await self._endpoint.ask(terms.request(self._system, text), left, attempts)
-            other = None if reply.status != "refused" else terms.without(reply.refusal)
+            told = reply.status == "refused" and reply.http not in PERSONAL
+            other = terms.without(reply.refusal) if told and left > 0 else None
             if other is None:
                 break
-            if self._terms is terms:  # nobody else has found it out meanwhile
-                self._terms = other
+            terms = other
+            reply = await self._endpoint.ask(terms.request(self._system, text), left, attempts)
+        # What helps one prompt is kept for all; nobody else has found out something meanwhile.
+        if reply.status == "ok" and self._terms is usual:
+            self._terms = terms
         self._unreached = self._unreached + 1 if reply.status == "crashed" and reply.http is None else 0
         if reply.http in FORBIDDEN or self._unreached >= UNREACHED:
             raise LabError(reply.error or "no answer", Exit.MISSING)

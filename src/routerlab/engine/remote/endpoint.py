@@ -202,7 +202,7 @@ class Endpoint:
         except openai.APIConnectionError as e:
             return _Outcome(error=self.short(f"connection failed: {_reason(e.__cause__ or e)}"), again=True)
         except TooLargeError:
-            return _Outcome(error=f"the answer is larger than {LARGEST // 2**20} MiB")
+            return _Outcome(200, error=f"the answer is larger than {LARGEST // 2**20} MiB")
         except Exception as e:
             return _Outcome(error=self.short(f"the request failed: {_reason(e)}"))
 

@@ -15,8 +15,9 @@ from routerlab.serve.limits import GoneError, Limits, unless_gone
 from routerlab.serve.metrics import Metrics
 from routerlab.study.routing_table import Target
 
-SENT = ("accept", "accept-encoding", "content-type", "traceparent", "tracestate", "user-agent")
-"""What is sent on of a client's headers: above all not its token, which is ours."""
+SENT = ("accept", "accept-encoding", "traceparent", "tracestate", "user-agent")
+"""What is sent on of a client's headers: above all not its token, which is ours. The body was read as JSON,
+whatever the client called it, and goes on as that."""
 DROPPED = frozenset(
     {"connection", "date", "keep-alive", "proxy-authenticate", "server", "set-cookie", "te", "trailer"}
     | {"transfer-encoding", "upgrade"}
@@ -68,10 +69,11 @@ async def begin(
     model may do better: it cannot be reached, refuses, fails, or does not begin in time."""
     remote, key = table.remotes[target.name], table.keys[target.name]
     assert target.endpoint is not None
-    sent = {name: headers[name] for name in SENT if name in headers}
-    sent.setdefault("accept-encoding", "identity")
+    told = {"accept-encoding": "identity"} | {name: headers[name] for name in SENT if name in headers}
+    told["content-type"] = "application/json"
     if key is not None:
-        sent["authorization"] = f"Bearer {key}"
+        told["authorization"] = f"Bearer {key}"
+    sent = [(name.encode(), value.encode("latin-1")) for name, value in told.items()]
     began, status = time.perf_counter(), "unreachable"
     answer: httpx2.Response | None = None
     try:

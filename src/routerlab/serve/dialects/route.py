@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from routerlab.api import Decision
 from routerlab.core.files.toml import in_words
@@ -23,11 +24,13 @@ class RouteBody(BaseModel):
 def parse(body: bytes, model: type[Any]) -> Any:
     """The body as this model; RefusedError (400, 422) that names its keys and nothing of what is in them."""
     try:
-        return model.model_validate_json(body)
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        raise RefusedError(400, "not_json", "the body is not JSON") from None
+    try:
+        return model.model_validate(value)
     except ValidationError as e:
         fault = e.errors(include_input=False, include_url=False)[0]
-        if fault["type"] == "json_invalid":
-            raise RefusedError(400, "not_json", "the body is not JSON") from None
         where = ".".join(map(str, fault["loc"]))
         told = in_words(fault) if fault["type"] != "value_error" else str(fault["ctx"]["error"])
         raise RefusedError(422, "invalid", f"{where or 'body'}: {told}") from None

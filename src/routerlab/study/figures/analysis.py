@@ -76,8 +76,9 @@ def analyse(
 
 
 def _labels(rows: Sequence[Row], families: Mapping[str, str]) -> list[str]:
-    """The taxonomy's labels, then those that gold or an answer has besides, in the order of the alphabet."""
-    seen = {label for row in rows for label in (row.gold, row.label) if label is not None}
+    """The taxonomy's labels, then those that gold, answers or probabilities have besides, in the order of the
+    alphabet."""
+    seen = {label for row in rows for label in (row.gold, row.label, *(row.probabilities or ())) if label}
     return list(dict.fromkeys([*families, *sorted(seen)]))
 
 

@@ -16,6 +16,7 @@ from routerlab.study.figures.arm import Source
 from routerlab.study.figures.columns import NEEDED, PROBABILITY, PROMPT, Columns, resolve
 from routerlab.study.figures.dialect import plain_number, read_records
 from routerlab.study.figures.rows import ANSWERED, PARTS, Log, Row, again_note, grouped
+from routerlab.study.figures.tools import label_of
 
 _GOOD, _BAD = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
 _NO_ERROR = frozenset({"", "none", "null", "nan", "false", "0"})
@@ -117,7 +118,8 @@ class _Line:
 
     def row(self, scale: float) -> Row:
         """The row, times multiplied by `scale`; its repeat is not numbered yet."""
-        said, answer = self._text("predicted"), self._text("answer")
+        said = _plain(label_of(dig(self.record, self.columns.get("predicted", ""))))
+        answer = self._text("answer")
         status = self._status(said)
         latency = self._number(self.columns.get("latency"))
         alone = str(self.record.get("batched", "")).lower() not in _GOOD
@@ -169,8 +171,7 @@ class _Line:
         return self.lacks if status == "ok" and said is None else status
 
     def _text(self, field: str) -> str | None:
-        value = dig(self.record, self.columns.get(field, ""))
-        return None if value is None or value == "" else str(value)
+        return _plain(dig(self.record, self.columns.get(field, "")))
 
     def _name(self, field: str, instead: object = None) -> str:
         name = self._text(field) or instead
@@ -195,13 +196,20 @@ class _Line:
             return None
         try:
             number = float("nan") if isinstance(value, bool) else float(plain_number(value))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if isfinite(number) and 0 <= number <= most:
             return number
         limits = "0 or more" if most == inf else f"from 0 to {most:g}"
         self.faults.add(self.number, f"column {column!r} holds {value!r}; it must be a number, {limits}")
         return None
+
+
+def _plain(value: object) -> str | None:
+    """As a text that can be written; None for nothing, which some write as a number that is none."""
+    if value is None or value == "" or value != value:
+        return None
+    return re.sub("[\ud800-\udfff]", "\ufffd", str(value))
 
 
 def _number_repeats(

@@ -25,7 +25,8 @@ class Counts:
 
     `right` is the sum over `judged` cases of the share of their repeats that are right, `hits` of `scored`
     trials. `timed` are (case, milliseconds) as they came, `ordered` the milliseconds in ascending order,
-    `last` the latest; `parts` are milliseconds in all; `timed_out`, `unanswered` and `contended` as in Times.
+    `last` the latest; `parts` are milliseconds in all; `timed_out` and `contended` as in Times, `silent` the
+    cases of its `unanswered` trials.
     `answered` have a label, `abstained` of those are not to be acted on; `spent` is the cost of `priced`
     trials.
     """
@@ -39,7 +40,7 @@ class Counts:
     timed: tuple[tuple[str, float], ...]
     ordered: tuple[float, ...]
     timed_out: int
-    unanswered: int
+    silent: tuple[str, ...]
     contended: int
     answered: int
     abstained: int
@@ -68,6 +69,7 @@ class RunningArm:
     _right: CaseMean = field(default_factory=CaseMean)
     _timed: list[tuple[str, float]] = field(default_factory=list)
     _ordered: list[float] = field(default_factory=list)
+    _silent: list[str] = field(default_factory=list)
     _last: deque[float] = field(default_factory=lambda: deque(maxlen=LAST))
     _n: Counter[str] = field(default_factory=Counter)
     _parts: dict[str, float] = field(default_factory=dict)
@@ -88,7 +90,7 @@ class RunningArm:
         n["answered"] += row.label is not None
         n["abstained"] += row.label is not None and row.abstained
         if row.latency_ms is None:
-            n["unanswered"] += row.status not in ANSWERED
+            self._silent += [row.case] * (row.status not in ANSWERED)
         else:
             self._timed.append((row.case, row.latency_ms))
             insort(self._ordered, row.latency_ms)
@@ -116,7 +118,7 @@ class RunningArm:
             timed=tuple(self._timed),
             ordered=tuple(self._ordered),
             timed_out=n["timed_out"],
-            unanswered=n["unanswered"],
+            silent=tuple(self._silent),
             contended=n["contended"],
             answered=n["answered"],
             abstained=n["abstained"],
@@ -188,12 +190,12 @@ def _times(counts: Counts, settings: Settings) -> Times | None:
     return Times(
         n=len(ordered),
         timed_out=counts.timed_out,
-        unanswered=counts.unanswered,
+        unanswered=len(counts.silent),
         contended=counts.contended,
         mean=sum(ordered) / len(ordered),
-        p50=quantile(timed, ordered, 0.5, settings),
-        p95=quantile(timed, ordered, 0.95, settings),
-        p99=quantile(timed, ordered, 0.99, settings),
+        p50=quantile(timed, ordered, 0.5, settings, counts.silent),
+        p95=quantile(timed, ordered, 0.95, settings, counts.silent),
+        p99=quantile(timed, ordered, 0.99, settings, counts.silent),
         parts={},
         values=ordered,
     )

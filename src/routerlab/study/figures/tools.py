@@ -30,7 +30,7 @@ def flat(record: Record, before: str = "") -> Iterator[tuple[str, Any]]:
             yield from flat(value, f"{before}{key}.")
 
 
-def _label(text: Any) -> Any:
+def label_of(text: Any) -> Any:
     """The answer; where it is an object with a label, that."""
     if isinstance(text, str) and text.lstrip().startswith("{"):
         try:
@@ -67,7 +67,7 @@ def _promptfoo(record: Record) -> list[dict[str, Any]]:
         wanted = (a.get("value") for a in dig(one, "testCase.assert") or () if a.get("type") == "equals")
         variables = one.get("vars") or {}
         gold = next((variables[k] for k in ("gold", "label", "expected") if k in variables), None)
-        label = _label(dig(one, "response.output"))
+        label = label_of(dig(one, "response.output"))
         error = dig(one, "response.error") or (one.get("error") if not label else None)
         own = {
             "arm": dig(one, "provider.label") or dig(one, "provider.id") or one.get("provider"),
@@ -89,7 +89,7 @@ def _inspect(record: Record) -> list[dict[str, Any]]:
     found = []
     for one in record["samples"]:
         target, output = one.get("target"), one.get("output") or {}
-        label = _label(output.get("completion") or dig(output, "choices.0.message.content"))
+        label = label_of(output.get("completion") or dig(output, "choices.0.message.content"))
         seconds = output.get("time") or one.get("working_time") or one.get("total_time")
         own = {
             "arm": dig(record, "eval.model") or output.get("model"),
@@ -139,7 +139,7 @@ def _otel(record: Record) -> list[dict[str, Any]]:
         nanos = [span.get(key) for key in ("startTimeUnixNano", "endTimeUnixNano")]
         ms = (int(nanos[1]) - int(nanos[0])) / 1e6 if all(nanos) else None  # type: ignore[arg-type]
         failed = str(dig(span, "status.status_code") or dig(span, "status.code") or "")
-        label = _label(
+        label = label_of(
             told.get("gen_ai.completion") or told.get("gen_ai.completion.0.content") or _last_message(told)
         )
         own = {
@@ -157,7 +157,7 @@ def _otel(record: Record) -> list[dict[str, Any]]:
 
 def _litellm(record: Record) -> list[dict[str, Any]]:
     seconds = record.get("response_time")
-    label = _label(dig(record, "response.choices.0.message.content"))
+    label = label_of(dig(record, "response.choices.0.message.content"))
     failed = record.get("status") == "failure" or record.get("error_str")
     own = {
         "arm": record.get("model"),
@@ -174,7 +174,7 @@ def _litellm(record: Record) -> list[dict[str, Any]]:
 
 def _batch(record: Record) -> list[dict[str, Any]]:
     body = dig(record, "response.body") or {}
-    label = _label(dig(body, "choices.0.message.content"))
+    label = label_of(dig(body, "choices.0.message.content"))
     own = {
         "arm": body.get("model") or "batch",
         "case": record["custom_id"],
@@ -194,7 +194,7 @@ def _vllm(record: Record) -> list[dict[str, Any]]:
     own = {
         "arm": record.get("adapter") or "vLLM",
         "case": record["vllm"],
-        "label": _label(record.get("answer")),
+        "label": label_of(record.get("answer")),
         "status": "cancelled" if failed == "aborted" else _status(failed) or unknown,
         "total_ms": took if took is not None and took >= 0 else None,
     }

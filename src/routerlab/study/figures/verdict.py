@@ -127,7 +127,7 @@ def _matrix(
     else:
         reasons.append("an SLM wins quality and an API cost")
         return _none("no row of the matrix holds: see the Pareto set", reasons)
-    if api_failed:
+    if api_failed and not apis:
         row = "api-fails-latency"
     return Decision(
         row=row,

@@ -1,6 +1,7 @@
 """The compare screen: two arms of one result, or of two; also of a sitting while it runs."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.newest import newest
 from routerlab.core.taxonomy import Taxonomy
 from routerlab.core.text import printable
 from routerlab.paths import sessions_dir
@@ -243,7 +245,7 @@ class CompareScreen(Page):
             path = Path(line.strip())
         notes: list[str] = []
         try:
-            other = await asyncio.to_thread(lambda: load_subject(path.expanduser(), notes.append))
+            other = await asyncio.to_thread(lambda: _load(path, notes))
         except LabError as e:
             self.tell(str(e), "error")
             return
@@ -256,7 +258,11 @@ class CompareScreen(Page):
             self._take("a", Side(other, arm))
 
 
+def _load(path: Path, notes: list[str]) -> Subject:
+    """What the file says; of ~NAME what cannot be expanded stays as it is, and is not there."""
+    return load_subject(Path(os.path.expanduser(path)), notes.append)
+
+
 def _recent(but: Path) -> list[Path]:
     """The sessions that were written to last, newest first."""
-    found = [(path.stat().st_mtime, path) for path in sessions_dir().glob("*.toml") if path != but]
-    return [path for _, path in sorted(found, reverse=True)[:RECENT]]
+    return [path for path in newest(sessions_dir(), "*.toml") if path != but][:RECENT]

@@ -5,12 +5,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from routerlab.core.errors import LabError
+from routerlab.core.files.newest import newest
 from routerlab.core.files.toml import read_bytes
 from routerlab.core.session.file import peek_session
 from routerlab.core.text import plural, printable
@@ -53,9 +54,9 @@ class Entry:
 
     kind: Kind
     name: str
-    facts: str
+    facts: str = field(compare=False)
     path: Path | None = None
-    more: str = ""
+    more: str = field(default="", compare=False)
     ready: bool = True
 
 
@@ -83,11 +84,10 @@ def note_tour() -> None:
 
 
 def _sessions(faults: list[str]) -> Iterator[Entry]:
-    files = sorted(sessions_dir().glob("*.toml"), key=lambda path: -path.stat().st_mtime)
-    for path in files[:RECENT]:
+    for path in newest(sessions_dir(), "*.toml")[:RECENT]:
         try:
             yield _session(path)
-        except LabError as e:
+        except (LabError, OSError) as e:
             faults.append(str(e))
 
 

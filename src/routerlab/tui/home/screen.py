@@ -134,7 +134,10 @@ class HomeScreen(Page):
     @on(OptionList.OptionSelected)
     def action_home_open(self) -> None:
         """Open what is chosen in the mode that fits; what is missing is had in Models."""
-        if entry := self.chosen:
+        entry = self.chosen
+        if entry is not None and entry.kind == "labels" and not entry.ready:
+            self.tell(f"{entry.path}: is not here; begin routerlab in the folder it was named in", "warning")
+        elif entry is not None:
             self._open(entry, FITS[entry.kind] if entry.ready else "models")
 
     def action_home_tour(self) -> None:

@@ -86,16 +86,17 @@ class PromptLine(TextArea):
     def _tell(self, message: str, fault: bool = False) -> None:
         self.notify(printable(message), severity="warning" if fault else "information", markup=False)
 
-    def fill(self, prompt: str, slots: bool = False) -> None:
-        """Write the prompt in the place of what is there, which undo (ctrl+z) brings back. With `slots`, Tab
-        goes from one to the next, and the first is selected."""
+    def fill(self, prompt: str, slots: bool = False) -> bool:
+        """Write the prompt in the place of what is there, which undo (ctrl+z) brings back; whether it was
+        short enough. With `slots`, Tab goes from one to the next, and the first is selected."""
         if self._too_long(len(prompt), len(prompt)):
-            return
+            return False
         self.replace(prompt, (0, 0), self.document.end, maintain_selection_offset=False)
         self.move_cursor(self.document.end)
         self._slots = slots and self._to_slot((0, 0), 1)
         self._at = len(self._sent)
         self.focus()
+        return True
 
     def action_send(self) -> None:
         """Send what is written."""
@@ -207,7 +208,7 @@ class PromptLine(TextArea):
         if self.text.strip():
             self.bookmark(self.text)
         else:
-            self._tell("nothing is written to be marked; F3 lists what is")
+            self._tell("nothing is written to be marked; ctrl+o lists what is")
 
     @work(group="bookmark")
     async def bookmark(self, prompt: str) -> None:
@@ -216,7 +217,7 @@ class PromptLine(TextArea):
             marked = await asyncio.to_thread(toggle_bookmark, bookmarks_file(), prompt)
         except LabError as e:
             return self._tell(str(e), fault=True)
-        return self._tell("bookmarked: F3 lists the bookmarks" if marked else "no longer bookmarked")
+        return self._tell("bookmarked: ctrl+o lists the bookmarks" if marked else "no longer bookmarked")
 
     def action_copy(self) -> None:
         """Copy the selection; without one, ctrl+c is the first of the two that quit."""

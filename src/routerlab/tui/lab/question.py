@@ -1,5 +1,7 @@
 """One question in full, the prompt and what every arm said: to read, and to take along."""
 
+from collections.abc import Sequence
+
 import tomli_w
 from textual.content import Content
 
@@ -54,8 +56,13 @@ def _colour(trial: Trial, p: Palette) -> str:
     return p.label(trial.label) if trial.label else p.bad
 
 
-def result_text(lab: Lab, question: Question) -> str:
-    """The question and every arm's answer, as TOML."""
+def result_text(lab: Lab, questions: Sequence[Question]) -> str:
+    """The question and every arm's answer, as TOML; several are tables called `question`."""
+    found = [_result(lab, question) for question in questions]
+    return tomli_w.dumps(found[0] if len(found) == 1 else {"question": found})
+
+
+def _result(lab: Lab, question: Question) -> dict[str, object]:
     first = question.first
     state = annotation(lab, question)[1]
     head = {"case": first.case, "prompt": prompt_of(lab, first), "gold": first.gold}
@@ -64,7 +71,7 @@ def result_text(lab: Lab, question: Question) -> str:
         t.model_dump(mode="json", exclude_none=True, exclude={"prompt", "gold", "case"})
         for t in question.trials.values()
     ]
-    return tomli_w.dumps(data)
+    return data
 
 
 def _cut(text: str) -> str:

@@ -135,7 +135,7 @@ class LabScreen(LabView):
         )
         self.redraw()
 
-    @work
+    @work(exclusive=True, group="compare")
     async def action_compare(self) -> None:
         """Two arms against each other, as far as the sitting is."""
         from routerlab.tui.compare.live import opened  # not when the lab opens: it takes 30 ms
@@ -320,15 +320,14 @@ class LabScreen(LabView):
     def action_result_copy(self) -> None:
         """Copy to the clipboard; some terminals refuse without a word, so say what to do then."""
         if question := self.question:
-            self.app.copy_to_clipboard(result_text(self.lab, question))
+            self.app.copy_to_clipboard(result_text(self.lab, [question]))
             self.tell(f"question #{question.number} copied; where the terminal forbids it, w saves a file")
 
     @work
     async def action_result_save(self) -> None:
         """Save as a TOML file."""
         if questions := self.selected():
-            text = "\n".join(result_text(self.lab, question) for question in questions)
-            await self.save("result", ".toml", text)
+            await self.save("result", ".toml", result_text(self.lab, questions))
 
     # --- the app ---
 

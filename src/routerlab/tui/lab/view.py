@@ -324,10 +324,8 @@ class LabView(LabBrowse):
                 self.look(question)
                 self.query_one(HistoryTable).focus()
                 return
-        line = self.query_one(PromptLine)
-        line.text = prompt
-        line.focus()
-        self.tell("no arm was asked this yet: Enter asks them all")
+        if self.query_one(PromptLine).fill(prompt):
+            self.tell("no arm was asked this yet: Enter asks them all")
 
     @on(PromptLine.Grew)
     def _grew(self) -> None:

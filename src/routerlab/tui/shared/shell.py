@@ -15,6 +15,7 @@ from textual.actions import ActionParseResult
 from textual.app import App, ScreenStackError, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.markup import escape
 from textual.message import Message
 from textual.screen import Screen
 
@@ -120,6 +121,7 @@ class Shell(App[None]):
         self._first = first
         self._interrupted = float("-inf")
         self._leaving: asyncio.Task[None] | None = None
+        self._shutting: set[asyncio.Task[None]] = set()
         self._caught_up = asyncio.Event()
 
     def get_css_variables(self) -> dict[str, str]:
@@ -137,15 +139,27 @@ class Shell(App[None]):
         self.call_after_refresh(mode.begin, self)
 
     async def shut(self, name: ModeName) -> None:
-        """End what is open in a mode, for something else to be opened there; LabError when that fails."""
+        """End what is open in a mode, for something else to be opened there; LabError when that fails. It
+        comes to its end even where whoever wanted it is told to stop."""
         mode = self.modes.pop(name, None)
         if mode is not None:
-            try:
-                await mode.close(self)
-            finally:
-                if self.current_mode == name:
-                    self.switch_mode(BETWEEN)
-                await self.remove_mode(name)
+            task = asyncio.create_task(self._shut(mode))
+            self._shutting.add(task)
+            task.add_done_callback(self._shutting.discard)
+            await asyncio.shield(task)
+
+    async def _shut(self, mode: Mode) -> None:
+        try:
+            await mode.close(self)
+        finally:
+            if self.current_mode == mode.name:
+                self.switch_mode(BETWEEN)
+            await self.remove_mode(mode.name)
+
+    async def all_shut(self) -> None:
+        """Wait until whatever is being ended is."""
+        if self._shutting:
+            await asyncio.wait(self._shutting)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Out of a dialog there is no way but its own."""
@@ -164,6 +178,7 @@ class Shell(App[None]):
     async def close(self) -> None:
         """End what is open in every mode; LabError, the first, when some of that fails."""
         faults: list[LabError] = []
+        await self.all_shut()
         for mode in self.modes.values():
             try:
                 await mode.close(self)
@@ -194,7 +209,9 @@ class Shell(App[None]):
             labels = screen.taxonomy.labels
             for action in screen.ACTIONS:
                 if action.palette and (action.nth is None or action.nth < len(labels)):
-                    name = action.label if action.nth is None else f"Label {printable(labels[action.nth])}"
+                    # the palette reads markup
+                    label = "" if action.nth is None else escape(printable(labels[action.nth]))
+                    name = action.label if action.nth is None else f"Label {label}"
                     target = screen.target(action.place)
                     yield SystemCommand(name, action.help, _runner(self, target, action.method))
         for action in MODE_ACTIONS:

@@ -140,7 +140,8 @@ def _store(plan: Plan, layer: int, window: int, recipe: Recipe) -> Path:
     """Where the folds of just this training are kept."""
     key = {
         "model": file_sha256(plan.spec.model),
-        "corpus": plan.training.corpus.sha256,
+        "corpus": [plan.training.corpus.sha256, *(one.sha256 for one in plan.training.corpora)],
+        "taxonomy": plan.taxonomy.sha256,
         "recipe": asdict(recipe),
         "read": [layer, window, plan.seed],
         "torch": [version("torch"), version("transformers"), version("peft")],

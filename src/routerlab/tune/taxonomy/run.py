@@ -68,8 +68,9 @@ def _fit_all(
     first, answered = as_it_is("as they are", part, features, folds)
     experiments = [first]
     halves: dict[str, tuple[str, str]] = {}
-    pairs = merges(part.gold, answered, len(part.labels), most)
     present = sorted(set(part.gold.tolist()))
+    # Of two labels one would be left, and nothing to tell apart.
+    pairs = merges(part.gold, answered, len(part.labels), most) if len(present) > 2 else []
     for i, (a, b) in enumerate(pairs):
         experiments.append(try_merge(part, features, folds, answered, a, b))
         told(i + 1, len(pairs) + len(present))

@@ -25,6 +25,8 @@ And sang a little tune."""
         ("The total is $1,234.50.", 1234.5),
         ("1 234 567", 1234567),
         ("12.500 €", 12500),
+        ("1 234\u2019567", 1234567),
+        ("7 234\u00a0567", 234567),
         ("3,5", 3.5),
         ("1.234.567,89", 1234567.89),
         ("25 %", 0.25),
@@ -74,6 +76,8 @@ def test_a_number_is_right_within_its_tolerance_only() -> None:
         ("not enough\ninformation", ("yes", "no", "not enough information"), "not enough information"),
         ("Yes, as nobody knows.\n\nNo", ("yes", "no"), "no"),
         ("perhaps", ("yes", "no"), None),
+        ("Answer: BERL\u0130N", ("Berlin", "Paris"), "Berlin"),
+        ("Answer: Berl\u0131n", ("Berlin", "Paris"), "Berlin"),
     ],
 )
 def test_the_choice_is_what_the_answer_settles_on(

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.remote.server import KEY, Request, completion, cut, error, hang_up, never, says, serving
+from routerlab.engine.remote.endpoint import LARGEST
+from tests.engine.remote.server import (
+    KEY,
+    Act,
+    Request,
+    completion,
+    cut,
+    error,
+    hang_up,
+    never,
+    says,
+    serving,
+)
 from tests.study.outcome.harness import IN, OUT, carried_out, plan_file, task
 
 SIX = [task(i) for i in range(6)]
@@ -88,6 +100,31 @@ async def test_what_a_server_does_not_take_is_left_out_from_then_on(tmp_path: Pa
         assert ["temperature" in one.json for one in server.asked] == [True, False, False]
     assert [one.status for one in found.values()] == ["ok", "ok"]
     assert "far: not greedy: the server allows no temperature" in said
+
+
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        [error(429, "rate limit: reduce max_tokens and try again")],
+        [error(400, "'max_tokens' is too large: the prompt has 8000 tokens")] * 2,
+    ],
+    ids=["too often", "too long"],
+)
+async def test_what_is_wrong_with_one_question_changes_no_other(tmp_path: Path, refusals: list[Act]) -> None:
+    path = plan_file(tmp_path, SIX[:2], {"far": "remote:test"}, concurrency=1)
+    async with serving(*refusals) as server:
+        found, _, _ = await carried_out(path, tmp_path / "out.toml", server.remote(retries=0))
+        assert len(server.asked) == len(refusals) + 1
+        assert "max_tokens" in server.asked[-1].json
+    assert [one.status for one in found.values()] == ["refused", "ok"]
+
+
+async def test_a_server_that_answers_too_much_is_there(tmp_path: Path) -> None:
+    path = plan_file(tmp_path, SIX[:2], {"far": "remote:test"}, concurrency=1)
+    async with serving(says("x" * (LARGEST + 1))) as server:
+        found, lost, _ = await carried_out(path, tmp_path / "out.toml", server.remote(retries=0))
+    assert not lost
+    assert [one.status for one in found.values()] == ["crashed", "ok"]
 
 
 @pytest.mark.parametrize("act", [error(401, "who are you"), hang_up])

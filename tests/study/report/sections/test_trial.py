@@ -22,7 +22,7 @@ from routerlab.study.trial.analysis.result import ArmFlow, Flow, Loss
 from routerlab.study.trial.protocol.assignment import Planned
 from tests import program
 from tests.study.report.harness import HOSTILE, Parsed, page_of
-from tests.study.trial.analysis.test_analysis import mostly_right, number
+from tests.study.trial.analysis.made import mostly_right, number
 from tests.study.trial.harness import Answer, protocol_file, session_file
 
 PAUSED = "paused for 3.0 s in all"

@@ -44,9 +44,13 @@ def choice_of(answer: str, options: tuple[str, ...]) -> str | None:
 def _which(text: str, options: tuple[str, ...]) -> str:
     """The option that the text is, case counting first."""
     squeezed = " ".join(text.split())
-    return next((o for o in options if o == squeezed), None) or next(
-        o for o in options if " ".join(o.split()).casefold() == squeezed.casefold()
-    )
+    alike = (" ".join(o.split()).casefold() == squeezed.casefold() for o in options)
+    # What found the text folds some letters that casefold leaves apart, such as the Turkish ones.
+    found = (re.fullmatch(_spaced(o), squeezed, re.IGNORECASE) is not None for o in options)
+    for same in ((o == squeezed for o in options), alike, found):
+        if matching := [option for option, is_it in zip(options, same, strict=True) if is_it]:
+            return matching[0]
+    raise AssertionError(f"{squeezed!r} is none of {options}")
 
 
 def _pattern(options: tuple[str, ...]) -> str:

@@ -81,11 +81,10 @@ def _readings(found: re.Match[str]) -> tuple[float, ...]:
 
 def _digits(text: str) -> list[float]:
     """The ways to read digits with separators: a lone comma or point before three digits may be either."""
-    bare = re.sub(r"[\s'\u2019_]", "", text)
+    bare, last = (re.sub(r"[\s'\u2019_]", "", part) for part in (text, text.split(" ")[-1]))
     marks = re.findall(r"[.,]", bare)
     if not marks:
-        last = [float(text.split(" ")[-1])] if " " in text else []
-        return [float(bare), *last]
+        return [float(bare), float(last)] if " " in text else [float(bare)]
     last_mark = marks[-1]
     whole, _, part = bare.rpartition(last_mark)
     decimal = float(re.sub(r"[.,]", "", whole or "0") + "." + part)

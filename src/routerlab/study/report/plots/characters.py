@@ -49,7 +49,7 @@ def draw_points(plt: Any, found: Sequence[Point], region: Viable, colour: Colour
     plt.xlabel("P95")
     if region.accuracy is not None:
         plt.plot([low, high], [region.accuracy] * 2, marker="braille", color=edge)
-    if region.p95 is not None:
+    if region.p95:  # at 0 there is no logarithm
         plt.plot([log10(region.p95)] * 2, [bottom, 1.0], marker="braille", color=edge)
     for p in found:
         plt.plot([log10(p.p95)] * 2, [p.low, p.high], marker="braille", color=colour(p))

@@ -16,7 +16,7 @@ from routerlab.core.text import plural
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import arm_record
 from routerlab.engine.lab.runner import Progress
-from routerlab.engine.lab.start import Say, start_arms
+from routerlab.engine.lab.start import Say, connect, start_arms
 from routerlab.study.benchmark.notes import Notes, check_arms
 from routerlab.study.benchmark.resident import MemoryWatch
 from routerlab.study.benchmark.run import REFERENCE
@@ -126,10 +126,7 @@ class TrialRun:
             model = getattr(arm_record(arm), "model_sha256", None)
             if model is not None and model not in locked[name]:
                 raise LabError(f"{name}: the model that was loaded is not the one that was locked")
-        for locked_arm in self.work.lock.arm:
-            for _ in range(locked_arm.connections - 1):
-                lab.add_connection(locked_arm.name)
-        await lab.settled()
+        await connect(lab, {arm.name: arm.connections - 1 for arm in self.work.lock.arm}, self._say)
         interrupted = bool(lab.session.runs)
         await self._notes.begin(self.work.run, loaded, self.work.leaks)
         if interrupted:
