@@ -192,10 +192,11 @@ def test_export_csv_is_safe_for_spreadsheets(tmp_path: Path) -> None:
 
 
 def test_an_export_replaces_no_session(tmp_path: Path) -> None:
-    path = session(tmp_path / "s1.toml")
+    path, other = session(tmp_path / "s1.toml"), session(tmp_path / "s2.toml")
     before = path.read_bytes()
-    with pytest.raises(LabError, match="is a session, and sessions are not overwritten"):
-        run("export", path, "--format", "csv", "--out", path)
+    for read, says in ((path, "is read, and what is read is not overwritten"), (other, "is a session, and")):
+        with pytest.raises(LabError, match=says):
+            run("export", read, "--format", "csv", "--out", path)
     assert path.read_bytes() == before
 
 

@@ -72,7 +72,7 @@ async def test_who_has_the_old_work_longer_than_it_is_waited_for_ends_in_order(t
             await visit.server.front.load()
             await until(lambda: made[0].stops == 1)
         answer = await open_one
-        assert (answer.status_code, answer.json()["error"]["code"]) != (500, "internal")
+        assert answer.status_code in (200, 503)
         assert (await visit.route()).status_code == 200
         assert not visit.lines
 

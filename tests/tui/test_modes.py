@@ -141,6 +141,7 @@ async def test_a_sitting_is_ended_whole_though_something_else_is_wanted_meanwhil
 ) -> None:
     other, may_stop = bench(folder / "other"), asyncio.Event()
     async with sitting(folder) as s:
+        await asked(s, "sort a list")
         s.app._open_lab = lambda session, corpus: (other.lab, list(specs(1)))
         kind = type(next(iter(s.lab.arms.values())))
         stop = kind.stop
