@@ -1,6 +1,7 @@
 """The modes of the app: gone to by keys, kept when left, and what one shows of another."""
 
 import asyncio
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from routerlab.tui.lab.mode import LabMode
 from routerlab.tui.lab.prompt_line import PromptLine
 from routerlab.tui.lab.screen import LabScreen
 from routerlab.tui.results.mode import ResultsMode
-from routerlab.tui.shared.shell import Open, Shell
+from routerlab.tui.shared.shell import Open, Shell, Show
 from tests.study.report.harness import subject
 from tests.tui.harness import Sitting, Watch, app_in, implemented, sitting
 from tests.tui.scripted import bench, specs
@@ -136,13 +137,14 @@ async def test_another_sitting_is_opened_only_after_a_question(folder: Path) -> 
         await s.until(lambda: s.app.screen is new.page and len(new.lab.arms) == 1, "its arm")
 
 
+@pytest.mark.parametrize("wanted", [Open("home", None), Show("another prompt")], ids=["home", "lab"])
 async def test_a_sitting_is_ended_whole_though_something_else_is_wanted_meanwhile(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: Open | Show
 ) -> None:
-    other, may_stop = bench(folder / "other"), asyncio.Event()
+    made, may_stop = count(), asyncio.Event()
     async with sitting(folder) as s:
         await asked(s, "sort a list")
-        s.app._open_lab = lambda session, corpus: (other.lab, list(specs(1)))
+        s.app._open_lab = lambda session, corpus: (bench(folder / f"{next(made)}").lab, list(specs(1)))
         kind = type(next(iter(s.lab.arms.values())))
         stop = kind.stop
 
@@ -156,9 +158,11 @@ async def test_a_sitting_is_ended_whole_though_something_else_is_wanted_meanwhil
         await s.shows("A sitting is open in the Lab")
         await s.pilot.press("down", "enter")
         await s.until(lambda: "lab" not in s.app.modes, "its end begun")
-        s.app.post_message(Open("home", None))
+        s.app.post_message(wanted)
         may_stop.set()
-        await s.until(lambda: s.app.current_mode == "home", "what was wanted then")
+        where = wanted.mode if isinstance(wanted, Open) else "lab"
+        await s.until(lambda: s.app.modes.get(where) not in (None, s.mode), "what was wanted then")
+        await s.until(lambda: s.app.current_mode == where, "that it is gone to")
         assert all(arm.state.phase == "stopped" for arm in s.lab.arms.values())
         assert s.lab.path is not None
         SessionFile.open(s.lab.path).close()  # nobody holds it any more

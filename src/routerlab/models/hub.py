@@ -35,7 +35,7 @@ LOOKUP_TIMEOUT = 4.0  # seconds; an unreachable hub must not keep the next sourc
 TIMEOUT = (LOOKUP_TIMEOUT, 30.0, 30.0, 30.0)  # connect, read, write, pool
 TRIES = 5  # connections in a row that bring no byte
 CHUNK = 1 << 18
-FAULTS = (OSError, ValueError, ImportError, httpx2.HTTPError)
+FAULTS = (OSError, ValueError, ImportError, httpx2.HTTPError, httpx2.InvalidURL)
 """What a connection raises, or a client that cannot be made: of a proxy or a token that it cannot use."""
 
 
@@ -131,7 +131,9 @@ def _reason(e: Exception, source: HubSource) -> str:
             return f"the hub answered {e.response.status_code} for {source.repo}"
         case httpx2.TransportError() | httpx2.HTTPError():
             return f"the hub is not reachable ({type(e).__name__}: {printable(str(e))})"
-        case ImportError() | ValueError():  # whose words may have a proxy's password in them
+        case (
+            ImportError() | ValueError() | httpx2.InvalidURL()
+        ):  # whose words may have a proxy's password in them
             return f"no client can be made ({type(e).__name__}): see what is set for a proxy, and HF_TOKEN"
         case _:
             return printable(str(e))

@@ -158,10 +158,11 @@ class RouterLabApp(Shell):
         from routerlab.tui.tour.mode import TourMode
         from routerlab.tui.tour.party import party
 
-        lab = self.modes.get("lab")
         try:
             if self._timed():
                 raise LabError(TIMED)
+            await self.all_shut()
+            lab = self.modes.get("lab")
             if lab is not None and not await self._may_close(lab):
                 return
             made, _ = await asyncio.to_thread(self._open_lab, None, None)
@@ -208,6 +209,7 @@ class RouterLabApp(Shell):
         from routerlab.tui.lab.mode import LabMode
 
         try:
+            await self.all_shut()
             await self._open(Open("lab", None))
         except LabError as e:
             self.notify(printable(str(e)), severity="error", markup=False)

@@ -261,3 +261,9 @@ def test_a_gate_at_no_time_is_plotted_all_the_same(command: Command, tmp_path: P
     path = tmp_path / "none.json"
     assert command("analyze", LOG, *OPTIONS, "--require", "p95<=0", "--out", path)[0] == Exit.OK
     assert command("report", path)[0] == Exit.OK
+
+
+def test_a_name_that_no_file_can_have_is_told(command: Command) -> None:
+    code, _, said = command("analyze", LOG, *OPTIONS, "--out", "x" * 300 + ".json")
+    assert code == Exit.USAGE
+    assert "cannot be written: File name too long" in said.splitlines()[-1]

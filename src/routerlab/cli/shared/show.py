@@ -2,8 +2,8 @@
 
 import json
 import os
-import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,26 +76,23 @@ def print_json(data: object) -> None:
 def not_over(out: Path | None, *read: Path | None) -> None:
     """LabError where what is to be written would replace what is read."""
     for file in read:
-        if out is not None and file is not None and out.exists() and file.exists() and out.samefile(file):
-            raise LabError(f"{out}: is read, and what is read is not overwritten; choose another name")
+        with suppress(OSError):  # what is not there, or cannot be looked at
+            if out is not None and file is not None and out.samefile(file):
+                raise LabError(f"{out}: is read, and what is read is not overwritten; choose another name")
 
 
 def save(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all; LabError when that is not possible, or would replace a session:
     that may hold labels which are nowhere else."""
+    from routerlab.annotate.desk.source import is_session
     from routerlab.core.files.atomic import write_new
 
+    if is_session(path):
+        raise LabError(f"{path}: is a session, and sessions are not overwritten; choose another name")
     try:
-        if path.is_file() and _holds_a_session(path):
-            raise LabError(f"{path}: is a session, and sessions are not overwritten; choose another name")
         write_new(path, content)
     except OSError as e:
         raise LabError(f"{path}: cannot be written: {e.strerror}") from None
-
-
-def _holds_a_session(path: Path) -> bool:
-    with path.open("rb") as file:
-        return re.search(rb"^lab_version\s*=", file.read(4096), re.MULTILINE) is not None
 
 
 def save_json(path: Path, record: "BaseModel") -> None:

@@ -157,9 +157,11 @@ class Shell(App[None]):
             await self.remove_mode(mode.name)
 
     async def all_shut(self) -> None:
-        """Wait until whatever is being ended is."""
+        """Wait until whatever is being ended is; LabError, the first, when some of that fails."""
         if self._shutting:
-            await asyncio.wait(self._shutting)
+            ended, _ = await asyncio.wait(self._shutting)
+            if fault := next((e for task in ended if (e := task.exception())), None):
+                raise fault
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Out of a dialog there is no way but its own."""
@@ -178,7 +180,10 @@ class Shell(App[None]):
     async def close(self) -> None:
         """End what is open in every mode; LabError, the first, when some of that fails."""
         faults: list[LabError] = []
-        await self.all_shut()
+        try:
+            await self.all_shut()
+        except LabError as e:
+            faults.append(e)
         for mode in self.modes.values():
             try:
                 await mode.close(self)

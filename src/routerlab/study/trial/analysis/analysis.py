@@ -52,7 +52,9 @@ def analyse_trial(
     gates = [parse_gate(text) for text in protocol.gates]
     notes = tuple(note for note in log.notes if "unfinished record" in note)  # marks are told apart
     analysis = analyse(replace(log, rows=tuple(rows), notes=notes), settings, gates, protocol.cost)
-    analysis = analysis.model_copy(update={"arms": tuple(_basis(arm, protocol) for arm in analysis.arms)})
+    paid = {row.arm for row in log.rows if row.cost is not None}
+    arms = tuple(arm if arm.arm in paid else _basis(arm, protocol) for arm in analysis.arms)
+    analysis = analysis.model_copy(update={"arms": arms})
     groups = by_arm(rows, trial.arms)
     prompts = {case.id: case.prompt for case in corpus.case} if corpus else {}
     bills, ratios = {}, {}
