@@ -161,8 +161,6 @@ def test_what_only_a_lenient_reading_has_is_not_parsed() -> None:
     assert row.lenient_rate == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("n", range(1, 200))
-def test_the_end_of_an_interval_at_everything_is_everything(n: int) -> None:
+def test_the_end_of_an_interval_at_everything_is_everything() -> None:
     """Where a gate at 1, or at 0, would else have failed by rounding."""
-    assert wilson(n, n)[1] == 1.0
-    assert wilson(0, n)[0] == 0.0
+    assert {(wilson(0, n)[0], wilson(n, n)[1]) for n in range(1, 200)} == {(0.0, 1.0)}
