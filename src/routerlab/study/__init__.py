@@ -1,1 +1,1 @@
-"""The two studies: run, analysed, judged and reported. No screen."""
+"""The studies: run, analysed, judged and reported. No screen."""
