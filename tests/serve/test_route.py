@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,15 @@ from routerlab.core.corpus import prompt_sha256
 from routerlab.core.errors import LabError
 from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.arms.local import ModelArm
-from routerlab.serve.front import Wanted
-from routerlab.serve.ledger import Keep
+from routerlab.serve.app import Server
+from routerlab.serve.chat.forward import new_client
+from routerlab.serve.chat.reply import Choosing
+from routerlab.serve.chat.stickiness import Stickiness
+from routerlab.serve.front import Front, Wanted, load_work
+from routerlab.serve.ledger import Keep, Recorder
+from routerlab.serve.metrics import Metrics
 from routerlab.serve.run import TOKEN as VARIABLE
-from routerlab.serve.run import read_token
+from routerlab.serve.run import listen, read_token, run
 from tests.conftest import PATIENCE_S
 from tests.engine import tiny
 from tests.engine.asking import FRONT_DOOR, TWO
@@ -339,3 +345,24 @@ async def test_a_worker_that_is_killed_is_an_error_and_the_next_question_has_a_n
     written = visit.session().trials
     assert {t.together for t in written if t.status == "ok"} >= {4}  # those that waited, together
     assert [t.status for t in written].count("crashed") == 1
+
+
+async def test_a_port_that_another_takes_while_it_loads_is_told_in_one_line() -> None:
+    metrics, lines = Metrics(), list[str]()
+    recorder = Recorder(None, Keep(), metrics, lines.append)
+
+    def make(name: str) -> AsyncRouter:
+        return AsyncRouter(Told(name), FRONT_DOOR.labels, PATIENCE_S)
+
+    front = Front(lambda: load_work(Wanted("main"), LIMITS, metrics, recorder, make), recorder, LIMITS)
+    sock = listen("127.0.0.1", 0)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(sock.getsockname())
+        other.listen()
+        async with new_client() as models:
+            choosing = Choosing(models, Stickiness(0.0), "last")
+            server = Server(front, LIMITS, metrics, choosing, None, lines.append)
+            with pytest.raises(LabError, match="cannot listen there: Address already in use"):
+                await run(server, sock, "127.0.0.1", lines.append)
+    assert not lines
