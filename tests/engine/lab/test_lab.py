@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -198,6 +199,31 @@ async def test_a_full_disk_is_told_and_nothing_is_lost(
     await it.lab.close()
     kept = read_session(tmp_path / "session.toml").session.trials
     assert [t.id for t in kept] == ["t000001", "t000002", "t000003", "t000004"]
+
+
+async def test_a_record_that_is_being_written_is_not_one_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = await started(tmp_path, arms=1)
+    it.script.answers.set()
+    fsync, writing, go_on = os.fsync, threading.Event(), threading.Event()
+
+    def slow(fd: int) -> None:
+        writing.set()
+        go_on.wait(PATIENCE_S)
+        fsync(fd)
+
+    it.lab.ask("one")
+    await until(lambda: len(trials(it)) == 1, "the file")
+    await it.lab.finished()
+    monkeypatch.setattr(os, "fsync", slow)
+    it.lab.ask("two")
+    await until(writing.is_set, "a disk that takes its time")
+    waiting = it.lab.unsaved
+    go_on.set()
+    assert waiting == 0
+    await until(lambda: len(trials(it)) == 2, "the record")
+    await it.lab.close()
 
 
 async def test_a_folder_that_cannot_be_made_is_told_and_tried_again(tmp_path: Path) -> None:

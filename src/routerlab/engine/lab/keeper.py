@@ -20,10 +20,11 @@ class Keeper:
         `tell` gets what a person should read, and whether it is a fault."""
         self.path = file.path if file else path
         self.homeless: list[Event] = []
+        self.unsaved = 0
+        """Records that wait in memory because the disk refused them; one that is being written is none."""
         self._file = file
         self._draft = Session(header)
         self._tell = tell
-        self._refused = False
 
     @property
     def session(self) -> Session:
@@ -34,11 +35,6 @@ class Keeper:
     def saved(self) -> bool:
         """Whether there is a file."""
         return self._file is not None
-
-    @property
-    def unsaved(self) -> int:
-        """Records that wait in memory because the disk refused them."""
-        return len(self._file.pending) if self._file else len(self.homeless)
 
     async def append(self, event: Event) -> None:
         """Write one record, off the event loop; a disk that refuses is told once, and the record waits."""
@@ -60,11 +56,11 @@ class Keeper:
                 except LabError as e:  # the record waits in the file's memory
                     failure = e
             self.homeless.clear()
-        if failure and not self._refused:  # told once; `unsaved` counts what waits
+        before, self.unsaved = self.unsaved, len(self._file.pending if self._file else self.homeless)
+        if failure and not before:  # told once; `unsaved` counts what waits
             self._tell(str(failure), True)
-        if self._refused and not failure:
+        if before and not failure:
             self._tell(f"{self.path}: written again, nothing was lost", False)
-        self._refused = failure is not None
 
     async def close(self) -> None:
         """Write what waits and close; LabError when that cannot be done, which says where it is instead."""

@@ -90,7 +90,7 @@ class Lab:
 
     @property
     def unsaved(self) -> int:
-        """Records that wait in memory because the disk refused them."""
+        """Records that wait in memory because the disk refused them; one that is being written is none."""
         return self._keeper.unsaved
 
     @property

@@ -102,7 +102,7 @@ class LoadGenerator:
             await self._open(sessions)
         while self._waiting:
             await asyncio.wait(list(self._waiting.values()))
-        self._check_disk(0)
+        self._check_disk()
 
     async def _open(self, sessions: Sequence[Sending]) -> None:
         free = time.perf_counter()
@@ -117,7 +117,7 @@ class LoadGenerator:
                 await self._places.acquire()
             self.latest_s = max(self.latest_s, late)
             self._submit(one, self._origin + one.at)
-            self._check_disk(1)
+            self._check_disk()
             free = time.perf_counter()
 
     async def _until(self, at: float) -> None:
@@ -141,7 +141,7 @@ class LoadGenerator:
                 if self._skip(one):
                     continue
                 await self._submit(one, time.perf_counter())
-                if self._lab.unsaved > 1:  # send says so
+                if self._lab.unsaved:  # send says so
                     return
                 await asyncio.sleep(self._traffic.think_s)
 
@@ -169,8 +169,8 @@ class LoadGenerator:
             future.set_result(None)
             self._done(event.trial)
 
-    def _check_disk(self, being_written: int) -> None:
-        if self._lab.unsaved > being_written:
+    def _check_disk(self) -> None:
+        if self._lab.unsaved:
             raise LabError(
                 f"{self._lab.path}: cannot be written any more; make room and give the command again"
             )
