@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from routerlab.engine.lab.events import Event, Notice, TrialDone
 from routerlab.engine.lab.lab import Lab
 from routerlab.engine.lab.materials import new_header
 from routerlab.resources import TAXONOMY
-from routerlab.serve import follow, page
+from routerlab.serve import follow, ledger, page
 from routerlab.serve.ledger import Keep
 from routerlab.serve.tail import PageHead, PageLine, UrlTail
 from routerlab.settings import Settings
@@ -72,6 +74,31 @@ async def test_a_session_of_others_is_not_shown_and_an_earlier_one_is_to_its_end
             head, *more = await lines(visit, session=head["session"], after=str(head["after"]))
             got += more
         assert [r["trial"].get("prompt") for r in got if "trial" in r] == [None, None, "kept"]
+
+
+async def test_what_a_full_disk_kept_from_a_session_that_is_over_is_somewhere_else_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LONGEST", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    write, full = os.write, True
+
+    def writes(fd: int, data: bytes) -> int:
+        if full and b"[[" in bytes(data) and "sessions" in os.readlink(f"/proc/self/fd/{fd}"):
+            raise OSError(28, "No space left on device")
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", writes)
+    async with serving(tmp_path, Told("main"), keep=Keep(1.0)) as visit:
+        await visit.route("the first")
+        await until(lambda: any("cannot be written" in line for line in visit.lines))
+        await visit.route("the second")
+        await until(lambda: any("the last records" in line for line in visit.lines))
+        full = False
+        await visit.route("the third")
+        await until(lambda: len(visit.recorder.paths) == 3)
+    (rescued,) = tmp_path.glob("*.rescued.toml")
+    assert "the first" in rescued.read_text()
 
 
 async def test_who_has_no_token_sees_nothing_and_a_server_without_sessions_says_so(

@@ -4,7 +4,6 @@ of them is to be kept."""
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,9 +172,11 @@ class Recorder:
         if self._keeper and (
             full or self._keeper.session.header.taxonomy.sha256 != materials.taxonomy.sha256
         ):
-            with suppress(LabError):
-                await self._keeper.close()
-            self._keeper = None
+            keeper, self._keeper = self._keeper, None
+            try:
+                await keeper.close()
+            except LabError as e:  # it says where the records are instead
+                self._tell(str(e))
         if self._keeper is None:
             header = new_header(materials, title=f"{TITLE} {__version__}")
             header = header.model_copy(update={"schedule": "parallel", "repeats": 1})

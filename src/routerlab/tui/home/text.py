@@ -21,6 +21,8 @@ BEGUN = frozenset({"trial", "session", "result", "labels"})
 NAME = (22, 32)
 """Columns of a name in a narrow and in a wide terminal."""
 
+GONE = "finds nothing to label: the file is not here; begin routerlab in the folder it was named in"
+
 
 def first_text(found: Sequence[Entry], width: int, p: Palette, tour: bool = False) -> Content:
     """Help for who is here for the first time: nothing once there is a session of their own, but the line
@@ -52,9 +54,10 @@ def chosen_text(entry: Entry | None, width: int, p: Palette) -> Content:
     if entry is None:
         return Content("nothing is here yet: F8 shows the models that can be pulled\n\n")
     where = str(entry.path) if entry.path else ""
+    does = DOES[entry.kind] if entry.ready or entry.kind != "labels" else GONE
     return Content.assemble(
         ("Enter ", f"bold {p.accent}"),
-        one_line(DOES[entry.kind], width - 6),
+        one_line(does, width - 6),
         "\n",
         (one_line(where, width), p.dim),
         "\n",

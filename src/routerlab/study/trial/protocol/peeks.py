@@ -8,7 +8,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock
+
 from routerlab.core.errors import LabError
+from routerlab.core.files.atomic import write_new
 from routerlab.core.session.file import SessionFile
 from routerlab.core.session.run import Mark
 from routerlab.core.session.session import Session
@@ -32,7 +35,7 @@ def note_peek(session: Path, how: str) -> None:
             file.append(Mark(at=now, reason=reason, kind="deviation"))
         return
     try:
-        with peeks_path(session).open("a", encoding="utf-8") as f:
+        with _lock(session), peeks_path(session).open("a", encoding="utf-8") as f:
             f.write(reason + "\n")
             f.flush()
             os.fsync(f.fileno())
@@ -55,6 +58,16 @@ def waiting_peeks(session: Path) -> list[str]:
     return []
 
 
-def forget_peeks(session: Path) -> None:
-    """They are in the session now."""
-    peeks_path(session).unlink(missing_ok=True)
+def forget_peeks(session: Path, taken: int) -> None:
+    """So many are in the session now; what came since then waits."""
+    path = peeks_path(session)
+    with _lock(session):
+        if left := waiting_peeks(session)[taken:]:
+            write_new(path, "".join(f"{reason}\n" for reason in left).encode())
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lock(session: Path) -> FileLock:
+    path = peeks_path(session)
+    return FileLock(path.with_name(f".{path.name}.lock"))

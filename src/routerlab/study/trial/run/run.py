@@ -215,4 +215,4 @@ class TrialRun:
         if path is not None and (peeks := waiting_peeks(path)):
             for reason in peeks:
                 await self._notes.deviation(reason)
-            forget_peeks(path)
+            forget_peeks(path, len(peeks))
