@@ -2,7 +2,7 @@
 
 import hashlib
 import unicodedata
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated as With
@@ -13,6 +13,7 @@ from pydantic import Field
 from routerlab.core.errors import LabError, several
 from routerlab.core.files.toml import line_numbers, load_toml, read_text
 from routerlab.core.hashed import Hashed
+from routerlab.core.moment import Moment
 from routerlab.core.prediction import Item, Record
 from routerlab.core.taxonomy import Taxonomy
 
@@ -30,7 +31,7 @@ class Annotated(Record):
     """
 
     annotators: tuple[str, ...] = Field(min_length=1)
-    at: datetime
+    at: Moment
     sessions: tuple[str, ...] = Field(min_length=1)
     agreement: str
     seen: Literal["suggestion", "reveal"] | None = None

@@ -1,10 +1,11 @@
 """What is recorded when an arm is asked: a prediction, and the trial it belongs to."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from routerlab.core.moment import Moment
 
 Status = Literal["ok", "unparsed", "refused", "crashed", "timeout", "cancelled", "unrouted"]
 """How a question ended. "unrouted" is the control's answer: no label was asked for, so it is neither right
@@ -129,7 +130,7 @@ class Trial(Prediction):
     """
 
     id: str
-    at: datetime
+    at: Moment
     arm: str
     repeat: int = 1
     case: str | None = None
@@ -138,7 +139,7 @@ class Trial(Prediction):
     target: str | None = None
     gold: str | None = None
     session: str | None = None
-    due: datetime | None = None
+    due: Moment | None = None
     contended: bool
 
     @property

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import load_toml
+from routerlab.core.moment import Moment
 from routerlab.core.text import printable
 from routerlab.models.fingerprint import file_sha256, hash_file, remember
 from routerlab.models.gguf import read_header
@@ -52,7 +53,7 @@ class Origin(BaseModel):
     sha256: str
     imatrix: bool = False
     library: str
-    created: datetime
+    created: Moment
 
     @property
     def warnings(self) -> list[str]:

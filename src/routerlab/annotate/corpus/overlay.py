@@ -6,7 +6,6 @@ was changed is not taken for it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -19,6 +18,7 @@ from routerlab.core.corpus import Annotated, Case, CaseId, Corpus, Fit, prompt_s
 from routerlab.core.errors import Faults, LabError, several
 from routerlab.core.files.toml import Loc, once, unless
 from routerlab.core.hashed import Hashed
+from routerlab.core.moment import Moment
 from routerlab.core.prediction import Record
 from routerlab.core.taxonomy import Taxonomy
 
@@ -43,7 +43,7 @@ class Entry(Record):
     language: str = "en"
     raters: tuple[str, ...] = ()
     agreement: str | None = None
-    at: datetime | None = None
+    at: Moment | None = None
     sessions: tuple[str, ...] = ()
     seen: Literal["suggestion", "reveal"] | None = None
     adjudicator: str | None = None

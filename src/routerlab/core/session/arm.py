@@ -1,9 +1,9 @@
 """What a session says of its arms. The last key of every record is required: its commit mark."""
 
-from datetime import datetime
 from typing import Literal
 
 from routerlab.core.files.toml import canonical_sha256
+from routerlab.core.moment import Moment
 from routerlab.core.names import Parse, Reasoning
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Body, Hosting, Prices
@@ -20,7 +20,7 @@ class ArmRecord(Record):
     one.
     """
 
-    at: datetime
+    at: Moment
     kind: Literal["gguf"]
     model_file: str
     model_sha256: str
@@ -63,7 +63,7 @@ class BaselineRecord(Record):
     are the models that it asks, as they were loaded.
     """
 
-    at: datetime
+    at: Moment
     kind: Literal["baseline"]
     contract: Literal["majority", "keywords", "agreement", "none"]
     source_file: str | None = None
@@ -89,7 +89,7 @@ class RemoteRecord(Record):
     "recorded" arm asked nobody: it gave again what is in the session `recording`.
     """
 
-    at: datetime
+    at: Moment
     kind: Literal["remote", "recorded"]
     remote: str
     base_url: str

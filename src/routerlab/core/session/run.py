@@ -1,8 +1,8 @@
 """What a session says of the run that its trials belong to, besides the trials themselves."""
 
-from datetime import datetime
 from typing import Literal
 
+from routerlab.core.moment import Moment
 from routerlab.core.prediction import Record, Status
 
 
@@ -13,7 +13,7 @@ class RunRecord(Record):
     of the programs and libraries, `percentile` names the convention for quantiles.
     """
 
-    at: datetime
+    at: Moment
     kind: Literal["bench", "trial"]
     name: str
     plan: str
@@ -37,7 +37,7 @@ class Mark(Record):
     trial is over, and why. `kind` is the commit mark.
     """
 
-    at: datetime
+    at: Moment
     arm: str | None = None
     case: str | None = None
     status: Status | None = None

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from os.path import isfile  # False for any text, where Path.is_file raises for some
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -20,6 +19,7 @@ from routerlab.core.corpus import Corpus, Fit
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml, read_bytes
 from routerlab.core.hashed import Hashed
+from routerlab.core.moment import Moment
 from routerlab.core.prediction import Record, Trial
 from routerlab.core.session.arm import AnyArmRecord, ArmRecord, BaselineRecord, RemoteRecord
 from routerlab.core.session.run import Mark, RunRecord
@@ -58,7 +58,7 @@ class Header(Record):
 
     schema_version: Literal[1] = 1
     id: str
-    created: datetime
+    created: Moment
     lab_version: str
     title: str | None = None
     machine: str
@@ -88,7 +88,7 @@ class QueueRecord(Record):
     the label. The taxonomy is that of this opening, which may be newer than the header's.
     """
 
-    at: datetime
+    at: Moment
     source: Pin
     answers: tuple[Pin, ...] = ()
     order: str
@@ -112,7 +112,7 @@ class Annotation(Record):
     """
 
     id: str
-    at: datetime
+    at: Moment
     trial: str | None = None
     case: str | None = None
     label: str | None = None

@@ -4,7 +4,6 @@
 """
 
 import shlex
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +11,7 @@ from pydantic import Field, model_validator
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.toml import load_toml
+from routerlab.core.moment import Moment
 from routerlab.core.prediction import Record
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import Encoding, Instruction
@@ -194,7 +194,7 @@ class Router(Record):
     contract: Literal["probe", "score"]
     encoding: Encoding = "json-name"
     instruction: Instruction = "full"
-    created: datetime
+    created: Moment
     taxonomy: str
     taxonomy_sha256: Sha256
     prompt_sha256: Sha256
@@ -229,7 +229,7 @@ class Cascade(Record):
     schema_version: Literal[2] = 2
     name: str = Field(pattern=f"^{NAME}$")
     contract: Literal["cascade"]
-    created: datetime
+    created: Moment
     taxonomy: str
     taxonomy_sha256: Sha256
     rule: Literal["confidence", "disagreement"]

@@ -1,10 +1,10 @@
 """What an outcome session says: its header, then an [[outcome]] for every question asked, appended only."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field, JsonValue
 
+from routerlab.core.moment import Moment
 from routerlab.core.names import Reasoning
 from routerlab.core.prediction import Record
 from routerlab.core.remote import Body
@@ -66,7 +66,7 @@ class OutcomeHeader(Record):
     schema_version: Literal[1]
     kind: Literal["outcomes"]
     lab_version: str
-    created: datetime
+    created: Moment
     name: str
     taxonomy: str
     currency: str = "USD"
@@ -88,7 +88,7 @@ class Outcome(Record):
     what was asked instead of the task's prompt, where that was compressed.
     """
 
-    at: datetime
+    at: Moment
     task: str
     model: str
     status: Literal["ok", "crashed", "timeout", "refused", "cancelled"]

@@ -2,13 +2,13 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from routerlab.core.errors import LabError
 from routerlab.core.files.append import Appended, begin, cut, going_on
 from routerlab.core.files.toml import read_bytes
+from routerlab.core.moment import Moment
 from routerlab.core.prediction import Record
 from routerlab.core.session.fragment import header_text, record_text
 from routerlab.core.session.parse import Kinds, read_head, read_records, written
@@ -24,7 +24,7 @@ class JudgeHeader(Record):
     schema_version: Literal[1]
     kind: Literal["judgements"]
     lab_version: str
-    created: datetime
+    created: Moment
     session: str
     session_sha256: str
     prompt_sha256: str
@@ -37,7 +37,7 @@ class Judgement(Record):
     gave no answer (`error` says why), or one that is none of the three. `status` is last: one that was cut
     short lacks it."""
 
-    at: datetime
+    at: Moment
     task: str
     first: str
     second: str

@@ -16,6 +16,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import canonical_json, canonical_sha256, load_toml
 from routerlab.core.hashed import Hashed
+from routerlab.core.moment import Moment
 from routerlab.core.prediction import Record
 from routerlab.core.session.fragment import toml_value
 from routerlab.engine.arms.arm import ArmSpec, Spec
@@ -59,7 +60,7 @@ class Lock(Record):
 
     schema_version: Literal[1] = 1
     name: str
-    locked_at: datetime
+    locked_at: Moment
     lab_version: str
     git_commit: str | None = None
     git_clean: bool | None = None
