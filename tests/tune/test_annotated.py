@@ -1,5 +1,7 @@
 """Learning from annotations: which of them become cases, and which are left out and counted."""
 
+from datetime import timedelta
+
 from routerlab import resources
 from routerlab.core.corpus import Case, Corpus
 from routerlab.core.files.toml import load_toml
@@ -99,8 +101,8 @@ def test_notes_skips_and_flags_are_no_labels() -> None:
         about(1, 1, None, note="hm"), about(2, 2, "a"), about(3, 2, None, action="skip"),
         about(4, 3, "a"), about(5, 3, None, action="flag"),
     )  # fmt: skip
-    cases, _ = annotated([(one, None)], POOL)
-    assert [c.prompt for c in cases] == ["three"]
+    notes = ["1 annotation left out: flagged for another look"]
+    assert annotated([(one, None)], POOL) == ([], notes)
 
 
 def test_the_last_label_of_a_repeated_prompt_counts_over_all_sessions() -> None:
@@ -110,6 +112,25 @@ def test_the_last_label_of_a_repeated_prompt_counts_over_all_sessions() -> None:
     assert [(c.prompt, c.label) for c in cases] == [("sort numbers", "b")]
     cases, _ = annotated([(second, None), (first, None)], POOL)
     assert [c.label for c in cases] == ["a"]
+
+
+def test_the_latest_label_counts_in_whichever_order_sessions_come_and_two_people_are_told_of() -> None:
+    later = HEADER.created + timedelta(days=30)
+    first = session(typed(1, "sort numbers"), about(1, 1, "a"))
+    second = session(
+        typed(1, "sort numbers"), about(1, 1, "b", annotator="bob").model_copy(update={"at": later})
+    )
+    for both in ([(first, None), (second, None)], [(second, None), (first, None)]):
+        cases, notes = annotated(both, POOL)
+        assert [(c.label, c.author) for c in cases] == [("b", "bob")]
+        assert notes == ["1 prompt labelled differently by several people: the latest label counts"]
+
+
+def test_what_fits_as_well_is_kept_and_ids_are_free_ones() -> None:
+    taken = pool("", case=(case(0, "a", id="annotation-1"),))
+    one = session(typed(1, "sort numbers"), about(1, 1, "a", also=("b",)))
+    cases, _ = annotated([(one, None)], taken)
+    assert [(c.id, c.also) for c in cases] == [("annotation-2", ("b",))]
 
 
 def test_ids_stay_unique_after_a_correction() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from routerlab.annotate.ratings.pinned import asked, shown
 from routerlab.core.corpus import Case, Corpus, fold, prompt_sha256
 from routerlab.core.errors import LabError
-from routerlab.core.session.session import Session
+from routerlab.core.session.session import Annotation, Session
 from routerlab.core.text import plural
 from routerlab.engine.contract.router import Router
 from routerlab.engine.contract.scaling import label_shares
@@ -31,6 +31,7 @@ from routerlab.tune.write import write_router
 
 SIXTY, TEST = "in routing60, the held-out test", "test cases, which are never fitted to"
 KNOWN, NAMELESS = "in the corpus already", "without a prompt here"
+FLAGGED = "flagged for another look"
 """Why annotations are left out."""
 
 
@@ -64,19 +65,18 @@ def annotated(
     """The labelled prompts of the sessions as cases, and notes on those left out.
 
     With each session comes its corpus, if that is here. Left out are prompts of the held-out test and of
-    overlays' tests, prompts that the pool has, and repeats (the last label counts).
+    overlays' tests, prompts that the pool has, flagged ones, and repeats (the latest label counts).
     """
     tested, kept = {fold(case.prompt) for case in held_out().case}, overlay_tests()
     known = {fold(case.prompt) for case in pool.case}
-    found: dict[str, Case] = {}
-    number = count(1)
-    skipped = dict.fromkeys((SIXTY, TEST, KNOWN, NAMELESS), 0)
+    found: dict[str, tuple[str, Annotation, str]] = {}
+    given: dict[str, dict[str, str]] = {}
+    skipped = dict.fromkeys((SIXTY, TEST, KNOWN, FLAGGED, NAMELESS), 0)
     for session, corpus in sessions:
         trials = {trial.id: trial for trial in session.trials}
-        for annotation in session.annotations:
-            kind, target = annotation.target
+        for kind, target in session.standing():
             state = session.current(target, kind)
-            if state.label is None or state.draft:
+            if state.said is None or state.draft:
                 continue
             prompt = None
             if kind == "case":
@@ -85,23 +85,38 @@ def annotated(
                 prompt = asked(trials[target], session, corpus).prompt
             if prompt is None:
                 skipped[NAMELESS] += 1
-            elif fold(prompt) in tested:
+            elif (folded := fold(prompt)) in tested:
                 skipped[SIXTY] += 1
             elif prompt_sha256(prompt) in kept:
                 skipped[TEST] += 1
-            elif fold(prompt) in known:
+            elif folded in known:
                 skipped[KNOWN] += 1
+            elif state.flagged:
+                skipped[FLAGGED] += 1
             else:
-                found[fold(prompt)] = Case(
-                    id=f"annotation-{next(number)}",
-                    prompt=prompt,
-                    label=state.label,
-                    fit=state.fit,
-                    author=annotation.annotator,
-                    source=session.header.id,
-                )
+                given.setdefault(folded, {})[state.said.annotator] = state.said.label or ""
+                if folded not in found or found[folded][1].at <= state.said.at:
+                    found[folded] = prompt, state.said, session.header.id
+    taken = {case.id for case in pool.case}
+    free = (name for n in count(1) if (name := f"annotation-{n}") not in taken)
+    cases = [
+        Case(
+            id=next(free),
+            prompt=prompt,
+            label=said.label,
+            fit=said.fit,
+            also=said.also or (),
+            author=said.annotator,
+            source=source,
+        )
+        for prompt, said, source in found.values()
+    ]
     notes = [f"{plural(n, 'annotation')} left out: {why}" for why, n in skipped.items() if n]
-    return list(found.values()), notes
+    if split := sum(len(set(labels.values())) > 1 for labels in given.values()):
+        notes.append(
+            f"{plural(split, 'prompt')} labelled differently by several people: the latest label counts"
+        )
+    return cases, notes
 
 
 async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -> Learned:
@@ -124,6 +139,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         raise LabError("there is no annotation to learn from")
     grown = Corpus.model_validate(base.corpus.model_dump() | {"case": (*others, *cases)})
     whole = replace(training(grown, plan.taxonomy, "annotations"), corpora=base.corpora)
+    added = {case.id for case in cases}
     window, layer = router.window or 256, router.head.layer
     with Workbench(plan) as bench:
         layers = await bench.layers()
@@ -132,7 +148,7 @@ async def learn(plan: Plan, router: Router, cases: Sequence[Case], tell: Tell) -
         way = Way(plan.spec.model_copy(update=told), router.exemplar)
         await reader.read(way, [window])
         candidates = reader.candidates(float("inf"))
-        target, is_new = whole.weighted, np.array([c.id.startswith("annotation-") for c in whole.cases])
+        target, is_new = whole.weighted, np.array([case.id in added for case in whole.cases])
         setting = Setting(0, window, layer, STRENGTHS[0])
         features = candidates.features(setting)
         folds = splits(whole.gold, whole.group, 5, plan.seed)

@@ -198,6 +198,10 @@ def test_the_turns_of_a_conversation(tmp_path: Path) -> None:
         (prompt, "h", "h", "en") for prompt in "pqr"
     ]
     assert every.sources == ("line 1",) * 3
+    alone, other = {"messages": asks("p", "x", "q")}, {"messages": asks("r", "x", "s")}
+    groups = [c.group for c in read(tmp_path, alone, other, turn="all-user").cases]
+    assert groups[0] == groups[1] != groups[2] == groups[3]
+    assert all(groups)
 
 
 def test_answers_that_are_no_label_are_told(tmp_path: Path) -> None:

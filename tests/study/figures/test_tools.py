@@ -128,6 +128,21 @@ def test_a_spreadsheets_table(tmp_path: Path) -> None:
         assert "latency is latency_s in s, by its name" in (found.source.read_as or "")
 
 
+def test_a_comma_that_may_be_either_mark_is_not_guessed(tmp_path: Path) -> None:
+    log = b'arm,case,gold,label,latency_ms\nm,c1,x,x,900\nm,c2,x,x,"2,500"\n'
+    with pytest.raises(LabError, match=r"log.csv:3: .*may be 2500 or 2.500: write it without a comma"):
+        of(tmp_path, log, name="log.csv")
+    between = log.replace(b",", b";").replace(b'"2;500"', b"2,500")
+    assert [row.latency_ms for row in of(tmp_path, between, name="log.csv").rows] == [900.0, 2.5]
+
+
+def test_blanks_around_what_is_right_make_no_answer_wrong(tmp_path: Path) -> None:
+    log = b"arm,case,label, gold\nm,1,x, x\nm, 2,x ,y \n"
+    (first, second) = of(tmp_path, log, name="log.csv").rows
+    assert (first.right, second.right) == (True, False)
+    assert second.case == "2"
+
+
 @pytest.mark.parametrize(
     ("column", "unit"),
     [("total_ms", "ms"), ("Duration (s)", "s"), ("elapsedNanos", "ns"), ("time.us", "us"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from routerlab.annotate.formats.fields import Row, Shape, told
-from routerlab.core.corpus import Case
+from routerlab.core.corpus import Case, prompt_sha256
 from routerlab.core.names import Turn
 
 _USERS = {"user", "human", "prompter"}
@@ -45,9 +45,10 @@ def of_turns(turns: Any, turn: Turn, known: Row) -> list[Row] | str:
     if not asked:
         return "no user turn"
     if turn == "all-user" and len(asked) > 1:
-        group = known.get("group") or known.get("source_id")
+        own = prompt_sha256("\n".join(asked))[:12]
+        group = known.get("group") or known.get("source_id") or f"chat-{own}"
         alone = {key: value for key, value in known.items() if key not in ("id", "label")}
-        return [{**alone, **({"group": group} if group else {}), "prompt": prompt} for prompt in asked]
+        return [{**alone, "group": group, "prompt": prompt} for prompt in asked]
     answer = {"label": answered[0].strip()} if len(asked) == len(answered) == 1 else {}
     return [{**answer, **known, "prompt": asked[-1] if turn == "last" else asked[0]}]
 

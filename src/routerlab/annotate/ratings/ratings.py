@@ -7,7 +7,7 @@ is known, otherwise the case's id. A rater of several sessions is still one rate
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from routerlab.annotate.ratings.doubts import doubts, unfinished
@@ -49,11 +49,6 @@ def collect(
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:
     return lambda done, _: progress(before + done, total)
-
-
-def _utc(at: datetime) -> datetime:
-    """Comparable with every other time: one without a zone, as a person may have written, counts as UTC."""
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 class _Gathered:
@@ -112,7 +107,7 @@ class _Gathered:
 
     def result(self) -> Collected:
         """All of it, and what is doubtful about it."""
-        newest = sorted(self._headers, key=lambda header: _utc(header.created), reverse=True)
+        newest = sorted(self._headers, key=lambda header: header.created, reverse=True)
         families: dict[str, str] = {}
         for header in newest:
             families = header.taxonomy.families | families
@@ -147,7 +142,7 @@ class _Gathered:
 
     def _answer(self, unit: Unit, trial: Trial) -> None:
         """The model's label, unless there is a later one already."""
-        key, at = (unit.key, trial.arm), _utc(trial.at)
+        key, at = (unit.key, trial.arm), trial.at
         if trial.status == "ok" and trial.label is not None and at >= self._answered.get(key, at):
             unit.models[trial.arm], self._answered[key] = trial.label, at
             unit.sure[trial.arm] = (trial.probabilities or {}).get(trial.label)
@@ -164,7 +159,7 @@ class _Gathered:
         blind: Annotation | None = None
         draft = False
         for event in events:
-            at, also = _utc(event.at), event.also or ()
+            at, also = event.at, event.also or ()
             if event.note is not None and event.decides is None:
                 note = event.note or None
             if event.label is not None:

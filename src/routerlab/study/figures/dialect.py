@@ -30,8 +30,14 @@ def read_records(path: Path, faults: Faults) -> tuple[Rows, str | None, list[Num
         raise LabError(f"{path}: looks like a tool's log, but is not whole: {type(e).__name__} {e}") from None
 
 
-def plain_number(value: Any) -> Any:
-    """A number's text with a point where it has a decimal comma, as in 1,5 and 1.234,5; else the value."""
+def plain_number(value: Any, semicolons: bool) -> Any:
+    """A number's text with a point where it has a decimal comma, as in 1,5 and 1.234,5; else the value.
+
+    ValueError for 2,500 where nothing says which mark its comma is: between `semicolons` it is a decimal one.
+    """
     if isinstance(value, str) and re.fullmatch(r"\s*(\d{1,3}(\.\d{3})+|\d+),\d+\s*", value):
+        if not semicolons and re.fullmatch(r"\s*[1-9]\d{0,2},\d{3}\s*", value):
+            whole = value.strip()
+            raise ValueError(f"may be {whole.replace(',', '')} or {whole.replace(',', '.')}")
         return value.replace(".", "").replace(",", ".")
     return value

@@ -68,17 +68,18 @@ def read_log(
     taken, why = (unit, "as given") if unit != "auto" else unit_of(found.get("latency", ""))
     asked = not tool or any(dig(record, found["predicted"]) for _, record in lines)
     lacks: Status = "unparsed" if asked else "unrouted"
-    rows = [_Line(number, record, found, faults, lacks).row(_SCALES[taken]) for number, record in lines]
+    told = (found, faults, lacks, read.kind.startswith("CSV with ;"))
+    rows = [_Line(number, record, *told).row(_SCALES[taken]) for number, record in lines]
     again = _number_repeats(faults, rows, lines, found.get("repeat"), repeats_in_order)
     faults.end()
-    told = f"{read.kind} of vLLM" if "vllm" in there else tool or read.kind
+    read_as = f"{read.kind} of vLLM" if "vllm" in there else tool or read.kind
     units = {"latency": f" in {taken}, {why}"}
     source = Source(
         path=str(path),
         format=_FORMATS[read.kind.split()[0].rstrip(",")],
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         columns=found,
-        read_as=f"{told}: " + "; ".join(f"{n} is {c}{units.get(n, '')}" for n, c in found.items()),
+        read_as=f"{read_as}: " + "; ".join(f"{n} is {c}{units.get(n, '')}" for n, c in found.items()),
     )
     notes = [*([again_note(again)] if again else ()), *_doubts(rows, found, taken)]
     if "vllm" in there and "began" in there:
@@ -108,18 +109,19 @@ def _doubts(rows: Sequence[Row], found: Mapping[str, str], unit: str) -> Iterato
 class _Line:
     """A record of a log, with the number of its line. What it cannot be is a fault there, and the row that is
     made of it no row to use. `columns` says in which column what is needed is, `lacks` what an answer without
-    a label is."""
+    a label is, and `semicolons` whether they are between its cells."""
 
     number: int
     record: Mapping[str, Any]
     columns: Mapping[str, str]
     faults: Faults
     lacks: Status
+    semicolons: bool
 
     def row(self, scale: float) -> Row:
         """The row, times multiplied by `scale`; its repeat is not numbered yet."""
         said = _plain(label_of(dig(self.record, self.columns.get("predicted", ""))))
-        answer = self._text("answer")
+        answer = _plain(dig(self.record, self.columns.get("answer", "")))
         status = self._status(said)
         latency = self._number(self.columns.get("latency"))
         alone = str(self.record.get("batched", "")).lower() not in _GOOD
@@ -171,7 +173,7 @@ class _Line:
         return self.lacks if status == "ok" and said is None else status
 
     def _text(self, field: str) -> str | None:
-        return _plain(dig(self.record, self.columns.get(field, "")))
+        return (_plain(dig(self.record, self.columns.get(field, ""))) or "").strip() or None
 
     def _name(self, field: str, instead: object = None) -> str:
         name = self._text(field) or instead
@@ -195,7 +197,13 @@ class _Line:
         if value is None or value == "":
             return None
         try:
-            number = float("nan") if isinstance(value, bool) else float(plain_number(value))
+            plain = plain_number(value, self.semicolons)
+        except ValueError as e:
+            what = f"column {column!r} holds {value!r}, which {e}: write it without a comma"
+            self.faults.add(self.number, what)
+            return None
+        try:
+            number = float("nan") if isinstance(plain, bool) else float(plain)
         except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if isfinite(number) and 0 <= number <= most:

@@ -7,10 +7,11 @@ import pytest
 from routerlab.core.files.toml import load_toml
 from routerlab.resources import ROUTES
 from routerlab.study.figures.rows import Row
+from routerlab.study.report.sections.trial import economics
 from routerlab.study.routing_table import Routes
 from routerlab.study.trial.analysis.economics import requests
 from routerlab.study.trial.protocol.assignment import Planned
-from tests.study.trial.analysis.made import Made, bill, number
+from tests.study.trial.analysis.made import Made, bill, hypothesis, number
 from tests.study.trial.harness import LABELS, Answer
 
 
@@ -37,6 +38,7 @@ def test_costs_are_those_of_the_table(made: Made) -> None:
     assert keywords.ratio == pytest.approx((expected + router) / keywords.default)
     assert keywords.ratio_low is not None
     assert keywords.ratio_high is not None
+    assert keywords.ratio is not None
     assert keywords.ratio_low < keywords.ratio < keywords.ratio_high
 
 
@@ -121,6 +123,20 @@ def test_a_router_that_costs_more_than_it_can_save_never_pays(made: Made) -> Non
     one = bill(made(lambda _, gold: ("ok", gold, 3.6e6)), "keywords")
     assert one.break_even is None
     assert one.break_even_says == "it saves nothing, however accurate"
+
+
+def test_a_default_model_that_costs_nothing_has_no_ratio_and_a_hypothesis_says_so(made: Made) -> None:
+    data = load_toml(ROUTES, Routes).model_dump()
+    for target in data["model"]:
+        if target["name"] == data["default"]:
+            target.update(input_per_million=0.0, output_per_million=0.0, per_request=0.0)
+    result = made(routes=Routes.model_validate(data))
+    assert bill(result, "control").default == 0
+    assert bill(result, "keywords").ratio is None
+    assert bill(result, "keywords").ratio_low is None
+    cost = hypothesis(result, "H6")
+    assert cost.found == "not tested: without a router it costs nothing, so there is no ratio"
+    assert economics(result) is not None
 
 
 def test_constraints_count_what_went_where_it_may_not(made: Made) -> None:

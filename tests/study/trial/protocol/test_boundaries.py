@@ -69,6 +69,12 @@ def test_a_look_with_next_to_nothing_is_never_crossed() -> None:
     assert bounds[1:] == pytest.approx([2.963, 1.969], abs=1e-3)
 
 
+def test_a_second_look_at_the_same_cases_is_never_crossed() -> None:
+    bounds = spending_bounds([0.5, 0.5, 1.0])
+    assert bounds == pytest.approx([2.963, HIGHEST, 1.969], abs=1e-3)
+    assert crossings(bounds, [0.5, 0.5, 1.0])[1] == 0
+
+
 def test_the_chance_to_cross_under_an_effect_is_that_of_simulation() -> None:
     fractions, drift = [0.25, 0.6, 1.0], 2.5
     bounds = spending_bounds(fractions)

@@ -197,7 +197,7 @@ def _saved(one: Economics) -> tuple[Cell | str, ...]:
         w.money(one.routed * scale),
         "?" if one.router is None else w.money(one.router * scale),
         w.money(one.saved_per_1000),
-        Cell(f"{one.ratio:.2f}", w.interval(one.ratio_low, one.ratio_high)),
+        Cell(w.NONE if one.ratio is None else f"{one.ratio:.2f}", w.interval(one.ratio_low, one.ratio_high)),
         w.estimate(one.outcome_accuracy),
         w.share(one.break_even),
     )

@@ -66,7 +66,7 @@ def economics(
         routed=routed,
         router=router if any(one.row.cost is not None for one in asked) else None,
         saved_per_1000=1000 * (default - routed - router) / len(asked),
-        ratio=(routed + router) / default,
+        ratio=(routed + router) / default if default else None,
         ratio_low=low,
         ratio_high=high,
         outcome_accuracy=outcome,
@@ -77,7 +77,8 @@ def economics(
 
 
 def drawn_ratio(asked: Sequence[Request], settings: Settings) -> Doubles:
-    """Bootstrap draws, over cases, of what it costs with the router over what it costs without."""
+    """Bootstrap draws, over cases, of what it costs with the router over what it costs without; NaN where
+    that is nothing."""
     sums: dict[str, list[float]] = {}
     for one in asked:
         own = sums.setdefault(one.row.case, [0.0, 0.0])
@@ -86,7 +87,7 @@ def drawn_ratio(asked: Sequence[Request], settings: Settings) -> Doubles:
     if len(sums) < 2:
         return np.zeros(0)
     drawn = draw(np.array(list(sums.values())), settings.resamples, settings.seed)
-    ratio: Doubles = drawn[:, 0] / drawn[:, 1]
+    ratio: Doubles = drawn[:, 0] / np.where(drawn[:, 1] > 0, drawn[:, 1], np.nan)
     return ratio
 
 

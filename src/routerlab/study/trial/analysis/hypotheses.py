@@ -79,6 +79,8 @@ def _why_not(hypothesis: Hypothesis, evidence: Evidence) -> str:
         return "it takes two routers that answered the same cases"
     if hypothesis.endpoint == "cost" and not evidence.economics:
         return "there is no routing table with prices"
+    if hypothesis.endpoint == "cost" and all(bill.ratio is None for bill in evidence.economics.values()):
+        return "without a router it costs nothing, so there is no ratio"
     if hypothesis.needs_outcomes and evidence.outcomes is None:
         return "the measured answers are not at hand"
     return "no router has this figure"
@@ -126,7 +128,7 @@ def _accuracy(hypothesis: Hypothesis, evidence: Evidence) -> list[Tested]:
 
 def _cost(_: Hypothesis, limit: float, evidence: Evidence) -> Iterator[Held]:
     for arm, bill in evidence.economics.items():
-        if arm not in evidence.trial.routed:
+        if arm not in evidence.trial.routed or bill.ratio is None:
             continue
         p = drawn_p(evidence.ratios[arm], limit)
         note = "the router itself has no price" if bill.router is None else ""

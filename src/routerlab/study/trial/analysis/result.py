@@ -136,7 +136,7 @@ class Misroute(Record):
 class Economics(Record):
     """What an arm's `n` requests cost. `default` is without a router; `routed` what the models cost that the
     labels chose; `router` the router itself, None where no price is known (it then counts as nothing).
-    `ratio` is (routed + router) / default.
+    `ratio` is (routed + router) / default, None where that is nothing.
 
     `outcome_accuracy` counts a wrong label that leads to the right model as right. `break_even` is the
     accuracy at which nothing is saved, if misroutes stay as costly as they were; `break_even_says` explains.
@@ -149,7 +149,7 @@ class Economics(Record):
     routed: float
     router: float | None
     saved_per_1000: float
-    ratio: float
+    ratio: float | None
     ratio_low: float | None
     ratio_high: float | None
     outcome_accuracy: Share
