@@ -10,9 +10,11 @@ import pytest
 
 from routerlab.core.errors import Exit, LabError
 from routerlab.core.prediction import Prediction, Tokens
+from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.head import PARTS
 from routerlab.tune.answers import WINDOWS, Answer, Answers, Asker
 from routerlab.tune.features import DEPTHS, Reader, Workbench, layers_of
+from routerlab.tune.scores.untuned import score_cases
 from routerlab.tune.ways import Way
 from tests.engine.asking import TWO, shots_for
 from tests.engine.cluster.in_process import in_process
@@ -268,6 +270,9 @@ def test_a_key_depends_on_what_is_asked(model: Path, tmp_path: Path) -> None:
 
 async def test_a_reader_has_features_of_every_case_under_every_setting(model: Path, tmp_path: Path) -> None:
     plan = plan_for(model, tmp_path / "r.toml")
+    group = plan.training.group.copy()
+    group[4] = group[2]  # nearly the same
+    plan = replace(plan, training=replace(plan.training, group=group))
     layers = (1, LAYER)
     with Workbench(plan) as bench:
         reader = Reader(bench, plan.training, layers, lambda *_: None)
@@ -286,7 +291,7 @@ async def test_a_reader_has_features_of_every_case_under_every_setting(model: Pa
         f"F32, instruction full, {shots} exemplars" for shots in (len(plan.shots), "no")
     ]
     assert not (found.table[0, NARROW] == found.table[1, NARROW]).any(axis=2).all()
-    assert (np.flatnonzero(~found.usable[1]).tolist(), found.usable[0].all()) == ([2, 3], True)
+    assert (np.flatnonzero(~found.usable[1]).tolist(), found.usable[0].all()) == ([2, 3, 4], True)
     assert len(reader.tokens) == n
     assert len(reader.candidates(0.0).table) == 1  # the quickest, when none is quick enough
 
@@ -311,3 +316,10 @@ def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.raises(LabError, match="cache: no folder to keep answers in"):
         Answers(tmp_path / "cache" / "answers.sqlite")
+
+
+def test_an_exemplar_written_otherwise_is_not_asked_either(model: Path, tmp_path: Path) -> None:
+    plan = plan_for(model, tmp_path / "r.toml")
+    whole = score_cases(plan, ()).cases
+    shot = Exemplar(prompt=f"  {whole[0].prompt.upper()}", label=whole[0].label or "")
+    assert score_cases(plan, (shot,)).cases == whole[1:]

@@ -175,10 +175,10 @@ class Reader:
         times = {key: [self._pace[key[0]] * n for n in tokens] for key, tokens in self._evaluated.items()}
         p95 = {key: part * (percentile(own, 0.95) or 0.0) for key, own in times.items()}
         quick = [key for key in p95 if p95[key] <= limit_ms] or [min(p95, key=lambda key: p95[key])]
-        rows = np.arange(len(self._training.cases))
+        group = self._training.group  # what is nearly an exemplar is not judged by it either
         return Candidates(
             {key: self._table[key] for key in quick},
             self._layers,
-            np.stack([~np.isin(rows, way.own) for way in self.ways]),
+            np.stack([~np.isin(group, group[np.array(way.own, int)]) for way in self.ways]),
             {key: float(np.mean(own)) for key, own in times.items()},
         )

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from routerlab.annotate.corpus import file
 from routerlab.annotate.corpus.file import write_corpora
 from routerlab.annotate.corpus.overlay import Overlay
 from routerlab.cli.main import app
 from routerlab.core.corpus import Annotated, Case, Corpus, prompt_sha256
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.files.atomic import write_new
 from routerlab.core.files.toml import load_toml
 
 CODE, COT = "code/simple", "CoT/simple"
@@ -232,6 +234,24 @@ def test_of_many_missing_twenty_are_listed() -> None:
     assert lines[0].startswith("30 of 30 prompts")
     assert lines[-2:] == ["  mt-bench 99", "  and 10 more"]
     assert len(lines) == 22
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_of_several_files_all_are_written_or_none(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+
+    def fails(path: Path, data: bytes) -> None:
+        write_new(path, data)
+        if "second" in path.name:
+            raise fault
+
+    monkeypatch.setattr(file, "write_new", fails)
+    new = {Path(name): corpus(case(9)) for name in ("mine-dev.toml", "first.toml", "second.toml")}
+    with pytest.raises((KeyboardInterrupt, LabError)):
+        write_corpora(new, force=True)
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
 
 def test_nothing_is_overwritten_without_force() -> None:

@@ -204,6 +204,12 @@ def test_the_turns_of_a_conversation(tmp_path: Path) -> None:
     assert all(groups)
 
 
+def test_a_turn_that_was_said_before_in_the_same_chat_is_told(tmp_path: Path) -> None:
+    found = read(tmp_path, {"messages": asks("p", "x", "go on", "y", "Go on")}, turn="all-user")
+    assert [c.prompt for c in found.cases] == ["p", "go on"]
+    assert ("duplicates left out (after folding)", 1, ["line 1 as line 1"]) in found.findings
+
+
 def test_answers_that_are_no_label_are_told(tmp_path: Path) -> None:
     found = read(tmp_path, {"messages": asks("p", "forty-two")}, {"messages": asks("q", "forty-two")})
     assert found.notes == ("answers that are no label, not read: 1 ('forty-two' of 2 lines)",)

@@ -1,9 +1,10 @@
 """Files of cases on the disk: written whole or not at all, and a person's file added to under a lock."""
 
 import os
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
@@ -123,17 +124,21 @@ def _write(files: Mapping[Path, tuple[str, Corpus | Overlay]], force: bool = Fal
         _check(path, text, corpus)
         if path.exists() and not force:
             raise LabError(f"{path}: exists already, and nothing is overwritten; choose another name")
-    written: list[Path] = []
+    made: dict[Path, Path] = {}
     try:
         for path, (text, _) in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                written.append(path)
-            write_new(path, text.encode())
+            made[path] = path.with_name(f".{path.name}.{os.getpid()}.made")
+            write_new(made[path], text.encode())
+            with suppress(FileNotFoundError):
+                shutil.copymode(path, made[path])
+        for path, whole in made.items():  # no disk is too full for a new name
+            whole.replace(path)
     except OSError as e:
-        for path in written:
-            path.unlink(missing_ok=True)
         raise LabError(f"{path}: cannot be written: {e.strerror}") from None
+    finally:
+        for whole in made.values():
+            whole.unlink(missing_ok=True)
 
 
 def _check(path: Path, text: str, corpus: Corpus | Overlay) -> None:

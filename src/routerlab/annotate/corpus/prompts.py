@@ -261,7 +261,7 @@ def _distinct(read: Sequence[Placed], faults: Faults) -> tuple[list[Placed], lis
                 )
         first = (labelled or same)[0]
         kept.append(first)
-        duplicates += [(line, first[0]) for line, _ in same if line != first[0]]
+        duplicates += [(line, first[0]) for line, case in same if case is not first[1]]
     kept.sort(key=lambda placed: placed[0])
     ids: dict[str, int] = {}
     for line, case in kept:

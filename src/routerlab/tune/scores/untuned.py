@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from routerlab.core.corpus import fold
 from routerlab.engine.contract.contract import Exemplar
 from routerlab.engine.contract.names import Encoding, Untuned
 from routerlab.engine.contract.router import Row
@@ -35,9 +36,9 @@ async def baselines(plan: Plan, bench: Workbench, shots: Sequence[Exemplar], tel
 
 def score_cases(plan: Plan, shots: Sequence[Exemplar]) -> Training:
     """The sample that scores are measured on: no exemplar is in it."""
-    own = {shot.prompt for shot in shots}
+    own = {fold(shot.prompt) for shot in shots}
     picked = sample(plan.training, SCORE_CASES, plan.seed + 1)
-    return subset(plan.training, [i for i in picked if plan.training.cases[i].prompt not in own])
+    return subset(plan.training, [i for i in picked if fold(plan.training.cases[i].prompt) not in own])
 
 
 async def asked(

@@ -99,6 +99,7 @@ def test_the_tasks_that_would_decide_are_those_of_the_narrower_interval() -> Non
     none = Estimate(value=-0.01, low=-0.04, high=0.05)  # refuted where 0.06 is less than 0.03
     assert needed(none, 0.02, 100) == pytest.approx(401, abs=1)
     assert needed(Estimate(value=0.04, low=0.03, high=0.05), 0.02, 100) is None
+    assert needed(Estimate(value=0.0, low=0.0, high=0.0), 0.0, 100) is None
     assert finding(Estimate(value=0.01, low=0.005, high=0.015), 0.02) == "refuted"
     assert finding(Estimate(value=0.01, low=None, high=None), 0.02) == "undecided"
 

@@ -34,6 +34,8 @@ def test_a_session_gives_the_labels_of_its_arms_and_annotators(tmp_path: Path) -
         file.append(trial(3, "t2", None))
         file.append(trial(4, "t0", "code/simple"))  # asked again: the later answer counts
         file.append(Annotation(id="a1", at=AT, trial="t2", label="CoT/complex", annotator="ada"))
+        file.append(Annotation(id="a2", at=AT, trial="t3", label="CoT/simple", draft=True, annotator="ada"))
+        file.append(Annotation(id="a3", at=AT, trial="t99", label="CoT/simple", annotator="ada"))
     router, annotator = read_labels(path)
     m = matrix([[1, 0]] * 4)
     assert (router.name, router.kind) == ("small", "router")

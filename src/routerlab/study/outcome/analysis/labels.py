@@ -85,15 +85,16 @@ def _read_session(path: Path, found: dict[tuple[str, str], Labelled]) -> None:
     pin = session.header.corpus
     corpus = pinned_corpus(pin, path) if pin else None
     unknown = _trials(session, corpus, found)
+    trials = {trial.id: trial for trial in session.trials}
     for kind, target in session.standing():
         state = session.current(target, kind)
-        if state.label is None or state.said is None:
+        if state.label is None or state.said is None or state.draft:
             continue
+        prompt = None
         if kind == "case":
             prompt = shown(target, session, corpus).prompt
-        else:
-            trial = next(t for t in session.trials if t.id == target)
-            prompt = asked(trial, session, corpus).prompt
+        elif target in trials:
+            prompt = asked(trials[target], session, corpus).prompt
         if prompt is not None:
             giver = _giver(found, state.said.annotator, "annotator")
             giver.by_sha256[prompt_sha256(prompt)] = state.label

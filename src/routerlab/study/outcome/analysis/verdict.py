@@ -34,12 +34,14 @@ def finding(effect: Estimate, worth: float) -> Finding:
 
 def needed(effect: Estimate, worth: float, n: int) -> int | None:
     """The tasks with which the interval, as much narrower as the root of their number says, would decide at
-    the same effect; None where it is decided, has no interval, or more than MOST would be needed."""
+    the same effect; None where it is decided, has no interval, or no number up to MOST would do."""
     if effect.low is None or effect.high is None or finding(effect, worth) != "undecided":
         return None
     below, above = effect.value - effect.low, effect.high - effect.value
     reaches = [below / effect.value] if effect.value > 0 else []
     reaches += [above / (worth - effect.value)] if effect.value < worth else []
+    if not reaches:
+        return None
     found = ceil(n * min(reaches) ** 2) + 1
     return max(found, n + 1) if found <= MOST else None
 
