@@ -83,6 +83,7 @@ def test_two_remotes_have_two_names(tmp_path: Path) -> None:
         ("http://10.0.0.7/v1", False, True),
         ("https://10.0.0.7/v1", False, False),
         ("https://localhost.example.com", False, False),
+        ("http://127.example.com/v1", False, True),
     ],
 )
 def test_where_a_remote_is(url: str, local: bool, shown: bool) -> None:

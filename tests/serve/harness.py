@@ -11,11 +11,11 @@ import httpx2
 
 from routerlab.api import AsyncRouter
 from routerlab.core.names import Turn
-from routerlab.core.prediction import Prediction
+from routerlab.core.prediction import Prediction, Trial
 from routerlab.core.session.file import read_session
 from routerlab.core.session.session import Session
 from routerlab.serve.app import Server
-from routerlab.serve.chat.forward import new_client
+from routerlab.serve.chat.forward import Clients
 from routerlab.serve.chat.reply import Choosing
 from routerlab.serve.chat.stickiness import Stickiness, Sticky
 from routerlab.serve.front import Front, MakeRouter, Wanted, load_work
@@ -69,6 +69,11 @@ class Visit:
         text = (await self.client.get("/metrics")).text
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
+    def trials(self) -> list[Trial]:
+        """What was written so far; nothing while there is no file."""
+        path = self.recorder.path
+        return read_session(path).session.trials if path is not None and path.exists() else []
+
     def session(self) -> Session:
         assert self.recorder.path is not None
         return read_session(self.recorder.path).session
@@ -103,7 +108,7 @@ async def serving(
         return AsyncRouter(by_name[name], FRONT_DOOR.labels, PATIENCE_S)
 
     front = Front(lambda: load_work(asked, limits, metrics, recorder, make or scripted), recorder, limits)
-    models = new_client()
+    models = Clients()
     remembers = sticky(metrics, lines.append) if callable(sticky) else Stickiness(sticky)
     choosing = Choosing(models, remembers, turn)
     server = Server(front, limits, metrics, choosing, token, lines.append)

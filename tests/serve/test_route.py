@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from routerlab.core.errors import LabError
 from routerlab.engine.arms.arm import ArmState
 from routerlab.engine.arms.local import ModelArm
 from routerlab.serve.app import Server
-from routerlab.serve.chat.forward import new_client
+from routerlab.serve.chat.forward import Clients
 from routerlab.serve.chat.reply import Choosing
 from routerlab.serve.chat.stickiness import Stickiness
 from routerlab.serve.front import Front, Wanted, load_work
@@ -261,7 +262,7 @@ async def test_another_taxonomy_has_a_session_of_its_own(tmp_path: Path) -> None
         await visit.route()
         await until(lambda: visit.recorder.path != first)
     assert visit.session().header.taxonomy.labels == TWO.labels
-    assert len(visit.session().trials) == 1
+    assert len(visit.trials()) == 1
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["gone", "half-closed"])
@@ -360,7 +361,7 @@ async def test_a_port_that_another_takes_while_it_loads_is_told_in_one_line() ->
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(sock.getsockname())
         other.listen()
-        async with new_client() as models:
+        async with aclosing(Clients()) as models:
             choosing = Choosing(models, Stickiness(0.0), "last")
             server = Server(front, LIMITS, metrics, choosing, None, lines.append)
             with pytest.raises(LabError, match="cannot listen there: Address already in use"):

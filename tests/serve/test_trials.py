@@ -38,7 +38,7 @@ async def test_pages_have_what_was_written_without_texts_that_were_not_kept(tmp_
         (head,) = await lines(visit)
         assert (head["after"], head["taxonomy"]["sha256"]) == (0, MATERIALS.taxonomy.sha256)
         await visit.route("what nobody knows")
-        await until(lambda: visit.recorder.path is not None and len(visit.session().trials) == 2)
+        await until(lambda: len(visit.trials()) == 2)
         head, *records = await lines(visit)
         assert visit.recorder.path is not None
         assert head["session"] == visit.recorder.path.stem
@@ -47,7 +47,7 @@ async def test_pages_have_what_was_written_without_texts_that_were_not_kept(tmp_
         again = {"session": str(head["session"]), "after": str(head["after"])}
         assert (await lines(visit, **again))[1:] == []
         await visit.route("more")
-        await until(lambda: len(visit.session().trials) == 4)
+        await until(lambda: len(visit.trials()) == 4)
         assert len((await lines(visit, **again))[1:]) == 2
         assert len((await lines(visit, session="../../etc/passwd", after="7"))[1:]) == len(records) + 2
         assert (await visit.client.get("/v1/trials?after=-1")).status_code == 400
@@ -67,7 +67,7 @@ async def test_a_session_of_others_is_not_shown_and_an_earlier_one_is_to_its_end
         for others in ("theirs", "../outside"):
             assert (await lines(visit, session=others))[1:] == []
         (await visit.route("kept")).raise_for_status()
-        await until(lambda: visit.recorder.path is not None and len(visit.session().trials) == 1)
+        await until(lambda: len(visit.trials()) == 1)
         head, *got = await lines(visit, session="ours", after="0")
         assert head["more"]
         while head["more"] or len(got) < 3:
@@ -133,7 +133,7 @@ async def test_a_lab_follows_a_server_through_a_cut_into_its_next_session_and_go
         await until(lambda: len(trials(seen)) == 2)
         await lab.annotate(trials(seen)[0].id, label="CoT/simple")
         await visit.route("b")
-        await until(lambda: len(visit.session().trials) == 4)
+        await until(lambda: len(visit.trials()) == 4)
     port = int(visit.url.rpartition(":")[2])
     await until(lambda: bool(notices(seen)))
     async with serving(tmp_path, *arms, keep=Keep(1.0), port=port) as visit:

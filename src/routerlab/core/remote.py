@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, JsonValue, field_validator
 
 from routerlab.core.errors import Exit, LabError
+from routerlab.core.loopback import is_loopback
 from routerlab.core.names import Parse, Reasoning, Server
 from routerlab.core.prediction import Record, Tokens
 
@@ -106,8 +107,7 @@ class Remote(Record):
     @property
     def is_local(self) -> bool:
         """Whether the endpoint is on this machine."""
-        name = urlsplit(self.base_url).hostname or ""
-        return name in ("localhost", "::1") or name.startswith("127.")
+        return is_loopback(urlsplit(self.base_url).hostname or "")
 
     @property
     def shows_the_key(self) -> bool:

@@ -71,13 +71,16 @@ class Access:
         except RefusedError as refused:
             self._metrics.refused.labels(refused.code).inc()
             await refused.response(scope, receive, send)
-        except (Exception, asyncio.CancelledError) as e:
+        except asyncio.CancelledError:  # open still when the server's time to end is over
+            if not began:
+                ending = RefusedError(503, "ending", "the server ends; ask again", 1.0)
+                await ending.response(scope, receive, send)
+            raise
+        except Exception as e:
             self._tell(f"{scope['method']} {_where(e)}")
             if not began:
                 fault = RefusedError(500, "internal", "something here is wrong; the server's log says where")
                 await fault.response(scope, receive, send)
-            if isinstance(e, asyncio.CancelledError):
-                raise
         finally:
             self._open -= 1
             self._metrics.requests.set(self._open)

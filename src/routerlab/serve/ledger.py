@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from routerlab.api import Decision
 from routerlab.core.corpus import prompt_sha256
@@ -14,7 +15,7 @@ from routerlab.core.errors import LabError
 from routerlab.core.prediction import Trial
 from routerlab.core.session.file import new_session_path
 from routerlab.core.session.session import Event
-from routerlab.engine.arms.arm import Arm
+from routerlab.engine.arms.arm import Arm, ArmSpec
 from routerlab.engine.lab.keeper import Keeper
 from routerlab.engine.lab.materials import Materials, arm_record, changed, new_header
 from routerlab.engine.remote.redact import redactor
@@ -62,6 +63,17 @@ class _Waiting:
     contended: bool
     repeat: int
     at: datetime
+
+
+def _texts(waiting: _Waiting) -> dict[str, Any]:
+    """What may repeat the prompt, beside the arm, which has another name there: what a model generated, the
+    reason that it cannot be read, and what a remote server, or a cascade's member, says of a fault."""
+    texts: dict[str, Any] = {"arm": True, "answer": True, "attempts": {"__all__": {"error"}}}
+    spec = waiting.arm.spec
+    own = isinstance(spec, ArmSpec) and spec.contract != "cascade"
+    if not own or waiting.decision.status == "unparsed":
+        texts["error"] = True
+    return texts
 
 
 class Recorder:
@@ -142,15 +154,15 @@ class Recorder:
     async def _append(self, waiting: _Waiting) -> None:
         keeper = await self._open(waiting.materials)
         if keeper.unsaved > WAITING:  # a disk that is full: memory must not fill up as well
+            await keeper.flush()
+        if keeper.unsaved > WAITING:
             self._metrics.lost.inc()
             return
         record = arm_record(waiting.arm)
         known = keeper.session.arms.get(waiting.arm.spec.name)
         events: list[Event] = [record] if record and (known is None or changed(known, record)) else []
-        # What a model generated may repeat the prompt, and so may the reason that it cannot be read.
-        texts = {"answer", "error"} if waiting.decision.status == "unparsed" else {"answer"}
         trial = Trial(
-            **waiting.decision.model_dump(exclude={"arm", *texts}),
+            **waiting.decision.model_dump(exclude=_texts(waiting)),
             id=keeper.session.next_trial_id(),
             at=waiting.at,
             arm=waiting.decision.arm,

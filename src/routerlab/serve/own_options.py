@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from routerlab.api import AsyncRouter, Decision
 from routerlab.core.errors import LabError
@@ -49,7 +50,8 @@ class Scorers:
     limits: Limits
     make: Callable[[ArmSpec, Taxonomy], AsyncRouter] | None = None
     _known: OrderedDict[str, AsyncRouter] = field(default_factory=OrderedDict)
-    _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loading: dict[str, asyncio.Task[AsyncRouter]] = field(default_factory=dict)
     _waiting: int = 0
 
     async def score(self, taxonomy: Taxonomy, text: str) -> Decision:
@@ -75,13 +77,39 @@ class Scorers:
             self._waiting -= 1
 
     async def close(self) -> None:
-        """End all workers."""
+        """End all workers, and those that are being loaded."""
+        loading = list(self._loading.values())
+        for task in loading:
+            task.cancel()
+        await asyncio.gather(*loading, return_exceptions=True)
         await asyncio.gather(*(router.close() for router in self._known.values()))
         self._known.clear()
 
     async def _router(self, taxonomy: Taxonomy) -> AsyncRouter:
+        """What scores these options; it is loaded to its end though nobody may wait any more."""
         key = taxonomy.sha256
-        async with self._loading:
+        task = self._loading.get(key)
+        if task is None:
+            if len(self._loading) > self.limits.queue:
+                raise RefusedError(
+                    429, "queue_full", f"{len(self._loading)} sets of options wait already", 1.0
+                )
+            task = self._loading[key] = asyncio.create_task(self._loaded(key, taxonomy))
+            task.add_done_callback(partial(self._is_loaded, key))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise LabError("closed meanwhile") from None
+            raise
+
+    def _is_loaded(self, key: str, task: asyncio.Task[AsyncRouter]) -> None:
+        del self._loading[key]
+        if not task.cancelled():
+            task.exception()  # which was told to whoever still waited
+
+    async def _loaded(self, key: str, taxonomy: Taxonomy) -> AsyncRouter:
+        async with self._turn:
             known = self._known.get(key)
             if known is None or known.arm.state.phase == "failed":
                 spec = self._spec()

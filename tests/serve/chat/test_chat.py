@@ -31,6 +31,8 @@ from tests.serve.chat.tables import table
 from tests.serve.harness import LIMITS, PROMPT, TOKEN, Told, Visit, serving
 
 SAYS = {"regex": "code/simple", "system": "code/complex", "why": "CoT/simple"}
+NEVER_S = 2.0
+"""How long a model is waited for that never answers: it must have been asked by then."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +63,8 @@ class Door:
 
 @asynccontextmanager
 async def door(folder: Path, router: Told | None = None, **more: Any) -> AsyncIterator[Door]:
-    options = {key: more.pop(key) for key in ("default", "timeout_s", "constrained") if key in more}
+    options = {key: more.pop(key) for key in ("default", "constrained") if key in more}
+    small_s = more.pop("small_s", PATIENCE_S)
     async with model() as small, model() as large, model() as home:
         told = router or Told("main", says=SAYS)
         models: dict[str, tuple[int, str, Server | str]] = {
@@ -69,7 +72,8 @@ async def door(folder: Path, router: Told | None = None, **more: Any) -> AsyncIt
             "large": (3, "api", large),
             "home": (2, "self-hosted", home),
         }
-        path = table(folder / "routes.toml", models, **options)
+        path = table(folder / "routes.toml", models, timeout_s=PATIENCE_S, **options)
+        path.write_text(path.read_text().replace(f"_s = {PATIENCE_S}", f"_s = {small_s}", 1))
         eco = table(folder / "eco.toml", {"large": (1, "api", small)}, **options)
         wanted = Wanted("main", tables={"": path, "eco": eco})
         async with serving(folder, told, wanted=wanted, **more) as visit:
@@ -195,7 +199,7 @@ async def test_a_client_that_does_not_read_is_let_go(tmp_path: Path) -> None:
     ids=["429", "500", "401", "404", "302", "hangs up", "stalls", "cuts"],
 )  # fmt: skip
 async def test_the_next_stronger_model_answers_for_one_that_does_not(tmp_path: Path, act: Act) -> None:
-    async with door(tmp_path, timeout_s=0.3) as found:
+    async with door(tmp_path, small_s=NEVER_S if act is never else PATIENCE_S) as found:
         found.small.script.append(act)
         if act is cut:  # its answer had begun: the client sees that it has no end
             with pytest.raises(httpx2.RemoteProtocolError):

@@ -50,7 +50,7 @@ async def test_the_routers_labels_are_answered_by_the_router(tmp_path: Path) -> 
         assert {p["value"]: p["probability"] for p in answer["probabilities"]}["code/simple"] == 0.9
         assert told["usage"]["total_tokens"] == 123
         assert router.prompts[-1] == "one\ntwo\n\nthree"
-    assert len(visit.session().trials) == 2
+    assert len(visit.trials()) == 2
 
 
 async def scored(visit: Visit) -> None:

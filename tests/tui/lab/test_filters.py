@@ -213,6 +213,18 @@ def test_a_case_for_every_prompt_with_your_label(tmp_path: Path) -> None:
         write_cases(tmp_path / "no" / "folder.csv", cases, taxonomy)
 
 
+def test_what_was_said_of_the_gold_label_is_not_said_of_yours() -> None:
+    gold = Case(id="A", prompt="Sort", label=LABELS[0], also=(LABELS[1],), notes="why it is the first")
+    corpus = Corpus(schema_version=1, name="c", taxonomy="front-door", case=(gold,))
+    facts = asked(1, "Sort", a="0")
+    (trial,) = facts.question.trials.values()
+    question = Question(1, {"a": trial.model_copy(update={"case": "A", "prompt": None})})
+    (yours,) = cases_of([replace(facts, question=question, note=State(label=LABELS[1]))], corpus)
+    assert (yours.label, yours.also, yours.notes) == (LABELS[1], (), None)
+    (same,) = cases_of([replace(facts, question=question, note=State(label=LABELS[0]))], corpus)
+    assert same == gold
+
+
 @pytest.mark.parametrize("width", [60, 80, 88, 120, 200])
 @pytest.mark.parametrize("arms", [1, 3, 6])
 def test_no_label_is_cut_in_the_history(width: int, arms: int) -> None:

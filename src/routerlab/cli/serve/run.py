@@ -167,8 +167,10 @@ def run(
         say("note: without TLS, so whoever can read this network can read the token and all that is asked")
 
     async def main() -> None:
+        from contextlib import aclosing
+
         from routerlab.serve.app import Server
-        from routerlab.serve.chat.forward import new_client
+        from routerlab.serve.chat.forward import Clients
         from routerlab.serve.chat.reply import Choosing
         from routerlab.serve.chat.stickiness import Stickiness
         from routerlab.serve.front import Front, load_work
@@ -182,9 +184,9 @@ def run(
         shared = None if sharing is None else sharing(metrics, say)
         say(f"loading {router} ...")
         try:
-            async with new_client() as client:
+            async with aclosing(Clients()) as clients:
                 read = None if turn == "conversation" else turn
-                choosing = Choosing(client, shared or Stickiness(sticky), read)
+                choosing = Choosing(clients, shared or Stickiness(sticky), read)
                 server = Server(front, limits, metrics, choosing, token, say)
                 await run_server(server, sock, host, lambda url: print(url, flush=True))
         finally:

@@ -36,6 +36,7 @@ class Appended:
         self._unsure = False
         self._lock = lock
         self._fd = fd
+        self._linked = os.fstat(fd).st_nlink > 0  # some file systems do not count
         self._guard = threading.Lock()
 
     def write(self, data: bytes) -> None:
@@ -58,12 +59,15 @@ class Appended:
     def close(self) -> None:
         """Write what waits, close and unlock; closing again does nothing.
 
-        What cannot be written is saved in the temporary folder instead, and LabError says where.
+        What cannot be written is saved in the temporary folder instead, and LabError says where; so is all of
+        a file that was removed, or replaced by another, while it was open.
         """
         with self._guard:
             if self._fd < 0:
                 return
             try:
+                if self._removed:
+                    raise LabError(f"{self.path}: was removed or replaced while it was open")
                 self._drain()
             except LabError as e:
                 raise LabError(self._rescue(str(e)), e.code) from None
@@ -78,7 +82,17 @@ class Appended:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def _removed(self) -> bool:
+        """Whether nobody can open any more what is written to: an editor may have put a new file there."""
+        return self._linked and os.fstat(self._fd).st_nlink == 0
+
     def _drain(self) -> None:
+        if self.pending and self._removed:
+            raise LabError(
+                f"{self.path}: was removed or replaced while it was open; records waiting in memory: "
+                f"{len(self.pending)}. All of it is saved elsewhere when this lab ends"
+            )
         while self.pending:
             try:
                 if self._unsure:
@@ -99,17 +113,22 @@ class Appended:
             self._unsure = False
 
     def _rescue(self, reason: str) -> str:
-        """Save what is pending in the temporary folder; the line that tells where."""
-        n = len(self.pending)
+        """Save what is pending in the temporary folder, after what was written if that has no name any more;
+        the line that tells where."""
+        n, removed = len(self.pending), self._removed
         try:
             fd, name = tempfile.mkstemp(prefix=f"{self.path.stem}-", suffix=".rescued.toml")
             try:
+                if removed:
+                    _write_all(fd, os.pread(self._fd, self._good, 0))
                 _write_all(fd, b"".join(self.pending))
                 os.fsync(fd)
             finally:
                 os.close(fd)
         except OSError:
             return f"{reason}; the lab is closing and they could not be saved anywhere"
+        if removed:
+            return f"{self.path}: was removed or replaced while it was open; all that it had is in {name}"
         return f"{self.path}: full; the last records ({n}) are in {name}: make room and add them to its end"
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 
 from routerlab.core.errors import LabError
@@ -25,6 +26,7 @@ class Keeper:
         self._file = file
         self._draft = Session(header)
         self._tell = tell
+        self._turn = asyncio.Lock()
 
     @property
     def session(self) -> Session:
@@ -37,37 +39,47 @@ class Keeper:
         return self._file is not None
 
     async def append(self, event: Event) -> None:
-        """Write one record, off the event loop; a disk that refuses is told once, and the record waits."""
-        if self.path is None:
-            self._draft.add(event)
-            return
-        failure: LabError | None = None
+        """Write one record, off the event loop; a disk that refuses is told once, and the record waits. One
+        whose caller is cancelled is written all the same."""
         if self._file is None:
+            self._draft.add(event)
+        if self.path is not None:
+            self.homeless.append(event)
+            await _whole(self._write(self.path))
+
+    async def flush(self) -> None:
+        """Try again to write what waits, if anything does."""
+        if self.unsaved and self.path is not None:
+            await _whole(self._write(self.path))
+
+    async def _write(self, path: Path) -> None:
+        async with self._turn:
+            failure: LabError | None = None
             try:
-                self._file = await asyncio.to_thread(SessionFile.create, self.path, self._draft.header)
-            except LabError as e:  # keep the sitting here; the next record tries again
+                if self._file is None:  # the next record tries again
+                    self._file = await asyncio.to_thread(SessionFile.create, path, self._draft.header)
+                elif not self.homeless:
+                    await asyncio.to_thread(self._file.flush)
+            except LabError as e:
                 failure = e
-                self._draft.add(event)
-                self.homeless.append(event)
-        if self._file is not None:
-            for record in (*self.homeless, event):
+            while self._file and self.homeless:
                 try:
-                    await asyncio.to_thread(self._file.append, record)
+                    await asyncio.to_thread(self._file.append, self.homeless.pop(0))
                 except LabError as e:  # the record waits in the file's memory
                     failure = e
-            self.homeless.clear()
-        before, self.unsaved = self.unsaved, len(self._file.pending if self._file else self.homeless)
-        if failure and not before:  # told once; `unsaved` counts what waits
-            self._tell(str(failure), True)
-        if before and not failure:
-            self._tell(f"{self.path}: written again, nothing was lost", False)
+            before, self.unsaved = self.unsaved, len(self._file.pending if self._file else self.homeless)
+            if failure and not before:  # told once; `unsaved` counts what waits
+                self._tell(str(failure), True)
+            if before and not failure:
+                self._tell(f"{path}: written again, nothing was lost", False)
 
     async def close(self) -> None:
         """Write what waits and close; LabError when that cannot be done, which says where it is instead."""
-        if self._file:
-            await asyncio.to_thread(self._file.close)
-        elif self.homeless:
-            await asyncio.to_thread(self._house)
+        async with self._turn:
+            if self._file:
+                await asyncio.to_thread(self._file.close)
+            elif self.homeless:
+                await asyncio.to_thread(self._house)
 
     def _house(self) -> None:
         """Make the session's file after all, in the temporary folder if need be (then LabError says so)."""
@@ -76,12 +88,28 @@ class Keeper:
         try:
             file = SessionFile.create(self.path, self._draft.header)
         except LabError as e:
-            folder = Path(tempfile.mkdtemp(prefix="routerlab-"))
+            try:
+                folder = Path(tempfile.mkdtemp(prefix="routerlab-"))
+            except OSError:
+                raise LabError(
+                    f"{e}; the lab is closing and its records could not be saved anywhere"
+                ) from None
             reason = f"{e}; this session is in {folder / self.path.name} instead"
             file = SessionFile.create(folder / self.path.name, self._draft.header)
         with file:
             for record in self.homeless:
-                file.append(record)
+                with suppress(LabError):  # it waits, and closing says where it is
+                    file.append(record)
         self.homeless.clear()
         if reason:
             raise LabError(reason)
+
+
+async def _whole(work: Coroutine[None, None, None]) -> None:
+    """Do it to its end, also for a caller that is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

@@ -227,7 +227,7 @@ class Endpoint:
             code,
             error=self.short(text),
             again=code == 429 or code >= 500,
-            wait_s=_retry_after(response.headers),
+            wait_s=retry_after(response.headers),
             refusal=self.clean(f"{said[:_HEARD]} {key[:_CLIP]}"),
         )
 
@@ -250,7 +250,7 @@ def _reason(e: BaseException) -> str:
     return str(e).strip() or type(e).__name__
 
 
-def _retry_after(headers: httpx2.Headers) -> float | None:
+def retry_after(headers: httpx2.Headers) -> float | None:
     """Seconds that the server asks to wait, from a number or a date; None where it does not say."""
     said = headers.get("retry-after", "").strip()
     try:

@@ -9,15 +9,18 @@ import httpx2
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from routerlab.core.remote import Remote
+from routerlab.engine.remote.endpoint import retry_after
 from routerlab.engine.remote.redact import redactor
 from routerlab.serve.chat.candidates import Table
 from routerlab.serve.limits import GoneError, Limits, unless_gone
 from routerlab.serve.metrics import Metrics
 from routerlab.study.routing_table import Target
 
-SENT = ("accept", "accept-encoding", "traceparent", "tracestate", "user-agent")
+SENT = ("accept", "traceparent", "tracestate", "user-agent")
 """What is sent on of a client's headers: above all not its token, which is ours. The body was read as JSON,
 whatever the client called it, and goes on as that."""
+ENCODINGS = ("gzip", "deflate", "identity")
 DROPPED = frozenset(
     {"connection", "date", "keep-alive", "proxy-authenticate", "server", "set-cookie", "te", "trailer"}
     | {"transfer-encoding", "upgrade"}
@@ -29,20 +32,36 @@ CONNECT_S = 5.0
 
 
 class FaultError(Exception):
-    """A model that did not begin to answer; `retry_after` is what it said of another try."""
+    """A model that did not begin to answer; `wait_s` is how long it asks to wait before another try."""
 
-    def __init__(self, target: Target, reason: str, retry_after: str | None = None) -> None:
+    def __init__(self, target: Target, reason: str, wait_s: float | None = None) -> None:
         super().__init__(f"{target.name}: {reason}")
-        self.retry_after = retry_after
+        self.wait_s = wait_s
 
 
-def new_client() -> httpx2.AsyncClient:
-    """What asks the models: no redirects, which would take the key elsewhere."""
-    return httpx2.AsyncClient(
-        timeout=httpx2.Timeout(None, connect=CONNECT_S),
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
-        follow_redirects=False,
-    )
+class Clients:
+    """What asks the models, ended by `aclose`: those on this machine directly, others through the proxy that
+    the environment may name. No redirects, which would take the key elsewhere."""
+
+    def __init__(self) -> None:
+        self._near, self._far = (
+            httpx2.AsyncClient(
+                timeout=httpx2.Timeout(None, connect=CONNECT_S),
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+                follow_redirects=False,
+                trust_env=far,
+            )
+            for far in (False, True)
+        )
+
+    def of(self, remote: Remote) -> httpx2.AsyncClient:
+        """The one for this model."""
+        return self._near if remote.is_local else self._far
+
+    async def aclose(self) -> None:
+        """End all connections."""
+        await self._near.aclose()
+        await self._far.aclose()
 
 
 @dataclass(frozen=True)
@@ -58,7 +77,7 @@ class Begun:
 
 
 async def begin(
-    client: httpx2.AsyncClient,
+    clients: Clients,
     table: Table,
     target: Target,
     body: bytes,
@@ -69,11 +88,13 @@ async def begin(
     model may do better: it cannot be reached, refuses, fails, or does not begin in time."""
     remote, key = table.remotes[target.name], table.keys[target.name]
     assert target.endpoint is not None
-    told = {"accept-encoding": "identity"} | {name: headers[name] for name in SENT if name in headers}
+    told = {name: headers[name] for name in SENT if name in headers}
+    told["accept-encoding"] = _readable(headers.get("accept-encoding", ""))
     told["content-type"] = "application/json"
     if key is not None:
         told["authorization"] = f"Bearer {key}"
     sent = [(name.encode(), value.encode("latin-1")) for name, value in told.items()]
+    client = clients.of(remote)
     began, status = time.perf_counter(), "unreachable"
     answer: httpx2.Response | None = None
     try:
@@ -85,7 +106,7 @@ async def begin(
             code = answer.status_code
             status = str(code)
             if code in TRY_ANOTHER or 300 <= code < 400 or code >= 500:
-                raise FaultError(target, f"answered {code}", answer.headers.get("retry-after"))
+                raise FaultError(target, f"answered {code}", retry_after(answer.headers))
             if code >= 400:
                 text = redactor(key)((await answer.aread()).decode("utf-8", "replace"))
                 begun = Begun(target, answer, text.encode(), _nothing(), clean=True)
@@ -95,7 +116,8 @@ async def begin(
     except BaseException as e:
         if answer is not None:
             await answer.aclose()
-        metrics.upstream.labels(target.name, "timeout" if isinstance(e, TimeoutError) else status).inc()
+        late, left = isinstance(e, TimeoutError), isinstance(e, asyncio.CancelledError)
+        metrics.upstream.labels(target.name, "timeout" if late else "left" if left else status).inc()
         if isinstance(e, TimeoutError):
             raise FaultError(target, f"no answer began in {target.endpoint.timeout_s:g} s") from None
         if isinstance(e, httpx2.HTTPError | httpx2.StreamError):
@@ -104,6 +126,12 @@ async def begin(
     metrics.upstream.labels(target.name, status).inc()
     metrics.first_byte.labels(target.name).observe(time.perf_counter() - began)
     return begun
+
+
+def _readable(accepted: str) -> str:
+    """Of the encodings that a client takes, those in which an error can be looked through, too."""
+    known = [one.strip() for one in accepted.split(",") if one.partition(";")[0].strip() in ENCODINGS]
+    return ", ".join(known) or "identity"
 
 
 async def _nothing() -> AsyncIterator[bytes]:

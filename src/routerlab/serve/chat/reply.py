@@ -1,17 +1,17 @@
 """`POST /v1/chat/completions`: decide, choose, send on, and try the next where one fails."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import httpx2
 from starlette.responses import Response
 
 from routerlab.api import Decision
 from routerlab.core.names import Turn
 from routerlab.serve.chat.body import Chat, read_chat
 from routerlab.serve.chat.candidates import Table
-from routerlab.serve.chat.forward import FaultError, Relay, begin
+from routerlab.serve.chat.forward import Clients, FaultError, Relay, begin
 from routerlab.serve.chat.stickiness import Sticky
 from routerlab.serve.decide import Decider
 from routerlab.serve.limits import Limits, RefusedError, off_loop
@@ -28,7 +28,7 @@ SESSION = "x-routerlab-session"
 class Choosing:
     """How chats are decided and sent on. `turn` is what the router reads, None the whole conversation."""
 
-    client: httpx2.AsyncClient
+    clients: Clients
     stickiness: Sticky
     turn: Turn | None = "last"
 
@@ -72,10 +72,14 @@ async def reply(
             assert target.endpoint is not None
             sent = chat.with_model(target.endpoint.model)
             try:
-                begun = await begin(choosing.client, table, target, sent, headers, metrics)
+                begun = await begin(choosing.clients, table, target, sent, headers, metrics)
             except FaultError as fault:
                 faults.append(fault)
                 continue
+            except asyncio.CancelledError:  # the client left, but the prompt came and was decided
+                if prompt is not None and decided.decision is not None:
+                    await decider.settle(prompt, decided.decision, target.name)
+                raise
             moved = "failed" if faults else "sticky" if target != plain[0] else ""
             reasons = [reason for reason in (decided.reason, moved) if reason]
             for reason in reasons:
@@ -92,7 +96,7 @@ async def reply(
             return Relay(begun, shown, limits)
         if prompt is not None and decided.decision is not None:
             await decider.settle(prompt, decided.decision, None)
-    raise _nobody(faults)
+    raise _nobody(faults, limits.retry_s)
 
 
 def _table(model: str, tables: Mapping[str, Table]) -> Table:
@@ -134,12 +138,13 @@ def _headers(decided: _Decided, target: str, reasons: list[str]) -> dict[str, st
     return {f"x-routerlab-{key}": value for key, value in found.items() if value}
 
 
-def _nobody(faults: list[FaultError]) -> RefusedError:
-    """What is said where no model answered. Where all only want to be asked later, so is this."""
+def _nobody(faults: list[FaultError], longest_s: float) -> RefusedError:
+    """What is said where no model answered. Where all only want to be asked later, so is this, but after no
+    more than `longest_s`."""
     if not faults:
         return RefusedError(503, "no_model_allowed", "no model may have a prompt whose label is not known")
     told = "; ".join(map(str, faults))
-    waits = [f.retry_after for f in faults if f.retry_after and f.retry_after.isdecimal()]
-    if waits and len(waits) == len(faults):
-        return RefusedError(429, "models_busy", told, min(map(float, waits)))
+    waits = [fault.wait_s for fault in faults if fault.wait_s is not None]
+    if len(waits) == len(faults):
+        return RefusedError(429, "models_busy", told, min(*waits, longest_s))
     return RefusedError(502, "models_failed", told)

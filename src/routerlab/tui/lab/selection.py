@@ -28,6 +28,8 @@ def cases_of(chosen: Sequence[Facts], corpus: Corpus | None) -> list[Case]:
             case = Case(id=f"typed-{facts.question.number:03}", prompt=first.prompt, label=first.gold)
         if case is None:
             continue
+        if said.label not in (None, case.label):  # what was said of the gold label is not said of this one
+            case = case.model_copy(update={"also": (), "fit": None, "notes": None, "annotated": None})
         more = {"label": said.label, "notes": said.note}
         case = case.model_copy(update={key: value for key, value in more.items() if value is not None})
         key = fold(case.prompt)

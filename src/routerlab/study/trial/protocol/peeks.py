@@ -70,4 +70,4 @@ def forget_peeks(session: Path, taken: int) -> None:
 
 def _lock(session: Path) -> FileLock:
     path = peeks_path(session)
-    return FileLock(path.with_name(f".{path.name}.lock"))
+    return FileLock(path.with_name(f".{path.name}.lock"), mode=0o666)  # whoever looks may be another user

@@ -115,6 +115,10 @@ class LoadGenerator:
             late = time.perf_counter() - max(self._origin + one.at, free)
             if self._places is not None:
                 await self._places.acquire()
+                await self._going.wait()
+                if self._stopped or self._skip(one):  # while it waited for its place
+                    self._places.release()
+                    continue
             self.latest_s = max(self.latest_s, late)
             self._submit(one, self._origin + one.at)
             self._check_disk()

@@ -5,6 +5,7 @@ and writes down whatever was not as planned.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,4 +216,5 @@ class TrialRun:
         if path is not None and (peeks := waiting_peeks(path)):
             for reason in peeks:
                 await self._notes.deviation(reason)
-            forget_peeks(path, len(peeks))
+            with suppress(OSError):  # they are taken once more when the trial goes on: better than never
+                forget_peeks(path, len(peeks))
