@@ -135,7 +135,7 @@ def test_ctrl_c_ends_with_130_keeps_the_data_and_leaves_nobody(tmp_path: Path, s
     assert "raw data: e.json" in told
     assert told.strip().endswith("interrupted")
     assert "Traceback" not in told
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert not alive
     assert raw(tmp_path / "e.json")["runs"][0]["samples"]
 

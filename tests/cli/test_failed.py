@@ -17,6 +17,7 @@ from routerlab.tui.lab.state import panel
 from routerlab.tui.lab.text import panel_text
 from routerlab.tui.shared.layout import Density
 from routerlab.tui.shared.palette import Palette
+from tests.conftest import PATIENCE_S
 from tests.tui.scripted import NAMES, NOW, Bench, bench, specs
 
 TAIL = ("llama_model_load: vocab", "GGML_ASSERT(n > 0) failed", "\x1b[2Jlast words")
@@ -61,7 +62,7 @@ async def failing(folder: Path) -> Bench:
 
 async def test_route_does_not_wait_for_an_arm_that_was_given_up(tmp_path: Path) -> None:
     it = await failing(tmp_path)
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         assert [trial.status for trial in await _ask(it.lab, "hello")] == ["ok", "crashed"]
         with pytest.raises(LabError, match="given up after 5 crashes"):
             await _ask(it.lab, "and again")

@@ -123,7 +123,7 @@ def start(e: Entry, folder: Path, log: Path, server: Server) -> "subprocess.Pope
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end, f"never: {what}"
         time.sleep(0.02)

@@ -29,6 +29,9 @@ from routerlab.core.errors import Exit, LabError
 from routerlab.core.text import printable
 from routerlab.version import __version__
 
+READER_GONE = 141
+"""The exit code where the reader of a pipe (head, less) has seen enough: what a shell gives for SIGPIPE."""
+
 app = typer.Typer(
     name="routerlab",
     help="A terminal lab for front-door routing: small language models side by side, measured.\n\n"
@@ -81,6 +84,10 @@ def run() -> int:
     except LabError as e:
         print("\n".join(map(printable, ("error: " + e.lines[0], *e.lines[1:]))), file=sys.stderr)
         return e.code
+    except SystemExit as e:
+        if isinstance(e.__context__, BrokenPipeError):  # which typer and rich end with 1, a failed check
+            return READER_GONE
+        raise
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return Exit.INTERRUPTED

@@ -7,6 +7,7 @@ import pytest
 
 from routerlab.core.errors import LabError
 from routerlab.settings import Settings
+from tests.conftest import PATIENCE_S
 from tests.tui.scripted import Bench, bench, specs
 
 
@@ -21,7 +22,7 @@ async def started(folder: Path, schedule: str) -> Bench:
 
 
 async def until_busy(it: Bench, count: int) -> None:
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         while sum(arm.state.phase == "busy" for arm in it.lab.arms.values()) < count:
             await asyncio.sleep(0.001)
 
@@ -64,7 +65,7 @@ async def test_a_question_inside_a_longer_one_marks_both(tmp_path: Path) -> None
 
     long.ask = slowly  # type: ignore[method-assign, assignment]
     it.lab.replay(it.lab.cases()[:1])
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         while not any(t.arm == short.spec.name for t in it.lab.session.trials):
             await asyncio.sleep(0.001)
     assert short.state.phase == "ready"
@@ -90,7 +91,7 @@ async def test_a_name_is_free_again_only_when_its_arm_is_gone(tmp_path: Path) ->
     it.lab.add_arm(spec)
     await it.lab.settled()
     it.lab.replay(it.lab.cases()[:2])
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(PATIENCE_S):
         await it.lab.finished()
     assert it.lab.progress.done == 4
     await it.lab.close()

@@ -1,5 +1,6 @@
 """A question to a server that fails is tried again, within bounds, and every attempt is on record."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -7,7 +8,9 @@ import pytest
 
 from routerlab.core.prediction import Tokens
 from tests.engine.remote.server import (
+    SAYS,
     Act,
+    Request,
     asked_once,
     codes,
     cut,
@@ -17,6 +20,16 @@ from tests.engine.remote.server import (
 )
 
 pytestmark = pytest.mark.usefixtures("remote_key")
+
+
+def after(pause_s: float, act: Act) -> Act:
+    """The same, so much later."""
+
+    async def later(writer: asyncio.StreamWriter, request: Request) -> None:
+        await asyncio.sleep(pause_s)
+        await act(writer, request)
+
+    return later
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 413, 422])
@@ -87,15 +100,16 @@ async def test_no_answer_is_a_timeout() -> None:
     answer, _ = await asked_once(never, timeout_s=0.3)
     assert answer.status == "timeout"
     assert answer.error == "no answer in 0.3 s"
-    assert 300 <= answer.latency_ms.total < 2000
+    assert answer.latency_ms.total >= 300
     assert [a.error for a in answer.attempts or ()] == ["given up while it was under way"]
 
 
 async def test_the_time_limit_is_that_of_all_attempts_together() -> None:
-    answer, server = await asked_once(error(500), never, timeout_s=0.4)
+    """The second answer comes too late for all, though not for an attempt that had a limit of its own."""
+    answer, server = await asked_once(after(0.5, error(500)), after(2.8, SAYS), timeout_s=3.0)
     assert answer.status == "timeout"
     assert answer.error == (
-        f"127.0.0.1:{server.port}: HTTP 500 Internal Server Error: no, then no answer in 0.4 s"
+        f"127.0.0.1:{server.port}: HTTP 500 Internal Server Error: no, then no answer in 3 s"
     )
     assert codes(answer) == [500, None]
-    assert 400 <= answer.latency_ms.total < 2000
+    assert answer.latency_ms.total >= 3000

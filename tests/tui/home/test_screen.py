@@ -200,8 +200,10 @@ def test_the_screen(
     monkeypatch.setattr(shown, "entries", lambda: (found, []))
     monkeypatch.setattr(shown, "offers_tour", lambda: not begun)
     mode = HomeMode(load_taxonomy(TAXONOMY), Settings())
+    app = app_in(mode, Settings())
 
     async def run(pilot: Pilot[None]) -> None:
-        await settle(pilot, lambda: bool(mode.page.found))
+        watch = Watch(app, mode, pilot)
+        await settle(pilot, lambda: found[-1].facts in watch.picture())
 
-    assert snap_compare(app_in(mode, Settings()), terminal_size=size, run_before=run)
+    assert snap_compare(app, terminal_size=size, run_before=run)

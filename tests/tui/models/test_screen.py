@@ -142,7 +142,11 @@ def test_the_screen(
         Job("quantize smollm2-135m to Q8_0", "s", "waiting"),
     ]
 
-    async def run(pilot: Pilot[None]) -> None:
-        await settle(pilot, lambda: len(mode.page.rows) == len(rows))
+    app = app_in(mode, Settings())
+    drawn = ("67.2 GB free", *(row.id for row in rows), *(job.title for job in mode.jobs.all))
 
-    assert snap_compare(app_in(mode, Settings()), terminal_size=size, run_before=run)
+    async def run(pilot: Pilot[None]) -> None:
+        watch = Watch(app, mode, pilot)
+        await settle(pilot, lambda: all(text in watch.picture() for text in drawn))
+
+    assert snap_compare(app, terminal_size=size, run_before=run)

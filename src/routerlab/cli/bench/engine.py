@@ -78,7 +78,9 @@ def engine(
         pool=load_toml(POOL, Corpus),
         encoder=_encoder(encoder),
     )
-    for line in leaks([spec for group in groups for spec in group.specs], corpus_, plan.shots):
+    specs = [spec for group in groups for spec in group.specs]
+    b.check_out(out, specs, exemplars, corpus, taxonomy)
+    for line in leaks(specs, corpus_, plan.shots):
         say(f"warning: {line}")
     data = RawData[Measured]("engine", out, corpus_sha256=corpus_.sha256, repeats=repeats, seed=seed)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.options import Out, named
+from routerlab.cli.bench.options import Out, check_out, named
 from routerlab.cli.shared import options as o
 
 
@@ -43,6 +43,7 @@ def length(
     make = model_arms(load_taxonomy(TAXONOMY), exemplars, settings)
     arms = single_arms(named(arm), make)
     lengths = [n for n in LENGTHS if n <= longest]
+    check_out(out, [one.spec for one in arms], exemplars)
     data = RawData[LengthRun]("length", out, repeats=repeats)
 
     async def measuring() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.options import Corpus, Out, named
+from routerlab.cli.bench.options import Corpus, Out, check_out, named
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_materials
 from routerlab.core.errors import Exit
@@ -44,6 +44,7 @@ def memory(
     prompts = [case.prompt for case in corpus_.case]
     arms = single_arms(named(arm), model_arms(materials.taxonomy, exemplars, settings))
     look = every or max(1, predictions // 20)
+    check_out(out, [one.spec for one in arms], exemplars, corpus)
     data = RawData[MemoryRun]("memory", out, corpus_sha256=corpus_.sha256)
 
     async def measuring() -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from routerlab.cli.bench.options import Corpus, Out, named
+from routerlab.cli.bench.options import Corpus, Out, check_out, named
 from routerlab.cli.replay import BULK
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.open import cases_of, open_materials
@@ -44,6 +44,7 @@ def throughput(
     singles, bulks = (
         single_arms(named(arm), model_arms(materials.taxonomy, exemplars, settings, n)) for n in (1, slots)
     )
+    check_out(out, [one.spec for one in singles], exemplars, corpus, taxonomy)
     data = RawData[ThroughputRun]("throughput", out, corpus_sha256=corpus_.sha256)
 
     async def measuring() -> None:

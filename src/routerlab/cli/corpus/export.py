@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.show import save, say
+from routerlab.cli.shared.show import not_over, save, say
 from routerlab.core.errors import LabError
 from routerlab.core.names import CorpusFormat
 from routerlab.core.text import plural, printable
@@ -37,6 +37,7 @@ def export(
 
     if out is None and shape == "parquet":
         raise LabError("parquet is no text: name a file with --out")
+    not_over(out, file, taxonomy)
     if out is not None and out.exists() and not force:
         raise LabError(f"{out}: exists already, and nothing is overwritten; choose another name or --force")
     labels = load_taxonomy(taxonomy or TAXONOMY)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import not_over, not_over_session
 from routerlab.core.text import plural, printable
 
 
@@ -36,6 +37,8 @@ def overlay(
     from routerlab.core.taxonomy import load_taxonomy
     from routerlab.resources import TAXONOMY
 
+    not_over(out, *corpora, taxonomy)
+    not_over_session(out)
     labels = load_taxonomy(taxonomy or TAXONOMY)
     made = overlay_of(out.stem, {path: load_corpus(path, labels) for path in corpora}, part, labels)
     write_overlay(out, made, force)

@@ -27,7 +27,9 @@ Labels = Annotated[
 Worth = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="The least difference of mean scores that matters.")
 ]
-Seed = Annotated[int, typer.Option(help="What bootstraps and folds draw follows from it.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="What bootstraps and folds draw follows from it.")
+]
 
 
 def read_all(files: list[Path] | None) -> "list[Labelled]":

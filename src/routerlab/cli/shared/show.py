@@ -81,14 +81,20 @@ def not_over(out: Path | None, *read: Path | None) -> None:
                 raise LabError(f"{out}: is read, and what is read is not overwritten; choose another name")
 
 
-def save(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; LabError when that is not possible, or would replace a session:
-    that may hold labels which are nowhere else."""
+def not_over_session(out: Path) -> None:
+    """LabError where what is to be written would replace a session: that may hold labels which are nowhere
+    else."""
     from routerlab.annotate.desk.source import is_session
+
+    if is_session(out):
+        raise LabError(f"{out}: is a session, and sessions are not overwritten; choose another name")
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; LabError when that is not possible, or would replace a session."""
     from routerlab.core.files.atomic import write_new
 
-    if is_session(path):
-        raise LabError(f"{path}: is a session, and sessions are not overwritten; choose another name")
+    not_over_session(path)
     try:
         write_new(path, content)
     except OSError as e:

@@ -9,7 +9,15 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
-from routerlab.cli.tune.options import Corpus, Progress, Seed, kept_if_stopped, make_plan, print_done
+from routerlab.cli.tune.options import (
+    Corpus,
+    Progress,
+    Seed,
+    check_out,
+    kept_if_stopped,
+    make_plan,
+    print_done,
+)
 from routerlab.core.errors import LabError
 
 NEEDED = ("torch", "transformers", "peft")
@@ -54,6 +62,7 @@ def adapter(
     from routerlab.tune.adapter.train import Recipe
 
     plan = replace(make_plan(model, corpus, out, taxonomy, None, seed), max_error=max_error)
+    check_out(plan.out, *(corpus or ()), taxonomy)
     for warning in plan.training.warnings:
         say(f"warning: {warning}")
     last = (read_header(plan.spec.model).n_layers or 1) - 1

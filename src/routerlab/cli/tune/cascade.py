@@ -8,7 +8,7 @@ import typer
 
 from routerlab.cli.shared.show import say
 from routerlab.cli.shared.study import command_line
-from routerlab.cli.tune.options import Seed, check_name
+from routerlab.cli.tune.options import Seed, check_name, check_out
 from routerlab.core.errors import LabError
 from routerlab.core.text import plural
 
@@ -80,6 +80,7 @@ def make_cascade(
     check_name(path)
     if path.resolve() in {file.resolve() for file in files}:
         raise LabError(f"{path}: is one of its own routers; choose another name with --out")
+    check_out(path, *files)
     if rule == "disagreement" and len(files) != 3:
         raise LabError(f"rule 'disagreement' needs 3 routers, the smallest first; {len(files)} are named")
     if not 2 <= len(files) <= MOST:

@@ -10,7 +10,7 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
-from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
+from routerlab.cli.tune.options import Corpus, Progress, Seed, check_out, make_plan, print_done
 from routerlab.core.errors import LabError
 from routerlab.core.text import plural
 
@@ -52,6 +52,7 @@ def learn(
     path = out or routers_dir() / f"{_learned(old.name)}.toml"
     if path.resolve() == router.resolve():
         raise LabError(f"{path}: is the router to go on from, which stays as it is; choose another name")
+    check_out(path, router, *session, *(corpus or ()), taxonomy)
     plan = make_plan(str(router_spec(router).model), corpus, path, taxonomy, None, seed)
     cases, notes = annotated([opened(s) for s in session], plan.training.corpus)
     notes += _left_out(old, plan.training)

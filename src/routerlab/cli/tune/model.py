@@ -9,7 +9,16 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
-from routerlab.cli.tune.options import Corpus, Progress, Seed, kept_if_stopped, make_plan, print_done
+from routerlab.cli.tune.options import (
+    Corpus,
+    Progress,
+    Seed,
+    check_out,
+    exemplars_file,
+    kept_if_stopped,
+    make_plan,
+    print_done,
+)
 from routerlab.core.errors import LabError
 from routerlab.engine.contract.names import INSTRUCTIONS, Instruction
 
@@ -84,6 +93,15 @@ def model(
         raise LabError("--budget goes by the pace of this machine, and --engine reads on others: use one")
     cluster = None if engine is None else find_cluster(engine, say)
     plan = make_plan(model, corpus, out, taxonomy, exemplars, seed, on.settings())
+    read = (*(corpus or ()), taxonomy, exemplars_file(exemplars), larger)
+    check_out(plan.out, *read)
+    if larger is not None:
+        from routerlab.engine.contract.router import load_router
+
+        load_router(larger)
+        if larger.resolve().parent != plan.out.resolve().parent:
+            raise LabError(f"--larger {larger}: lies not in {plan.out.parent}, where the router will")
+        check_out(_cascade_file(plan.out, larger), *read)
     plan = replace(
         plan,
         files=_quantized(plan.spec, quantizations),
@@ -97,12 +115,6 @@ def model(
         budget_s=None if budget is None else budget * 60,
         cluster=cluster,
     )
-    if larger is not None:
-        from routerlab.engine.contract.router import load_router
-
-        load_router(larger)
-        if larger.resolve().parent != plan.out.resolve().parent:
-            raise LabError(f"--larger {larger}: lies not in {plan.out.parent}, where the router will")
     for warning in plan.training.warnings:
         say(f"warning: {warning}")
     tuned = asyncio.run(_run(plan, teller(progress)))
@@ -110,12 +122,17 @@ def model(
     if larger is not None:
         from routerlab.cli.tune.cascade import make_cascade
 
-        path = tuned.path.with_name(f"{tuned.path.stem}-then-{larger.stem}.toml")
+        path = _cascade_file(tuned.path, larger)
         rows += make_cascade(path, (tuned.path, larger), seed=seed).cascade.evidence.row
     if progress == "json":
         print_done(tuned.path, (*plan.training.warnings, *tuned.notes), rows, tuned.fitted.curve)
     else:
         _print(tuned, rows)
+
+
+def _cascade_file(router: Path, larger: Path) -> Path:
+    """Where the cascade of the two goes."""
+    return router.with_name(f"{router.stem}-then-{larger.stem}.toml")
 
 
 def _named(instructions: str) -> tuple[Instruction, ...]:

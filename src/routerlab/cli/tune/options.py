@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 import typer
 
 from routerlab.cli.shared import options as o
+from routerlab.cli.shared.show import not_over, not_over_session
 from routerlab.cli.shared.study import command_line
 from routerlab.core.errors import LabError
 
@@ -26,7 +28,7 @@ Corpus = Annotated[
     list[Path] | None,
     typer.Option("--corpus", help="Labelled cases to fit to, may be given often; the pools that ship."),
 ]
-Seed = Annotated[int, typer.Option(help="Everything drawn by chance follows from it.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Everything drawn by chance follows from it.")]
 Progress = Annotated[
     Literal["text", "json"], typer.Option(help="text on stderr, or one JSON object a line on stdout.")
 ]
@@ -70,6 +72,27 @@ def check_name(out: Path) -> None:
 
     if out.suffix != ".toml" or not re.fullmatch(NAME, out.stem):
         raise LabError(f"{out}: a router file is called NAME.toml, without spaces or colons in NAME")
+
+
+def check_out(out: Path, *read: Path | None) -> None:
+    """LabError where a router written there would replace what is read, or something else than a router."""
+    not_over(out, *read)
+    not_over_session(out)
+    if out.exists() and not _is_router(out):
+        raise LabError(f"{out}: is no router, and a router replaces nothing else; choose another name")
+
+
+def _is_router(path: Path) -> bool:
+    """Whether the file is a router or a cascade, of whatever version."""
+    try:
+        return "contract" in tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def exemplars_file(exemplars: str | None) -> Path | None:
+    """The file that --exemplars names, if it names one."""
+    return None if exemplars in (None, "none") else Path(exemplars)
 
 
 def make_plan(

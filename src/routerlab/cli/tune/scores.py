@@ -9,7 +9,15 @@ import typer
 
 from routerlab.cli.shared import options as o
 from routerlab.cli.shared.show import say
-from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan, print_done
+from routerlab.cli.tune.options import (
+    Corpus,
+    Progress,
+    Seed,
+    check_out,
+    exemplars_file,
+    make_plan,
+    print_done,
+)
 from routerlab.engine.contract.names import Encoding
 
 
@@ -49,6 +57,7 @@ def scores(
     if out is None:
         name = f"{plan.name}-scores"
         plan = replace(plan, name=name, out=plan.out.with_name(f"{name}.toml"))
+    check_out(plan.out, *(corpus or ()), taxonomy, exemplars_file(exemplars))
     encodings = (encoding,) if encoding else tuple(DESCRIBED)
     router = asyncio.run(tune_scores(plan, encodings, recent, teller(progress)))
     if progress == "json":

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from routerlab.cli.shared import options as o
-from routerlab.cli.shared.show import say
-from routerlab.cli.tune.options import Corpus, Progress, Seed, make_plan
+from routerlab.cli.shared.show import not_over, not_over_session, say
+from routerlab.cli.tune.options import Corpus, Progress, Seed, exemplars_file, make_plan
+from routerlab.core.errors import LabError
 
 if TYPE_CHECKING:
     from routerlab.tune.taxonomy.run import Study
@@ -36,6 +37,9 @@ def taxonomy(
     from routerlab.cli.shared.progress import teller
     from routerlab.tune.taxonomy.run import study
 
+    if write is not None:
+        not_over(write, *(corpus or ()), taxonomy, exemplars_file(exemplars))
+        _check_out(write)
     plan = make_plan(model, corpus, Path("unused.toml"), taxonomy, exemplars, seed)
     found = asyncio.run(study(plan, most, rerun, teller(progress)))
     _print(found)
@@ -44,6 +48,21 @@ def taxonomy(
 
         save_toml(write, found.merged)
         say(f"wrote {write}; tune with --taxonomy {write} and a corpus in its labels")
+
+
+def _check_out(write: Path) -> None:
+    """LabError where a taxonomy written there would replace something else than a taxonomy."""
+    from routerlab.core.taxonomy import load_taxonomy
+
+    not_over_session(write)
+    if not write.exists():
+        return
+    try:
+        load_taxonomy(write)
+    except LabError:
+        raise LabError(
+            f"{write}: is no taxonomy, and a taxonomy replaces nothing else; choose another name"
+        ) from None
 
 
 def _print(found: "Study") -> None:

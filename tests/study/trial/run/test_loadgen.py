@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from routerlab.core.errors import LabError
-from routerlab.core.prediction import Latency, Trial
+from routerlab.core.prediction import Trial
 from routerlab.core.session.file import read_session
 from routerlab.study.trial.protocol.protocol import Traffic
 from routerlab.study.trial.run.loadgen import LoadGenerator, Sending
-from routerlab.study.trial.run.sweep import sweep
 from tests.conftest import PATIENCE_S
 from tests.engine.lab.test_runner import busy, started, trials, until
 from tests.tui.scripted import NAMES, Bench, info
 
 PACE_S = 0.02
+HELD_S = 0.3
+"""How long tests hold back what is not to be answered yet."""
 
 
 def generator(
@@ -93,8 +94,8 @@ async def test_the_session_file_has_every_session_once_with_its_id_and_when_it_w
 
 
 async def test_at_most_so_many_sessions_are_under_way(tmp_path: Path) -> None:
-    pace = 0.1  # long beside what a busy machine adds
-    it = await open_bench(tmp_path, arms=3, pace=pace, schedule="parallel")
+    it = await open_bench(tmp_path, arms=3, pace=0.0, schedule="parallel")
+    it.script.answers.clear()
     one = generator(it, concurrency=2)
     most = 0
 
@@ -103,24 +104,42 @@ async def test_at_most_so_many_sessions_are_under_way(tmp_path: Path) -> None:
         most = max(most, one.under_way_of.total())
 
     it.lab.subscribe(watch)
-    await sent(one, sessions(it, [0.0] * 9, arms=3))
+    begun = time.perf_counter()
+    run = asyncio.create_task(sent(one, sessions(it, [0.0] * 9, arms=3)))
+    await until(lambda: one.under_way_of.total() == 2, "two are under way")
+    since = time.perf_counter()
+    await until(lambda: time.perf_counter() > since + HELD_S, "the others wait")
+    held = time.perf_counter() - since
+    it.script.answers.set()
+    await run
+    took = time.perf_counter() - begun
     assert most == 2
     assert len(trials(it)) == 9
-    assert max(queues(it)) >= 4 * pace * 1000 - 1  # held back sessions wait, and that counts
-    assert one.latest_s < 4 * pace  # but the generator was not late
+    assert min(queues(it)[2:]) >= held * 1000  # held back sessions wait, and that counts
+    assert one.latest_s <= took - held  # but the generator was not late
     await it.lab.close()
 
 
 async def test_one_that_waited_too_long_is_given_up_and_was_not_asked(tmp_path: Path) -> None:
-    it = await open_bench(tmp_path, pace=0.6)
-    await sent(generator(it, patience_s=0.9), sessions(it, [0.0] * 5))
+    it = await open_bench(tmp_path, pace=0.0)
+    it.script.answers.clear()
+    some = sessions(it, [0.0] * 5)
+    patient = asyncio.create_task(sent(generator(it, patience_s=2 * PATIENCE_S), some[:2]))
+    await until(lambda: len(it.script.asked) == 1, "the first is asked")
+    others = generator(it, patience_s=HELD_S)
+    run = asyncio.create_task(sent(others, some[2:]))
+    await until(lambda: others.under_way_of.total() == 3, "the others wait")
+    end = time.perf_counter() + HELD_S
+    await until(lambda: time.perf_counter() > end, "they have waited too long")
+    it.script.answers.set()
+    await asyncio.gather(patient, run)
     status = [trial.status for trial in trials(it)]
     assert status == ["ok", "ok", "timeout", "timeout", "timeout"]
     assert len(it.script.asked) == 2
     late = trials(it)[-1]
     assert late.error is not None
     assert late.error.startswith("given up after waiting ")
-    assert late.latency_ms.queue >= 900
+    assert late.latency_ms.queue >= HELD_S * 1000
     await it.lab.close()
 
 
@@ -261,27 +280,3 @@ async def test_a_full_disk_ends_it_with_one_line(tmp_path: Path) -> None:
         await sent(generator(it), sessions(it, [0.0, 0.02, 0.04]))
     with pytest.raises(LabError, match="instead"):
         await it.lab.close()
-
-
-@pytest.mark.whole
-async def test_a_sweep_finds_where_an_arm_is_full(tmp_path: Path) -> None:
-    pace = 0.05  # long beside what a busy machine adds
-    it = await open_bench(tmp_path, pace=0.0)
-    it.lab.path = None
-    arm = it.lab.arms[NAMES[0]]
-    answer = it.script.answer
-
-    def timed(name: str, contract: str, prompt: str) -> Any:
-        return answer(name, contract, prompt).model_copy(update={"latency_ms": Latency(total=pace * 1000)})
-
-    it.script.answer = timed  # type: ignore[method-assign,assignment]
-    it.script.pace = pace
-    assert arm.state.phase == "ready"
-    async with asyncio.timeout(30):
-        (found,) = await sweep([it.lab], NAMES[0], it.lab.cases(), [3.0, 36.0, 38.0], 20, seed=52)
-    assert found.capacity == pytest.approx(1 / pace)
-    assert [one.offered for one in found.levels] == [3.0, 36.0]  # it stops where the arm is full
-    assert [one.saturated for one in found.levels] == [False, True]
-    assert found.levels[1].queue_p95 > found.levels[0].queue_p95
-    assert found.knee == 3.0
-    await it.lab.close()
