@@ -40,8 +40,8 @@ def _open_closed() -> None:
 
 
 def _unwritten(error: OSError, code: int) -> int:
-    """The exit code where no more can be written: that of the command if it had failed before its reader went;
-    any other error is raised."""
+    """The exit code where no more can be written: that of the command if it failed before its reader went.
+    Any other error is raised."""
     from routerlab.cli.main import READER_GONE
     from routerlab.core.errors import Exit
 
