@@ -269,6 +269,21 @@ def test_nothing_is_overwritten_without_force() -> None:
 
 
 @pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("mine-test.toml", "is read, and what is read is not overwritten"),
+        ("ada.toml", "is a session, and sessions are not overwritten"),
+    ],
+)
+def test_neither_what_is_read_nor_a_session_is_overwritten_with_force(out: str, words: str) -> None:
+    Path("ada.toml").write_text('lab_version = "0.1.0"\n')
+    before = Path(out).read_bytes()
+    with pytest.raises(LabError, match=f"^{out}: {words}"):
+        made(out, "--force")
+    assert Path(out).read_bytes() == before
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ('{"question": "q"}\n', "or in a conversation, the keys are question; "),

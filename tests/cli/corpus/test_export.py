@@ -36,3 +36,12 @@ def test_out_and_in_again() -> None:
 def test_what_is_no_text_needs_a_file() -> None:
     with pytest.raises(LabError, match=r"^parquet is no text: name a file with --out"):
         run("export", str(ROUTING60), "--format", "parquet")
+
+
+def test_what_is_read_is_not_overwritten_even_with_force() -> None:
+    mine = Path("mine.toml")
+    mine.write_bytes(ROUTING60.read_bytes())
+    for more in ((), ("--force",)):
+        with pytest.raises(LabError, match=r"^mine\.toml: is read, and what is read is not overwritten"):
+            run("export", "mine.toml", "--format", "jsonl", "--out", "mine.toml", *more)
+    assert mine.read_bytes() == ROUTING60.read_bytes()

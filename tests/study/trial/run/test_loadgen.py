@@ -243,9 +243,28 @@ async def test_stop_sends_nothing_more_and_lets_what_is_under_way_end(tmp_path: 
 async def test_what_is_to_be_skipped_is_asked_when_it_is_due(tmp_path: Path) -> None:
     it = await open_bench(tmp_path, pace=0.0)
     answered: list[Trial] = []
-    one = generator(it, lambda s: len(answered) >= 2, answered.append)
+    one = generator(it, lambda s: len(answered) >= 2, answered.append, concurrency=1)
     await sent(one, sessions(it, [0.0, 0.05, 0.1, 0.15]))
     assert [trial.session for trial in answered] == ["s0", "s1"]
+    await it.lab.close()
+
+
+async def test_one_that_waited_for_its_place_may_be_skipped_and_is_not_sent_after_a_stop(
+    tmp_path: Path,
+) -> None:
+    it = await open_bench(tmp_path, pace=0.0)
+    answered: list[Trial] = []
+    one = generator(it, lambda s: len(answered) == 1, answered.append, concurrency=1)
+    await sent(one, sessions(it, [0.0] * 3))
+    assert [trial.session for trial in answered] == ["s0"]
+    it.script.answers.clear()
+    other = generator(it, lambda s: False, answered.append, concurrency=1)
+    run = asyncio.create_task(sent(other, sessions(it, [0.0] * 3)))
+    await until(lambda: other.under_way_of.total() == 1, "the first is under way")
+    other.stop()
+    it.script.answers.set()
+    await run
+    assert len(answered) == 2
     await it.lab.close()
 
 
