@@ -124,7 +124,7 @@ async def test_annotations_whose_prompts_are_gone_are_told(
     gone = Entry("labels", "made by ada", "60 annotations", Path("gone.toml"), ready=False)
     monkeypatch.setattr(shown, "entries", lambda: ([gone], []))
     async with home() as s:
-        await s.shows("finds nothing to label")
+        await s.shows("finds nothing here: begin routerlab where the file was named")
         await s.pilot.press("enter")
         await s.shows("gone.toml: is not here")
         assert s.app.current_mode == "home"

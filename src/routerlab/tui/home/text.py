@@ -21,7 +21,7 @@ BEGUN = frozenset({"trial", "session", "result", "labels"})
 NAME = (22, 32)
 """Columns of a name in a narrow and in a wide terminal."""
 
-GONE = "finds nothing to label: the file is not here; begin routerlab in the folder it was named in"
+GONE = "finds nothing here: begin routerlab where the file was named"
 
 
 def first_text(found: Sequence[Entry], width: int, p: Palette, tour: bool = False) -> Content:

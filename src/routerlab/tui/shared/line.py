@@ -30,5 +30,5 @@ class Line(Static):
 def unsaved_text(records: int, path: Path | None) -> Content:
     """So many records could not be written so far; nothing while none waits."""
     wait = plural(records, "record waits", "records wait")
-    text = f"not saved: {wait} until {printable(str(path))} can be written"
+    text = f"not saved: {wait}; {printable(path.name if path else '')} cannot be written"
     return Content(text) if records else Content()
