@@ -111,8 +111,8 @@ def test_no_other_writing_of_the_key_is_left(form: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["sk-ant-api03-abcdefghijkl", "gsk_abcdefghijklmnop", "hf_abcdefghijklmnop", "Bearer abc.def-ghi",
-     "AIza" + "x" * 35, "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "jwt=eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl",
-     "api_key=abcd1234"],
+     "AIza" + "x" * 35, "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl",
+     "jwt=eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "api_key=abcd1234"],
 )  # fmt: skip
 def test_other_peoples_keys_are_hidden_too(text: str) -> None:
     for clean in (redactor(None), redactor(KEY)):
